@@ -1,0 +1,24 @@
+#pragma once
+
+/// The library's version, for the preprocessor and for programs that want to print it.
+///
+///     static_assert(LUXTORCH_VERSION >= 100);               // 0.1.0 or newer
+///     std::cout << luxtorch::version() << "\n";             // of the library that is loaded
+///
+/// CMakeLists.txt reads the three numbers from this file; they stand nowhere else.
+
+#define LUXTORCH_VERSION_MAJOR 0
+#define LUXTORCH_VERSION_MINOR 1
+#define LUXTORCH_VERSION_PATCH 0
+
+/// One number that grows with every version: 10000 * major + 100 * minor + patch.
+#define LUXTORCH_VERSION \
+  (LUXTORCH_VERSION_MAJOR * 10000 + LUXTORCH_VERSION_MINOR * 100 + LUXTORCH_VERSION_PATCH)
+
+namespace luxtorch {
+
+/// The version of the library that the program runs with, as "0.1.0". It differs from the macros
+/// when a program runs with another library than it was compiled for.
+const char* version() noexcept;
+
+}  // namespace luxtorch

@@ -1,0 +1,18 @@
+# The package: cmake --install build/release --prefix P, then find_package(luxtorch).
+
+include(CMakePackageConfigHelpers)
+set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/luxtorch")
+configure_package_config_file(tools/cmake/luxtorchConfig.cmake.in
+  "${PROJECT_BINARY_DIR}/luxtorchConfig.cmake" INSTALL_DESTINATION "${package_dir}")
+# Below 1.0 a minor version may change what users see.
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/luxtorchConfigVersion.cmake"
+  COMPATIBILITY SameMinorVersion)
+
+install(TARGETS luxtorch EXPORT luxtorchTargets)
+install(DIRECTORY include/luxtorch DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(EXPORT luxtorchTargets NAMESPACE luxtorch:: DESTINATION "${package_dir}")
+install(FILES
+  "${PROJECT_BINARY_DIR}/luxtorchConfig.cmake"
+  "${PROJECT_BINARY_DIR}/luxtorchConfigVersion.cmake"
+  tools/cmake/FindLibTorch.cmake
+  DESTINATION "${package_dir}")
