@@ -1,0 +1,72 @@
+// What luxtorch throws. Every text reads `[who] at path: expected ..., got .... What to do.`
+//
+//     try { apply(model, x, ps, st); }
+//     catch (const luxtorch::ShapeError& e) { e.path(); }   // "layer_2.classifier"
+//
+// Level 0. The kinds: ShapeError (rank, size, dtype or device of a tensor), TreeError (keys, positions and kinds in a
+// Tree), FormatError (a file is not what it should be), ArgumentError (a value outside its range, a path that cannot be
+// written), UnsupportedError (right, but not possible in this build or format).
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <typeinfo>
+
+namespace luxtorch {
+
+class Error : public std::exception {
+ public:
+  /// who: the function or layer that complains, without brackets; message: the rest of the sentence.
+  Error(std::string who, std::string message);
+
+  const char* what() const noexcept override { return text_.c_str(); }
+  const std::string& who() const { return who_; }
+  const std::string& path() const { return path_; }
+  const std::string& message() const { return message_; }
+
+  /// The layer that threw, as (address, type), until somebody who knows its path has said so.
+  const void* thrower() const { return thrower_; }
+  const std::type_info* thrower_type() const { return thrower_type_; }
+  void thrown_by_(const void* address, const std::type_info& type);
+
+  /// Puts `prefix` in front of the path.
+  void prepend_path_(std::string_view prefix);
+  /// Puts a sentence behind the text.
+  void append_(std::string_view sentence);
+
+ private:
+  void compose_();
+  std::string who_, path_, message_, text_;
+  const void* thrower_ = nullptr;
+  const std::type_info* thrower_type_ = nullptr;
+};
+
+struct ShapeError : Error {
+  using Error::Error;
+};
+struct TreeError : Error {
+  using Error::Error;
+};
+struct FormatError : Error {
+  using Error::Error;
+};
+struct ArgumentError : Error {
+  using Error::Error;
+};
+struct UnsupportedError : Error {
+  using Error::Error;
+};
+
+/// A type's name without namespaces and template arguments: "Dense".
+std::string type_name(const std::type_info& type);
+
+/// How a layer complains: the name is its type's, and whoever runs the model puts the layer's path in front.
+template <class Kind = ShapeError, class L>
+[[noreturn]] void fail(const L& layer, std::string message) {
+  Kind error(type_name(typeid(L)), std::move(message));
+  error.thrown_by_(&layer, typeid(L));
+  throw error;
+}
+
+}  // namespace luxtorch

@@ -1,0 +1,40 @@
+// A few factories and joins of torch, declared without torch's headers (their bodies are in src/core/ops.cpp).
+// Arguments and results are torch's: see torch.zeros, torch.cat and so on.
+//
+//     auto h0 = zeros({32, 8});                      // (32, 8), float32, CPU
+//     auto both = cat({forward, backward}, -1);
+//
+// Level 0. Anything else of torch is there under at:: with <ATen/ops/NAME.h>.
+#pragma once
+
+#include <initializer_list>
+#include <vector>
+
+#include "luxtorch/core/operators.h"
+#include "luxtorch/core/types.h"
+
+namespace luxtorch {
+
+/// Where and as what a new tensor is made.
+struct TensorOptions {
+  Dtype dtype = kFloat32;
+  Device device = Device(c10::DeviceType::CPU);
+};
+
+Tensor zeros(Shape shape, TensorOptions options = {});
+Tensor ones(Shape shape, TensorOptions options = {});
+Tensor full(Shape shape, const at::Scalar& value, TensorOptions options = {});
+Tensor arange(int64_t end, TensorOptions options = {.dtype = kInt64});
+Tensor linspace(double start, double end, int64_t steps, TensorOptions options = {});
+Tensor eye(int64_t n, TensorOptions options = {});
+/// A tensor of the values' own type: float32 for doubles, int64 for integers.
+Tensor tensor(std::initializer_list<double> values, TensorOptions options = {});
+Tensor tensor(const std::vector<double>& values, TensorOptions options = {});
+Tensor tensor(const std::vector<int64_t>& values, TensorOptions options = {.dtype = kInt64});
+
+Tensor cat(const std::vector<Tensor>& tensors, int64_t dim = 0);
+Tensor stack(const std::vector<Tensor>& tensors, int64_t dim = 0);
+Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y);
+Tensor einsum(std::string_view equation, const std::vector<Tensor>& tensors);
+
+}  // namespace luxtorch
