@@ -15,8 +15,8 @@
 #   the Pythons in LibTorch_PYTHON_HINTS, then of $VIRTUAL_ENV, $CONDA_PREFIX and PATH
 #   /usr/local, /usr/local/libtorch, /opt/libtorch, /usr
 #
-# Sets LibTorch_FOUND, LibTorch_ROOT_DIR, LibTorch_INCLUDE_DIR, LibTorch_VERSION and
-# LibTorch_FLAVOUR (cpu, cuda, hip or xpu).
+# Sets LibTorch_FOUND, LibTorch_ROOT_DIR, LibTorch_INCLUDE_DIR, LibTorch_LIBRARY_DIR, LibTorch_VERSION
+# and LibTorch_FLAVOUR (cpu, cuda, hip or xpu).
 
 set(_lt_oldest 2.11)  # refused below
 set(_lt_newest 2.15)  # a warning above
@@ -25,6 +25,7 @@ set(_lt_newest 2.15)  # a warning above
 # is one that we can use, otherwise it says in words what is wrong.
 function(_lt_examine root)
   set(libraries "")
+  set(lib_dir "")
   set(flavour cpu)
   set(version "")
   set(problem "")
@@ -81,6 +82,7 @@ function(_lt_examine root)
     endif()
   endif()
   set(_lt_include "${include}" PARENT_SCOPE)
+  set(_lt_library_dir "${lib_dir}" PARENT_SCOPE)
   set(_lt_libraries "${libraries}" PARENT_SCOPE)
   set(_lt_flavour "${flavour}" PARENT_SCOPE)
   set(_lt_version "${version}" PARENT_SCOPE)
@@ -179,6 +181,7 @@ endif()
 set(LibTorch_FOUND TRUE)
 set(LibTorch_ROOT_DIR "${_lt_root}")
 set(LibTorch_INCLUDE_DIR "${_lt_include}")
+set(LibTorch_LIBRARY_DIR "${_lt_library_dir}")
 set(LibTorch_VERSION "${_lt_version}")
 set(LibTorch_FLAVOUR "${_lt_flavour}")
 # A build folder keeps its LibTorch when CMake runs again by itself, without the first run's environment.

@@ -12,8 +12,6 @@ endif()
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
-# An installed library still finds the LibTorch that it was linked with.
-set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)
 
 if(NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
   find_program(LUXTORCH_CCACHE ccache)

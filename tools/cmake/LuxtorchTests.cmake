@@ -1,4 +1,8 @@
-# luxtorch_test(NAME file.cpp...) and luxtorch_must_not_compile(...): how tests become ctest entries.
+# How tests become ctest entries:
+#   luxtorch_test(NAME file.cpp...)                        a GoogleTest program, an entry per suite
+#   luxtorch_python_test(NAME file.py [LABEL])             a Python unittest file
+#   luxtorch_must_not_compile(NAME file.cpp "message")     code that the compiler must refuse
+# Every entry leaves its single tests, skips and their reasons in build/PRESET/test-results/ENTRY.xml.
 
 set(LUXTORCH_SHARED_DATA "${PROJECT_SOURCE_DIR}/../shared/data" CACHE PATH
   "Larger test data beside the checkout; tests that need it skip where it is absent")
@@ -9,7 +13,7 @@ file(MAKE_DIRECTORY "${LUXTORCH_TEST_RESULTS}" "${LUXTORCH_TEST_TMP}")
 
 # A program of tests from explicit sources, and a ctest entry per test suite in them. The suites' names
 # are read from the sources when CMake runs, so configuring starts no program. Entries carry the label
-# unit, or golden or gpu where the suite's or the file's name says so.
+# unit, or golden or gpu where the suite's or the file's name says so. Without files it does nothing.
 function(luxtorch_test name)
   if(NOT ARGN)
     return()
@@ -31,25 +35,27 @@ function(luxtorch_test name)
     RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
 
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${ARGN})
+  set(suites "")
   foreach(file IN LISTS ARGN)
-    file(STRINGS "${file}" lines REGEX "^ *(TEST|TEST_F|TEST_P|RC_GTEST_PROP|RC_GTEST_FIXTURE_PROP|TYPED_TEST|INSTANTIATE_TEST_SUITE_P) *\\(")
+    file(STRINGS "${file}" lines
+      REGEX "^ *(TEST|TEST_F|TEST_P|TYPED_TEST|RC_GTEST_PROP|RC_GTEST_FIXTURE_PROP) *\\(")
+    # A macro whose suite's name stands on the next line would be missed without a word.
     foreach(line IN LISTS lines)
-      if(line MATCHES "TYPED_TEST *\\( *([A-Za-z0-9_]+)")
-        set(suite ${CMAKE_MATCH_1})
-        set(filter "${suite}/*")
-      elseif(line MATCHES "INSTANTIATE_TEST_SUITE_P")
-        continue()
-      elseif(line MATCHES "TEST_P *\\( *([A-Za-z0-9_]+)")
-        set(suite ${CMAKE_MATCH_1})
-        set(filter "*/${suite}.*")
-      elseif(line MATCHES "\\( *([A-Za-z0-9_]+)")
-        set(suite ${CMAKE_MATCH_1})
-        set(filter "${suite}.*")
+      if(NOT line MATCHES "^ *([A-Z_]+) *\\( *([A-Za-z0-9_]+) *,")
+        message(FATAL_ERROR "${file}: the suite's name must stand on the macro's line: ${line}")
       endif()
+      set(macro ${CMAKE_MATCH_1})
+      set(suite ${CMAKE_MATCH_2})
       if(suite IN_LIST suites)
         continue()
       endif()
       list(APPEND suites ${suite})
+      set(filter "${suite}.*")
+      if(macro STREQUAL "TYPED_TEST")
+        set(filter "${suite}/*.*")
+      elseif(macro STREQUAL "TEST_P")
+        set(filter "*/${suite}.*")
+      endif()
       set(label unit)
       if(file MATCHES "golden" OR suite MATCHES "Golden")
         set(label golden)
@@ -61,7 +67,39 @@ function(luxtorch_test name)
       set_tests_properties(${entry} PROPERTIES
         LABELS ${label}
         TIMEOUT 900
-        ENVIRONMENT "GTEST_OUTPUT=json:${LUXTORCH_TEST_RESULTS}/${entry}.json")
+        ENVIRONMENT "GTEST_OUTPUT=xml:${LUXTORCH_TEST_RESULTS}/${entry}.xml")
     endforeach()
   endforeach()
+endfunction()
+
+# A file of unittest cases. They find the build in the environment variables below.
+function(luxtorch_python_test name file)
+  set(label unit)
+  if(ARGC GREATER 2)
+    set(label ${ARGV2})
+  endif()
+  add_test(NAME ${name} COMMAND "${LUXTORCH_TEST_PYTHON}"
+    "${PROJECT_SOURCE_DIR}/tests/support/run_unittest.py" "${CMAKE_CURRENT_SOURCE_DIR}/${file}"
+    "${LUXTORCH_TEST_RESULTS}/${name}.xml")
+  set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 1800 ENVIRONMENT
+    "LUXTORCH_BUILD_DIR=${PROJECT_BINARY_DIR};LUXTORCH_SOURCE_DIR=${PROJECT_SOURCE_DIR};LUXTORCH_LIBRARY=$<TARGET_FILE:luxtorch>;LUXTORCH_LIBTORCH=${LibTorch_ROOT_DIR};LUXTORCH_CMAKE=${CMAKE_COMMAND};LUXTORCH_NINJA=${CMAKE_MAKE_PROGRAM};LUXTORCH_CXX=${CMAKE_CXX_COMPILER};PYTHONDONTWRITEBYTECODE=1")
+endfunction()
+
+# The file, compiled with -DNAME, must be refused with `message` (a plain text) in the compiler's words;
+# without that definition it must compile, so that it cannot be refused for another reason.
+function(luxtorch_must_not_compile name file message)
+  get_filename_component(path "${file}" ABSOLUTE)
+  get_filename_component(stem "${file}" NAME_WE)
+  set(includes "$<TARGET_PROPERTY:luxtorch::libtorch,INTERFACE_INCLUDE_DIRECTORIES>")
+  set(command "${CMAKE_CXX_COMPILER}" -std=c++20 -fsyntax-only "-I${PROJECT_SOURCE_DIR}/include"
+    "-isystem;$<JOIN:${includes},;-isystem;>")
+  if(NOT TEST must_compile.${stem})
+    add_test(NAME must_compile.${stem} COMMAND "${command}" "${path}" COMMAND_EXPAND_LISTS)
+    set_tests_properties(must_compile.${stem} PROPERTIES LABELS unit TIMEOUT 300)
+  endif()
+  add_test(NAME must_not_compile.${name}
+    COMMAND "${CMAKE_COMMAND}" "-DMESSAGE=${message}"
+      -P "${PROJECT_SOURCE_DIR}/tests/support/must_not_compile.cmake" -- "${command}" "-D${name}" "${path}"
+    COMMAND_EXPAND_LISTS)
+  set_tests_properties(must_not_compile.${name} PROPERTIES LABELS unit TIMEOUT 300)
 endfunction()

@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""Checks who may include whom: each file has a level and includes only lower levels or its own folder.
+
+    check_layers.py [ROOT]      prints each offending include; exit status 1 when there is one
+
+Levels go by folder under include/luxtorch and src, and by name for the files beside the folders.
+`src/NAME.cpp` and `src/NAME_*.cpp` have the level of `include/luxtorch/NAME.h`.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+# Lowest first. ops stand on kernels, all other folders of one level know nothing of each other.
+FOLDERS = {
+    "core": 0,
+    "kernels": 1,
+    "ops": 1.5,
+    "io": 2,
+    "layers": 3,
+    "interop": 3,
+    "data": 3,
+    "train": 4,
+    "distributed": 6,
+}
+FILES = {
+    "version": 0,
+    "text": 1,
+    "rng": 1,
+    "tree": 1,
+    "init": 2,
+    "layer": 2,
+    "compact": 2,
+    "train/checkpoint": 5,
+    "train/progress": 5,
+    "luxtorch": 7,
+}
+INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)
+TORCH = re.compile(r"^(ATen|torch|c10|caffe2)/")
+
+
+def level(path):
+    """Level of a path below include/luxtorch or src, or None when the table knows nothing of it."""
+    stem = path.with_suffix("").as_posix()
+    while stem:
+        if stem in FILES:
+            return FILES[stem]
+        stem = stem.rpartition("_")[0]
+    return FOLDERS.get(path.parts[0]) if len(path.parts) > 1 else None
+
+
+def resolve(root, file, quoted, text):
+    """The path below include/luxtorch or src that an include of ours names, else None."""
+    if text.startswith("luxtorch/"):
+        return Path(text).relative_to("luxtorch")
+    if quoted:
+        for base in (file.parent, root / "src"):
+            if (base / text).is_file() and (base / text).is_relative_to(root / "src"):
+                return (base / text).resolve().relative_to((root / "src").resolve())
+    return None
+
+
+def offences(root):
+    for base in (root / "include/luxtorch", root / "src"):
+        for file in sorted(p for p in base.rglob("*") if p.suffix in (".h", ".cpp", ".inc")):
+            path = file.relative_to(base)
+            mine = level(path)
+            where = file.relative_to(root)
+            if mine is None:
+                yield f"{where}: has no level; name it in {Path(__file__).name}"
+                continue
+            for match in INCLUDE.finditer(file.read_text()):
+                quoted, text = match.group(1) == '"', match.group(2)
+                if path.parts[0] == "kernels" and TORCH.match(text):
+                    yield f"{where}: kernels are plain C++, but it includes {text}"
+                target = resolve(root, file, quoted, text)
+                if target is None:
+                    continue
+                theirs = level(target)
+                same_folder = path.parent == target.parent
+                if theirs is None or theirs > mine or (theirs == mine and not same_folder):
+                    yield f"{where} (level {mine}) includes {text} (level {theirs})"
+
+
+def main():
+    root = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1])
+    found = list(offences(root))
+    for line in found:
+        print(line)
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    main()
