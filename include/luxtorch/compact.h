@@ -1,0 +1,252 @@
+// compact: a layer from a lambda, with the fields bound by position and the states threaded by themselves.
+//
+//     auto model = compact(field("lstm_cell", LSTMCell(2, 8)), field("classifier", Dense(8, 1, lux::sigmoid)))
+//         .forward([](const Tensor& x, auto& lstm_cell, auto& classifier) {
+//           auto steps = x.unbind(1);
+//           auto out = lstm_cell(steps[0]);
+//           for (size_t t = 1; t < steps.size(); ++t) out = lstm_cell(steps[t], out.carry);
+//           return classifier(out.y).squeeze(-1);
+//         });
+//
+// Level 2. A field is
+//   field("name", layer)             the body gets a callable: layer(x), cell(x, carry); each call moves its state on
+//   field("name", vector of layers)  a range of callables: for (auto& d : ds) y = d(y);
+//   param("name", initialiser, shape)  a parameter: const Tensor&
+//   state("name", value)             a bool, int64, double, Tensor or Tree: T&, what the body leaves in it is the new state
+// Parameters and states are named by the fields, exactly as in a struct with LUXTORCH_LAYERS. The body takes (x, one
+// argument per field) and returns whatever Out may hold.
+#pragma once
+
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "luxtorch/init.h"
+#include "luxtorch/layer.h"
+
+namespace luxtorch {
+
+struct ParamField {
+  Initializer init;
+  std::vector<int64_t> shape;
+};
+template <class T>
+struct StateField {
+  T value;
+};
+template <class V>
+struct Field {
+  std::string name;
+  V value;
+};
+
+template <class L>
+Field<L> field(std::string name, L layer) {
+  check_layer<L>();
+  return {std::move(name), std::move(layer)};
+}
+inline Field<ParamField> param(std::string name, Initializer init, std::vector<int64_t> shape) {
+  return {std::move(name), {std::move(init), std::move(shape)}};
+}
+
+namespace detail {
+
+template <class T>
+using StateType = std::conditional_t<
+    std::same_as<T, bool> || std::same_as<T, Tensor> || std::same_as<T, Rng>, T,
+    std::conditional_t<Integer<T>, int64_t,
+                       std::conditional_t<std::floating_point<T>, double,
+                                          std::conditional_t<std::is_convertible_v<T, std::string>, std::string, Tree>>>>;
+
+template <class V>
+constexpr bool is_param = std::same_as<V, ParamField>;
+template <class V>
+constexpr bool is_state = false;
+template <class T>
+constexpr bool is_state<StateField<T>> = true;
+
+// A field as the body sees it, with its parameters and its states as they move on.
+template <class V>
+class Handle {
+ public:
+  Handle(const V& layer, Tree ps, Tree st) : layer_(&layer), ps_(std::move(ps)), st_(std::move(st)) {}
+
+  template <class... X>
+    requires Takes<V, X...>
+  auto operator()(const X&... x) {
+    auto [y, st] = invoke(*layer_, ps_, st_, x...);
+    st_ = std::move(st);
+    report(*layer_, y);
+    return std::move(y);
+  }
+  Handle& argument() { return *this; }
+  Tree state() const { return st_; }
+
+ private:
+  const V* layer_;
+  Tree ps_, st_;
+};
+
+template <LayerRange V>
+class Handle<V> {
+ public:
+  using Element = std::remove_cvref_t<decltype(*std::declval<const V&>().begin())>;
+  Handle(const V& layers, const Tree& ps, const Tree& st) {
+    size_t i = 0;
+    for (const auto& layer : layers) each_.emplace_back(layer, ps[i], st[i]), ++i;
+  }
+  auto begin() { return each_.begin(); }
+  auto end() { return each_.end(); }
+  auto& operator[](size_t i) { return each_[i]; }
+  size_t size() const { return each_.size(); }
+  Handle& argument() { return *this; }
+  Tree state() const {
+    std::vector<Tree> parts;
+    for (const auto& e : each_) parts.push_back(e.state());
+    return tuple(std::move(parts));
+  }
+
+ private:
+  std::vector<Handle<Element>> each_;
+};
+
+template <>
+class Handle<ParamField> {
+ public:
+  Handle(const ParamField&, const Tree& ps, const Tree&) : tensor_(ps.tensor()) {}
+  const Tensor& argument() const { return tensor_; }
+
+ private:
+  Tensor tensor_;
+};
+
+template <class T>
+class Handle<StateField<T>> {
+ public:
+  Handle(const StateField<T>&, const Tree&, const Tree& st) : value_(read(st)) {}
+  T& argument() { return value_; }
+  Tree state() const { return Tree(value_); }
+
+ private:
+  static T read(const Tree& st) {
+    if constexpr (std::same_as<T, Tensor>) {
+      return st.tensor();
+    } else if constexpr (std::same_as<T, Tree>) {
+      return st;
+    } else {
+      return st.template scalar<T>();
+    }
+  }
+  T value_;
+};
+
+template <class V>
+using Argument = decltype(std::declval<Handle<V>&>().argument());
+
+}  // namespace detail
+
+/// A state of the layer's own. value: bool, integer (an int64), floating point (a double), string, Tensor, Rng or Tree.
+template <class T>
+Field<StateField<detail::StateType<T>>> state(std::string name, T value) {
+  return {std::move(name), {std::move(value)}};
+}
+
+template <class Body, class... V>
+class Compact {
+ public:
+  Compact(std::tuple<Field<V>...> fields, Body body) : fields_(std::move(fields)), body_(std::move(body)) {}
+
+  template <class F>
+  void luxtorch_layers(const F& f) const {
+    for_each_field([&]<class W>(const Field<W>& g) {
+      if constexpr (!detail::is_param<W> && !detail::is_state<W>) f(std::string_view(g.name), g.value);
+    });
+  }
+  Tree initial_parameters(Rng rng) const {
+    std::vector<Tree::Item> parts;
+    for_each_field([&]<class W>(const Field<W>& g) {
+      if constexpr (detail::is_param<W>) parts.emplace_back(g.name, g.value.init(rng.fold_in(g.name), g.value.shape));
+    });
+    return named(std::move(parts));
+  }
+  Tree initial_states(Rng) const {
+    std::vector<Tree::Item> parts;
+    for_each_field([&]<class W>(const Field<W>& g) {
+      if constexpr (detail::is_state<W>) parts.emplace_back(g.name, Tree(g.value.value));
+    });
+    return named(std::move(parts));
+  }
+  std::string label() const { return "Compact"; }
+
+  template <class X>
+    requires std::is_invocable_v<const Body&, const X&, detail::Argument<V>...>
+  auto operator()(const X& x, const Tree& ps, const Tree& st) const {
+    return std::apply(
+        [&](const Field<V>&... f) {
+          std::tuple<detail::Handle<V>...> handles{
+              detail::Handle<V>(f.value, part<V>(f, ps, !detail::is_state<V>), part<V>(f, st, !detail::is_param<V>))...};
+          return std::apply(
+              [&](auto&... h) {
+                auto y = body_(x, h.argument()...);
+                return std::pair<decltype(y), Tree>{std::move(y), states(std::tie(f, h)...)};
+              },
+              handles);
+        },
+        fields_);
+  }
+
+ private:
+  template <class F>
+  void for_each_field(const F& f) const {
+    std::apply([&](const auto&... g) { (f(g), ...); }, fields_);
+  }
+  template <class W>
+  static Tree part(const Field<W>& f, const Tree& t, bool wanted) {
+    return wanted ? t[f.name] : Tree();
+  }
+  // Layers first and own states after them, as setup lays them out.
+  template <class... Pair>
+  static Tree states(const Pair&... pairs) {
+    std::vector<Tree::Item> parts;
+    auto add = [&]<class W, class H>(const std::tuple<const Field<W>&, H&>& p, bool own) {
+      if constexpr (!detail::is_param<W>) {
+        if (detail::is_state<W> == own) parts.emplace_back(std::get<0>(p).name, std::get<1>(p).state());
+      }
+    };
+    (add(pairs, false), ...);
+    (add(pairs, true), ...);
+    return named(std::move(parts));
+  }
+
+  std::tuple<Field<V>...> fields_;
+  Body body_;
+};
+
+template <class... V>
+class CompactFields {
+ public:
+  explicit CompactFields(Field<V>... fields) : fields_(std::move(fields)...) {}
+
+  /// The layer. Checked here, at the user's line.
+  template <class Body>
+  auto forward(Body body) const {
+    constexpr bool fits = std::is_invocable_v<const Body&, const detail::TensorProbe&, detail::Argument<V>...> ||
+                          std::is_invocable_v<const Body&, const Tree&, detail::Argument<V>...>;
+    static_assert(fits,
+                  "compact: the body must take (x, one argument per field): x as const Tensor& or const Tree&, each field as "
+                  "auto&; and the lambda must not be mutable");
+    if constexpr (fits) return Compact<Body, V...>(fields_, std::move(body));
+  }
+
+ private:
+  std::tuple<Field<V>...> fields_;
+};
+
+/// Two fields of one name are a TreeError at setup.
+template <class... V>
+CompactFields<V...> compact(Field<V>... fields) {
+  return CompactFields<V...>(std::move(fields)...);
+}
+
+}  // namespace luxtorch

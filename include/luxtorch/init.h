@@ -1,0 +1,117 @@
+// Initialisers: how a parameter gets its first numbers. Each is a value, called with (rng, shape); its fields are the
+// knobs that Lux's WeightInitializers have, so an adapted one is written in place:
+//
+//     Tensor w = init::glorot_uniform(rng, {8, 2});
+//     Dense(2, 8, lux::relu, {.init_weight = init::KaimingUniform{.gain = 2}});
+//     Dense(2, 8, {.init_weight = [](Rng rng, Shape s) { return random::normal(rng, s, 0, 0.01); }});
+//
+// Level 2. All give float32 on the CPU. Fans: (n) counts as (1 in, n out), (out, in) as a matrix, (out, in, k...) as a
+// convolution, whose fans are both multiplied by the number of taps.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "luxtorch/core/types.h"
+#include "luxtorch/rng.h"
+
+namespace luxtorch {
+
+using Initializer = std::function<Tensor(Rng rng, Shape shape)>;
+
+namespace init {
+
+struct Constant {
+  double value = 0;
+  Tensor operator()(Rng, Shape shape) const;
+};
+struct Uniform {  // [low, high)
+  double low = 0, high = 1;
+  Tensor operator()(Rng rng, Shape shape) const;
+};
+struct Normal {
+  double mean = 0, std = 1;
+  Tensor operator()(Rng rng, Shape shape) const;
+};
+struct GlorotUniform {  // U(-b, b), b = gain sqrt(6 / (fan_in + fan_out)); Glorot and Bengio 2010
+  double gain = 1;
+  Tensor operator()(Rng rng, Shape shape) const;
+};
+struct GlorotNormal {  // std = gain sqrt(2 / (fan_in + fan_out))
+  double gain = 1;
+  Tensor operator()(Rng rng, Shape shape) const;
+};
+struct KaimingUniform {  // U(-b, b), b = gain sqrt(3 / fan_in); He et al. 2015
+  double gain = 1.4142135623730951;
+  Tensor operator()(Rng rng, Shape shape) const;
+};
+struct KaimingNormal {  // std = gain / sqrt(fan_in)
+  double gain = 1.4142135623730951;
+  Tensor operator()(Rng rng, Shape shape) const;
+};
+struct TruncatedNormal {  // the normal distribution cut to [low, high]
+  double mean = 0, std = 1, low = -2, high = 2;
+  Tensor operator()(Rng rng, Shape shape) const;
+};
+struct Orthogonal {  // Saxe et al. 2014; shape (rows, ...), the rest flattened
+  double gain = 1;
+  Tensor operator()(Rng rng, Shape shape) const;
+};
+struct Sparse {  // (out, in): a share `sparsity` of each column is zero; Martens 2010
+  double sparsity = 0.1, std = 0.01;
+  Tensor operator()(Rng rng, Shape shape) const;
+};
+struct Identity {  // (out, in): gain on the diagonal, moved right by `shift`; Le et al. 2015
+  double gain = 1;
+  int64_t shift = 0;
+  Tensor operator()(Rng rng, Shape shape) const;
+};
+struct TorchDefault {  // U(-b, b), b = 1 / sqrt(fan_in), as torch.nn.Linear; the default of Dense
+  Tensor operator()(Rng rng, Shape shape) const;
+};
+/// Lux 1.x's Dense and Conv default for an activation without a gain: U(-b, b), b = sqrt(3 / fan_in).
+struct LuxDefault {
+  Tensor operator()(Rng rng, Shape shape) const;
+};
+/// What Lux 1.x really draws for RNNCell and LSTMCell: a normal of mean -b and deviation 2b with b = 1 / sqrt(hidden).
+struct Lux1xNormal {
+  int64_t hidden = 1;
+  Tensor operator()(Rng rng, Shape shape) const;
+};
+
+inline constexpr Constant zeros{0}, ones{1};
+inline constexpr Uniform rand{};
+inline constexpr Normal randn{};
+inline constexpr GlorotUniform glorot_uniform{};
+inline constexpr GlorotNormal glorot_normal{};
+inline constexpr KaimingUniform kaiming_uniform{};
+inline constexpr KaimingNormal kaiming_normal{};
+inline constexpr TruncatedNormal truncated_normal{};
+inline constexpr Orthogonal orthogonal{};
+inline constexpr Sparse sparse_init{};
+inline constexpr Identity identity_init{};
+inline constexpr TorchDefault torch_default{};
+inline constexpr LuxDefault lux_default{};
+
+}  // namespace init
+
+/// One initialiser for all gates of a recurrent cell, or one for each in the cell's gate order.
+class GateInitializers {
+ public:
+  GateInitializers() = default;  // the cell's default
+  template <class F>
+    requires std::is_constructible_v<Initializer, F>
+  GateInitializers(F f) : each_{Initializer(std::move(f))} {}
+  template <class... F>
+    requires(sizeof...(F) >= 2 && (std::is_constructible_v<Initializer, F> && ...))
+  GateInitializers(F... f) : each_{Initializer(std::move(f))...} {}
+
+  bool empty() const { return each_.empty(); }
+  size_t size() const { return each_.size(); }
+  const Initializer& operator[](size_t gate) const { return each_[each_.size() == 1 ? 0 : gate]; }
+
+ private:
+  std::vector<Initializer> each_;
+};
+
+}  // namespace luxtorch

@@ -1,0 +1,286 @@
+// The layer concept, the erased Layer, setup and apply.
+//
+//     struct Scale {                                     // a leaf layer: a const call operator (x, ps, st)
+//       int64_t dims;
+//       Tree initial_parameters(Rng rng) const { return named({{"weight", init::ones(rng, {dims})}}); }
+//       Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
+//         return {x * ps["weight"].tensor(), st};
+//       }
+//     };
+//     auto [ps, st] = setup(Rng(42), Scale{3});
+//     auto [y, st2] = apply(Scale{3}, x, ps, st);
+//
+// Level 2: setup(model) -> (ps, st) -> apply. There is no base class. A layer is any movable type whose const call
+// operator takes (x, ps, st) and returns Out<Y>; functions of tensors are layers without parameters. Layers hold no
+// tensors, so they are values: copy them, share them between threads.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "luxtorch/layer_concepts.h"
+#include "luxtorch/layer_description.h"
+#include "luxtorch/tree.h"
+
+namespace luxtorch {
+
+enum class Initial { parameters, states };
+
+/// A layer's parameters or states, each leaf's key made from its path. Wrappers add no level; a container's own are
+/// merged after its layers'.
+template <Initial W, class L>
+Tree initial(const L& l, Rng rng) {
+  if constexpr (LayerRange<L>) {
+    std::vector<Tree> parts;
+    uint64_t i = 0;
+    for (const auto& e : l) parts.push_back(initial<W>(e, rng.fold_in(i++)));
+    return tuple(std::move(parts));
+  } else if constexpr (detail::is_optional<L>) {
+    return l ? initial<W>(*l, rng) : named({});
+  } else {
+    check_layer<L>();
+    constexpr bool own = W == Initial::parameters ? HasParameters<L> : HasStates<L>;
+    auto of_its_own = [&] {
+      if constexpr (!own) {
+        return named({});
+      } else if constexpr (W == Initial::parameters) {
+        return Tree(l.initial_parameters(rng));
+      } else {
+        return Tree(l.initial_states(rng));
+      }
+    };
+    if constexpr (HasWrapped<L> && !own) {
+      Tree wrapped;
+      LayerAccess::visit_wrapped(l, [&](std::string_view, const auto& c) { wrapped = initial<W>(c, rng); });
+      return wrapped;
+    } else if constexpr (HasLayers<L>) {
+      std::vector<Tree::Item> parts;
+      LayerAccess::visit(l, [&](std::string_view name, const auto& c) {
+        parts.emplace_back(std::string(name), initial<W>(c, rng.fold_in(name)));
+      });
+      if constexpr (own) {
+        for (auto& item : of_its_own().items()) parts.push_back(item);
+      }
+      return named(std::move(parts));
+    } else {
+      return of_its_own();
+    }
+  }
+}
+template <class L>
+Tree initial_parameters(const L& l, Rng rng) {
+  return initial<Initial::parameters>(l, rng);
+}
+template <class L>
+Tree initial_states(const L& l, Rng rng) {
+  return initial<Initial::states>(l, rng);
+}
+
+/// (ps, st) of a model. Pure: one seed always gives the same numbers, and a leaf's depend on its path alone, so adding
+/// a layer changes no other's. Tensors are float32 on the CPU: move them by tree::to.
+template <class L>
+std::pair<Tree, Tree> setup(Rng rng, const L& model) {
+  return {initial_parameters(model, rng.fold_in("parameters")), initial_states(model, rng.fold_in("states"))};
+}
+
+/// Any layer, erased: takes and gives trees. What Chain, Recurrence and TrainState hold.
+///
+/// A layer of one tensor gets a tensor, one of several gets them from a tuple, a cell gets (x, carry) from a tuple, and a
+/// layer of a Tree gets x as it is. Copies share the layer; calls from many threads are fine if the layer's are.
+class Layer {
+ public:
+  template <LayerLike L>
+  Layer(L layer);
+
+  Out<Tree> operator()(const Tree& x, const Tree& ps, const Tree& st) const { return impl_->call(x, ps, st); }
+  /// One step of a recurrent cell without building tuples; carry is nullptr at a sequence's start. For layers that are not
+  /// cells an UnsupportedError.
+  Out<Step> step(const Tensor& x, const Tree* carry, const Tree& ps, const Tree& st) const {
+    return impl_->step(x, carry, ps, st);
+  }
+
+  Tree initial_parameters(Rng rng) const { return impl_->initial_parameters(rng); }
+  Tree initial_states(Rng rng) const { return impl_->initial_states(rng); }
+  Description describe() const { return impl_->describe(); }
+  std::string label() const { return describe().text; }
+  bool is_cell() const { return impl_->is_cell(); }
+
+  /// The layer inside if it is an L, else nullptr.
+  template <class L>
+  const L* as() const {
+    return impl_->type() == typeid(L) ? static_cast<const L*>(impl_->address()) : nullptr;
+  }
+
+ private:
+  struct Interface {
+    virtual ~Interface() = default;
+    virtual Out<Tree> call(const Tree& x, const Tree& ps, const Tree& st) const = 0;
+    virtual Out<Step> step(const Tensor& x, const Tree* carry, const Tree& ps, const Tree& st) const = 0;
+    virtual Tree initial_parameters(Rng rng) const = 0;
+    virtual Tree initial_states(Rng rng) const = 0;
+    virtual Description describe() const = 0;
+    virtual bool is_cell() const = 0;
+    virtual const std::type_info& type() const = 0;
+    virtual const void* address() const = 0;
+  };
+  template <class L>
+  struct Model;
+  std::shared_ptr<const Interface> impl_;
+};
+
+namespace detail {
+
+/// Makes errors from inside a call say where in the model they come from: puts the thrower's path, as seen from `model`,
+/// in front, and says which parameters or states do not fit where a key was missing. Only runs when there is an error.
+struct ErrorPlace {
+  const void* address;
+  const std::type_info* type;
+  Description (*describe)(const void*);
+  Tree (*parameters)(const void*);
+  Tree (*states)(const void*);
+};
+void place_(Error& error, const ErrorPlace& model, const Tree& ps, const Tree& st);
+
+template <class L, class F>
+decltype(auto) located(const L& l, const Tree& ps, const Tree& st, F&& f) {
+  try {
+    return f();
+  } catch (Error& e) {
+    static constexpr auto as = [](const void* p) -> const L& { return *static_cast<const L*>(p); };
+    place_(e,
+           {&l, &typeid(L), [](const void* p) { return luxtorch::describe(as(p)); },
+            [](const void* p) { return luxtorch::initial_parameters(as(p), Rng(0)); },
+            [](const void* p) { return luxtorch::initial_states(as(p), Rng(0)); }},
+           ps, st);
+    throw;
+  }
+}
+
+/// A layer's or a function's call, the inputs as they are.
+template <class L, class... X>
+auto invoke(const L& l, const Tree& ps, const Tree& st, const X&... x) {
+  if constexpr (CallsAs<L, X...> || !FunctionOf<L, X...>) {
+    return l(x..., ps, st);
+  } else {
+    return std::pair<std::decay_t<decltype(l(x...))>, Tree>{l(x...), st};
+  }
+}
+
+[[noreturn]] void wrong_input(const char* takes, const Tree& x);
+
+template <class L>
+Out<Tree> call_erased(const L& l, const Tree& x, const Tree& ps, const Tree& st) {
+  using P = TensorProbe;
+  auto erase = [](auto&& out) -> Out<Tree> {
+    return {to_tree(std::move(out.first)), std::move(out.second)};
+  };
+  auto both_tensors = [&] { return x[0].is_tensor() && x[1].is_tensor(); };
+  if constexpr (Takes<L, P, P>) {
+    if (x.is_tuple() && x.size() == 2 && both_tensors()) {
+      return erase(invoke(l, ps, st, x[0].tensor(), x[1].tensor()));
+    }
+  }
+  if constexpr (Takes<L, P, P, P>) {
+    if (x.is_tuple() && x.size() == 3) {
+      return erase(invoke(l, ps, st, x[0].tensor(), x[1].tensor(), x[2].tensor()));
+    }
+  }
+  if constexpr (Takes<L, P, P, P, P>) {
+    if (x.is_tuple() && x.size() == 4) {
+      return erase(invoke(l, ps, st, x[0].tensor(), x[1].tensor(), x[2].tensor(), x[3].tensor()));
+    }
+  }
+  if constexpr (!Takes<L, P, P> && CallsAs<L, P, Tree>) {
+    if (x.is_tuple() && x.size() == 2) return erase(l(x[0].tensor(), x[1], ps, st));
+  }
+  if constexpr (Takes<L, P>) {
+    if (x.is_tensor()) return erase(invoke(l, ps, st, x.tensor()));
+    wrong_input(CallsAs<L, P, Tree> ? "a tensor or a tuple (x, carry)" : "a tensor", x);
+  } else if constexpr (Takes<L, Tree>) {
+    return erase(invoke(l, ps, st, x));
+  } else {
+    wrong_input(Takes<L, P, P>     ? "a tuple of 2 tensors"
+                : Takes<L, P, P, P> ? "a tuple of 3 tensors"
+                                    : "another tuple of tensors",
+                x);
+  }
+}
+
+[[noreturn]] void not_a_cell(const std::type_info& type);
+
+}  // namespace detail
+
+template <class L>
+struct Layer::Model final : Layer::Interface {
+  L layer;
+  explicit Model(L l) : layer(std::move(l)) {}
+
+  Out<Tree> call(const Tree& x, const Tree& ps, const Tree& st) const override {
+    return detail::located(layer, ps, st, [&] {
+      auto out = detail::call_erased(layer, x, ps, st);
+      detail::report(layer, out.first);
+      return out;
+    });
+  }
+  Out<Step> step(const Tensor& x, const Tree* carry, const Tree& ps, const Tree& st) const override {
+    if constexpr (Cell<L>) {
+      return detail::located(layer, ps, st,
+                             [&] { return carry ? layer(x, *carry, ps, st) : layer(x, ps, st); });
+    } else {
+      detail::not_a_cell(typeid(L));
+    }
+  }
+  Tree initial_parameters(Rng rng) const override { return luxtorch::initial_parameters(layer, rng); }
+  Tree initial_states(Rng rng) const override { return luxtorch::initial_states(layer, rng); }
+  Description describe() const override { return luxtorch::describe(layer); }
+  bool is_cell() const override { return Cell<L>; }
+  const std::type_info& type() const override { return typeid(L); }
+  const void* address() const override { return &layer; }
+};
+
+template <LayerLike L>
+Layer::Layer(L layer) : impl_(std::make_shared<Model<L>>(std::move(layer))) {
+  check_layer<L>();
+}
+
+/// The output and the new states: model(x, ps, st), with errors that say where in the model they come from.
+///
+/// With Y given the output is converted: apply<Tensor>(chain, x, ps, st). Without it a typed model gives what it returns
+/// and an erased one a Tree. x: a Tensor, a Tree, or what the model takes.
+template <class Y = void, class L, class X>
+auto apply(const L& model, const X& x, const Tree& ps, const Tree& st) {
+  if constexpr (!std::same_as<L, Layer>) check_layer<L>();
+  auto run = [&] {
+    if constexpr (std::same_as<L, Layer>) {
+      return model(x, ps, st);
+    } else if constexpr (detail::CallsAs<L, X> || detail::FunctionOf<L, X>) {
+      return detail::located(model, ps, st, [&] { return detail::invoke(model, ps, st, x); });
+    } else {
+      return detail::located(model, ps, st, [&] { return detail::call_erased(model, to_tree(x), ps, st); });
+    }
+  };
+  if constexpr (std::is_void_v<Y> || std::same_as<decltype(run()), Out<Y>>) {
+    return run();
+  } else {
+    auto out = run();
+    return Out<Y>{from_tree<Y>(to_tree(std::move(out.first))), std::move(out.second)};
+  }
+}
+
+/// y alone, in test mode and without recording a graph: for validation and use. Y as in apply.
+template <class Y = void, class L, class X>
+auto predict(const L& model, const X& x, const Tree& ps, const Tree& st) {
+  detail::NoGrad no_grad;
+  return apply<Y>(model, x, ps, testmode(st)).first;
+}
+
+template <class L, class X>
+Summary summary(const L& model, const Tree& ps, const Tree& st, const X& x) {
+  return detail::summarize(describe(model), ps, st, [&] { detail::report(model, predict<Tree>(model, x, ps, st)); });
+}
+
+}  // namespace luxtorch

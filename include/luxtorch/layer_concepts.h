@@ -1,0 +1,264 @@
+// What is a layer: the concepts behind layer.h, LUXTORCH_LAYERS, and the ways in and out of a Tree.
+//
+//     struct SpiralClassifier {
+//       LSTMCell lstm_cell;
+//       Dense classifier;
+//       LUXTORCH_LAYERS(lstm_cell, classifier)           // parameters and states named by the members
+//       Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;
+//     };
+//
+// Level 2.
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "luxtorch/core/error.h"
+#include "luxtorch/tree.h"
+
+namespace luxtorch {
+
+/// What a layer returns: the output and the new states, which have the old ones' structure.
+template <class Y>
+using Out = std::pair<Y, Tree>;
+
+/// What a recurrent cell returns: the output (batch, out) and what to hand to the next step.
+struct Step {
+  Tensor y;
+  Tree carry;
+};
+
+class Layer;
+
+// What a layer may return, as a Tree. A type of a user's own joins by a to_tree in its namespace.
+inline Tree to_tree(Tree t) { return t; }
+template <std::derived_from<Tensor> T>
+Tree to_tree(const T& t) {
+  return Tree(Tensor(t));
+}
+inline Tree to_tree(const Step& s) { return tuple({Tree(s.y), s.carry}); }
+template <class A, class B>
+Tree to_tree(const std::pair<A, B>& p);
+template <class... A>
+Tree to_tree(const std::tuple<A...>& t);
+template <class A>
+Tree to_tree(const std::vector<A>& v) {
+  std::vector<Tree> parts;
+  for (const auto& e : v) parts.push_back(to_tree(e));
+  return tuple(std::move(parts));
+}
+template <class A, size_t N>
+Tree to_tree(const std::array<A, N>& v) {
+  std::vector<Tree> parts;
+  for (const auto& e : v) parts.push_back(to_tree(e));
+  return tuple(std::move(parts));
+}
+template <class A, class B>
+Tree to_tree(const std::pair<A, B>& p) {
+  return tuple({to_tree(p.first), to_tree(p.second)});
+}
+template <class... A>
+Tree to_tree(const std::tuple<A...>& t) {
+  return std::apply([](const auto&... a) { return tuple({to_tree(a)...}); }, t);
+}
+
+/// And back, for apply<Y>: Y is Tensor, Tree, Step, or a pair of those.
+template <class Y>
+Y from_tree(const Tree& t) {
+  if constexpr (std::same_as<Y, Tree>) {
+    return t;
+  } else if constexpr (std::same_as<Y, Tensor>) {
+    return t.tensor();
+  } else if constexpr (std::same_as<Y, Step>) {
+    return Step{t[0].tensor(), t[1]};
+  } else {
+    return Y{from_tree<typename Y::first_type>(t[0]), from_tree<typename Y::second_type>(t[1])};
+  }
+}
+
+namespace detail {
+
+// Stands for "a Tensor, and not a Tree" when a layer is asked what it takes: a Tensor or an auto parameter accepts it, a
+// Tree one does not, since Tree converts from exactly Tensor.
+struct TensorProbe : Tensor {};
+
+struct AnyVisitor {
+  template <class L>
+  void operator()(std::string_view, const L&) const {}
+};
+
+template <class R>
+constexpr bool is_out = false;
+template <class Y>
+constexpr bool is_out<std::pair<Y, Tree>> = true;
+template <class R>
+constexpr bool is_step_out = std::same_as<R, Out<Step>>;
+template <class T>
+constexpr bool is_optional = false;
+template <class T>
+constexpr bool is_optional<std::optional<T>> = true;
+
+template <class L, class... X>
+concept CallsAs = requires(const L& l, const X&... x, const Tree& t) {
+  requires is_out<std::remove_cvref_t<decltype(l(x..., t, t))>>;
+};
+template <class F, class... X>
+concept FunctionOf = std::is_invocable_v<const F&, const X&...> && !std::is_void_v<std::invoke_result_t<const F&, const X&...>>;
+template <class L, class... X>
+concept Takes = CallsAs<L, X...> || FunctionOf<L, X...>;
+
+}  // namespace detail
+
+/// A friend of every type with LUXTORCH_LAYERS, which may thus stand in a private section.
+struct LayerAccess {
+  template <class L, class F>
+  static void visit(const L& l, const F& f)
+    requires requires { l.luxtorch_layers(f); }
+  {
+    l.luxtorch_layers(f);
+  }
+  template <class L, class F>
+  static void visit_wrapped(const L& l, const F& f)
+    requires requires { l.luxtorch_wrapped(f); }
+  {
+    l.luxtorch_wrapped(f);
+  }
+};
+
+template <class L>
+concept HasLayers = requires(const L& l, const detail::AnyVisitor& f) { LayerAccess::visit(l, f); };
+template <class L>
+concept HasWrapped = requires(const L& l, const detail::AnyVisitor& f) { LayerAccess::visit_wrapped(l, f); };
+template <class L>
+concept HasParameters = requires(const L& l, Rng rng) {
+  { l.initial_parameters(rng) } -> std::convertible_to<Tree>;
+};
+template <class L>
+concept HasStates = requires(const L& l, Rng rng) {
+  { l.initial_states(rng) } -> std::convertible_to<Tree>;
+};
+
+template <class L>
+concept LayerLike =
+    !std::same_as<L, Layer> && !std::same_as<L, Tree> &&
+    (detail::Takes<L, detail::TensorProbe> || detail::Takes<L, Tree> ||
+     detail::Takes<L, detail::TensorProbe, detail::TensorProbe> || detail::CallsAs<L, detail::TensorProbe, Tree> ||
+     detail::Takes<L, detail::TensorProbe, detail::TensorProbe, detail::TensorProbe> ||
+     detail::Takes<L, detail::TensorProbe, detail::TensorProbe, detail::TensorProbe, detail::TensorProbe>);
+
+/// A recurrent cell: cell(x, ps, st) starts a sequence, cell(x, carry, ps, st) goes on; both return Out<Step>.
+template <class L>
+concept Cell = requires(const L& l, const Tensor& x, const Tree& t) {
+  requires detail::is_step_out<std::remove_cvref_t<decltype(l(x, t, t))>>;
+  requires detail::is_step_out<std::remove_cvref_t<decltype(l(x, t, t, t))>>;
+};
+
+/// Several layers in one member: a vector or an array, whose parameters are a tuple.
+template <class L>
+concept LayerRange = requires(const L& l) {
+  l.begin();
+  l.end();
+  l.size();
+} && !std::same_as<L, Layer> && !LayerLike<L>;
+
+namespace detail {
+
+// Has L a member of this name, whatever its access and signature? Deriving from L and from a class with that name makes the
+// name ambiguous exactly then. A data member that is accessible is no hook.
+#define LUXTORCH_DETAIL_HOOK_NAMED(member)                                                        \
+  struct member##_named {                                                                         \
+    int member;                                                                                   \
+  };                                                                                              \
+  template <class L>                                                                              \
+  struct member##_both : L, member##_named {};                                                    \
+  template <class L>                                                                              \
+  constexpr bool has_##member() {                                                                 \
+    if constexpr (std::is_class_v<L> && !std::is_final_v<L>) {                                    \
+      if constexpr (requires { requires std::is_member_object_pointer_v<decltype(&L::member)>; }) \
+        return false;                                                                             \
+      else                                                                                        \
+        return !requires { &member##_both<L>::member; };                                          \
+    } else {                                                                                      \
+      return false;                                                                               \
+    }                                                                                             \
+  }
+LUXTORCH_DETAIL_HOOK_NAMED(initial_parameters)
+LUXTORCH_DETAIL_HOOK_NAMED(initial_states)
+LUXTORCH_DETAIL_HOOK_NAMED(initialparameters)
+LUXTORCH_DETAIL_HOOK_NAMED(initialstates)
+LUXTORCH_DETAIL_HOOK_NAMED(initial_parameter)
+LUXTORCH_DETAIL_HOOK_NAMED(initial_state)
+LUXTORCH_DETAIL_HOOK_NAMED(initial_params)
+LUXTORCH_DETAIL_HOOK_NAMED(init_parameters)
+LUXTORCH_DETAIL_HOOK_NAMED(init_states)
+#undef LUXTORCH_DETAIL_HOOK_NAMED
+
+template <class L>
+constexpr bool misnamed_parameters() {
+  return has_initialparameters<L>() || has_initial_parameter<L>() || has_initial_params<L>() || has_init_parameters<L>();
+}
+template <class L>
+constexpr bool misnamed_states() {
+  return has_initialstates<L>() || has_initial_state<L>() || has_init_states<L>();
+}
+
+}  // namespace detail
+
+/// Refuses, at compile time and in plain words, what is nearly a layer.
+template <class L>
+constexpr void check_layer() {
+  if constexpr (LayerRange<L>) {
+    check_layer<std::remove_cvref_t<decltype(*std::declval<const L&>().begin())>>();
+  } else if constexpr (detail::is_optional<L>) {
+    check_layer<typename L::value_type>();
+  } else if constexpr (!std::same_as<L, Layer>) {
+    static_assert(LayerLike<L>,
+                  "not a layer: it needs a const call operator (x, ps, st) that returns luxtorch::Out<...>, with x a const "
+                  "Tensor& or a const Tree&, or must be a function of tensors or of a Tree");
+    static_assert(HasParameters<L> || !detail::has_initial_parameters<L>(),
+                  "initial_parameters must be: Tree initial_parameters(Rng) const, public");
+    static_assert(HasStates<L> || !detail::has_initial_states<L>(),
+                  "initial_states must be: Tree initial_states(Rng) const, public");
+    static_assert(!detail::misnamed_parameters<L>(),
+                  "a layer's parameters come from: Tree initial_parameters(Rng) const (another name is not called)");
+    static_assert(!detail::misnamed_states<L>(),
+                  "a layer's states come from: Tree initial_states(Rng) const (another name is not called)");
+  }
+}
+
+/// Names from the text of LUXTORCH_LAYERS: identifiers without what stands before them and trailing underscores.
+std::vector<std::string> field_names(const char* text);
+
+template <class F, class T>
+void visit_fields(const char* text, const F& f, const T& fields) {
+  auto names = field_names(text);
+  size_t i = 0;
+  std::apply([&](const auto&... l) { (f(std::string_view(names[i++]), l), ...); }, fields);
+}
+
+}  // namespace luxtorch
+
+/// Names the members that are layers: a layer, a Layer, or a vector, array or optional of layers. Gives the type setup,
+/// printing, summaries and error places. A derived class lists its base's too.
+#define LUXTORCH_LAYERS(...)                                                 \
+  friend struct ::luxtorch::LayerAccess;                                     \
+  template <class F>                                                         \
+  void luxtorch_layers(const F& f) const {                                   \
+    ::luxtorch::visit_fields(#__VA_ARGS__, f, std::tie(__VA_ARGS__));        \
+  }
+
+/// For a wrapper: its parameters and states are exactly the member's, without a level of their own. An initial_parameters
+/// or initial_states of the wrapper's own stands in their place.
+#define LUXTORCH_WRAPS(member)                                               \
+  friend struct ::luxtorch::LayerAccess;                                     \
+  template <class F>                                                         \
+  void luxtorch_wrapped(const F& f) const {                                  \
+    ::luxtorch::visit_fields(#member, f, std::tie(member));                  \
+  }

@@ -1,0 +1,159 @@
+#include "luxtorch/layer.h"
+
+#include <ATen/core/grad_mode.h>
+
+#include <cctype>
+
+#include "text.h"
+
+namespace luxtorch {
+
+std::vector<std::string> field_names(const char* text) {
+  std::vector<std::string> names;
+  std::string_view rest(text);
+  while (!rest.empty()) {
+    auto comma = std::min(rest.find(','), rest.size());
+    auto name = rest.substr(0, comma);
+    while (!name.empty() && (std::isspace(static_cast<unsigned char>(name.back())) || name.back() == '_')) {
+      name.remove_suffix(1);
+    }
+    // `this->cell` and `Base<T>::cell` are named cell.
+    if (auto before = name.find_last_of(" >.:\t\n"); before != name.npos) name.remove_prefix(before + 1);
+    if (!name.empty()) names.emplace_back(name);
+    rest.remove_prefix(std::min(comma + 1, rest.size()));
+  }
+  return names;
+}
+
+Tree update_state(const Tree& st, std::string_view key, const Tree& value) {
+  if (st.is_named()) {
+    std::vector<Tree::Item> parts;
+    bool changed = false;
+    for (const auto& [name, part] : st.items()) {
+      parts.emplace_back(name, name == key ? value : update_state(part, key, value));
+      changed = changed || !parts.back().second.same_node(part);
+    }
+    return changed ? named(std::move(parts)) : st;
+  }
+  if (st.is_tuple()) {
+    std::vector<Tree> parts;
+    bool changed = false;
+    for (const auto& part : st.elements()) {
+      parts.push_back(update_state(part, key, value));
+      changed = changed || !parts.back().same_node(part);
+    }
+    return changed ? tuple(std::move(parts)) : st;
+  }
+  return st;
+}
+Tree testmode(const Tree& st) { return update_state(st, "training", false); }
+Tree trainmode(const Tree& st) { return update_state(st, "training", true); }
+
+int64_t parameter_length(const Tree& ps) { return tree::numel(ps); }
+int64_t state_length(const Tree& st) {
+  int64_t n = 0;
+  for (const auto& leaf : tree::leaves(st)) n += leaf.is_tensor() ? leaf.tensor().numel() : 1;
+  return n;
+}
+
+namespace {
+
+void collect_misfits(const std::string& path, const Tree& expected, const Tree& got, std::vector<std::string>& found) {
+  auto below = [&](const std::string& key) { return path.empty() ? key : path + "." + key; };
+  auto here = path.empty() ? std::string("the tree") : path;
+  if (expected.is_named() && got.is_named()) {
+    for (const auto& [key, part] : expected.items()) {
+      if (got.contains(key)) {
+        collect_misfits(below(key), part, got[key], found);
+      } else {
+        found.push_back("missing " + below(key));
+      }
+    }
+    for (const auto& key : got.keys()) {
+      if (!expected.contains(key)) found.push_back("unexpected " + below(key));
+    }
+  } else if (expected.is_tuple() && got.is_tuple()) {
+    for (size_t i = 0; i < expected.size() || i < got.size(); ++i) {
+      auto name = below(std::to_string(i));
+      if (i >= got.size()) {
+        found.push_back("missing " + name);
+      } else if (i >= expected.size()) {
+        found.push_back("unexpected " + name);
+      } else {
+        collect_misfits(name, expected[i], got[i], found);
+      }
+    }
+  } else if (expected.is_tensor() && got.is_tensor()) {
+    if (expected.tensor().sizes() != got.tensor().sizes()) {
+      found.push_back(here + " of shape " + shape_text(got.tensor().sizes()) + " in place of " +
+                      shape_text(expected.tensor().sizes()));
+    }
+  } else if (expected.is_tensor() || !expected.is_leaf()) {
+    // A state's scalar leaves may change their kind: a carry is nothing before the first call, a tuple after it.
+    found.push_back(here + " is " + describe_kind(got) + " in place of " + describe_kind(expected));
+  }
+}
+
+}  // namespace
+
+std::string misfits(const Tree& expected, const Tree& got) {
+  constexpr size_t kListed = 12;
+  std::vector<std::string> found;
+  collect_misfits("", expected, got, found);
+  std::string text;
+  for (size_t i = 0; i < found.size() && i < kListed; ++i) text += (i ? ", " : "") + found[i];
+  if (found.size() > kListed) text += ", and " + std::to_string(found.size() - kListed) + " more";
+  return text;
+}
+
+namespace detail {
+
+void check_fits(const Tree& expected, const Tree& got, const char* who, const char* what) {
+  if (auto m = misfits(expected, got); !m.empty()) {
+    throw TreeError(who, std::string("expected ") + what + " with the model's structure, got " + m +
+                             ". Are they of another model or version?");
+  }
+}
+
+bool find_path(const Description& d, const void* address, const std::type_info& type, std::string& path) {
+  if (d.address == address && d.type && *d.type == type) {
+    path.clear();
+    return true;
+  }
+  for (const auto& [name, field] : d.fields) {
+    if (!find_path(field, address, type, path)) continue;
+    if (!d.wrapper) path = path.empty() ? name : name + "." + path;
+    return true;
+  }
+  return false;
+}
+
+void place_(Error& error, const ErrorPlace& model, const Tree& ps, const Tree& st) {
+  if (!error.thrower() && dynamic_cast<TreeError*>(&error)) {
+    auto parameters = misfits(model.parameters(model.address), ps);
+    auto states = misfits(model.states(model.address), st);
+    if (!parameters.empty()) error.append_("The parameters do not fit the layer: " + parameters + ".");
+    if (!states.empty()) error.append_("The states do not fit the layer: " + states + ".");
+    if (!parameters.empty() || !states.empty()) error.thrown_by_(model.address, *model.type);
+    return;
+  }
+  if (!error.thrower()) return;
+  std::string path;
+  if (!find_path(model.describe(model.address), error.thrower(), *error.thrower_type(), path)) return;
+  error.prepend_path_(path);
+  error.thrown_by_(model.address, *model.type);  // for whoever called this model
+}
+
+void wrong_input(const char* takes, const Tree& x) {
+  throw TreeError("Layer", std::string("takes ") + takes + ", got " + describe_kind(x) + ".");
+}
+void not_a_cell(const std::type_info& type) {
+  throw UnsupportedError(type_name(type),
+                         "expected a recurrent cell, whose calls (x, ps, st) and (x, carry, ps, st) return Out<Step>.");
+}
+
+NoGrad::NoGrad() : before_(at::GradMode::is_enabled()) { at::GradMode::set_enabled(false); }
+NoGrad::~NoGrad() { at::GradMode::set_enabled(before_); }
+
+}  // namespace detail
+}  // namespace luxtorch

@@ -1,0 +1,193 @@
+// How models are printed: in Lux's layout, and as a table.
+#include "luxtorch/layer_description.h"
+
+#include <algorithm>
+#include <ostream>
+
+#include "text.h"
+
+namespace luxtorch {
+
+namespace {
+
+std::string join(const std::string& path, const std::string& name) { return path.empty() ? name : path + "." + name; }
+
+const Tree& part(const Tree& t, const std::string& path) {
+  static const Tree none;
+  return t.contains(path) ? t.at(path) : none;
+}
+
+// Lux writes a comment at column 49, or 29 for a line that stands alone.
+std::string comment(size_t written, size_t column, const std::string& text) {
+  return std::string(column > written + 2 ? column - written : 2, ' ') + "# " + text;
+}
+
+std::string counts(const Tree& ps, const Tree& st, int64_t times = 1) {
+  auto n = parameter_length(ps), m = state_length(st);
+  std::string text;
+  if (n > 0) {
+    text = grouped(n * times) + (times > 1 ? " (" + grouped(n) + " x " + std::to_string(times) + ")" : "") +
+           " parameters";
+  }
+  if (m > 0) text += (text.empty() ? "" : ", plus ") + grouped(m * times) + " non-trainable";
+  return text;
+}
+
+bool alike(const Description& a, const Description& b) {
+  return a.fields.empty() && b.fields.empty() && a.text == b.text;
+}
+
+std::string positions(const std::string& first, const std::string& last) {
+  size_t common = 0;
+  while (common < first.size() && common < last.size() && first[common] == last[common]) ++common;
+  return first.substr(0, common) + "(" + first.substr(common) + "-" + last.substr(common) + ")";
+}
+
+void show_fields(std::string& out, const Description& d, const std::string& path, const Tree& ps, const Tree& st,
+                 size_t indent) {
+  for (size_t i = 0; i < d.fields.size();) {
+    const auto& [name, field] = d.fields[i];
+    size_t same = i + 1;
+    while (same < d.fields.size() && alike(field, d.fields[same].second)) ++same;
+    auto below = d.wrapper ? path : join(path, name);
+    auto label = same > i + 1 ? positions(name, d.fields[same - 1].first) : name;
+    auto line = std::string(indent, ' ') + label + " = " + field.text;
+    if (field.fields.empty()) {
+      out += line + ",";
+      auto c = counts(part(ps, below), part(st, below), static_cast<int64_t>(same - i));
+      if (!c.empty()) out += comment(line.size(), 49, c);
+      out += "\n";
+    } else {
+      out += line + "(\n";
+      show_fields(out, field, below, ps, st, indent + 4);
+      out += std::string(indent, ' ') + "),\n";
+    }
+    i = same;
+  }
+}
+
+struct Observation {
+  const void* layer;
+  const std::type_info* type;
+  std::string output;
+};
+thread_local std::vector<Observation>* observations = nullptr;
+
+std::string output_text(const Tree& y) {
+  if (y.is_tensor()) return y.tensor().defined() ? shape_text(y.tensor().sizes()) : "";
+  if (y.is_leaf()) return describe_kind(y);
+  std::string s = "(";
+  bool first = true;
+  auto add = [&](const std::string& text) { s += (first ? "" : ", ") + text, first = false; };
+  if (y.is_tuple()) {
+    for (const auto& e : y.elements()) add(output_text(e));
+  } else {
+    for (const auto& [name, e] : y.items()) add(name + " = " + output_text(e));
+  }
+  return s + ")";
+}
+
+void add_rows(Summary& s, const Description& d, const std::string& path, const Tree& ps, const Tree& st,
+              const std::vector<Observation>& seen) {
+  SummaryRow row{.path = path, .layer = d.text, .output = ""};
+  const Tree &p = part(ps, path), &t = part(st, path);
+  row.parameters = parameter_length(p), row.states = state_length(t), row.bytes = tree::bytes(p) + tree::bytes(t);
+  if (!d.wrapper) {  // a container's row counts what it has besides its layers
+    for (const auto& [name, field] : d.fields) {
+      const Tree &fp = part(ps, join(path, name)), &ft = part(st, join(path, name));
+      row.parameters -= parameter_length(fp), row.states -= state_length(ft);
+      row.bytes -= tree::bytes(fp) + tree::bytes(ft);
+    }
+  }
+  for (const auto& o : seen) {
+    if (d.type && o.layer == d.address && *o.type == *d.type) row.output = o.output;
+  }
+  if (d.wrapper && !d.fields.empty()) row.layer += "(" + d.fields[0].second.text + ")";
+  s.rows.push_back(std::move(row));
+  if (d.wrapper) return;
+  for (const auto& [name, field] : d.fields) add_rows(s, field, join(path, name), ps, st, seen);
+}
+
+}  // namespace
+
+namespace detail {
+
+std::atomic<int> observers{0};
+
+void observe(const void* layer, const std::type_info& type, const Tree& y) {
+  if (observations) observations->push_back({layer, &type, output_text(y)});
+}
+
+std::ostream& print(std::ostream& out, const std::string& text) { return out << text; }
+
+std::string show(const Description& d, const Tree& ps, const Tree& st) {
+  if (d.fields.empty()) {
+    auto c = counts(ps, st);
+    return c.empty() ? d.text : d.text + comment(d.text.size(), 29, c);
+  }
+  auto out = d.text + "(\n";
+  show_fields(out, d, "", ps, st, 4);
+  return out + ")         # Total: " + grouped(parameter_length(ps)) + " parameters,\n" +
+         "          #        plus " + grouped(state_length(st)) + " states.";
+}
+
+Summary summarize(const Description& d, const Tree& ps, const Tree& st, const std::function<void()>& run) {
+  std::vector<Observation> seen;
+  struct Watch {
+    std::vector<Observation>* before = observations;
+    explicit Watch(std::vector<Observation>& seen) {
+      observations = &seen;
+      ++observers;
+    }
+    ~Watch() {
+      --observers;
+      observations = before;
+    }
+  };
+  {
+    Watch watch(seen);
+    run();
+  }
+  Summary s{.rows = {}, .parameters = parameter_length(ps), .states = state_length(st), .bytes = tree::bytes(ps) + tree::bytes(st)};
+  add_rows(s, d, "", ps, st, seen);
+  return s;
+}
+
+}  // namespace detail
+
+std::ostream& operator<<(std::ostream& out, const Summary& s) {
+  using Line = std::vector<std::string>;
+  std::vector<Line> lines{{"path", "layer", "output", "parameters", "states", "bytes"}};
+  for (const auto& r : s.rows) {
+    lines.push_back({r.path.empty() ? "(model)" : r.path, r.layer, r.output, grouped(r.parameters), grouped(r.states),
+                     grouped(r.bytes)});
+  }
+  Line total{"total", "", "", grouped(s.parameters), grouped(s.states), grouped(s.bytes)};
+  std::vector<size_t> width(6);
+  for (size_t c = 0; c < width.size(); ++c) {
+    width[c] = total[c].size();
+    for (const auto& l : lines) width[c] = std::max(width[c], l[c].size());
+  }
+  auto write = [&](const Line& l) {
+    std::string text;
+    for (size_t c = 0; c < l.size(); ++c) {
+      std::string pad(width[c] - l[c].size(), ' ');
+      text += c < 3 ? l[c] + pad : pad + l[c];
+      if (c + 1 < l.size()) text += "  ";
+    }
+    out << text << "\n";
+  };
+  auto rule = [&] {
+    size_t length = 2 * (width.size() - 1);
+    for (auto w : width) length += w;
+    out << std::string(length, '-') << "\n";
+  };
+  write(lines[0]);
+  rule();
+  for (size_t i = 1; i < lines.size(); ++i) write(lines[i]);
+  rule();
+  write(total);
+  return out;
+}
+
+}  // namespace luxtorch
