@@ -20,7 +20,6 @@ function(luxtorch_test name)
   endif()
   set(target ${name}_test)
   add_executable(${target} ${ARGN})
-  target_include_directories(${target} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
   target_compile_definitions(${target} PRIVATE
     LUXTORCH_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/golden"
     LUXTORCH_SHARED_DATA="${LUXTORCH_SHARED_DATA}"
@@ -28,7 +27,7 @@ function(luxtorch_test name)
     LUXTORCH_TEST_TMP="${LUXTORCH_TEST_TMP}"
     LUXTORCH_BIN_DIR="${PROJECT_BINARY_DIR}/bin"
     LUXTORCH_PYTHON="${LUXTORCH_TEST_PYTHON}")
-  target_link_libraries(${target} PRIVATE luxtorch::luxtorch luxtorch_flags luxtorch_fmt
+  target_link_libraries(${target} PRIVATE test_support luxtorch::luxtorch luxtorch_flags luxtorch_fmt
     luxtorch_headers GTest::gmock GTest::gtest_main rapidcheck rapidcheck_gtest
     $<TARGET_NAME_IF_EXISTS:OpenSSL::Crypto>)
   set_target_properties(${target} PROPERTIES

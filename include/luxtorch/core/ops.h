@@ -1,5 +1,5 @@
-// A few factories and joins of torch, declared without torch's headers (their bodies are in src/core/ops.cpp).
-// Arguments and results are torch's: see torch.zeros, torch.cat and so on.
+// A few factories and joins of torch, declared without torch's headers (their bodies are in
+// src/core/ops.cpp). Arguments and results are torch's: see torch.zeros, torch.cat and so on.
 //
 //     auto h0 = zeros({32, 8});                      // (32, 8), float32, CPU
 //     auto both = cat({forward, backward}, -1);
@@ -7,7 +7,9 @@
 // Level 0. Anything else of torch is there under at:: with <ATen/ops/NAME.h>.
 #pragma once
 
+#include <concepts>
 #include <initializer_list>
+#include <string_view>
 #include <vector>
 
 #include "luxtorch/core/operators.h"
@@ -27,10 +29,17 @@ Tensor full(Shape shape, const at::Scalar& value, TensorOptions options = {});
 Tensor arange(int64_t end, TensorOptions options = {.dtype = kInt64});
 Tensor linspace(double start, double end, int64_t steps, TensorOptions options = {});
 Tensor eye(int64_t n, TensorOptions options = {});
-/// A tensor of the values' own type: float32 for doubles, int64 for integers.
+/// A 1-dimensional tensor of the values' own type: tensor({1, 2}) is int64, tensor({1, 2.5}) and
+/// tensor({1., 2.}) are float32, tensor({true, false}) is bool; tensor({1, 2}, {.dtype = kFloat64})
+/// is what the options say.
 Tensor tensor(std::initializer_list<double> values, TensorOptions options = {});
 Tensor tensor(const std::vector<double>& values, TensorOptions options = {});
 Tensor tensor(const std::vector<int64_t>& values, TensorOptions options = {.dtype = kInt64});
+template <std::integral I>
+Tensor tensor(std::initializer_list<I> values,
+              TensorOptions options = {.dtype = std::same_as<I, bool> ? kBool : kInt64}) {
+  return tensor(std::vector<int64_t>(values.begin(), values.end()), options);
+}
 
 Tensor cat(const std::vector<Tensor>& tensors, int64_t dim = 0);
 Tensor stack(const std::vector<Tensor>& tensors, int64_t dim = 0);
