@@ -2,7 +2,7 @@
 
     run_unittest.py FILE.py RESULT.xml
 
-The file's folder and this one are on the module path. The exit status is 1 when a test failed.
+The file's folder and tests/build are on the module path. The exit status is 1 when a test failed.
 """
 
 import importlib.util
@@ -57,7 +57,8 @@ def write_xml(rows, path):
 
 def main():
     source, result_path = sys.argv[1:3]
-    sys.path[:0] = [os.path.dirname(os.path.abspath(source)), os.path.dirname(os.path.abspath(__file__))]
+    tests = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    sys.path[:0] = [os.path.dirname(os.path.abspath(source)), os.path.join(tests, "build")]
     spec = importlib.util.spec_from_file_location(os.path.basename(source)[:-3], source)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
