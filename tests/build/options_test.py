@@ -1,0 +1,74 @@
+"""Configuring without the optional libraries, and what is said when a needed one is missing."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+SOURCE = Path(os.environ["LUXTORCH_SOURCE_DIR"])
+
+
+class OptionsTest(unittest.TestCase):
+    def setUp(self):
+        self.build = Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.build)
+
+    def configure(self, *arguments, absent=()):
+        """(exit status, output in one line, the build file) of configuring our sources."""
+        run = subprocess.run(
+            [os.environ["LUXTORCH_CMAKE"], "-S", SOURCE, "-B", self.build, "-G", "Ninja",
+             f"-DCMAKE_MAKE_PROGRAM={os.environ['LUXTORCH_NINJA']}", f"-DCMAKE_CXX_COMPILER={os.environ['LUXTORCH_CXX']}",
+             f"-DLibTorch_FOUND_BEFORE={os.environ['LUXTORCH_LIBTORCH']}",
+             *(f"-DCMAKE_DISABLE_FIND_PACKAGE_{name}=ON" for name in absent), *arguments],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )
+        ninja = self.build / "build.ninja"
+        return run.returncode, " ".join(run.stdout.split()), ninja.read_text() if ninja.exists() else ""
+
+    def test_without_googletest_everything_but_the_tests_is_built(self):
+        for name in ("GTest", "rapidcheck"):
+            with self.subTest(name=name):
+                status, output, ninja = self.configure("--fresh", absent=[name])
+                self.assertEqual(status, 0, output)
+                self.assertIn("Tests: not built, they need GoogleTest and rapidcheck", output)
+                self.assertTrue("libluxtorch" in ninja)
+                self.assertFalse("core_test" in ninja)
+
+    def test_without_cli11_and_google_benchmark_the_library_and_its_tests_are_built(self):
+        status, output, ninja = self.configure(absent=["CLI11", "benchmark"])
+        self.assertEqual(status, 0, output)
+        self.assertIn("Tutorials: not built, they need CLI11 (libcli11-dev on Debian)", output)
+        self.assertIn("google-benchmark (libbenchmark-dev on Debian)", output)
+        self.assertTrue("core_test" in ninja)
+
+    def test_without_hdf5_another_source_takes_the_writers_place(self):
+        if not (SOURCE / "src/io/no_jld2_write.cpp").exists():
+            self.skipTest("src/io holds no writer of JLD2 files")
+        with_it, without = "src/io/jld2_write.cpp", "src/io/no_jld2_write.cpp"
+        status, output, ninja = self.configure(absent=["HDF5"])
+        self.assertEqual(status, 0, output)
+        self.assertIn("HDF5: none, so jld2::save throws UnsupportedError (libhdf5-dev on Debian)", output)
+        self.assertTrue(without in ninja)
+        self.assertFalse(with_it in ninja)
+        self.assertTrue(without in self.configure("--fresh", "-DLUXTORCH_WITH_HDF5=OFF")[2])
+
+    def test_asking_for_hdf5_where_there_is_none_is_an_error(self):
+        status, output, _ = self.configure("-DLUXTORCH_WITH_HDF5=ON", absent=["HDF5"])
+        self.assertNotEqual(status, 0)
+        self.assertIn("apt-get install libhdf5-dev", output)
+
+    def test_a_missing_header_is_named_with_its_debian_package(self):
+        for header, package, variable in (("Random123/philox.h", "librandom123-dev", "LUXTORCH_RANDOM123_INCLUDE"),
+                                          ("nlohmann/json.hpp", "nlohmann-json3-dev", "LUXTORCH_JSON_INCLUDE")):
+            with self.subTest(header=header):
+                found = [f"-D{other}=/usr/include" for other in ("LUXTORCH_RANDOM123_INCLUDE", "LUXTORCH_JSON_INCLUDE")
+                         if other != variable]
+                status, output, _ = self.configure("--fresh", "-DCMAKE_SYSTEM_IGNORE_PATH=/usr/include", *found)
+                self.assertNotEqual(status, 0)
+                self.assertIn(f"{header} was not found. On Debian: apt-get install {package}", output)
+
+
+if __name__ == "__main__":
+    unittest.main()
