@@ -128,6 +128,7 @@ bool find_path(const Description& d, const void* address, const std::type_info& 
   return false;
 }
 
+namespace {
 void place_(Error& error, const ErrorPlace& model, const Tree& ps, const Tree& st) {
   if (!error.thrower() && dynamic_cast<TreeError*>(&error)) {
     auto parameters = misfits(model.parameters(model.address), ps);
@@ -142,6 +143,22 @@ void place_(Error& error, const ErrorPlace& model, const Tree& ps, const Tree& s
   if (!find_path(model.describe(model.address), error.thrower(), *error.thrower_type(), path)) return;
   error.prepend_path_(path);
   error.thrown_by_(model.address, *model.type);  // for whoever called this model
+}
+}  // namespace
+
+void rethrow_placed(const ErrorPlace& model, const Tree& ps, const Tree& st) {
+  try {
+    throw;
+  } catch (Error& e) {
+    place_(e, model, ps, st);
+    throw;
+  } catch (const c10::OutOfMemoryError&) {
+    throw;
+  } catch (const c10::Error& e) {
+    TorchError placed(type_name(*model.type), e.what_without_backtrace());
+    placed.thrown_by_(model.address, *model.type);
+    throw placed;
+  }
 }
 
 void wrong_input(const char* takes, const Tree& x) {

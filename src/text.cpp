@@ -66,7 +66,8 @@ std::string describe_kind(const Tree& t) {
 std::string grouped(int64_t n) {
   auto digits = std::to_string(n < 0 ? -n : n);
   for (auto i = static_cast<int64_t>(digits.size()) - 3; i > 0; i -= 3) digits.insert(static_cast<size_t>(i), "_");
-  return (n < 0 ? "-" : "") + digits;
+  if (n < 0) digits.insert(0, 1, '-');
+  return digits;
 }
 
 }  // namespace luxtorch

@@ -256,6 +256,9 @@ int64_t bytes(const Tree& t) {
   return n;
 }
 
+Tree detach(const Tree& t) {
+  return map_tensors([](const Tensor& x) { return x.requires_grad() ? x.detach() : x; }, t);
+}
 Tree to(const Tree& t, Device device) {
   return map_tensors([&](const Tensor& x) { return x.to(device); }, t);
 }

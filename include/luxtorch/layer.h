@@ -143,20 +143,19 @@ struct ErrorPlace {
   Tree (*parameters)(const void*);
   Tree (*states)(const void*);
 };
-void place_(Error& error, const ErrorPlace& model, const Tree& ps, const Tree& st);
+/// Call it in a catch block: throws what is in flight again, an Error with its place, an error of torch's as a TorchError.
+[[noreturn]] void rethrow_placed(const ErrorPlace& model, const Tree& ps, const Tree& st);
 
 template <class L, class F>
 decltype(auto) located(const L& l, const Tree& ps, const Tree& st, F&& f) {
   try {
     return f();
-  } catch (Error& e) {
+  } catch (const std::exception&) {
     static constexpr auto as = [](const void* p) -> const L& { return *static_cast<const L*>(p); };
-    place_(e,
-           {&l, &typeid(L), [](const void* p) { return luxtorch::describe(as(p)); },
-            [](const void* p) { return luxtorch::initial_parameters(as(p), Rng(0)); },
-            [](const void* p) { return luxtorch::initial_states(as(p), Rng(0)); }},
-           ps, st);
-    throw;
+    rethrow_placed({&l, &typeid(L), [](const void* p) { return luxtorch::describe(as(p)); },
+                    [](const void* p) { return luxtorch::initial_parameters(as(p), Rng(0)); },
+                    [](const void* p) { return luxtorch::initial_states(as(p), Rng(0)); }},
+                   ps, st);
   }
 }
 

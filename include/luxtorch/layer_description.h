@@ -80,7 +80,12 @@ extern std::atomic<int> observers;
 void observe(const void* layer, const std::type_info& type, const Tree& y);
 template <class L, class Y>
 void report(const L& l, const Y& y) {
-  if (observers.load(std::memory_order_relaxed) != 0) [[unlikely]] observe(&l, typeid(L), to_tree(y));
+  if (observers.load(std::memory_order_relaxed) == 0) [[likely]] return;
+  if constexpr (std::same_as<Y, Step>) {
+    observe(&l, typeid(L), y.y);
+  } else {
+    observe(&l, typeid(L), to_tree(y));
+  }
 }
 
 std::string show(const Description& d, const Tree& ps, const Tree& st);

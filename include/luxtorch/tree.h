@@ -174,6 +174,8 @@ bool all_close(const Tree& a, const Tree& b, double rtol = 1e-5, double atol = 1
 int64_t numel(const Tree& t);
 int64_t bytes(const Tree& t);
 
+/// The same values outside any graph.
+Tree detach(const Tree& t);
 Tree to(const Tree& t, Device device);
 /// Floating-point tensors only; integers and booleans stay.
 Tree to(const Tree& t, Dtype dtype);

@@ -5,7 +5,8 @@
 //
 // Level 0. The kinds: ShapeError (rank, size, dtype or device of a tensor), TreeError (keys, positions and kinds in a
 // Tree), FormatError (a file is not what it should be), ArgumentError (a value outside its range, a path that cannot be
-// written), UnsupportedError (right, but not possible in this build or format).
+// written), UnsupportedError (right, but not possible in this build or format), TorchError (torch's own complaint from inside
+// a model, with the layer that it came from).
 #pragma once
 
 #include <stdexcept>
@@ -55,6 +56,9 @@ struct ArgumentError : Error {
   using Error::Error;
 };
 struct UnsupportedError : Error {
+  using Error::Error;
+};
+struct TorchError : Error {
   using Error::Error;
 };
 

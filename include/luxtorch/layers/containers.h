@@ -1,0 +1,141 @@
+// Containers: Chain, SkipConnection, Parallel.
+//
+//     Chain(Dense(2, 8, lux::tanh), Dense(8, 1), [](const Tensor& y) { return y.squeeze(-1); })
+//     Chain(field("encoder", Dense(2, 8)), field("decoder", Dense(8, 2)))
+//     SkipConnection(Dense(8, 8), [](const Tensor& y, const Tensor& x) { return y + x; })
+//
+// Level 3. They hold erased layers; a function of tensors is a layer without parameters.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "luxtorch/compact.h"
+#include "luxtorch/layer.h"
+
+namespace luxtorch {
+
+namespace detail {
+
+// A plain function needs no name among the parameters: Lux leaves it out, and so do we.
+template <class F>
+constexpr bool is_function = !CallsAs<F, TensorProbe> && !CallsAs<F, TensorProbe, TensorProbe> && !HasParameters<F> &&
+                             !HasLayers<F> && !std::same_as<F, Layer>;
+
+using NamedLayers = std::vector<std::pair<std::string, Layer>>;
+
+inline void append(NamedLayers& all, Layer layer) {
+  all.emplace_back("layer_" + std::to_string(all.size() + 1), std::move(layer));
+}
+template <class L>
+void append(NamedLayers& all, Field<L> f) {
+  all.emplace_back(std::move(f.name), std::move(f.value));
+}
+
+template <class L>
+constexpr bool is_field = false;
+template <class L>
+constexpr bool is_field<Field<L>> = std::constructible_from<Layer, L>;
+template <class L>
+concept Chainable = std::constructible_from<Layer, L> || is_field<L>;
+
+template <class... L>
+NamedLayers named_layers(L... layers) {
+  NamedLayers all;
+  (append(all, std::move(layers)), ...);
+  return all;
+}
+
+}  // namespace detail
+
+/// Layers one after another. Parameters and states: layer_1, layer_2, ..., or the names of its fields. Empty: y = x.
+class Chain {
+ public:
+  template <class... L>
+    requires(detail::Chainable<L> && ...)
+  explicit Chain(L... layers) : layers_(detail::named_layers(std::move(layers)...)) {}
+  explicit Chain(const std::vector<Layer>& layers);
+  explicit Chain(detail::NamedLayers layers) : layers_(std::move(layers)) {}
+
+  template <class F>
+  void luxtorch_layers(const F& f) const {
+    for (const auto& [name, layer] : layers_) f(std::string_view(name), layer);
+  }
+  Out<Tree> operator()(const Tree& x, const Tree& ps, const Tree& st) const;
+  std::string label() const { return "Chain"; }
+
+  size_t size() const { return layers_.size(); }
+  const Layer& operator[](size_t i) const;
+  const Layer& operator[](std::string_view name) const;
+  /// The layers of [first, last) with their names.
+  Chain slice(size_t first, size_t last) const;
+
+ private:
+  detail::NamedLayers layers_;
+};
+
+/// y = connection(layers(x), x). Parameters: the layers', or {layers, connection} if the connection is a layer too (it is
+/// called with a tuple (layers(x), x)).
+template <bool ConnectionIsLayer>
+class BasicSkipConnection {
+ public:
+  BasicSkipConnection(Layer layers, Layer connection) : layers_(std::move(layers)), connection_(std::move(connection)) {}
+
+  template <class F>
+    requires(ConnectionIsLayer)
+  void luxtorch_layers(const F& f) const {
+    f(std::string_view("layers"), layers_), f(std::string_view("connection"), connection_);
+  }
+  template <class F>
+    requires(!ConnectionIsLayer)
+  void luxtorch_wrapped(const F& f) const {
+    f(std::string_view("layers"), layers_);
+  }
+  Out<Tree> operator()(const Tree& x, const Tree& ps, const Tree& st) const;
+  std::string label() const { return "SkipConnection"; }
+
+ private:
+  Layer layers_, connection_;
+};
+template <class L, class C>
+auto SkipConnection(L layers, C connection) {
+  return BasicSkipConnection<!detail::is_function<C>>(Layer(std::move(layers)), Layer(std::move(connection)));
+}
+
+/// Layers side by side: element i of a tuple x goes to layer i, any other x to all. y = connection(y_1, ..., y_n), or the
+/// tuple of them where the connection is nullptr. Parameters: layer_1, layer_2, ... or the fields' names; under {layers,
+/// connection} if the connection is a layer.
+template <bool ConnectionIsLayer>
+class BasicParallel {
+ public:
+  BasicParallel(std::optional<Layer> connection, detail::NamedLayers layers)
+      : connection_(std::move(connection)), layers_(std::move(layers)) {}
+
+  template <class F>
+  void luxtorch_layers(const F& f) const {
+    if constexpr (ConnectionIsLayer) {
+      f(std::string_view("layers"), layers_), f(std::string_view("connection"), *connection_);
+    } else {
+      layers_.luxtorch_layers(f);
+    }
+  }
+  Out<Tree> operator()(const Tree& x, const Tree& ps, const Tree& st) const;
+  std::string label() const { return "Parallel"; }
+
+ private:
+  std::optional<Layer> connection_;
+  Chain layers_;  // for its names: never called
+};
+template <class C, class... L>
+  requires(detail::Chainable<L> && ...)
+auto Parallel(C connection, L... layers) {
+  auto all = detail::named_layers(std::move(layers)...);
+  if constexpr (std::same_as<C, std::nullptr_t>) {
+    return BasicParallel<false>(std::nullopt, std::move(all));
+  } else {
+    return BasicParallel<!detail::is_function<C>>(Layer(std::move(connection)), std::move(all));
+  }
+}
+
+}  // namespace luxtorch

@@ -1,0 +1,29 @@
+// Dropout, with its random key in the states: the same st gives the same mask, and the returned st the next one.
+//
+// Level 3.
+#pragma once
+
+#include "luxtorch/layer.h"
+
+namespace luxtorch {
+
+struct DropoutOptions {
+  std::vector<int64_t> dims = {};  // along these the mask varies, and is shared along all others; empty: all
+};
+
+/// In training y = x * mask / (1 - p), the mask 1 with probability 1 - p (Srivastava et al. 2014); in test mode y = x.
+/// x: floating, any shape. States: rng, which moves on with each mask drawn, and training.
+class Dropout {
+ public:
+  explicit Dropout(double p, DropoutOptions options = {});  // 0 <= p < 1, else an ArgumentError
+
+  Tree initial_states(Rng rng) const;
+  Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;
+  std::string label() const;
+
+ private:
+  double p_;
+  DropoutOptions options_;
+};
+
+}  // namespace luxtorch

@@ -1,0 +1,27 @@
+// luxtorch: the functional layer of Lux.jl for C++, on LibTorch. Everything, for user programs:
+//
+//     #include <luxtorch/luxtorch.h>
+//     namespace lux = luxtorch;
+//
+// No using directive: lux::tanh and ::tanh, lux::tuple and std::tuple would be ambiguous. Level 7: the library's own
+// sources never include it.
+#pragma once
+
+#include "luxtorch/compact.h"
+#include "luxtorch/core/device.h"
+#include "luxtorch/core/error.h"
+#include "luxtorch/core/operators.h"
+#include "luxtorch/core/ops.h"
+#include "luxtorch/core/types.h"
+#include "luxtorch/init.h"
+#include "luxtorch/layer.h"
+#include "luxtorch/layers/containers.h"
+#include "luxtorch/layers/dense.h"
+#include "luxtorch/layers/dropout.h"
+#include "luxtorch/layers/norm.h"
+#include "luxtorch/layers/recurrent.h"
+#include "luxtorch/layers/stateful.h"
+#include "luxtorch/ops/activation.h"
+#include "luxtorch/rng.h"
+#include "luxtorch/tree.h"
+#include "luxtorch/version.h"

@@ -1,0 +1,87 @@
+#include "luxtorch/layers/containers.h"
+
+#include "layers/check.h"
+
+namespace luxtorch {
+
+Chain::Chain(const std::vector<Layer>& layers) {
+  for (const auto& layer : layers) detail::append(layers_, layer);
+}
+
+Out<Tree> Chain::operator()(const Tree& x, const Tree& ps, const Tree& st) const {
+  Tree y = x;
+  std::vector<Tree::Item> states;
+  states.reserve(layers_.size());
+  for (const auto& [name, layer] : layers_) {
+    auto [out, st_layer] = layer(y, ps[name], st[name]);
+    y = std::move(out);
+    states.emplace_back(name, std::move(st_layer));
+  }
+  return {std::move(y), named(std::move(states))};
+}
+
+const Layer& Chain::operator[](size_t i) const {
+  if (i < layers_.size()) return layers_[i].second;
+  throw ArgumentError("Chain", "expected a position below " + std::to_string(size()) + ", got " + std::to_string(i) + ".");
+}
+const Layer& Chain::operator[](std::string_view name) const {
+  std::string names;
+  for (const auto& [key, layer] : layers_) {
+    if (key == name) return layer;
+    names += (names.empty() ? "" : ", ") + key;
+  }
+  throw ArgumentError("Chain", "expected one of its layers " + names + ", got \"" + std::string(name) + "\".");
+}
+Chain Chain::slice(size_t first, size_t last) const {
+  if (first > last || last > size()) {
+    throw ArgumentError("Chain", "expected a range within " + std::to_string(size()) + " layers, got [" +
+                                     std::to_string(first) + ", " + std::to_string(last) + ").");
+  }
+  auto begin = layers_.begin();
+  return Chain(detail::NamedLayers(begin + static_cast<int64_t>(first), begin + static_cast<int64_t>(last)));
+}
+
+template <bool ConnectionIsLayer>
+Out<Tree> BasicSkipConnection<ConnectionIsLayer>::operator()(const Tree& x, const Tree& ps, const Tree& st) const {
+  if constexpr (ConnectionIsLayer) {
+    auto [y, st_layers] = layers_(x, ps["layers"], st["layers"]);
+    auto [joined, st_connection] = connection_(tuple({y, x}), ps["connection"], st["connection"]);
+    return {std::move(joined), named({{"layers", std::move(st_layers)}, {"connection", std::move(st_connection)}})};
+  } else {
+    auto [y, st_layers] = layers_(x, ps, st);
+    return {connection_(tuple({y, x}), {}, {}).first, std::move(st_layers)};
+  }
+}
+template class BasicSkipConnection<true>;
+template class BasicSkipConnection<false>;
+
+template <bool ConnectionIsLayer>
+Out<Tree> BasicParallel<ConnectionIsLayer>::operator()(const Tree& x, const Tree& ps, const Tree& st) const {
+  const Tree& ps_layers = ConnectionIsLayer ? ps["layers"] : ps;
+  const Tree& st_layers = ConnectionIsLayer ? st["layers"] : st;
+  bool each_its_own = x.is_tuple();
+  if (each_its_own && x.size() != layers_.size()) {
+    fail(*this, "expected a tuple of " + std::to_string(layers_.size()) + ", one for each layer, got " + describe_kind(x) + ".");
+  }
+  std::vector<Tree> ys;
+  std::vector<Tree::Item> states;
+  size_t i = 0;
+  layers_.luxtorch_layers([&](std::string_view name, const Layer& layer) {
+    auto [y, st_layer] = layer(each_its_own ? x[i] : x, ps_layers[name], st_layers[name]);
+    ys.push_back(std::move(y));
+    states.emplace_back(std::string(name), std::move(st_layer));
+    ++i;
+  });
+  Tree y = tuple(std::move(ys)), st2 = named(std::move(states));
+  if (!connection_) return {std::move(y), std::move(st2)};
+  if constexpr (ConnectionIsLayer) {
+    auto [joined, st_connection] = (*connection_)(y, ps["connection"], st["connection"]);
+    return {std::move(joined), named({{"layers", std::move(st2)}, {"connection", std::move(st_connection)}})};
+  } else {
+    return {(*connection_)(y, {}, {}).first, std::move(st2)};
+  }
+}
+template class BasicParallel<true>;
+template class BasicParallel<false>;
+
+}  // namespace luxtorch
