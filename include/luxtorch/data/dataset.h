@@ -1,0 +1,87 @@
+// Observations: counting them, taking some, splitting and shuffling them.
+//
+//     auto all = tuple({x, y});                                            // (1000, 50, 2) and
+//     (1000) auto [train, validation] = data::splitobs(all, 0.8, Rng(0));         // 800 and 200 of
+//     them, shuffled auto [x_train, y_train] = train.tensors<2>(); Tree three = data::getobs(all,
+//     {4, 0, 4});                           // (3, 50, 2) and (3)
+//
+// Level 3. Data is a tensor, or a tuple or named tree of tensors at any depth; observations lie on
+// dimension 0 of each of them, and all must have as many. Everything else is an error: TreeError
+// for a leaf that is no tensor and for a tree without any, ShapeError for a tensor of no dimensions
+// and for tensors that disagree (both are named).
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <optional>
+#include <vector>
+
+#include "luxtorch/tree.h"
+
+namespace luxtorch::data {
+
+/// How many observations there are.
+int64_t numobs(const Tree& data);
+
+/// One observation: dimension 0 is gone. A view. ArgumentError: no such index (they go from 0).
+template <Integer I>
+Tree getobs(const Tree& data, I index);
+/// The observations at the indices, in that order, as new tensors. ArgumentError: no such index.
+Tree getobs(const Tree& data, const std::vector<int64_t>& indices);
+/// The same with indices (k) int64, on any device.
+Tree getobs(const Tree& data, const Tensor& indices);
+
+/// The observations in a new order, as new tensors.
+Tree shuffleobs(const Tree& data, Rng rng);
+
+/// Parts of the data, one after the other; views of it, or of shuffleobs(data, *rng) when there is
+/// an rng.
+///
+/// at: a fraction of the n observations (a floating-point number from 0 to 1), which makes a first
+/// part of n * at, rounded to the nearest integer (a tie: to the even one), or a count (an
+/// integer). The second part is the rest. With several, as in splitobs(data, {0.7, 0.1}), there is
+/// one more part than numbers. So 1 is one observation, 1.0 is all of them. ArgumentError: a
+/// negative number, or more than there are.
+template <class N>
+  requires(std::floating_point<N> || Integer<N>)
+std::array<Tree, 2> splitobs(const Tree& data, N at, std::optional<Rng> rng = {});
+template <class N, size_t K>
+  requires(std::floating_point<N> || Integer<N>)
+std::array<Tree, K + 1> splitobs(const Tree& data, const N (&at)[K], std::optional<Rng> rng = {});
+std::vector<Tree> splitobs(const Tree& data, const std::vector<double>& fractions,
+                           std::optional<Rng> rng = {});
+std::vector<Tree> splitobs(const Tree& data, const std::vector<int64_t>& counts,
+                           std::optional<Rng> rng = {});
+
+namespace detail {
+
+Tree observation(const Tree& data, int64_t index);
+
+template <class N, size_t K>
+std::array<Tree, K + 1> split_into(const Tree& data, const N (&at)[K], std::optional<Rng> rng) {
+  using Number = std::conditional_t<std::floating_point<N>, double, int64_t>;
+  auto parts = splitobs(data, std::vector<Number>(at, at + K), rng);
+  std::array<Tree, K + 1> result;
+  for (size_t i = 0; i <= K; ++i) result[i] = std::move(parts[i]);
+  return result;
+}
+
+}  // namespace detail
+
+template <Integer I>
+Tree getobs(const Tree& data, I index) {
+  return detail::observation(data, static_cast<int64_t>(index));
+}
+template <class N>
+  requires(std::floating_point<N> || Integer<N>)
+std::array<Tree, 2> splitobs(const Tree& data, N at, std::optional<Rng> rng) {
+  const N numbers[] = {at};
+  return detail::split_into(data, numbers, rng);
+}
+template <class N, size_t K>
+  requires(std::floating_point<N> || Integer<N>)
+std::array<Tree, K + 1> splitobs(const Tree& data, const N (&at)[K], std::optional<Rng> rng) {
+  return detail::split_into(data, at, rng);
+}
+
+}  // namespace luxtorch::data

@@ -1,0 +1,51 @@
+// Made-up data sets for tutorials and tests.
+//
+//     auto [x, y] = data::make_spiral(Rng(0), 50);          // (100, 2) and (100): two arms of 50
+//     points auto [xs, labels] = data::spirals(Rng(0));            // (1000, 50, 2) and (1000): one
+//     arm an observation
+//
+// Level 3: the start of data -> DataLoader -> training.
+#pragma once
+
+#include <utility>
+
+#include "luxtorch/core/types.h"
+#include "luxtorch/rng.h"
+
+namespace luxtorch::data {
+
+/// In the order of MLUtils' arguments.
+struct SpiralOptions {
+  double a = 6.5;         // radius of the first point
+  double theta = 16;      // points in half a turn
+  double b = 104;         // points until the radius would be 0
+  double noise = 0.1;     // standard deviation of what is added to each coordinate
+  bool mirrored = false;  // the second arm is the first one's mirror image (-x, y), so that it
+                          // turns the other way
+};
+
+/// Two spiral arms of n points, as MLUtils.Datasets.make_spiral makes them. Point i = 0 .. n-1 of
+/// the first arm is
+///
+///     angle  = i * pi / theta
+///     radius = a * (b - i) / b
+///     p      = (radius * sin(angle), radius * cos(angle))
+///
+/// and the second arm's is -p. That is half a turn, so both arms turn the same way, clockwise; with
+/// `.mirrored` the second arm's is (-x, y), and it turns anticlockwise. Then every coordinate gets
+/// Gaussian noise of its own.
+///
+/// Returns points (2n, 2) float64, the first arm's first, and labels (2n) int64: 1 for the first
+/// arm, 0 for the second. ArgumentError: n below 1, theta or b zero, or negative noise.
+std::pair<Tensor, Tensor> make_spiral(Rng rng, int64_t n = 97, SpiralOptions options = {});
+
+/// A set of `count` noisy arms of `length` points: make_spiral's first arms with the label 0, then
+/// as many second arms with the label 1 (one more when count is odd). Arm i comes from
+/// make_spiral(rng.fold_in(i), length, options).
+///
+/// Returns points (count, length, 2) and labels (count), both float32. ArgumentError: count or
+/// length below 1.
+std::pair<Tensor, Tensor> spirals(Rng rng, int64_t count = 1000, int64_t length = 50,
+                                  SpiralOptions options = {});
+
+}  // namespace luxtorch::data

@@ -1,0 +1,111 @@
+#include "luxtorch/data/dataloader.h"
+
+#include <ATen/ops/index_select.h>
+
+#include <algorithm>
+
+#include "luxtorch/core/error.h"
+#include "luxtorch/data/dataset.h"
+
+namespace luxtorch::data {
+
+// What all iterators over one epoch share.
+struct Batches::Iterator::Plan {
+  Tree data;
+  std::vector<Tensor> tensors;  // data's
+  std::vector<Tensor>
+      order;  // for each of them the epoch's permutation, on its device; empty without a shuffle
+  std::vector<int64_t> indices;  // the same on the host, for single observations
+  int64_t numobs, batch_size, size;
+  std::function<Tree(const std::vector<Tree>&)> collate;
+
+  Tree observation(int64_t position) const {
+    auto index = indices.empty() ? position : indices[static_cast<size_t>(position)];
+    return tree::map_tensors([&](const Tensor& t) { return t.select(0, index); }, data);
+  }
+
+  Tree batch(int64_t number) const {
+    if (batch_size < 0) return observation(number);
+    auto start = number * batch_size;
+    auto length = std::min(batch_size, numobs - start);
+    if (collate) {
+      std::vector<Tree> observations;
+      for (auto i = start; i < start + length; ++i) observations.push_back(observation(i));
+      return collate(observations);
+    }
+    std::vector<Tree> parts;
+    parts.reserve(tensors.size());
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      parts.push_back(order.empty()
+                          ? tensors[i].narrow(0, start, length)
+                          : at::index_select(tensors[i], 0, order[i].narrow(0, start, length)));
+    }
+    return tree::unflatten(data, parts);
+  }
+};
+
+Batches::Iterator::Iterator(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)) {
+  if (!at_end()) batch_ = plan_->batch(0);
+}
+bool Batches::Iterator::at_end() const { return position_ >= plan_->size; }
+Batches::Iterator& Batches::Iterator::operator++() {
+  ++position_;
+  // At the end, too: the last batch's memory is not kept.
+  batch_ = at_end() ? Tree() : plan_->batch(position_);
+  return *this;
+}
+
+DataLoader::DataLoader(Tree data, DataLoaderOptions options, Rng rng)
+    : data_(std::move(data)),
+      options_(std::move(options)),
+      rng_(rng),
+      numobs_(data::numobs(data_)) {
+  auto& batch_size = options_.batch_size;
+  if (batch_size == 0) {
+    throw ArgumentError(
+        "DataLoader",
+        "expected a batch_size of at least 1, or below 0 for single observations, got 0.");
+  }
+  if (numobs_ == 0) {
+    throw ArgumentError(
+        "DataLoader", "expected at least one observation, got none. Is a split of the data empty?");
+  }
+  if (batch_size > numobs_) {
+    warning_ = "[DataLoader] expected at least batch_size = " + std::to_string(batch_size) +
+               " observations, got " + std::to_string(numobs_) + ". The batch size is now " +
+               std::to_string(numobs_) + ".";
+    batch_size = numobs_;
+  }
+  if (batch_size < 0) {
+    size_ = numobs_;
+  } else {
+    size_ = options_.partial ? (numobs_ + batch_size - 1) / batch_size : numobs_ / batch_size;
+  }
+}
+
+Batches DataLoader::batches(uint64_t epoch) const {
+  auto plan = std::make_shared<Batches::Iterator::Plan>();
+  plan->data = data_;
+  plan->tensors = tree::tensors(data_);
+  plan->numobs = numobs_;
+  plan->batch_size = options_.batch_size;
+  plan->size = size_;
+  plan->collate = options_.collate;
+  if (options_.shuffle) {
+    auto rng = rng_.fold_in(epoch);
+    if (options_.batch_size < 0 || options_.collate) {
+      plan->indices = random::permutation_indices(rng, numobs_);
+    } else {
+      auto order = random::permutation(rng, numobs_);
+      for (const auto& t : plan->tensors) {
+        bool again = !plan->order.empty() && plan->order.back().device() == t.device();
+        plan->order.push_back(again ? plan->order.back() : order.to(t.device()));
+      }
+    }
+  }
+  return Batches(std::move(plan));
+}
+
+Batches::Iterator DataLoader::begin() { return batches(epoch_++).begin(); }
+
+}  // namespace luxtorch::data
