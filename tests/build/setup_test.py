@@ -137,6 +137,15 @@ class SetupTest(unittest.TestCase):
                 self.assertEqual(self.torch_requests(asked), [])
                 self.assertTrue((self.root / ".venv/bin/cmake").exists())
 
+    def test_a_prefix_path_is_enough_when_it_holds_a_libtorch(self):
+        prefix = self.root / "libtorch"
+        (prefix / "include/ATen/core").mkdir(parents=True)
+        (prefix / "include/ATen/core/Tensor.h").touch()
+        (prefix / "share/cmake").mkdir(parents=True)
+        for value in (prefix, prefix / "share/cmake"):
+            self.assertEqual(self.torch_requests(self.setup(CMAKE_PREFIX_PATH=f"/nowhere:{value}")[2]), [])
+        self.assertNotEqual(self.torch_requests(self.setup(CMAKE_PREFIX_PATH="/nowhere")[2]), [])
+
     def test_a_second_run_does_nothing(self):
         self.setup("--test")
         self.assertEqual(self.setup("--test"), (0, "setup: everything is there\n", []))
