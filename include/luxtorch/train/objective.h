@@ -1,0 +1,75 @@
+// What training minimises: a function of a model, its parameters and states, and a batch.
+//
+//     auto objective = [](const Layer& model, const Tree& ps, const Tree& st, const Tree& batch) ->
+//     LossOut {
+//       auto [x, y] = batch.tensors<2>();
+//       auto [y_hat, st2] = apply<Tensor>(model, x, ps, st);
+//       return {MSELoss{}(y_hat, y), st2, named({{"mean", y_hat.mean()}})};
+//     };
+//     auto [grads, loss, stats] = single_train_step_(objective, batch, ts);
+//
+// Level 4. A function of (y_hat, y), so every loss of loss.h, becomes one for batches (x, y).
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <utility>
+
+#include "luxtorch/layer.h"
+
+namespace luxtorch {
+
+/// What an objective returns: a 0-dim loss, the model's new states, and whatever else the caller
+/// wants to see.
+struct LossOut {
+  Tensor loss;
+  Tree st;
+  Tree stats = named({});
+};
+
+template <class F>
+concept ObjectiveFunction =
+    std::is_invocable_r_v<LossOut, const F&, const Layer&, const Tree&, const Tree&, const Tree&>;
+template <class F>
+concept LossFunction = std::is_invocable_r_v<Tensor, const F&, const Tensor&, const Tensor&>;
+
+/// Any objective, erased: from a callable (model, ps, st, batch) -> LossOut, or from a loss (y_hat,
+/// y) -> Tensor, which is then used for batches (x, y). Copies share nothing that a const call
+/// could change, save what a lambda captures by reference.
+class Objective {
+ public:
+  template <class F>
+    requires(!std::same_as<F, Objective> && (ObjectiveFunction<F> || LossFunction<F>))
+  Objective(F f) : function_(make(std::move(f))) {}
+
+  LossOut operator()(const Layer& model, const Tree& ps, const Tree& st, const Tree& batch) const {
+    return function_(model, ps, st, batch);
+  }
+
+ private:
+  using Function = std::function<LossOut(const Layer&, const Tree&, const Tree&, const Tree&)>;
+  template <class F>
+  static Function make(F f);
+  Function function_;
+};
+
+namespace detail {
+/// Runs the model on the x of batch = (x, y) and compares its output, which must be one tensor,
+/// with y.
+LossOut supervised(const std::function<Tensor(const Tensor& y_hat, const Tensor& y)>& loss,
+                   const Layer& model, const Tree& ps, const Tree& st, const Tree& batch);
+}  // namespace detail
+
+template <class F>
+Objective::Function Objective::make(F f) {
+  if constexpr (ObjectiveFunction<F>) {
+    return f;
+  } else {
+    return [f = std::function<Tensor(const Tensor&, const Tensor&)>(std::move(f))](
+               const Layer& model, const Tree& ps, const Tree& st, const Tree& batch) {
+      return detail::supervised(f, model, ps, st, batch);
+    };
+  }
+}
+
+}  // namespace luxtorch
