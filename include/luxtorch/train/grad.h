@@ -1,0 +1,105 @@
+// Gradients of functions of trees.
+//
+//     auto [value, grads] = value_and_grad([&](const Tree& ps) { return loss_of(ps); }, ps);
+//     auto [value, grads, st2] = value_and_grad(
+//         [&](const Tree& ps) -> std::pair<Tensor, Tree> {
+//           auto [y, st2] = apply<Tensor>(model, x, ps, st);
+//           return {MSELoss{}(y, target), st2};
+//         }, ps);
+//
+// Level 4: loss -> gradients -> optimiser. f gets a tree of aliases of ps' tensors that record a
+// graph; ps itself never requires grad, and f is recorded even where the caller records nothing
+// (torch::NoGradGuard).
+//
+// f returns a 0-dim floating tensor, or that and something besides: a std::pair<Tensor, Aux>, or a
+// LossOut, which is then `aux` as a whole. A value of another shape, or one that does not depend on
+// ps, is an ArgumentError.
+//
+// grads has ps' structure: for each floating (or complex) tensor its gradient, zeros where the
+// value does not depend on it, and nothing for all other leaves. One tensor at two places of ps has
+// a gradient at each. Gradients may share storage with each other: do not change them in place.
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "luxtorch/train/objective.h"
+#include "luxtorch/tree.h"
+
+namespace luxtorch {
+
+struct GradOptions {
+  /// Value and gradients are themselves differentiable, by what f captures and by ps' tensors where
+  /// they record a graph: for gradients of gradients, where the function given to value_and_grad
+  /// calls value_and_grad. Without it value, gradients and a LossOut's, Tree's or Tensor's aux
+  /// carry no graph.
+  bool create_graph = false;
+};
+
+struct ValueAndGrad {
+  Tensor value;
+  Tree grads;
+};
+template <class Aux>
+struct ValueAndGradAux {
+  Tensor value;
+  Tree grads;
+  Aux aux;
+};
+
+namespace detail {
+
+ValueAndGrad differentiate(const std::function<Tensor(const Tree&)>& f, const Tree& ps,
+                           GradOptions options);
+
+Tensor without_graph(const Tensor& t);
+Tree without_graph(const Tree& t);
+LossOut without_graph(const LossOut& out);
+template <class Aux>
+concept MayHoldGraph =
+    std::same_as<Aux, Tensor> || std::same_as<Aux, Tree> || std::same_as<Aux, LossOut>;
+
+template <class T>
+constexpr bool is_pair_with_tensor = false;
+template <class Aux>
+constexpr bool is_pair_with_tensor<std::pair<Tensor, Aux>> = true;
+
+}  // namespace detail
+
+/// The value of f at ps and its gradient there: {value, grads}, or {value, grads, aux}.
+template <std::invocable<const Tree&> F>
+auto value_and_grad(F&& f, const Tree& ps, GradOptions options = {}) {
+  using R = std::decay_t<std::invoke_result_t<F&, const Tree&>>;
+  if constexpr (std::same_as<R, LossOut>) {
+    LossOut out;
+    auto [value, grads] =
+        detail::differentiate([&](const Tree& p) { return (out = f(p)).loss; }, ps, options);
+    if (!options.create_graph) out = detail::without_graph(out);
+    return ValueAndGradAux<LossOut>{std::move(value), std::move(grads), std::move(out)};
+  } else if constexpr (detail::is_pair_with_tensor<R>) {
+    std::optional<R> out;
+    auto [value, grads] =
+        detail::differentiate([&](const Tree& p) { return out.emplace(f(p)).first; }, ps, options);
+    using Aux = typename R::second_type;
+    if constexpr (detail::MayHoldGraph<Aux>) {
+      if (!options.create_graph) out->second = detail::without_graph(out->second);
+    }
+    return ValueAndGradAux<Aux>{std::move(value), std::move(grads), std::move(out->second)};
+  } else {
+    static_assert(
+        std::convertible_to<R, Tensor>,
+        "value_and_grad: the function must return a Tensor, a std::pair<Tensor, Aux> or a LossOut");
+    return detail::differentiate(f, ps, options);
+  }
+}
+
+/// The gradient alone.
+template <std::invocable<const Tree&> F>
+Tree grad(F&& f, const Tree& ps, GradOptions options = {}) {
+  return value_and_grad(std::forward<F>(f), ps, options).grads;
+}
+
+}  // namespace luxtorch
