@@ -7,8 +7,8 @@
 #include <ATen/ops/relu.h>
 #include <ATen/ops/rsub.h>
 #include <ATen/ops/xlogy.h>
+#include <fmt/format.h>
 
-#include "text.h"
 #include "train/loss_terms.h"
 
 namespace luxtorch {
@@ -52,7 +52,7 @@ Tensor MAELoss::operator()(const Tensor& y_hat, const Tensor& y) const {
 Tensor HuberLoss::operator()(const Tensor& y_hat, const Tensor& y) const {
   const Tensor t = detail::target("HuberLoss", y_hat, y, agg);
   if (!(delta > 0))
-    throw ArgumentError("HuberLoss", "expected delta > 0, got " + std::to_string(delta) + ".");
+    throw ArgumentError("HuberLoss", fmt::format("expected delta > 0, got {}.", delta));
   return finish(agg, at::huber_loss(y_hat, t, reduction(agg), delta));
 }
 
@@ -89,7 +89,7 @@ Tensor SiameseContrastiveLoss::operator()(const Tensor& y_hat, const Tensor& y) 
   const Tensor t = detail::target("SiameseContrastiveLoss", y_hat, y, agg);
   if (!(margin >= 0)) {
     throw ArgumentError("SiameseContrastiveLoss",
-                        "expected margin >= 0, got " + std::to_string(margin) + ".");
+                        fmt::format("expected margin >= 0, got {}.", margin));
   }
   const Tensor near = at::rsub(t, 1).mul(y_hat.square());
   return agg(near.add(t.mul(at::relu(at::rsub(y_hat, margin)).square())));

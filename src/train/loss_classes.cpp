@@ -1,9 +1,11 @@
 // Losses of probabilities and classes.
+#include <ATen/ops/aminmax.h>
 #include <ATen/ops/binary_cross_entropy_with_logits.h>
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/nll_loss.h>
 #include <ATen/ops/rsub.h>
 #include <ATen/ops/xlogy.h>
+#include <fmt/format.h>
 
 #include "luxtorch/train/loss.h"
 #include "text.h"
@@ -17,7 +19,8 @@ using detail::reduction;
 
 Tensor BinaryCrossEntropyLoss::operator()(const Tensor& y_hat, const Tensor& y) const {
   constexpr auto kWho = "BinaryCrossEntropyLoss";
-  const Tensor t = detail::smoothed(kWho, detail::target(kWho, y_hat, y, agg), label_smoothing, 2);
+  detail::check_smoothing(kWho, label_smoothing);
+  const Tensor t = detail::smoothed(detail::target(kWho, y_hat, y, agg), label_smoothing, 2);
   if (logits) {
     return finish(agg, at::binary_cross_entropy_with_logits(y_hat, t, {}, {}, reduction(agg)));
   }
@@ -46,19 +49,16 @@ int64_t class_dimension(const char* who, const Tensor& y_hat, int64_t dim) {
 // torch itself skips a label of -100 and, on a GPU, stops the process for one that is too large.
 void check_labels(const Tensor& labels, int64_t classes) {
   if (labels.numel() == 0) return;
-  auto [low, high] = labels.aminmax();
+  auto [low, high] = at::aminmax(labels);
   const auto least = low.item<int64_t>(), most = high.item<int64_t>();
-  if (least < 0 || most >= classes) {
-    throw ArgumentError(kCrossEntropy, "expected labels in [0, " + std::to_string(classes) +
-                                           "), got " + std::to_string(least < 0 ? least : most) +
-                                           ".");
-  }
+  if (least >= 0 && most < classes) return;
+  throw ArgumentError(kCrossEntropy, fmt::format("expected labels in [0, {}), got {}.", classes,
+                                                 least < 0 ? least : most));
 }
 
 // -sum(t log p) over the classes for t one-hot, smoothed.
 Tensor of_labels(const CrossEntropyLoss& loss, const Tensor& y_hat, const Tensor& labels,
                  int64_t dim) {
-  detail::check_output(kCrossEntropy, y_hat, labels, loss.agg);
   auto shape = y_hat.sizes().vec();
   shape.erase(shape.begin() + dim);
   if (labels.sizes() != Shape(shape)) {
@@ -86,10 +86,11 @@ Tensor of_labels(const CrossEntropyLoss& loss, const Tensor& y_hat, const Tensor
 
 Tensor CrossEntropyLoss::operator()(const Tensor& y_hat, const Tensor& y) const {
   detail::check_output(kCrossEntropy, y_hat, y, agg);
+  detail::check_smoothing(kCrossEntropy, label_smoothing);
   const int64_t d = class_dimension(kCrossEntropy, y_hat, dim);
   if (is_integer(y) && y.dim() == y_hat.dim() - 1) return of_labels(*this, y_hat, y, d);
   Tensor t = detail::target(kCrossEntropy, y_hat, y, agg);
-  t = detail::smoothed(kCrossEntropy, t, label_smoothing, y_hat.size(d));
+  t = detail::smoothed(t, label_smoothing, y_hat.size(d));
   const Tensor terms = logits ? at::log_softmax(y_hat, d).mul(t)
                               : at::xlogy(t, y_hat.add(epsilon_for(y_hat, epsilon)));
   return agg(terms.sum(d).neg());

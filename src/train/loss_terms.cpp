@@ -1,6 +1,7 @@
 #include "train/loss_terms.h"
 
 #include <ATen/core/Reduction.h>
+#include <fmt/format.h>
 
 #include <limits>
 
@@ -67,11 +68,12 @@ Tensor target(const char* who, const Tensor& y_hat, const Tensor& y, const Agg& 
   return y.to(dtype);
 }
 
-Tensor smoothed(const char* who, const Tensor& y, double smoothing, int64_t classes) {
-  if (!(smoothing >= 0 && smoothing <= 1)) {
-    throw ArgumentError(
-        who, "expected label_smoothing in [0, 1], got " + std::to_string(smoothing) + ".");
-  }
+void check_smoothing(const char* who, double smoothing) {
+  if (smoothing >= 0 && smoothing <= 1) return;
+  throw ArgumentError(who, fmt::format("expected label_smoothing in [0, 1], got {}.", smoothing));
+}
+
+Tensor smoothed(const Tensor& y, double smoothing, int64_t classes) {
   return smoothing == 0 ? y : y.mul(1 - smoothing).add_(smoothing / static_cast<double>(classes));
 }
 

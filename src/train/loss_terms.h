@@ -12,8 +12,9 @@ namespace luxtorch::detail {
 void check_output(const char* who, const Tensor& y_hat, const Tensor& y, const Agg& agg);
 /// y without a graph and of y_hat's dtype; throws after check_output unless their shapes are one.
 Tensor target(const char* who, const Tensor& y_hat, const Tensor& y, const Agg& agg);
-/// (1 - smoothing) y + smoothing / classes; smoothing must be in [0, 1].
-Tensor smoothed(const char* who, const Tensor& y, double smoothing, int64_t classes);
+void check_smoothing(const char* who, double smoothing);
+/// (1 - smoothing) y + smoothing / classes.
+Tensor smoothed(const Tensor& y, double smoothing, int64_t classes);
 /// `epsilon`, or the dtype's machine epsilon.
 double epsilon_for(const Tensor& y_hat, std::optional<double> epsilon);
 /// torch's number for mean, sum or none; none for a function, which then sees the single losses.
