@@ -11,6 +11,23 @@ set(LUXTORCH_TEST_RESULTS "${PROJECT_BINARY_DIR}/test-results")
 set(LUXTORCH_TEST_TMP "${PROJECT_BINARY_DIR}/test-tmp")
 file(MAKE_DIRECTORY "${LUXTORCH_TEST_RESULTS}" "${LUXTORCH_TEST_TMP}")
 
+# Where tests find things, for those sources alone that ask: the others stay equal in every checkout, for ccache.
+function(luxtorch_test_places)
+  foreach(file IN LISTS ARGN)
+    file(STRINGS "${file}" asks LIMIT_COUNT 1
+      REGEX "LUXTORCH_(TEST_DATA|SHARED_DATA|SOURCE_DIR|TEST_TMP|BIN_DIR|PYTHON)")
+    if(asks)
+      set_property(SOURCE "${file}" APPEND PROPERTY COMPILE_DEFINITIONS
+        LUXTORCH_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/golden"
+        LUXTORCH_SHARED_DATA="${LUXTORCH_SHARED_DATA}"
+        LUXTORCH_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+        LUXTORCH_TEST_TMP="${LUXTORCH_TEST_TMP}"
+        LUXTORCH_BIN_DIR="${PROJECT_BINARY_DIR}/bin"
+        LUXTORCH_PYTHON="${LUXTORCH_TEST_PYTHON}")
+    endif()
+  endforeach()
+endfunction()
+
 # A program of tests from explicit sources, and a ctest entry per test suite in them. The suites' names
 # are read from the sources when CMake runs, so configuring starts no program. Entries carry the label
 # unit, or golden or gpu where the suite's or the file's name says so. Without files it does nothing.
@@ -20,13 +37,9 @@ function(luxtorch_test name)
   endif()
   set(target ${name}_test)
   add_executable(${target} ${ARGN})
-  target_compile_definitions(${target} PRIVATE
-    LUXTORCH_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/golden"
-    LUXTORCH_SHARED_DATA="${LUXTORCH_SHARED_DATA}"
-    LUXTORCH_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
-    LUXTORCH_TEST_TMP="${LUXTORCH_TEST_TMP}"
-    LUXTORCH_BIN_DIR="${PROJECT_BINARY_DIR}/bin"
-    LUXTORCH_PYTHON="${LUXTORCH_TEST_PYTHON}")
+  luxtorch_test_places(${ARGN})
+  # Tests are compiled once and run for seconds.
+  target_compile_options(${target} PRIVATE -O1)
   target_link_libraries(${target} PRIVATE test_support luxtorch::luxtorch luxtorch_flags luxtorch_fmt
     luxtorch_headers GTest::gmock GTest::gtest_main rapidcheck rapidcheck_gtest
     $<TARGET_NAME_IF_EXISTS:OpenSSL::Crypto>)
