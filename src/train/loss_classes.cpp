@@ -7,24 +7,46 @@
 #include <ATen/ops/xlogy.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "luxtorch/train/loss.h"
 #include "text.h"
+#include "train/loss_fused.h"
 #include "train/loss_terms.h"
 
 namespace luxtorch {
 
 using detail::epsilon_for;
 using detail::finish;
+using detail::FusedLoss;
 using detail::reduction;
+
+namespace {
+
+template <class Loss>
+std::optional<Tensor> fused(FusedLoss::Kind kind, const Loss& loss, const Tensor& y_hat,
+                            const Tensor& y) {
+  if (loss.agg.kind() != Agg::mean && loss.agg.kind() != Agg::sum) return std::nullopt;
+  return detail::fused_loss({.kind = kind,
+                             .epsilon = epsilon_for(y_hat, loss.epsilon),
+                             .smoothing = loss.label_smoothing,
+                             .mean = loss.agg.kind() == Agg::mean},
+                            y_hat, y);
+}
+
+}  // namespace
 
 Tensor BinaryCrossEntropyLoss::operator()(const Tensor& y_hat, const Tensor& y) const {
   constexpr auto kWho = "BinaryCrossEntropyLoss";
   detail::check_smoothing(kWho, label_smoothing);
-  const Tensor t = detail::smoothed(detail::target(kWho, y_hat, y, agg), label_smoothing, 2);
+  const Tensor raw = detail::target(kWho, y_hat, y, agg);
   if (logits) {
+    const Tensor t = detail::smoothed(raw, label_smoothing, 2);
     return finish(agg, at::binary_cross_entropy_with_logits(y_hat, t, {}, {}, reduction(agg)));
   }
   const double e = epsilon_for(y_hat, epsilon);
+  if (auto loss = fused(FusedLoss::binary_cross_entropy, *this, y_hat, raw)) return *loss;
+  const Tensor t = detail::smoothed(raw, label_smoothing, 2);
   const Tensor positive = at::xlogy(t, y_hat.add(e));
   const Tensor negative = at::xlogy(at::rsub(t, 1), at::rsub(y_hat, 1).add(e));
   return agg(positive.add(negative).neg());
@@ -49,8 +71,15 @@ int64_t class_dimension(const char* who, const Tensor& y_hat, int64_t dim) {
 // torch itself skips a label of -100 and, on a GPU, stops the process for one that is too large.
 void check_labels(const Tensor& labels, int64_t classes) {
   if (labels.numel() == 0) return;
-  auto [low, high] = at::aminmax(labels);
-  const auto least = low.item<int64_t>(), most = high.item<int64_t>();
+  int64_t least, most;
+  if (labels.device().is_cpu() && labels.is_contiguous()) {
+    const auto* first = labels.const_data_ptr<int64_t>();
+    const auto [low, high] = std::minmax_element(first, first + labels.numel());
+    least = *low, most = *high;
+  } else {
+    const auto [low, high] = at::aminmax(labels);
+    least = low.item<int64_t>(), most = high.item<int64_t>();
+  }
   if (least >= 0 && most < classes) return;
   throw ArgumentError(kCrossEntropy, fmt::format("expected labels in [0, {}), got {}.", classes,
                                                  least < 0 ? least : most));
@@ -69,6 +98,9 @@ Tensor of_labels(const CrossEntropyLoss& loss, const Tensor& y_hat, const Tensor
   const int64_t classes = y_hat.size(dim);
   const Tensor wanted = labels.to(kInt64);
   check_labels(wanted, classes);
+  if (loss.logits && dim == y_hat.dim() - 1) {
+    if (auto value = fused(FusedLoss::cross_entropy_of_logits, loss, y_hat, wanted)) return *value;
+  }
   const Tensor log_p = (loss.logits ? at::log_softmax(y_hat, dim)
                                     : y_hat.add(epsilon_for(y_hat, loss.epsilon)).log())
                            .movedim(dim, -1);
@@ -89,8 +121,11 @@ Tensor CrossEntropyLoss::operator()(const Tensor& y_hat, const Tensor& y) const 
   detail::check_smoothing(kCrossEntropy, label_smoothing);
   const int64_t d = class_dimension(kCrossEntropy, y_hat, dim);
   if (is_integer(y) && y.dim() == y_hat.dim() - 1) return of_labels(*this, y_hat, y, d);
-  Tensor t = detail::target(kCrossEntropy, y_hat, y, agg);
-  t = detail::smoothed(t, label_smoothing, y_hat.size(d));
+  const Tensor raw = detail::target(kCrossEntropy, y_hat, y, agg);
+  if (logits && d == y_hat.dim() - 1) {
+    if (auto loss = fused(FusedLoss::cross_entropy_of_logits, *this, y_hat, raw)) return *loss;
+  }
+  const Tensor t = detail::smoothed(raw, label_smoothing, y_hat.size(d));
   const Tensor terms = logits ? at::log_softmax(y_hat, d).mul(t)
                               : at::xlogy(t, y_hat.add(epsilon_for(y_hat, epsilon)));
   return agg(terms.sum(d).neg());
