@@ -16,6 +16,8 @@ FOLDERS = {
     "core": 0,
     "kernels": 1,
     "ops": 1.5,
+    "io/hdf5": 1.6,  # a container format, which knows no trees
+    "io/jld2": 1.8,
     "io": 2,
     "layers": 3,
     "interop": 3,
@@ -46,7 +48,10 @@ def level(path):
         if stem in FILES:
             return FILES[stem]
         stem = stem.rpartition("_")[0]
-    return FOLDERS.get(path.parts[0]) if len(path.parts) > 1 else None
+    for folder in path.parents:
+        if folder.as_posix() in FOLDERS:
+            return FOLDERS[folder.as_posix()]
+    return None
 
 
 def resolve(root, file, quoted, text):

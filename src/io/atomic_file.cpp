@@ -1,0 +1,104 @@
+#include "io/atomic_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+
+#include "luxtorch/core/error.h"
+
+namespace luxtorch::io {
+namespace fs = std::filesystem;
+
+AtomicFile::AtomicFile(std::string who, fs::path path)
+    : who_(std::move(who)), path_(std::move(path)), target_(path_) {
+  check_target();
+  create();
+}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::fail(const std::string& expected, const std::string& got,
+                      const std::string& advice) const {
+  ArgumentError error(who_, "expected " + expected + ", got " + got + ". " + advice);
+  error.prepend_path_(path_.string());
+  throw error;
+}
+
+void AtomicFile::fail_with_errno(const std::string& expected) const {
+  fail(expected, std::strerror(errno), "Choose another path or make room.");
+}
+
+void AtomicFile::check_target() {
+  if (path_.empty()) fail("a path", "an empty one", "Give the file a name.");
+  std::error_code unknown;
+  if (fs::is_symlink(path_, unknown)) {
+    fs::path followed = fs::weakly_canonical(path_, unknown);
+    if (!unknown) target_ = followed;
+  }
+  struct stat status{};
+  if (::stat(target_.c_str(), &status) == 0) {
+    if (S_ISDIR(status.st_mode)) fail("a file", "a folder", "Add a file name.");
+    if (!S_ISREG(status.st_mode))
+      fail("a regular file", "a device or a pipe", "Choose another path.");
+    if (::access(target_.c_str(), W_OK) != 0)
+      fail("a file that may be replaced", std::strerror(errno),
+           "Make it writable or choose another path.");
+  } else if (!target_.has_filename()) {
+    fail("a file", "the name of a folder", "Add a file name.");
+  }
+  fs::path folder = target_.has_parent_path() ? target_.parent_path() : fs::path(".");
+  if (::stat(folder.c_str(), &status) != 0)
+    fail("a folder " + folder.string(), std::strerror(errno), "Create the folder first.");
+  if (!S_ISDIR(status.st_mode))
+    fail("a folder " + folder.string(), "a file of that name", "Choose another path.");
+}
+
+void AtomicFile::create() {
+  static std::atomic<unsigned> counter{0};
+  fs::path folder = target_.parent_path();
+  while (descriptor_ < 0) {
+    fs::path name = folder / (".luxtorch-" + std::to_string(::getpid()) + "-" +
+                              std::to_string(counter++) + ".tmp");
+    descriptor_ = ::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (descriptor_ >= 0)
+      temporary_ = name;
+    else if (errno != EEXIST)
+      fail("a folder that files can be written to", std::strerror(errno),
+           "Make it writable or choose another path.");
+  }
+}
+
+void AtomicFile::write_at(uint64_t offset, std::string_view bytes) {
+  while (!bytes.empty()) {
+    ssize_t written = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) fail_with_errno("a disk that takes the file");
+    offset += static_cast<uint64_t>(written);
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+}
+
+void AtomicFile::commit() {
+  struct stat old{};
+  if (::stat(target_.c_str(), &old) == 0 && ::fchmod(descriptor_, old.st_mode & 07777) != 0)
+    fail_with_errno("a file with the permissions of the old one");
+  if (::fsync(descriptor_) != 0) fail_with_errno("a disk that takes the file");
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0)
+    fail_with_errno("a file that may be replaced");
+  temporary_.clear();
+  fs::path folder = target_.has_parent_path() ? target_.parent_path() : fs::path(".");
+  int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor >= 0) {
+    ::fsync(descriptor);  // not every file system can; the file itself is safe
+    ::close(descriptor);
+  }
+}
+
+}  // namespace luxtorch::io

@@ -1,0 +1,208 @@
+#include "io/hdf5/datatype.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "io/hdf5/fault.h"
+
+namespace luxtorch::hdf5 {
+namespace {
+
+constexpr int kMaxDepth = 256;
+constexpr unsigned kMaxRank = 32;
+
+DatatypePtr parse(Cursor& in, int depth);
+
+struct Prefix {
+  unsigned type_class, version;
+  uint8_t bits[3];
+  uint32_t size;
+};
+
+Prefix read_prefix(Cursor& in) {
+  unsigned first = in.u8();
+  Prefix p{first & 15U, first >> 4U, {in.u8(), in.u8(), in.u8()}, in.u32()};
+  // One development version of JLD2 wrote version 0 and meant 3.
+  if (p.version > 3) unsupported("a datatype of version 1 to 3", std::to_string(p.version));
+  return p;
+}
+
+void read_integer(Cursor& in, const Prefix& p, Datatype& type) {
+  uint16_t offset = in.u16();
+  uint16_t precision = in.u16();
+  bool whole = offset == 0 && precision == 8 * p.size;
+  if ((p.bits[0] & 1) != 0) unsupported("little-endian integers", "big-endian ones");
+  if (!whole || !std::has_single_bit(p.size) || p.size > 16)
+    unsupported("integers of 1, 2, 4, 8 or 16 whole bytes",
+                std::to_string(precision) + " bits in " + std::to_string(p.size) + " bytes");
+  type.is_signed = (p.bits[0] & 8) != 0;
+}
+
+void read_float(Cursor& in, const Prefix& p) {
+  struct Layout {
+    uint32_t size;
+    uint8_t sign, exponent_at, exponent, mantissa;
+    uint32_t bias;
+  };
+  constexpr Layout kIeee[] = {
+      {2, 15, 10, 5, 10, 15}, {4, 31, 23, 8, 23, 127}, {8, 63, 52, 11, 52, 1023}};
+  uint16_t offset = in.u16();
+  uint16_t precision = in.u16();
+  uint8_t exponent_at = in.u8();
+  uint8_t exponent = in.u8();
+  uint8_t mantissa_at = in.u8();
+  uint8_t mantissa = in.u8();
+  uint32_t bias = in.u32();
+  auto matches = [&](const Layout& ieee) {
+    return p.size == ieee.size && p.bits[0] == 0x20 && p.bits[1] == ieee.sign && offset == 0 &&
+           precision == 8 * ieee.size && exponent_at == ieee.exponent_at &&
+           exponent == ieee.exponent && mantissa_at == 0 && mantissa == ieee.mantissa &&
+           bias == ieee.bias;
+  };
+  if (std::none_of(std::begin(kIeee), std::end(kIeee), matches))
+    unsupported("little-endian IEEE floats of 16, 32 or 64 bits",
+                "another floating-point format of " + std::to_string(p.size) + " bytes");
+}
+
+void read_compound(Cursor& in, const Prefix& p, Datatype& type, int depth) {
+  unsigned count = p.bits[0] | p.bits[1] << 8U;
+  unsigned offset_width = p.size <= 0xff ? 1 : p.size <= 0xffff ? 2 : p.size <= 0xffffff ? 3 : 4;
+  for (unsigned i = 0; i < count; ++i) {
+    Datatype::Member member;
+    member.name = in.text_until_nul();
+    if (p.version == 1 || p.version == 2) {
+      uint64_t stored = member.name.size() + 1;
+      in.skip((8 - stored % 8) % 8);
+      member.offset = in.u32();
+      if (p.version == 1) in.skip(28);  // dimensions, which nobody writes any more
+    } else {
+      member.offset = static_cast<uint32_t>(in.sized(offset_width));
+    }
+    member.type = parse(in, depth + 1);
+    if (uint64_t{member.offset} + member.type->size > p.size)
+      damaged(
+          "member " + member.name + " inside its compound of " + std::to_string(p.size) + " bytes",
+          "offset " + std::to_string(member.offset));
+    type.members.push_back(std::move(member));
+  }
+}
+
+DatatypePtr parse(Cursor& in, int depth) {
+  if (depth > kMaxDepth)
+    unsupported("datatypes nested at most " + std::to_string(kMaxDepth) + " deep", "deeper ones");
+  Prefix p = read_prefix(in);
+  Datatype type;
+  type.size = p.size;
+  switch (p.type_class) {
+    case 0:
+      type.kind = Datatype::Kind::kInteger;
+      read_integer(in, p, type);
+      break;
+    case 1:
+      type.kind = Datatype::Kind::kFloat;
+      read_float(in, p);
+      break;
+    case 3:
+      type.kind = Datatype::Kind::kFixedString;
+      break;
+    case 4:
+      in.skip(4);
+      if (p.size != 1) unsupported("a Bool of one byte", std::to_string(p.size) + " bytes");
+      type.kind = Datatype::Kind::kBool;
+      break;
+    case 5:
+      break;
+    case 6:
+      type.kind = Datatype::Kind::kCompound;
+      read_compound(in, p, type, depth);
+      break;
+    case 7:
+      if (p.size != 8) unsupported("object references of 8 bytes", std::to_string(p.size));
+      type.kind = Datatype::Kind::kReference;
+      break;
+    case 9:
+      if (p.size != 16) damaged("a variable-length type of 16 bytes", std::to_string(p.size));
+      type.kind = (p.bits[0] & 15) == 1 ? Datatype::Kind::kVlenString : Datatype::Kind::kVlen;
+      type.base = parse(in, depth + 1);
+      break;
+    default:
+      unsupported("a number, string, compound, reference or variable-length type",
+                  "HDF5 datatype class " + std::to_string(p.type_class));
+  }
+  return std::make_shared<const Datatype>(std::move(type));
+}
+
+}  // namespace
+
+DatatypePtr parse_datatype(Bytes message) {
+  Cursor in(message);
+  return parse(in, 0);
+}
+
+TypeReference TypeReference::parse(Bytes message, bool shared) {
+  if (!shared) return {.inline_type = parse_datatype(message)};
+  Cursor in(message);
+  uint8_t version = in.u8();
+  uint8_t kind = in.u8();
+  if (version == 1) in.skip(6);
+  if (version == 0 || version > 3 || (version == 3 && kind != 2))
+    unsupported("a reference to a committed datatype", "a shared message of version " +
+                                                           std::to_string(version) + ", kind " +
+                                                           std::to_string(kind));
+  return {.inline_type = nullptr, .committed = in.u64()};
+}
+
+Dataspace Dataspace::parse(Bytes message) {
+  Cursor in(message);
+  uint8_t version = in.u8();
+  unsigned rank = in.u8();
+  in.skip(1);  // flags: whether maximal dimensions follow
+  if (version != 1 && version != 2)
+    unsupported("a dataspace of version 1 or 2", std::to_string(version));
+  if (rank > kMaxRank) damaged("at most 32 dimensions", std::to_string(rank));
+  Dataspace space;
+  if (version == 2) {
+    uint8_t kind = in.u8();
+    if (kind > 2) damaged("a scalar, simple or null dataspace", "kind " + std::to_string(kind));
+    space.kind = static_cast<Kind>(kind);
+  } else {
+    in.skip(5);
+    space.kind = rank == 0 ? Kind::kScalar : Kind::kSimple;
+  }
+  if (space.kind == Kind::kSimple)
+    for (unsigned i = 0; i < rank; ++i) space.dims.push_back(in.u64());
+  return space;
+}
+
+uint64_t Dataspace::count() const {
+  if (kind == Kind::kNull) return 0;
+  uint64_t count = 1;
+  for (uint64_t dim : dims) count = checked_product(count, dim);
+  return count;
+}
+
+Attribute Attribute::parse(Bytes message) {
+  Cursor in(message);
+  uint8_t version = in.u8();
+  uint8_t flags = in.u8();
+  uint16_t name_size = in.u16();
+  uint16_t type_size = in.u16();
+  uint16_t space_size = in.u16();
+  if (version < 1 || version > 3)
+    unsupported("an attribute of version 1 to 3", std::to_string(version));
+  if (flags > 1) unsupported("an attribute with a dataspace of its own", "a shared dataspace");
+  if (version == 3) in.skip(1);  // character set
+  auto part = [&](uint16_t size) {
+    Bytes bytes = in.take(size);
+    if (version == 1) in.skip((8 - size % 8) % 8);
+    return bytes;
+  };
+  Attribute attribute;
+  attribute.name = Cursor(part(name_size)).text_until_nul();
+  attribute.type = TypeReference::parse(part(type_size), (flags & 1) != 0);
+  attribute.space = Dataspace::parse(part(space_size));
+  attribute.data = in.take(in.remaining());
+  return attribute;
+}
+
+}  // namespace luxtorch::hdf5

@@ -1,0 +1,77 @@
+// HDF5 datatypes and dataspaces, as far as Julia's values use them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "io/hdf5/bytes.h"
+
+namespace luxtorch::hdf5 {
+
+struct Datatype;
+using DatatypePtr = std::shared_ptr<const Datatype>;
+
+/// How one value is laid out on disk.
+struct Datatype {
+  enum class Kind {
+    kInteger,      // two's complement or unsigned, little-endian, 1 to 16 bytes
+    kFloat,        // IEEE, little-endian, 2, 4 or 8 bytes
+    kBool,         // a bitfield of one byte
+    kFixedString,  // exactly `size` bytes
+    kOpaque,       // `size` bytes without structure
+    kCompound,     // `members`
+    kReference,    // the address of another object
+    kVlenString,   // {u32 count, u64 heap address, u32 heap index}
+    kVlen,         // the same, elements of type `base`
+  };
+  struct Member {
+    std::string name;
+    uint32_t offset;
+    DatatypePtr type;
+  };
+
+  Kind kind = Kind::kOpaque;
+  uint32_t size = 0;  // bytes of one value
+  bool is_signed = false;
+  std::vector<Member> members;
+  DatatypePtr base;
+};
+
+/// Reads a datatype message. Every member lies inside its compound. Throws Fault, kUnsupported for
+/// kinds that the list above lacks (big-endian numbers among them).
+DatatypePtr parse_datatype(Bytes message);
+
+/// The type of a dataset or attribute: written out, or the address of a committed type.
+struct TypeReference {
+  DatatypePtr inline_type;  // null: see `committed`
+  uint64_t committed = 0;
+
+  /// Reads a datatype message, or with `shared` a reference to one.
+  static TypeReference parse(Bytes message, bool shared);
+};
+
+/// The shape of a dataset or attribute, slowest dimension first.
+struct Dataspace {
+  enum class Kind { kScalar, kSimple, kNull };
+  Kind kind = Kind::kScalar;
+  std::vector<uint64_t> dims;
+
+  static Dataspace parse(Bytes message);
+  /// Number of elements: 1 for a scalar, 0 for null. Throws Fault where 64 bits do not hold it.
+  uint64_t count() const;
+};
+
+/// A named value attached to an object.
+struct Attribute {
+  std::string name;
+  TypeReference type;
+  Dataspace space;
+  Bytes data;
+
+  static Attribute parse(Bytes message);
+};
+
+}  // namespace luxtorch::hdf5

@@ -1,0 +1,88 @@
+// An HDF5 file as a graph of objects: the superblock, object headers and the global heap.
+// Knows nothing of Julia. Read-only, one thread.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "io/hdf5/bytes.h"
+#include "io/hdf5/datatype.h"
+#include "io/hdf5/mapped_file.h"
+#include "io/hdf5/storage.h"
+
+namespace luxtorch::hdf5 {
+
+/// One message of an object header.
+struct Message {
+  enum Type : uint16_t {
+    kDataspace = 0x1,
+    kLinkInfo = 0x2,
+    kDatatype = 0x3,
+    kLink = 0x6,
+    kLayout = 0x8,
+    kGroupInfo = 0xa,
+    kFilters = 0xb,
+    kAttribute = 0xc,
+    kContinuation = 0x10,
+    kSymbolTable = 0x11,
+  };
+
+  uint16_t type = 0;
+  uint8_t flags = 0;
+  Bytes body;
+};
+
+/// What an object header says, sorted. A dataset has a datatype and a layout, a committed datatype
+/// has a datatype alone, a group has neither.
+struct Object {
+  std::optional<TypeReference> type;
+  Dataspace space;
+  std::optional<Layout> layout;
+  std::vector<Filter> filters;
+  std::vector<Attribute> attributes;
+  std::vector<std::pair<std::string, uint64_t>> links;  // of a group: names and addresses, in order
+  bool is_group = false;
+
+  const Attribute* attribute(std::string_view name) const;
+};
+
+/// An open file. All addresses are those that the file itself uses, relative to its superblock.
+class File {
+ public:
+  /// Maps the file and reads its superblock (version 2 or 3, after a user block of 0 to 4096
+  /// bytes). Throws Fault.
+  explicit File(const std::filesystem::path& path);
+
+  /// Everything before the superblock.
+  Bytes user_block() const { return map_.bytes().sub(0, base_); }
+  uint64_t root() const { return root_; }
+
+  Bytes at(uint64_t address) const;
+  Bytes block(uint64_t address, uint64_t length) const { return at(address).sub(0, length); }
+
+  /// Reads an object header, with its continuations; checksums are verified.
+  Object object(uint64_t address) const;
+
+  /// The bytes of an object in a global heap collection.
+  Bytes heap_object(uint64_t collection, uint32_t index) const;
+
+  /// Counts work, in bytes looked at. Throws Fault after many times the file's size, which no file
+  /// needs whose parts do not overlap.
+  void spend(uint64_t bytes) const;
+
+ private:
+  std::vector<Message> messages(uint64_t address) const;
+
+  MappedFile map_;
+  uint64_t base_ = 0;
+  uint64_t root_ = 0;
+  mutable uint64_t budget_ = 0;
+  mutable std::unordered_map<uint64_t, std::unordered_map<uint32_t, Bytes>> heaps_;
+};
+
+}  // namespace luxtorch::hdf5

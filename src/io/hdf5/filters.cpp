@@ -1,0 +1,89 @@
+// The filter pipeline: deflate and shuffle.
+#include <algorithm>
+
+#include "io/hdf5/fault.h"
+#include "io/hdf5/storage.h"
+
+namespace luxtorch::hdf5 {
+namespace {
+
+// Shuffle stores the first bytes of all elements, then all second bytes, and so on.
+std::vector<uint8_t> unshuffle(const std::vector<uint8_t>& in, uint64_t element) {
+  if (element <= 1) return in;
+  uint64_t count = in.size() / element;
+  std::vector<uint8_t> out(in.size());
+  for (uint64_t byte = 0; byte < element; ++byte)
+    for (uint64_t i = 0; i < count; ++i) out[i * element + byte] = in[byte * count + i];
+  std::copy(in.begin() + static_cast<int64_t>(count * element), in.end(),
+            out.begin() + static_cast<int64_t>(count * element));
+  return out;
+}
+
+std::string filter_name(uint16_t id) {
+  switch (id) {
+    case 307:
+      return "bzip2";
+    case 32004:
+      return "LZ4";
+    case 32015:
+      return "Zstandard";
+    default:
+      return "HDF5 filter " + std::to_string(id);
+  }
+}
+
+}  // namespace
+
+// Deflate's best case is 258 bytes for two bits.
+uint64_t most_inflated(uint64_t stored) { return checked_product(stored, 1032) + 64; }
+
+std::vector<Filter> Filter::parse_pipeline(Bytes message) {
+  Cursor in(message);
+  uint8_t version = in.u8();
+  uint8_t count = in.u8();
+  if (version != 1 && version != 2)
+    unsupported("a filter pipeline of version 1 or 2", std::to_string(version));
+  if (version == 1) in.skip(6);
+  std::vector<Filter> filters;
+  for (int i = 0; i < count; ++i) {
+    Filter filter;
+    filter.id = in.u16();
+    uint64_t name = version == 2 && filter.id < 256 ? 0 : in.u16();
+    in.skip(2);  // flags
+    uint16_t parameters = in.u16();
+    in.skip(version == 2 ? name : (name + 7) / 8 * 8);
+    for (int k = 0; k < parameters; ++k) filter.parameters.push_back(in.u32());
+    if (version == 1 && parameters % 2 == 1) in.skip(4);
+    filters.push_back(std::move(filter));
+  }
+  return filters;
+}
+
+std::vector<uint8_t> unfilter(Bytes stored, const std::vector<Filter>& filters, uint32_t skipped,
+                              uint64_t size) {
+  std::vector<uint8_t> out;
+  bool untouched = true;
+  for (size_t i = filters.size(); i-- > 0;) {
+    const Filter& filter = filters[i];
+    if (i < 32 && (skipped >> i & 1U) != 0) continue;
+    if (filter.id == Filter::kDeflate) {
+      if (!untouched) unsupported("deflate as the last filter", "another filter after it");
+      if (size > most_inflated(stored.size()))
+        damaged(std::to_string(size) + " bytes after inflating",
+                "only " + std::to_string(stored.size()) + " stored bytes");
+      out = inflate_exactly(stored, size);
+    } else if (filter.id == Filter::kShuffle) {
+      if (untouched) out.assign(stored.data(), stored.data() + stored.size());
+      out = unshuffle(out, filter.parameters.empty() ? 1 : filter.parameters[0]);
+    } else {
+      unsupported("data compressed with deflate, with or without shuffle", filter_name(filter.id));
+    }
+    untouched = false;
+  }
+  if (untouched) out.assign(stored.data(), stored.data() + stored.size());
+  if (out.size() != size)
+    damaged("a chunk of " + std::to_string(size) + " bytes", std::to_string(out.size()));
+  return out;
+}
+
+}  // namespace luxtorch::hdf5

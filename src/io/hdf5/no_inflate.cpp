@@ -1,0 +1,12 @@
+// Deflated data, in a build without zlib.
+#include "io/hdf5/fault.h"
+#include "io/hdf5/storage.h"
+
+namespace luxtorch::hdf5 {
+
+std::vector<uint8_t> inflate_exactly(Bytes /*stored*/, uint64_t /*size*/) {
+  unsupported("a build of luxtorch with zlib (zlib1g-dev on Debian) for compressed arrays",
+              "one without");
+}
+
+}  // namespace luxtorch::hdf5

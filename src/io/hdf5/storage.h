@@ -1,0 +1,59 @@
+// Where the elements of a dataset lie, and how to get them back as one run of bytes.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "io/hdf5/bytes.h"
+
+namespace luxtorch::hdf5 {
+
+class File;
+
+/// A data layout message.
+struct Layout {
+  enum class Kind { kCompact, kContiguous, kSingleChunk, kChunkTree };
+
+  Kind kind = Kind::kCompact;
+  Bytes compact = {};             // kCompact: the elements
+  uint64_t address = UINT64_MAX;  // of the elements, the chunk, or the tree; all ones: nowhere
+  uint64_t size = 0;              // bytes stored at `address` (kContiguous, kSingleChunk)
+  uint32_t skipped_filters = 0;   // kSingleChunk: a bit for each filter that was not applied
+  std::vector<uint64_t> chunk_dims = {};  // chunked: slowest first, without the element size
+
+  static Layout parse(Bytes message);
+};
+
+/// One step of a filter pipeline, in the order of writing.
+struct Filter {
+  static constexpr uint16_t kDeflate = 1;
+  static constexpr uint16_t kShuffle = 2;
+
+  uint16_t id = 0;
+  std::vector<uint32_t> parameters;
+
+  static std::vector<Filter> parse_pipeline(Bytes message);
+};
+
+/// The elements of a dataset: a part of the file, or a buffer where they had to be put together.
+struct RawData {
+  Bytes bytes;
+  std::vector<uint8_t> owned;
+};
+
+/// Gives exactly `element_size` times the product of `dims` bytes. Allocates no more than the stored
+/// bytes can expand to, whatever the header claims. Throws Fault.
+RawData read_elements(const File& file, const Layout& layout, const std::vector<Filter>& filters,
+                      const std::vector<uint64_t>& dims, uint64_t element_size);
+
+/// Undoes `filters` (but for those in `skipped`); the result has exactly `size` bytes.
+std::vector<uint8_t> unfilter(Bytes stored, const std::vector<Filter>& filters, uint32_t skipped,
+                              uint64_t size);
+
+/// Inflates zlib data that must become exactly `size` bytes.
+std::vector<uint8_t> inflate_exactly(Bytes stored, uint64_t size);
+
+/// The bytes that `stored` deflated bytes can become at most.
+uint64_t most_inflated(uint64_t stored);
+
+}  // namespace luxtorch::hdf5

@@ -1,0 +1,105 @@
+#include "io/jld2/memory_order.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+namespace luxtorch::jld2 {
+namespace {
+
+constexpr int64_t kBlock = 32;
+
+struct Dim {
+  int64_t size, from, to;  // strides in bytes
+};
+
+// A plane of n x m elements: `a` is the fastest dimension of one side, `b` of the other.
+template <size_t kBytes>
+void copy_plane(const char* from, char* to, const Dim& a, const Dim& b) {
+  for (int64_t a0 = 0; a0 < a.size; a0 += kBlock) {
+    int64_t a1 = std::min(a0 + kBlock, a.size);
+    for (int64_t b0 = 0; b0 < b.size; b0 += kBlock) {
+      int64_t b1 = std::min(b0 + kBlock, b.size);
+      for (int64_t j = b0; j < b1; ++j)
+        for (int64_t i = a0; i < a1; ++i)
+          std::memcpy(to + i * a.to + j * b.to, from + i * a.from + j * b.from, kBytes);
+    }
+  }
+}
+
+void copy_plane(size_t element, const char* from, char* to, const Dim& a, const Dim& b) {
+  switch (element) {
+    case 1:
+      return copy_plane<1>(from, to, a, b);
+    case 2:
+      return copy_plane<2>(from, to, a, b);
+    case 4:
+      return copy_plane<4>(from, to, a, b);
+    case 8:
+      return copy_plane<8>(from, to, a, b);
+    default:
+      return copy_plane<16>(from, to, a, b);
+  }
+}
+
+// Takes the dimension that is fastest by `stride` out of `dims`; a dimension of size 1 if there is
+// none.
+Dim take_fastest(std::vector<Dim>& dims, int64_t Dim::* stride) {
+  if (dims.empty()) return {1, 0, 0};
+  auto fastest = std::min_element(dims.begin(), dims.end(), [&](const Dim& x, const Dim& y) {
+    return std::abs(x.*stride) < std::abs(y.*stride);
+  });
+  Dim dim = *fastest;
+  dims.erase(fastest);
+  return dim;
+}
+
+}  // namespace
+
+std::vector<int64_t> column_major(std::span<const int64_t> sizes) {
+  std::vector<int64_t> strides(sizes.size(), 1);
+  for (size_t d = 1; d < sizes.size(); ++d) strides[d] = strides[d - 1] * sizes[d - 1];
+  return strides;
+}
+
+std::vector<int64_t> row_major(std::span<const int64_t> sizes) {
+  std::vector<int64_t> strides(sizes.size(), 1);
+  for (size_t d = sizes.size(); d-- > 1;) strides[d - 1] = strides[d] * sizes[d];
+  return strides;
+}
+
+void copy_strided(std::span<const int64_t> sizes, size_t element_size, const void* from,
+                  std::span<const int64_t> from_strides, void* to,
+                  std::span<const int64_t> to_strides) {
+  auto bytes = static_cast<int64_t>(element_size);
+  std::vector<Dim> dims;
+  for (size_t d = 0; d < sizes.size(); ++d) {
+    if (sizes[d] == 0) return;
+    if (sizes[d] > 1) dims.push_back({sizes[d], from_strides[d] * bytes, to_strides[d] * bytes});
+  }
+  Dim a = take_fastest(dims, &Dim::to);
+  // Already dense along `a` on both sides: copy whole runs.
+  bool runs = a.size == 1 || (a.from == bytes && a.to == bytes);
+  Dim b = runs ? Dim{1, 0, 0} : take_fastest(dims, &Dim::from);
+  const char* source = static_cast<const char*>(from);
+  char* target = static_cast<char*>(to);
+  std::vector<int64_t> at(dims.size(), 0);
+  while (true) {
+    if (runs)
+      std::memcpy(target, source, static_cast<size_t>(a.size * bytes));
+    else
+      copy_plane(element_size, source, target, a, b);
+    size_t d = 0;
+    for (; d < dims.size(); ++d) {
+      source += dims[d].from;
+      target += dims[d].to;
+      if (++at[d] < dims[d].size) break;
+      source -= dims[d].from * dims[d].size;
+      target -= dims[d].to * dims[d].size;
+      at[d] = 0;
+    }
+    if (d == dims.size()) return;
+  }
+}
+
+}  // namespace luxtorch::jld2

@@ -1,0 +1,112 @@
+// Values of types that a Tree has no kind for, and of types without data.
+#include <optional>
+
+#include "io/hdf5/fault.h"
+#include "io/jld2/reader.h"
+#include "io/jld2/rng_words.h"
+#include "io/jld2/tensor_bytes.h"
+#include "luxtorch/core/error.h"
+
+namespace luxtorch::jld2 {
+namespace {
+
+using hdf5::Bytes;
+using hdf5::damaged;
+using hdf5::Datatype;
+
+// The pairs of a Dict as a named tree where all keys are names, else null.
+std::optional<Tree> named_by_keys(const Tree& pairs) {
+  std::vector<Tree::Item> items;
+  for (const Tree& pair : pairs.elements()) {
+    if (!pair.is_named() || !pair.contains("first") || !pair.contains("second")) return {};
+    const Tree& key = pair["first"];
+    if (!key.is_string()) return {};
+    items.emplace_back(key.scalar<std::string>(), pair["second"]);
+  }
+  try {
+    return named(std::move(items));
+  } catch (const TreeError&) {
+    return {};
+  }
+}
+
+}  // namespace
+
+// Types that JLD2 stores as another type: `written_as` says which one the bytes are.
+Tree Reader::written_as(const Format& format, Bytes bytes) {
+  Committed plain = *format.committed;
+  plain.type = plain.written_as;
+  plain.written_as = nullptr;
+  Tree inner = element({format.datatype, plain.type, &plain}, bytes);
+  if (is_tuple(*format.type) && inner.is_tensor() && inner.tensor().dim() == 1) {
+    count_nodes(static_cast<uint64_t>(inner.tensor().numel()));
+    return tuple_of_numbers(inner.tensor());
+  }
+  if (is_tuple(*format.type)) return inner;
+  if (format.type->is("Dict") || format.type->is("IdDict")) {
+    Tree pairs = inner.is_named() && inner.contains("kvvec") ? inner["kvvec"] : inner;
+    if (pairs.is_tuple()) {
+      if (auto by_name = named_by_keys(pairs)) return *by_name;
+      return counted(named_from_file({{kTypeKey, text(*format.type)}, {"pairs", pairs}}));
+    }
+  }
+  return counted(named_from_file({{kTypeKey, text(*format.type)}, {"value", inner}}));
+}
+
+// {mask, t1, t2}: an element of a Vector{Union{T1, T2}}. A type without data has no member.
+Tree Reader::union_element(const Format& format, Bytes bytes) {
+  size_t chosen = 0;
+  for (const Datatype::Member& part : format.datatype.members)
+    if (part.name == "mask") chosen = bytes.get<uint8_t>(part.offset) != 0 ? 1 : 0;
+  for (const Datatype::Member& part : format.datatype.members)
+    if (part.name == (chosen == 0 ? "t1" : "t2")) return member(format, part, nullptr, bytes, true);
+  auto* type = std::get_if<JuliaTypePtr>(&format.type->parameters[chosen]);
+  if (type == nullptr) damaged("a type in a Union", "a value");
+  return empty_value(*type);
+}
+
+Tree Reader::foreign(const Format& format, Bytes bytes) {
+  std::vector<Tree::Item> items;
+  if (!is_generator(format.type->name)) items.emplace_back(kTypeKey, text(*format.type));
+  for (const Datatype::Member& part : format.datatype.members)
+    items.emplace_back(
+        part.name, at_path(part.name, [&] { return member(format, part, nullptr, bytes, true); }));
+  return counted(named_from_file(std::move(items)));
+}
+
+Tree Reader::empty_value(const JuliaTypePtr& type) {
+  auto known = empty_values_.find(type.get());
+  if (known != empty_values_.end()) {
+    count_nodes(known->second.nodes);
+    return known->second.tree;
+  }
+  Deeper deeper(*this);
+  uint64_t before = nodes_;
+  Tree tree = counted(make_empty_value(type));
+  empty_values_.emplace(type.get(), Counted{tree, nodes_ - before});
+  return tree;
+}
+
+Tree Reader::make_empty_value(const JuliaTypePtr& type) {
+  if (type == nullptr || type->is("Nothing") || type->is("Missing")) return {};
+  if (is_named_tuple(*type) || is_tuple(*type)) {
+    JuliaFields parts = fields_of(*type);
+    std::vector<Tree::Item> items;
+    std::vector<Tree> elements;
+    for (size_t i = 0; i < parts.names.size(); ++i) {
+      if (parts.types[i] == nullptr) damaged("a type for field " + parts.names[i], "a value");
+      Tree value = empty_value(parts.types[i]);
+      elements.push_back(value);
+      items.emplace_back(parts.names[i], std::move(value));
+    }
+    return is_tuple(*type) ? tuple(std::move(elements)) : named_from_file(std::move(items));
+  }
+  if (type->is("Val") && type->parameters.size() == 1) {
+    auto* value = std::get_if<Tree>(&type->parameters[0]);
+    if (value != nullptr && value->is<bool>()) return *value;
+  }
+  if (is_generator(type->name)) return rng_from(Tree());
+  return named_from_file({{kTypeKey, text(*type)}});
+}
+
+}  // namespace luxtorch::jld2

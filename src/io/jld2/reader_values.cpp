@@ -1,0 +1,258 @@
+// Single values: scalars, strings, NamedTuples, Tuples, and the fields of other types.
+#include <algorithm>
+#include <cstdio>
+#include <optional>
+
+#include "io/hdf5/fault.h"
+#include "io/jld2/reader.h"
+#include "io/jld2/rng_words.h"
+#include "io/jld2/tensor_bytes.h"
+#include "luxtorch/core/error.h"
+
+namespace luxtorch::jld2 {
+namespace {
+
+using hdf5::Bytes;
+using hdf5::damaged;
+using hdf5::Datatype;
+using Kind = Datatype::Kind;
+
+constexpr int kMaxDepth = 256;
+
+Tree integer(const Datatype& type, Bytes bytes) {
+  hdf5::Cursor in(bytes);
+  uint64_t low = in.sized(std::min(type.size, 8U));
+  if (type.size < 8 && type.is_signed) {
+    unsigned shift = 64 - 8 * type.size;
+    return static_cast<int64_t>(low << shift) >> shift;
+  }
+  if (type.size == 16) {
+    uint64_t high = in.u64();
+    bool fits = type.is_signed ? high == (static_cast<int64_t>(low) < 0 ? UINT64_MAX : 0)
+                               : high == 0 && low <= INT64_MAX;
+    if (!fits) {
+      char digits[33];
+      std::snprintf(digits, sizeof digits, "%016llx%016llx", static_cast<unsigned long long>(high),
+                    static_cast<unsigned long long>(low));
+      return std::string("0x") + digits;
+    }
+  } else if (!type.is_signed && low > INT64_MAX) {
+    return scalar_tensor(type, bytes);
+  }
+  return static_cast<int64_t>(low);
+}
+
+// Julia keeps a Char as its UTF-8 bytes, the first one highest.
+std::string character(Bytes bytes) {
+  std::string text;
+  for (uint64_t i = bytes.size(); i-- > 0;)
+    if (bytes.data()[i] != 0) text += static_cast<char>(bytes.data()[i]);
+  return text;
+}
+
+std::string hex(Bytes bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text = "0x";
+  for (uint64_t i = bytes.size(); i-- > 0;) {
+    text += kDigits[bytes.data()[i] >> 4U];
+    text += kDigits[bytes.data()[i] & 15U];
+  }
+  return text;
+}
+
+bool holds_no_data(const JuliaType& type) {
+  constexpr std::string_view kWithData[] = {
+      "Core.Float16", "Core.Float32", "Core.Float64", "Core.Bool",   "Core.Int8",
+      "Core.Int16",   "Core.Int32",   "Core.Int64",   "Core.UInt8",  "Core.UInt16",
+      "Core.UInt32",  "Core.UInt64",  "Core.String",  "Core.Symbol", "Core.Array"};
+  return std::find(std::begin(kWithData), std::end(kWithData), type.name) == std::end(kWithData);
+}
+
+}  // namespace
+
+Tree named_from_file(std::vector<Tree::Item> items) {
+  try {
+    return named(std::move(items));
+  } catch (const TreeError& error) {
+    hdf5::unsupported("names that a tree can hold", error.message());
+  }
+}
+
+Reader::Reader(const hdf5::File& file)
+    : file_(file), most_nodes_(std::max<uint64_t>(file.at(0).size(), 1U << 20U)) {}
+
+Reader::Deeper::Deeper(Reader& reader) : reader_(reader) {
+  if (++reader_.depth_ > kMaxDepth) {
+    --reader_.depth_;
+    hdf5::unsupported("values nested at most 100 deep", "deeper ones");
+  }
+}
+
+void Reader::count_nodes(uint64_t nodes) {
+  nodes_ += nodes;
+  if (nodes_ > most_nodes_)
+    hdf5::unsupported("at most " + std::to_string(most_nodes_) + " values", "more");
+}
+
+Tree Reader::counted(Tree tree) {
+  count_nodes(1);
+  return tree;
+}
+
+Tree Reader::read() {
+  hdf5::Object root = file_.object(file_.root());
+  if (!root.is_group) damaged("a group as the file's root", "another object");
+  std::erase_if(root.links, [](const auto& link) { return link.first == "_types"; });
+  return group(root);
+}
+
+Tree Reader::group(const hdf5::Object& object) {
+  Deeper deeper(*this);
+  std::vector<Tree::Item> items;
+  for (const auto& [name, address] : object.links)
+    items.emplace_back(name, at_path(name, [&] { return this->object(address); }));
+  return counted(named_from_file(std::move(items)));
+}
+
+Tree Reader::object(uint64_t address) {
+  auto known = objects_.find(address);
+  if (known != objects_.end()) {
+    count_nodes(known->second.nodes);
+    return known->second.tree;
+  }
+  Deeper deeper(*this);
+  if (!open_.insert(address).second)
+    hdf5::unsupported("values that do not contain themselves", "a circle of references");
+  uint64_t before = nodes_;
+  Tree tree = read_object(address);
+  open_.erase(address);
+  objects_.emplace(address, Counted{tree, nodes_ - before});
+  return tree;
+}
+
+Tree Reader::read_object(uint64_t address) {
+  hdf5::Object object = file_.object(address);
+  if (object.type && object.layout) return dataset(object);
+  if (object.is_group) return group(object);
+  if (!object.type)
+    damaged("a value at address " + std::to_string(address), "an object without a datatype");
+  JuliaTypePtr type = committed(address).type;
+  return counted(
+      named_from_file({{kTypeKey, "Core.DataType"}, {"value", type ? text(*type) : ""}}));
+}
+
+Tree Reader::element(const Format& format, Bytes bytes) {
+  Deeper deeper(*this);
+  const Datatype& type = format.datatype;
+  if (format.committed != nullptr && format.committed->written_as != nullptr)
+    return written_as(format, bytes);
+  switch (type.kind) {
+    case Kind::kInteger:
+      return counted(integer(type, bytes));
+    case Kind::kFloat:
+      return counted(real_number(type, bytes));
+    case Kind::kBool:
+      return counted(bytes.get<uint8_t>(0) != 0);
+    case Kind::kFixedString:
+      return counted(bytes.text());
+    case Kind::kVlenString:
+      return counted(heap_bytes(bytes).text());
+    case Kind::kVlen:
+      return vlen(format, bytes);
+    case Kind::kReference:
+      return object(bytes.get<uint64_t>(0));
+    case Kind::kCompound:
+      return compound(format, bytes);
+    case Kind::kOpaque:
+      break;
+  }
+  if (format.committed != nullptr && format.committed->empty) return empty_value(format.type);
+  if (format.type != nullptr && format.type->is("Char")) return counted(character(bytes));
+  return counted(named_from_file(
+      {{kTypeKey, format.type ? text(*format.type) : "opaque"}, {"bytes", hex(bytes)}}));
+}
+
+Bytes Reader::heap_bytes(Bytes slot) {
+  auto address = slot.get<uint64_t>(4);
+  auto index = slot.get<uint32_t>(12);
+  if (address == 0 && index == 0) return {};
+  return file_.heap_object(address, index);
+}
+
+Tree Reader::vlen(const Format& format, Bytes bytes) {
+  const Datatype& base = *format.datatype.base;
+  Bytes list = heap_bytes(bytes);
+  if (base.size == 0) damaged("list elements with a size", "elements of 0 bytes");
+  return elements({base, nullptr, nullptr}, list, list.size() / base.size,
+                  {list.size() / base.size});
+}
+
+Tree Reader::compound(const Format& format, Bytes bytes) {
+  if (format.type == nullptr) {
+    JuliaFields plain;
+    for (const Datatype::Member& member : format.datatype.members) {
+      plain.names.push_back(member.name);
+      plain.types.push_back(nullptr);
+    }
+    return fields(format, plain, bytes);
+  }
+  const JuliaType& type = *format.type;
+  if (is_named_tuple(type) || is_tuple(type)) return fields(format, fields_of(type), bytes);
+  if (type.is("Complex") && complex_dtype(format.datatype))
+    return counted(scalar_tensor(format.datatype, bytes));
+  if (type.is("DataType"))
+    return counted(named_from_file({{kTypeKey, type.name}, {"value", text(*type_record(bytes))}}));
+  if (type.name == "JLD2.InlineUnionEl" && type.parameters.size() == 2)
+    return union_element(format, bytes);
+  Tree parts = foreign(format, bytes);
+  if (is_generator(type.name)) return counted(rng_from(parts));
+  return parts;
+}
+
+// NamedTuples and Tuples: names and types come from the Julia type. Fields without data (nothing,
+// Val, empty NamedTuples) have no member.
+Tree Reader::fields(const Format& format, const JuliaFields& fields, Bytes bytes) {
+  const auto& members = format.datatype.members;
+  bool positional = format.type != nullptr && is_tuple(*format.type);
+  std::vector<Tree::Item> items;
+  size_t next = 0;  // members come in the order of the fields
+  for (size_t i = 0; i < fields.names.size(); ++i) {
+    const std::string& name = fields.names[i];
+    std::string label = positional ? std::to_string(i) : name;
+    bool present = next < members.size() && members[next].name == name;
+    Tree value = at_path(label, [&] {
+      if (present) return member(format, members[next], fields.types[i], bytes, false);
+      if (fields.types[i] == nullptr || !holds_no_data(*fields.types[i]))
+        damaged("data for field " + name, "none");
+      return empty_value(fields.types[i]);
+    });
+    next += present ? 1 : 0;
+    items.emplace_back(name, std::move(value));
+  }
+  if (!positional) return counted(named_from_file(std::move(items)));
+  std::vector<Tree> elements;
+  for (auto& [name, value] : items) elements.push_back(std::move(value));
+  return counted(tuple(std::move(elements)));
+}
+
+Tree Reader::member(const Format& format, const Datatype::Member& member, JuliaTypePtr type,
+                    Bytes bytes, bool may_be_undefined) {
+  Bytes part = bytes.sub(member.offset, member.type->size);
+  if (member.type->kind == Kind::kReference && part.get<uint64_t>(0) == 0) {
+    if (may_be_undefined) return counted(Tree());
+    damaged("a value", "an undefined reference");
+  }
+  const Committed* stored = nullptr;
+  if (format.committed != nullptr) {
+    auto found = format.committed->member_types.find(member.name);
+    if (found != format.committed->member_types.end()) stored = &committed(found->second);
+  }
+  if (stored != nullptr && stored->datatype->size != member.type->size)
+    damaged("a member of " + std::to_string(stored->datatype->size) + " bytes",
+            std::to_string(member.type->size));
+  if (stored != nullptr) return element({*stored->datatype, stored->type, stored}, part);
+  bool is_plain = member.type->kind == Kind::kReference;  // the object itself says what it is
+  return element({*member.type, is_plain ? nullptr : std::move(type), nullptr}, part);
+}
+
+}  // namespace luxtorch::jld2

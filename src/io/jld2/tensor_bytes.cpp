@@ -1,0 +1,111 @@
+#include "io/jld2/tensor_bytes.h"
+
+#include <ATen/ops/empty.h>
+#include <c10/util/Half.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "io/hdf5/fault.h"
+#include "io/jld2/memory_order.h"
+
+namespace luxtorch::jld2 {
+
+using hdf5::Bytes;
+using hdf5::Datatype;
+using Kind = Datatype::Kind;
+
+std::optional<Dtype> dtype_of(const Datatype& type) {
+  switch (type.kind) {
+    case Kind::kBool:
+      return Dtype::Bool;
+    case Kind::kFloat:
+      return type.size == 2 ? Dtype::Half : type.size == 4 ? Dtype::Float : Dtype::Double;
+    case Kind::kInteger:
+      switch (type.size) {
+        case 1:
+          return type.is_signed ? Dtype::Char : Dtype::Byte;
+        case 2:
+          return type.is_signed ? Dtype::Short : Dtype::UInt16;
+        case 4:
+          return type.is_signed ? Dtype::Int : Dtype::UInt32;
+        case 8:
+          return type.is_signed ? Dtype::Long : Dtype::UInt64;
+        default:
+          return {};
+      }
+    default:
+      return {};
+  }
+}
+
+std::optional<Dtype> complex_dtype(const Datatype& type) {
+  if (type.kind != Kind::kCompound || type.members.size() != 2) return {};
+  const auto& re = type.members[0];
+  const auto& im = type.members[1];
+  bool pair = re.name == "re" && im.name == "im" && re.type->kind == Kind::kFloat &&
+              im.type->kind == Kind::kFloat && re.type->size == im.type->size;
+  if (!pair || re.offset != 0 || im.offset != re.type->size || type.size != 2 * re.type->size)
+    return {};
+  return type.size == 4   ? Dtype::ComplexHalf
+         : type.size == 8 ? Dtype::ComplexFloat
+                          : Dtype::ComplexDouble;
+}
+
+double real_number(const Datatype& type, Bytes bytes) {
+  switch (type.size) {
+    case 2:
+      return static_cast<double>(
+          static_cast<float>(c10::Half(bytes.get<uint16_t>(0), c10::Half::from_bits())));
+    case 4:
+      return static_cast<double>(std::bit_cast<float>(bytes.get<uint32_t>(0)));
+    default:
+      return std::bit_cast<double>(bytes.get<uint64_t>(0));
+  }
+}
+
+Tensor scalar_tensor(const Datatype& type, Bytes bytes) {
+  auto dtype = type.kind == Kind::kCompound ? complex_dtype(type) : dtype_of(type);
+  return tensor_from(*dtype, {}, bytes);
+}
+
+Tensor tensor_from(Dtype dtype, const std::vector<uint64_t>& size, Bytes bytes) {
+  uint64_t span = 1;  // torch multiplies sizes of 0 as 1
+  std::vector<int64_t> sizes;
+  for (uint64_t dim : size) {
+    span = hdf5::checked_product(span, std::max<uint64_t>(dim, 1));
+    sizes.push_back(static_cast<int64_t>(dim));
+  }
+  if (span > uint64_t{1} << 58U) hdf5::damaged("an array that memory can hold", "a larger one");
+  Tensor tensor = at::empty(sizes, at::TensorOptions(dtype));
+  if (tensor.numel() == 0) return tensor;
+  size_t element = tensor.element_size();
+  auto count = static_cast<uint64_t>(tensor.numel());
+  Bytes data = bytes.sub(0, count * element);
+  copy_strided(sizes, element, data.data(), column_major(sizes), tensor.mutable_data_ptr(),
+               row_major(sizes));
+  if (dtype == Dtype::Bool) {
+    // C++ allows a bool no other bytes than these two.
+    auto* values = static_cast<uint8_t*>(tensor.mutable_data_ptr());
+    for (uint64_t i = 0; i < count; ++i) values[i] = values[i] != 0 ? 1 : 0;
+  }
+  return tensor;
+}
+
+Tree tuple_of_numbers(const Tensor& vector) {
+  std::vector<Tree> elements;
+  for (int64_t i = 0; i < vector.numel(); ++i) {
+    at::Scalar value = vector[i].item();
+    if (value.isBoolean())
+      elements.emplace_back(value.toBool());
+    else if (value.isFloatingPoint())
+      elements.emplace_back(value.toDouble());
+    else if (value.isIntegral(false) && vector.scalar_type() != Dtype::UInt64)
+      elements.emplace_back(value.toLong());
+    else
+      elements.emplace_back(Tensor(vector[i]));
+  }
+  return tuple(std::move(elements));
+}
+
+}  // namespace luxtorch::jld2

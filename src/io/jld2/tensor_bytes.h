@@ -1,0 +1,30 @@
+// Numbers of a file as torch knows them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "io/hdf5/datatype.h"
+#include "luxtorch/tree.h"
+
+namespace luxtorch::jld2 {
+
+/// The dtype of integers up to 8 bytes, floats, Bools, and pairs of floats named re and im.
+std::optional<Dtype> dtype_of(const hdf5::Datatype& type);
+std::optional<Dtype> complex_dtype(const hdf5::Datatype& type);
+
+/// An IEEE float of 2, 4 or 8 bytes.
+double real_number(const hdf5::Datatype& type, hdf5::Bytes bytes);
+
+/// A 0-dimensional tensor of one value.
+Tensor scalar_tensor(const hdf5::Datatype& type, hdf5::Bytes bytes);
+
+/// A tensor of shape `size` from its elements in Julia's order (first index fastest). `bytes` holds
+/// at least that many. Throws hdf5::Fault for a size that torch cannot hold.
+Tensor tensor_from(Dtype dtype, const std::vector<uint64_t>& size, hdf5::Bytes bytes);
+
+/// The elements of a vector (n) as a tuple of scalars.
+Tree tuple_of_numbers(const Tensor& vector);
+
+}  // namespace luxtorch::jld2

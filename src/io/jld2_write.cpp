@@ -1,0 +1,87 @@
+// jld2::save and jld2::check_writable, on libhdf5.
+#include <mutex>
+#include <optional>
+
+#include "io/atomic_file.h"
+#include "io/jld2/value_writer.h"
+#include "luxtorch/core/error.h"
+#include "luxtorch/io/jld2.h"
+
+namespace luxtorch::jld2 {
+namespace {
+
+constexpr const char* kWho = "jld2::save";
+
+// JLD2.jl looks for the first part; the rest says which Julia writes such files.
+constexpr std::string_view kHeader{
+    "HDF5-based Julia Data Format, version 0.1.1\0 (Julia 1.10.0 64-bit LE)\0", 70};
+static_assert(kHeader.back() == '\0' && kHeader[43] == '\0');
+
+struct Variable {
+  std::string name;
+  Tree value;
+  WriteTypePtr type;
+};
+
+std::vector<Variable> checked(const Tree& variables, WriteTypes& types) {
+  if (!variables.is_named())
+    throw TreeError(kWho,
+                    "expected a named tree whose keys are the variables' names, got another tree. "
+                    "Save named({{\"name\", tree}}).");
+  std::vector<Variable> result;
+  for (const auto& [name, value] : variables.items()) {
+    if (name.find('/') != std::string::npos || name == "_types") {
+      UnsupportedError error(
+          kWho, "expected a variable's name without '/' that is not _types, got " + name +
+                    ". Rename it.");
+      error.prepend_path_(name);
+      throw error;
+    }
+    result.push_back({name, value, types.of(name, value)});
+  }
+  return result;
+}
+
+[[noreturn]] void not_written(const std::filesystem::path& path, const std::string& reason) {
+  ArgumentError error(kWho, "expected a disk that takes the file, got: " + reason +
+                                ". Make room or choose another path.");
+  error.prepend_path_(path.string());
+  throw error;
+}
+
+void write(const std::filesystem::path& path, const std::vector<Variable>& variables,
+           bool compress) {
+  Hdf5Writer file(path, variables.size());
+  {
+    ValueWriter values(file, compress);
+    for (const Variable& variable : variables)
+      values.write(variable.name, variable.value, *variable.type);
+  }
+  file.close();
+}
+
+}  // namespace
+
+void save(const std::filesystem::path& path, const Tree& variables, SaveOptions options) {
+  WriteTypes types;
+  std::vector<Variable> list = checked(variables, types);
+  io::AtomicFile file(kWho, path);
+  {
+    static std::mutex one_at_a_time;
+    std::lock_guard lock(one_at_a_time);
+    QuietHdf5 quiet;
+    try {
+      write(file.temporary(), list, options.compress);
+    } catch (const Hdf5Error& error) {
+      not_written(path, error.what());
+    } catch (const H5::Exception& error) {
+      not_written(path, error.getDetailMsg());
+    }
+  }
+  file.write_at(0, kHeader);
+  file.commit();
+}
+
+void check_writable(const std::filesystem::path& path) { io::AtomicFile(kWho, path); }
+
+}  // namespace luxtorch::jld2

@@ -1,0 +1,29 @@
+// Trees of every kind that a JLD2 file holds, and their text for comparing with other readers.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "luxtorch/tree.h"
+
+namespace luxtorch::test {
+
+struct Sample {
+  std::string name;
+  Tree tree;
+};
+
+/// Roots that jld2::save takes, small and large.
+std::vector<Sample> jld2_corpus();
+
+/// A tree as JSON that loses no bit: numbers as the hexadecimal digits of their bytes.
+std::string exact_json(const Tree& tree);
+
+std::string read_file(const std::filesystem::path& path);
+void write_file(const std::filesystem::path& path, const std::string& bytes);
+
+/// A new, empty folder for one test's files.
+std::filesystem::path fresh_folder(const std::string& name);
+
+}  // namespace luxtorch::test

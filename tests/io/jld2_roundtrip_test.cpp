@@ -1,0 +1,186 @@
+// What save writes, load reads: bit for bit, and as the rules of JLD2.jl say.
+#include <ATen/ops/arange.h>
+#include <ATen/ops/randn.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <cstdlib>
+
+#include "io/jld2_corpus.h"
+#include "luxtorch/core/error.h"
+#include "luxtorch/io/jld2.h"
+
+namespace luxtorch {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Runs the comparison with tools/verify_jld2.py over every FILE.jld2 with a FILE.json in a folder.
+int compare_with_checker(const fs::path& folder, const std::string& option = "") {
+  std::string source = LUXTORCH_SOURCE_DIR;
+  std::string command = std::string("\"") + LUXTORCH_PYTHON + "\" \"" + source +
+                        "/tests/io/compare_jld2.py\" " + option + " \"" + folder.string() + "\"";
+  return std::system(command.c_str());
+}
+
+class Jld2RoundTrip : public ::testing::TestWithParam<bool> {};
+
+TEST_P(Jld2RoundTrip, EveryTreeOfTheCorpusComesBackBitwise) {
+  auto folder = test::fresh_folder(GetParam() ? "jld2_deflated" : "jld2_plain");
+  for (const auto& [name, tree] : test::jld2_corpus()) {
+    SCOPED_TRACE(name);
+    auto path = folder / (name + ".jld2");
+    jld2::save(path, tree, {.compress = GetParam()});
+    Tree read = jld2::load(path);
+    Tree expected = tree::map_tensors([](const Tensor& t) { return t.resolve_conj(); }, tree);
+    EXPECT_EQ(tree::difference(expected, read), "");
+    EXPECT_TRUE(tree::equal(expected, read));
+  }
+}
+
+TEST_P(Jld2RoundTrip, EveryFileSatisfiesTheCheckerAndHasItsValues) {
+  auto folder = test::fresh_folder(GetParam() ? "jld2_checked_deflated" : "jld2_checked");
+  for (const auto& [name, tree] : test::jld2_corpus()) {
+    jld2::save(folder / (name + ".jld2"), tree, {.compress = GetParam()});
+    test::write_file(folder / (name + ".json"), test::exact_json(tree));
+  }
+  EXPECT_EQ(compare_with_checker(folder, "--ours"), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Compression, Jld2RoundTrip, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "On" : "Off"; });
+
+TEST(Jld2Golden, FilesThatJuliaWroteReadToTheValuesOfTheChecker) {
+  auto folder = test::fresh_folder("jld2_golden");
+  int count = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(LUXTORCH_TEST_DATA "/jld2")) {
+    if (entry.path().extension() != ".jld2") continue;
+    std::string name =
+        entry.path().parent_path().filename().string() + "_" + entry.path().stem().string();
+    fs::copy_file(entry.path(), folder / (name + ".jld2"));
+    test::write_file(folder / (name + ".json"), test::exact_json(jld2::load(entry.path())));
+    ++count;
+  }
+  EXPECT_EQ(count, 13);
+  EXPECT_EQ(compare_with_checker(folder), 0);
+}
+
+TEST(Jld2Golden, ATrainedModelHasLuxShapesAndNames) {
+  Tree file = jld2::load(LUXTORCH_TEST_DATA "/jld2/0.4.31/trained_model_xoshiro.jld2");
+  EXPECT_EQ(file.keys(), (std::vector<std::string>{"ps_trained", "st_trained"}));
+  Tensor weight = file.at("ps_trained.lstm_cell.weight_ih").tensor();
+  EXPECT_EQ(weight.sizes(), (std::vector<int64_t>{8, 2}));
+  EXPECT_EQ(weight[1][0].item<float>(), 0.25F);  // Julia's [2, 1], the second in its memory
+  EXPECT_EQ(weight[0][1].item<float>(), 1.125F);
+  EXPECT_TRUE(file.at("st_trained.lstm_cell.rng").is_rng());
+  EXPECT_TRUE(file.at("st_trained.classifier").is_named());
+}
+
+TEST(Jld2Golden, OneGeneratorGivesOneRngWhateverVersionWroteIt) {
+  for (const char* name : {"xoshiro", "mt", "tasklocal"}) {
+    std::string file = std::string("/trained_model_") + name + ".jld2";
+    Tree a = jld2::load(LUXTORCH_TEST_DATA "/jld2/0.4.31" + file);
+    Tree b = jld2::load(LUXTORCH_TEST_DATA "/jld2/0.6.5" + file);
+    EXPECT_EQ(a.at("st_trained.lstm_cell.rng").scalar<Rng>(),
+              b.at("st_trained.lstm_cell.rng").scalar<Rng>())
+        << name;
+  }
+}
+
+TEST(Jld2, SavingAgainReplacesTheFileAndLeavesNothingElse) {
+  auto folder = test::fresh_folder("jld2_replace");
+  auto path = folder / "model.jld2";
+  jld2::save(path, named({{"a", 1}}));
+  fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
+  jld2::save(path, named({{"b", 2}}));
+  EXPECT_EQ(jld2::load(path).keys(), std::vector<std::string>{"b"});
+  EXPECT_EQ(fs::status(path).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder), fs::directory_iterator()), 1);
+}
+
+TEST(Jld2, ASymbolicLinkStaysOne) {
+  auto folder = test::fresh_folder("jld2_link");
+  jld2::save(folder / "real.jld2", named({{"a", 1}}));
+  fs::create_symlink("real.jld2", folder / "link.jld2");
+  jld2::save(folder / "link.jld2", named({{"b", 2}}));
+  EXPECT_TRUE(fs::is_symlink(folder / "link.jld2"));
+  EXPECT_EQ(jld2::load(folder / "real.jld2").keys(), std::vector<std::string>{"b"});
+}
+
+TEST(Jld2, ARelativePathIsOneInTheWorkingFolder) {
+  auto folder = test::fresh_folder("jld2_relative");
+  auto before = fs::current_path();
+  fs::current_path(folder);
+  jld2::check_writable("model.jld2");
+  EXPECT_TRUE(fs::is_empty(folder));
+  jld2::save("model.jld2", named({{"a", 1}}));
+  Tree read = jld2::load("model.jld2");
+  fs::current_path(before);
+  EXPECT_TRUE(tree::equal(read, named({{"a", 1}})));
+}
+
+TEST(Jld2, DeflatedFilesAreSmaller) {
+  auto folder = test::fresh_folder("jld2_size");
+  Tree tree = named({{"zeros", at::arange(100000, Dtype::Float).mul(0)}});
+  jld2::save(folder / "plain.jld2", tree);
+  jld2::save(folder / "deflated.jld2", tree, {.compress = true});
+  EXPECT_GT(fs::file_size(folder / "plain.jld2"), 400000U);
+  EXPECT_LT(fs::file_size(folder / "deflated.jld2"), 20000U);
+}
+
+Tensor random_tensor() {
+  auto rank = *rc::gen::inRange<size_t>(0, 6);
+  auto sizes = *rc::gen::container<std::vector<int64_t>>(rank, rc::gen::inRange<int64_t>(0, 5));
+  Dtype dtype = *rc::gen::element(kFloat32, kFloat64, kInt64, kBool, Dtype::Half, Dtype::Byte);
+  Tensor tensor = (at::randn(sizes, Dtype::Double) * 100).to(dtype);
+  for (int64_t d = 1; d < tensor.dim(); ++d)
+    if (*rc::gen::arbitrary<bool>()) tensor = tensor.transpose(d - 1, d);
+  return tensor;
+}
+
+Tree random_tree(int depth) {
+  switch (*rc::gen::inRange(0, depth > 0 ? 11 : 8)) {
+    case 0:
+      return {};
+    case 1:
+      return *rc::gen::arbitrary<bool>();
+    case 2:
+      return *rc::gen::arbitrary<int64_t>();
+    case 3:
+      return *rc::gen::arbitrary<double>();
+    case 4: {
+      auto text = *rc::gen::string<std::string>();
+      std::erase(text, '\0');
+      return text;
+    }
+    case 5:
+      return Rng(*rc::gen::arbitrary<uint64_t>());
+    case 6:
+    case 7:
+      return random_tensor();
+    case 8: {
+      std::vector<Tree> elements;
+      auto count = *rc::gen::inRange(0, 5);
+      for (int i = 0; i < count; ++i) elements.push_back(random_tree(depth - 1));
+      return tuple(std::move(elements));
+    }
+    default: {
+      std::vector<Tree::Item> items;
+      auto count = *rc::gen::inRange(0, 6);
+      for (int i = 0; i < count; ++i)
+        items.emplace_back(i == 3 ? "training" : "k" + std::to_string(i), random_tree(depth - 1));
+      return named(std::move(items));
+    }
+  }
+}
+
+RC_GTEST_PROP(Jld2Random, TreesComeBackBitwise, ()) {
+  Tree tree = named({{"root", random_tree(4)}, {"other", random_tree(3)}});
+  auto path = fs::path(LUXTORCH_TEST_TMP) / "jld2_random.jld2";
+  jld2::save(path, tree, {.compress = *rc::gen::arbitrary<bool>()});
+  RC_ASSERT(tree::difference(tree, jld2::load(path)).empty());
+  RC_ASSERT(tree::equal(tree, jld2::load(path)));
+}
+
+}  // namespace
+}  // namespace luxtorch
