@@ -52,7 +52,6 @@ double cross_entropy(const T* x, const T* y, int64_t rows, int64_t classes, doub
     const double log_sum = log_sum_exp(x, classes, most, slope, sum);
     for (int64_t c = 0; c < classes; ++c) {
       const T t = keep * y[c] + rest;
-      if (t == 0) continue;
       weight += t;
       total += t * (log_sum - (x[c] - most));
     }

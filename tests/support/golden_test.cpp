@@ -26,7 +26,8 @@ TEST(GoldenFile, TensorsKeepTheirBitsShapesAndDtypes) {
 TEST(GoldenFile, ATransposedTensorIsReadInItsOwnOrder) {
   const Tensor t = load_golden("format")["transposed"].tensor();
   ASSERT_EQ(t.sizes(), (std::vector<int64_t>{3, 2}));
-  EXPECT_NEAR(t.select(0, 0).select(0, 1).item<double>(), std::sin(4 * 1.7 + 0.61 + 0.003 * 16), 1e-15);
+  EXPECT_NEAR(t.select(0, 0).select(0, 1).item<double>(), std::sin(4 * 1.7 + 0.61 + 0.003 * 16),
+              1e-15);
 }
 
 TEST(GoldenFile, DictsAndListsKeepTheirOrderAndKinds) {

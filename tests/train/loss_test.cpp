@@ -117,6 +117,10 @@ TEST(Loss, TheMeanOfAnEmptyBatchIsAnErrorAndItsSumIsZero) {
   }
   EXPECT_SAME(MSELoss{.agg = Agg::sum}(ones({0, 3}), ones({0, 3})), zeros({}));
   EXPECT_SAME(BinaryCrossEntropyLoss{.agg = Agg::sum}(ones({0, 3}), ones({0, 3})), zeros({}));
+  const CrossEntropyLoss cross{.agg = Agg::sum, .logits = true};
+  EXPECT_SAME(cross(ones({0, 3}), ones({0, 3})), zeros({}));
+  EXPECT_SAME(cross(ones({3, 0}), ones({3, 0})), zeros({}));
+  EXPECT_SAME(cross(ones({0, 3}), zeros({0}, {.dtype = kInt64})), zeros({}));
 }
 
 TEST(Loss, TargetsGetNoGradient) {

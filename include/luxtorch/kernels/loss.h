@@ -14,7 +14,7 @@ template <class T>
 double binary_cross_entropy(const T* p, const T* y, int64_t n, double epsilon, double smoothing,
                             double scale, T* slope);
 
-/// Sum over rows of -sum_c t_c log softmax(x)_c, where t = (1 - smoothing) y + smoothing / classes and 0 log(.) = 0.
+/// Sum over rows of -sum_c t_c log softmax(x)_c, where t = (1 - smoothing) y + smoothing / classes.
 /// x and y: (rows, classes).
 template <class T>
 double cross_entropy(const T* x, const T* y, int64_t rows, int64_t classes, double smoothing,
