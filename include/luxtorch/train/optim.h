@@ -1,0 +1,326 @@
+// Optimisers: how parameters move along their gradients.
+//
+//     Adam adam(0.01);
+//     Tree opt_state = adam.init(ps);
+//     std::tie(ps, opt_state) = adam.update(grads, opt_state, ps);
+//
+//     Optimizer careful = OptimiserChain(ClipNorm(1.0), AdamW(1e-3, {.lambda = 0.01}));
+//
+// Level 4: gradients -> optimizer -> TrainState. An optimiser is a value: its hyper-parameters, no
+// arrays. update is pure; TrainState does the same arithmetic in place. Formulas and defaults are
+// Optimisers.jl's; g is the gradient, x a parameter, x' = x - d, t counts the updates that a
+// parameter has had. Arithmetic is in the parameter's own dtype.
+//
+// Parameters are the floating-point tensors of ps; other leaves stay as they are. Where grads has
+// nothing (a leaf or a whole part of the tree) the parameters are skipped: no decay, no moment
+// update, t stays. A tensor that ps holds twice is one parameter: its gradients are added and it
+// moves once.
+//
+// Hyper-parameters out of range are an ArgumentError: lr, lambda, epsilon finite and >= 0; beta and
+// rho in [0, 1); delta, omega and p > 0.
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <iosfwd>
+#include <memory>
+#include <optional>
+#include <string>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+#include "luxtorch/core/error.h"
+#include "luxtorch/tree.h"
+
+namespace luxtorch {
+
+/// What adjust changes: only what is set.
+struct Hyperparameters {
+  std::optional<double> lr = {};
+  std::optional<std::array<double, 2>> beta = {};
+  std::optional<double> rho = {};
+  std::optional<double> epsilon = {};
+  std::optional<double> lambda = {};
+  std::optional<double> delta = {};
+  std::optional<double> omega = {};
+  std::optional<double> p = {};
+};
+
+/// What a user's own optimiser is: Tree init(const Tree& ps) const and std::pair<Tree, Tree>
+/// update(const Tree& grads, const Tree& opt_state, const Tree& ps) const, which gives (ps',
+/// state'). It must leave alone what has no gradient. A `std::string label() const` is used for
+/// printing, and an `O adjust(const Hyperparameters&) const` by adjust.
+template <class O>
+concept OptimizerLike = requires(const O& o, const Tree& t) {
+  { o.init(t) } -> std::convertible_to<Tree>;
+  { o.update(t, t, t) } -> std::convertible_to<std::pair<Tree, Tree>>;
+};
+/// Fit for any place in a chain: transform(grads, opt_state, ps) gives (d, state'), d with grads'
+/// structure, x' = x - d.
+template <class O>
+concept GradientTransform = requires(const O& o, const Tree& t) {
+  { o.init(t) } -> std::convertible_to<Tree>;
+  { o.transform(t, t, t) } -> std::convertible_to<std::pair<Tree, Tree>>;
+};
+
+namespace detail {
+class Program;
+}
+
+/// Any optimiser, erased.
+class Optimizer {
+ public:
+  template <class O>
+    requires((OptimizerLike<O> || GradientTransform<O>) && !std::derived_from<O, Optimizer>)
+  Optimizer(O o);
+
+  /// The moments of a fresh start. Of a rule of this page: a named tree with a part per moment,
+  /// each with ps' structure (zeros, unless the rule says otherwise), and for rules that count,
+  /// "step", the counts (int64); of a chain: a tuple of its rules' states.
+  Tree init(const Tree& ps) const { return impl_->init(ps); }
+  /// (ps', opt_state'). Changes none of its arguments. TreeError where grads or opt_state do not
+  /// fit ps, ShapeError for shapes, dtypes and devices.
+  std::pair<Tree, Tree> update(const Tree& grads, const Tree& opt_state, const Tree& ps) const {
+    return impl_->update(grads, opt_state, ps);
+  }
+  /// (d, opt_state'): what would be subtracted from ps, nothing where there is no gradient.
+  std::pair<Tree, Tree> transform(const Tree& grads, const Tree& opt_state, const Tree& ps) const {
+    return impl_->transform(grads, opt_state, ps);
+  }
+  /// "Adam(0.01, beta = (0.9, 0.999), epsilon = 1e-08)"
+  std::string label() const { return impl_->label(); }
+
+  friend std::ostream& operator<<(std::ostream& out, const Optimizer& o);
+  /// The same optimiser with other hyper-parameters; an optimiser's state goes on with it. In a
+  /// chain they go to every rule that has them. ArgumentError for one that no rule has (the text
+  /// lists those that there are) or that is out of range.
+  [[nodiscard]] friend Optimizer adjust(const Optimizer& o, const Hyperparameters& changes) {
+    return Optimizer(o.impl_->adjusted(changes));
+  }
+
+  /// The rules of this page that it consists of; nullptr for a user's own.
+  const detail::Program* program() const { return impl_->program(); }
+
+ protected:
+  struct Interface {
+    virtual ~Interface() = default;
+    virtual Tree init(const Tree& ps) const = 0;
+    virtual std::pair<Tree, Tree> update(const Tree& grads, const Tree& opt_state,
+                                         const Tree& ps) const = 0;
+    virtual std::pair<Tree, Tree> transform(const Tree& grads, const Tree& opt_state,
+                                            const Tree& ps) const = 0;
+    virtual std::string label() const = 0;
+    virtual std::shared_ptr<const Interface> adjusted(const Hyperparameters& changes) const = 0;
+    virtual const detail::Program* program() const { return nullptr; }
+    virtual bool transforms() const { return true; }
+  };
+  using Impl = std::shared_ptr<const Interface>;
+  explicit Optimizer(Impl impl) : impl_(std::move(impl)) {}
+
+  static Impl rule(std::string_view kind, const std::vector<double>& values);
+  static Impl chain(const std::vector<Optimizer>& parts);
+  [[noreturn]] static void cannot_adjust(const std::type_info& type);
+  [[noreturn]] static void cannot_transform(const std::type_info& type);
+  static Tree subtract(const Tree& ps, const Tree& d);
+
+ private:
+  template <class O>
+  struct Model;
+  struct Builtin;
+  struct Chain;
+  Impl impl_;
+};
+
+/// d = lr g.
+struct Descent : Optimizer {
+  explicit Descent(double lr = 0.1);
+};
+
+/// v = rho v + lr g, d = v. (torch.optim.SGD keeps lr outside of v: equal while lr stays.)
+struct Momentum : Optimizer {
+  explicit Momentum(double lr = 0.01, double rho = 0.9);
+};
+
+/// d = (1 + rho) lr g - rho^2 v, then v = rho v - lr g.
+struct Nesterov : Optimizer {
+  explicit Nesterov(double lr = 0.001, double rho = 0.9);
+};
+
+struct RMSPropOptions {
+  double rho = 0.9;
+  double epsilon = 1e-8;
+  bool centred = false;
+};
+/// q = rho q + (1 - rho) g^2, d = lr g / (sqrt(q) + epsilon); centred: l = rho l + (1 - rho) g,
+/// sqrt(q - l^2).
+struct RMSProp : Optimizer {
+  explicit RMSProp(double lr = 0.001, RMSPropOptions options = {});
+};
+
+struct AdamOptions {
+  std::array<double, 2> beta = {0.9, 0.999};
+  double epsilon = 1e-8;
+};
+/// m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, and without their bias towards zero
+/// m^ = m / (1 - beta1^t), v^ = v / (1 - beta2^t): d = lr m^ / (sqrt(v^) + epsilon). Kingma and Ba
+/// 2015; torch.optim.Adam.
+struct Adam : Optimizer {
+  explicit Adam(double lr = 0.001, AdamOptions options = {});
+};
+
+struct AdamWOptions {
+  std::array<double, 2> beta = {0.9, 0.999};
+  double lambda = 0;  // torch's default is 0.01
+  double epsilon = 1e-8;
+  bool couple = true;
+};
+/// With a for Adam's d at lr = 1: couple: d = lr (a + lambda x), as torch.optim.AdamW; else d = lr
+/// a + lambda x, as Loshchilov and Hutter 2019.
+struct AdamW : Optimizer {
+  explicit AdamW(double lr = 0.001, AdamWOptions options = {});
+};
+
+/// m as Adam, u = max(beta2 u, |g|), d = lr / (1 - beta1^t) m / (u + epsilon).
+struct AdaMax : Optimizer {
+  explicit AdaMax(double lr = 0.001, AdamOptions options = {});
+};
+/// Adam with Nesterov's look ahead: d = lr (beta1 m / (1 - beta1^(t+1)) + (1 - beta1) g / (1 -
+/// beta1^t)) / (sqrt(beta2 v / (1 - beta2^t)) + epsilon).
+struct NAdam : Optimizer {
+  explicit NAdam(double lr = 0.001, AdamOptions options = {});
+};
+/// Rectified Adam (Liu et al. 2020): plain momentum, d = lr m^, until the variance of v^ can be
+/// trusted.
+struct RAdam : Optimizer {
+  explicit RAdam(double lr = 0.001, AdamOptions options = {});
+};
+struct OAdamOptions {
+  std::array<double, 2> beta = {0.5, 0.9};
+  double epsilon = 1e-8;
+};
+/// Optimistic Adam (Daskalakis et al. 2018): twice Adam's d less the one before.
+struct OAdam : Optimizer {
+  explicit OAdam(double lr = 0.001, OAdamOptions options = {});
+};
+/// w = max(w, v), d = lr m / (sqrt(w) + epsilon) without bias correction; m, v and w start at
+/// epsilon.
+struct AMSGrad : Optimizer {
+  explicit AMSGrad(double lr = 0.001, AdamOptions options = {});
+};
+struct AdaBeliefOptions {
+  std::array<double, 2> beta = {0.9, 0.999};
+  double epsilon = 1e-16;
+};
+/// Adam with v = beta2 v + (1 - beta2) (g - m)^2 + epsilon (Zhuang et al. 2020).
+struct AdaBelief : Optimizer {
+  explicit AdaBelief(double lr = 0.001, AdaBeliefOptions options = {});
+};
+/// a = a + g^2, which starts at epsilon, d = lr g / (sqrt(a) + epsilon).
+struct AdaGrad : Optimizer {
+  explicit AdaGrad(double lr = 0.1, double epsilon = 1e-8);
+};
+/// a = rho a + (1 - rho) g^2, d = g sqrt(b + epsilon) / sqrt(a + epsilon), then b = rho b + (1 -
+/// rho) d^2.
+struct AdaDelta : Optimizer {
+  explicit AdaDelta(double rho = 0.9, double epsilon = 1e-8);
+};
+struct LionOptions {
+  std::array<double, 2> beta = {0.9, 0.999};
+};
+/// d = lr sign(beta1 m + (1 - beta1) g), then m = beta2 m + (1 - beta2) g (Chen et al. 2023).
+struct Lion : Optimizer {
+  explicit Lion(double lr = 0.001, LionOptions options = {});
+};
+
+/// d = g + lambda x: the gradient of lambda / 2 sum x^2 added. First in a chain.
+struct WeightDecay : Optimizer {
+  explicit WeightDecay(double lambda = 5e-4);
+};
+/// d = g + lambda sign(x): that of lambda sum |x|.
+struct SignDecay : Optimizer {
+  explicit SignDecay(double lambda = 1e-3);
+};
+
+/// d = g with every element clamped to [-delta, delta].
+struct ClipGrad : Optimizer {
+  explicit ClipGrad(double delta = 10);
+};
+
+struct ClipNormOptions {
+  double p = 2;  // infinity is allowed
+  /// A norm that is infinite or NaN is an ArgumentError. On a GPU reading it waits.
+  bool check_finite = true;
+};
+/// d = g min(1, omega / |g|_p), for each parameter array by itself.
+struct ClipNorm : Optimizer {
+  explicit ClipNorm(double omega = 10, ClipNormOptions options = {});
+};
+/// The same with the norm of all gradients together: torch.nn.utils.clip_grad_norm_ without its
+/// 1e-6.
+struct ClipGlobalNorm : Optimizer {
+  explicit ClipGlobalNorm(double omega = 1, ClipNormOptions options = {});
+};
+
+/// The mean of n gradients, passed on at every n-th update; nothing moves in between. First in a
+/// chain.
+struct AccumGrad : Optimizer {
+  explicit AccumGrad(int64_t n);
+};
+
+/// Each part changes the gradient for the next one, left to right; the last one's result is
+/// subtracted. Empty: d = g. A user's own optimiser without `transform` may only come last, else an
+/// ArgumentError.
+struct OptimiserChain : Optimizer {
+  template <class... O>
+    requires(std::convertible_to<O, Optimizer> && ...)
+  explicit OptimiserChain(const O&... parts)
+      : OptimiserChain(std::vector<Optimizer>{Optimizer(parts)...}) {}
+  explicit OptimiserChain(const std::vector<Optimizer>& parts);
+};
+
+template <class O>
+struct Optimizer::Model final : Interface {
+  O optimizer;
+  explicit Model(O o) : optimizer(std::move(o)) {}
+
+  Tree init(const Tree& ps) const override { return optimizer.init(ps); }
+  std::pair<Tree, Tree> update(const Tree& grads, const Tree& opt_state,
+                               const Tree& ps) const override {
+    if constexpr (OptimizerLike<O>) {
+      return optimizer.update(grads, opt_state, ps);
+    } else {
+      std::pair<Tree, Tree> out = optimizer.transform(grads, opt_state, ps);
+      return {subtract(ps, out.first), std::move(out.second)};
+    }
+  }
+  std::pair<Tree, Tree> transform(const Tree& grads, const Tree& opt_state,
+                                  const Tree& ps) const override {
+    if constexpr (GradientTransform<O>) {
+      return optimizer.transform(grads, opt_state, ps);
+    } else {
+      cannot_transform(typeid(O));
+    }
+  }
+  std::string label() const override {
+    if constexpr (requires { std::string(optimizer.label()); }) {
+      return optimizer.label();
+    } else {
+      return type_name(typeid(O));
+    }
+  }
+  Impl adjusted(const Hyperparameters& changes) const override {
+    if constexpr (requires { O(optimizer.adjust(changes)); }) {
+      return std::make_shared<Model>(optimizer.adjust(changes));
+    } else {
+      cannot_adjust(typeid(O));
+    }
+  }
+  bool transforms() const override { return GradientTransform<O>; }
+};
+
+template <class O>
+  requires((OptimizerLike<O> || GradientTransform<O>) && !std::derived_from<O, Optimizer>)
+Optimizer::Optimizer(O o) : impl_(std::make_shared<Model<O>>(std::move(o))) {}
+
+}  // namespace luxtorch

@@ -1,0 +1,219 @@
+#include "luxtorch/train/optim.h"
+
+#include <fmt/format.h>
+
+#include <ostream>
+
+#include "text.h"
+#include "train/flat_parameters.h"
+
+namespace luxtorch {
+
+using detail::FlatParameters;
+using detail::Program;
+
+// Rules of optim.h alone, one or a chain.
+struct Optimizer::Builtin final : Interface {
+  Program rules;
+  explicit Builtin(Program p) : rules(std::move(p)) {}
+
+  FlatParameters resume(const Tree& opt_state, const Tree& ps) const {
+    FlatParameters flat(ps, rules);
+    flat.load_state_(opt_state);
+    return flat;
+  }
+  Tree init(const Tree& ps) const override { return FlatParameters(ps, rules).state(); }
+  std::pair<Tree, Tree> update(const Tree& grads, const Tree& opt_state,
+                               const Tree& ps) const override {
+    auto flat = resume(opt_state, ps);
+    flat.step_(grads);
+    return {flat.parameters(), flat.state()};
+  }
+  std::pair<Tree, Tree> transform(const Tree& grads, const Tree& opt_state,
+                                  const Tree& ps) const override {
+    auto flat = resume(opt_state, ps);
+    Tree d = flat.transform_(grads);
+    return {std::move(d), flat.state()};
+  }
+  std::string label() const override { return rules.label(); }
+  Impl adjusted(const Hyperparameters& changes) const override {
+    return std::make_shared<Builtin>(rules.adjusted(changes));
+  }
+  const Program* program() const override { return &rules; }
+};
+
+// A chain with a user's own optimiser in it.
+struct Optimizer::Chain final : Interface {
+  std::vector<Optimizer> parts;
+  explicit Chain(std::vector<Optimizer> p) : parts(std::move(p)) {}
+
+  Tree init(const Tree& ps) const override {
+    std::vector<Tree> states;
+    for (const auto& o : parts) states.push_back(o.init(ps));
+    return tuple(std::move(states));
+  }
+  // What the first n parts make of the gradient, and their states.
+  std::pair<Tree, std::vector<Tree>> through(size_t n, const Tree& grads, const Tree& opt_state,
+                                             const Tree& ps) const {
+    if (!opt_state.is_tuple() || opt_state.size() != parts.size()) {
+      throw TreeError("opt_state", fmt::format("expected the state of {}: a tuple of {}, got {}.",
+                                               label(), parts.size(), describe_kind(opt_state)));
+    }
+    Tree d = grads;
+    std::vector<Tree> states;
+    for (size_t i = 0; i < n; ++i) {
+      auto [next, state] = parts[i].transform(d, opt_state[i], ps);
+      d = std::move(next);
+      states.push_back(std::move(state));
+    }
+    return {std::move(d), std::move(states)};
+  }
+  std::pair<Tree, Tree> update(const Tree& grads, const Tree& opt_state,
+                               const Tree& ps) const override {
+    auto [d, states] = through(parts.size() - 1, grads, opt_state, ps);
+    auto [next, last] = parts.back().update(d, opt_state[parts.size() - 1], ps);
+    states.push_back(std::move(last));
+    return {std::move(next), tuple(std::move(states))};
+  }
+  std::pair<Tree, Tree> transform(const Tree& grads, const Tree& opt_state,
+                                  const Tree& ps) const override {
+    auto [d, states] = through(parts.size(), grads, opt_state, ps);
+    return {std::move(d), tuple(std::move(states))};
+  }
+  std::string label() const override {
+    std::string text;
+    for (const auto& o : parts) text += (text.empty() ? "" : ", ") + o.label();
+    return "OptimiserChain(" + text + ")";
+  }
+  Impl adjusted(const Hyperparameters& changes) const override;
+  bool transforms() const override { return parts.back().impl_->transforms(); }
+};
+
+namespace {
+
+// Each set hyper-parameter alone: a chain gives it to the parts that have it.
+std::vector<Hyperparameters> apart(const Hyperparameters& h) {
+  std::vector<Hyperparameters> all;
+  if (h.lr) all.push_back({.lr = h.lr});
+  if (h.beta) all.push_back({.beta = h.beta});
+  if (h.rho) all.push_back({.rho = h.rho});
+  if (h.epsilon) all.push_back({.epsilon = h.epsilon});
+  if (h.lambda) all.push_back({.lambda = h.lambda});
+  if (h.delta) all.push_back({.delta = h.delta});
+  if (h.omega) all.push_back({.omega = h.omega});
+  if (h.p) all.push_back({.p = h.p});
+  return all;
+}
+
+}  // namespace
+
+Optimizer::Impl Optimizer::Chain::adjusted(const Hyperparameters& changes) const {
+  auto next = parts;
+  for (const auto& change : apart(changes)) {
+    bool found = false;
+    std::string refusals;
+    for (auto& o : next) {
+      const Program* program = o.program();
+      bool has = !program || program->has(change);
+      try {
+        if (has) o = adjust(o, change), found = true;
+      } catch (const ArgumentError& e) {
+        if (program) throw;  // its own, but out of range
+        refusals += std::string(" ") + e.what();
+      }
+    }
+    if (!found) {
+      throw ArgumentError("adjust", "expected a hyper-parameter of one of the rules of " + label() +
+                                        "." + refusals);
+    }
+  }
+  return std::make_shared<Chain>(std::move(next));
+}
+
+Optimizer::Impl Optimizer::rule(std::string_view name, const std::vector<double>& values) {
+  const auto& kind = detail::rule_kind(name);
+  detail::check_values(kind, values);
+  return std::make_shared<Builtin>(Program({{&kind, values}}, false));
+}
+
+Optimizer::Impl Optimizer::chain(const std::vector<Optimizer>& parts) {
+  std::vector<detail::Rule> rules;
+  bool builtin = true;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (i + 1 < parts.size() && !parts[i].impl_->transforms()) {
+      throw ArgumentError(
+          "OptimiserChain",
+          fmt::format("expected {}, which moves parameters itself, in the last place, got it in "
+                      "place {} of "
+                      "{}. Give it a transform(grads, opt_state, ps) that returns (d, opt_state).",
+                      parts[i].label(), i + 1, parts.size()));
+    }
+    if (const Program* program = parts[i].program()) {
+      rules.insert(rules.end(), program->rules().begin(), program->rules().end());
+    } else {
+      builtin = false;
+    }
+  }
+  if (builtin) return std::make_shared<Builtin>(Program(std::move(rules), true));
+  return std::make_shared<Chain>(parts);
+}
+
+void Optimizer::cannot_adjust(const std::type_info& type) {
+  auto name = type_name(type);
+  throw ArgumentError(
+      "adjust",
+      fmt::format("expected a hyper-parameter of {0}, which has none to adjust. Give it an {0} "
+                  "adjust(const Hyperparameters&) const.",
+                  name));
+}
+
+void Optimizer::cannot_transform(const std::type_info& type) {
+  throw UnsupportedError(
+      "OptimiserChain",
+      fmt::format("expected a transform(grads, opt_state, ps) of {}, got an update alone.",
+                  type_name(type)));
+}
+
+Tree Optimizer::subtract(const Tree& ps, const Tree& d) {
+  Optimizer identity = OptimiserChain();
+  return identity.update(d, identity.init(ps), ps).first;
+}
+
+std::ostream& operator<<(std::ostream& out, const Optimizer& o) { return out << o.label(); }
+
+Descent::Descent(double lr) : Optimizer(rule("Descent", {lr})) {}
+Momentum::Momentum(double lr, double rho) : Optimizer(rule("Momentum", {lr, rho})) {}
+Nesterov::Nesterov(double lr, double rho) : Optimizer(rule("Nesterov", {lr, rho})) {}
+RMSProp::RMSProp(double lr, RMSPropOptions o)
+    : Optimizer(rule(o.centred ? "RMSProp centred" : "RMSProp", {lr, o.rho, o.epsilon})) {}
+Adam::Adam(double lr, AdamOptions o)
+    : Optimizer(rule("Adam", {lr, o.beta[0], o.beta[1], o.epsilon})) {}
+AdamW::AdamW(double lr, AdamWOptions o)
+    : Optimizer(rule(o.couple ? "AdamW" : "AdamW decoupled",
+                     {lr, o.beta[0], o.beta[1], o.epsilon, o.lambda})) {}
+AdaMax::AdaMax(double lr, AdamOptions o)
+    : Optimizer(rule("AdaMax", {lr, o.beta[0], o.beta[1], o.epsilon})) {}
+NAdam::NAdam(double lr, AdamOptions o)
+    : Optimizer(rule("NAdam", {lr, o.beta[0], o.beta[1], o.epsilon})) {}
+RAdam::RAdam(double lr, AdamOptions o)
+    : Optimizer(rule("RAdam", {lr, o.beta[0], o.beta[1], o.epsilon})) {}
+OAdam::OAdam(double lr, OAdamOptions o)
+    : Optimizer(rule("OAdam", {lr, o.beta[0], o.beta[1], o.epsilon})) {}
+AMSGrad::AMSGrad(double lr, AdamOptions o)
+    : Optimizer(rule("AMSGrad", {lr, o.beta[0], o.beta[1], o.epsilon})) {}
+AdaBelief::AdaBelief(double lr, AdaBeliefOptions o)
+    : Optimizer(rule("AdaBelief", {lr, o.beta[0], o.beta[1], o.epsilon})) {}
+AdaGrad::AdaGrad(double lr, double epsilon) : Optimizer(rule("AdaGrad", {lr, epsilon})) {}
+AdaDelta::AdaDelta(double rho, double epsilon) : Optimizer(rule("AdaDelta", {rho, epsilon})) {}
+Lion::Lion(double lr, LionOptions o) : Optimizer(rule("Lion", {lr, o.beta[0], o.beta[1]})) {}
+WeightDecay::WeightDecay(double lambda) : Optimizer(rule("WeightDecay", {lambda})) {}
+SignDecay::SignDecay(double lambda) : Optimizer(rule("SignDecay", {lambda})) {}
+ClipGrad::ClipGrad(double delta) : Optimizer(rule("ClipGrad", {delta})) {}
+ClipNorm::ClipNorm(double omega, ClipNormOptions o)
+    : Optimizer(rule("ClipNorm", {omega, o.p, static_cast<double>(o.check_finite)})) {}
+ClipGlobalNorm::ClipGlobalNorm(double omega, ClipNormOptions o)
+    : Optimizer(rule("ClipGlobalNorm", {omega, o.p, static_cast<double>(o.check_finite)})) {}
+AccumGrad::AccumGrad(int64_t n) : Optimizer(rule("AccumGrad", {static_cast<double>(n)})) {}
+OptimiserChain::OptimiserChain(const std::vector<Optimizer>& parts) : Optimizer(chain(parts)) {}
+
+}  // namespace luxtorch

@@ -1,0 +1,40 @@
+#include <ATen/ops/abs.h>
+#include <ATen/ops/clamp.h>
+#include <ATen/ops/maximum.h>
+#include <ATen/ops/sign.h>
+#include <ATen/ops/sqrt.h>
+
+#include "luxtorch/core/operators.h"
+#include "train/optim_slices.h"
+
+namespace luxtorch::detail {
+
+namespace {
+
+template <class Rule>
+void run(const Tensor& x, const Tensor& g, const Tensor& d, const Tensor* s, const double* c) {
+  Tensor moments[kernels::kMaxSlots];
+  for (int i = 0; i < Rule::slots; ++i) moments[i] = s[i];
+  Tensor direction = Rule::template direction<Tensor, double>(c, g, x, moments);
+  for (int i = 0; i < Rule::slots; ++i) s[i].copy_(moments[i]);
+  if (d.defined()) {
+    d.copy_(direction);
+  } else {
+    x.sub_(direction);
+  }
+}
+
+}  // namespace
+
+void run_on_tensors(kernels::Formula formula, const Tensor& x, const Tensor& g, const Tensor& d,
+                    const Tensor* s, const double* c) {
+  switch (formula) {
+#define LUXTORCH_CASE(rule)    \
+  case kernels::Formula::rule: \
+    return run<kernels::rules::rule>(x, g, d, s, c);
+    LUXTORCH_FOR_EACH_OPTIMIZER_RULE(LUXTORCH_CASE)
+#undef LUXTORCH_CASE
+  }
+}
+
+}  // namespace luxtorch::detail
