@@ -1,0 +1,103 @@
+#include "luxtorch/train/train_state.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ostream>
+
+#include "text.h"
+#include "train/train_state_storage.h"
+
+namespace luxtorch {
+
+using detail::FlatParameters;
+using detail::Program;
+
+namespace {
+
+Program program_of(const Optimizer& o) { return o.program() ? *o.program() : Program({}, true); }
+
+}  // namespace
+
+TrainState::TrainState(Layer m, const Tree& ps, Tree st, Optimizer optimizer,
+                       TrainStateOptions options)
+    : model(std::move(m)),
+      states_(std::move(st)),
+      optimizer_(std::move(optimizer)),
+      options_(options) {
+  check_parameters(model, ps);
+  check_states(model, states_);
+  storage_ = std::make_shared<Storage>(Storage{FlatParameters(ps, program_of(optimizer_)), Tree()});
+  if (!optimizer_.program()) storage_->own_state = optimizer_.init(parameters());
+}
+
+TrainState::Storage& TrainState::own_() {
+  if (storage_.use_count() > 1) storage_ = std::make_shared<Storage>(*storage_);
+  return *storage_;
+}
+
+Tree TrainState::parameters() const { return storage_->flat.parameters(); }
+
+Tree TrainState::optimizer_state() const {
+  return optimizer_.program() ? storage_->flat.state() : storage_->own_state;
+}
+
+std::vector<std::string> TrainState::frozen() const {
+  const auto& flat = storage_->flat;
+  auto paths = flat.layout().paths();
+  std::vector<std::string> found;
+  for (size_t leaf = 0; leaf < paths.size(); ++leaf) {
+    int array = flat.layout().array_at[leaf];
+    if (array >= 0 && flat.frozen[static_cast<size_t>(array)]) found.push_back(paths[leaf]);
+  }
+  return found;
+}
+
+void TrainState::set_parameters_(const Tree& ps) {
+  check_parameters(model, ps);
+  own_().flat.load_parameters_(ps);
+}
+
+void TrainState::set_states_(Tree st) {
+  check_states(model, st);
+  states_ = std::move(st);
+}
+
+void TrainState::set_optimizer_state_(const Tree& opt_state) {
+  if (optimizer_.program()) {
+    own_().flat.load_state_(opt_state);
+  } else {
+    own_().own_state = opt_state;
+  }
+}
+
+std::ostream& operator<<(std::ostream& out, const TrainState& ts) {
+  const auto& flat = ts.storage_->flat;
+  const auto& arrays = flat.layout().arrays;
+  int64_t all = 0, frozen = 0;
+  for (size_t a = 0; a < arrays.size(); ++a) {
+    all += arrays[a].numel;
+    if (flat.frozen[a]) frozen += arrays[a].numel;
+  }
+  out << "TrainState after " << grouped(ts.step) << (ts.step == 1 ? " step" : " steps") << "\n";
+  out << "  model: " << show(ts.model) << "\n";
+  out << "  parameters: " << grouped(all) << " in " << grouped(static_cast<int64_t>(arrays.size()))
+      << " arrays";
+  if (frozen > 0) out << ", " << grouped(frozen) << " of them frozen";
+  out << "\n  states: " << grouped(state_length(ts.states_));
+  return out << "\n  optimizer: " << ts.optimizer_.label();
+}
+
+TrainState adjust(const TrainState& ts, const Hyperparameters& changes) {
+  TrainState next = ts;
+  adjust_(next, changes);
+  return next;
+}
+
+void adjust_(TrainState& ts, const Hyperparameters& changes) {
+  Optimizer next = adjust(ts.optimizer(), changes);
+  if (next.program()) TrainStateAccess::own_(ts).flat.set_program_(*next.program());
+  TrainStateAccess::set_optimizer_(ts, std::move(next));
+}
+
+}  // namespace luxtorch

@@ -1,0 +1,22 @@
+// What a TrainState's copies share until one of them moves.
+#pragma once
+
+#include "luxtorch/train/train_state.h"
+#include "train/flat_parameters.h"
+
+namespace luxtorch {
+
+struct TrainState::Storage {
+  detail::FlatParameters flat;
+  Tree own_state;  // of an optimiser that is not made of optim.h's rules alone
+};
+
+struct TrainStateAccess {
+  static const TrainState::Storage& storage(const TrainState& ts) { return *ts.storage_; }
+  static TrainState::Storage& own_(TrainState& ts) { return ts.own_(); }
+  static void set_optimizer_(TrainState& ts, Optimizer o) { ts.optimizer_ = std::move(o); }
+  static void set_states_(TrainState& ts, Tree st) { ts.states_ = std::move(st); }
+  static const TrainStateOptions& options(const TrainState& ts) { return ts.options_; }
+};
+
+}  // namespace luxtorch
