@@ -1,0 +1,171 @@
+#include "interop/module_pool.h"
+
+#include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/variable.h>
+
+#include <algorithm>
+#include <atomic>
+
+namespace luxtorch::detail {
+
+namespace autograd = torch::autograd;
+
+namespace {
+
+// Stands between a module's own tensors and the ones that they were bound to: hands gradients on, and tells the pool when
+// a backward pass has released what it saved.
+struct Handover : autograd::Node {
+  std::weak_ptr<ModulePool> pool;
+  const ModuleCopy* copy = nullptr;
+
+  autograd::variable_list apply(autograd::variable_list&& gradients) override {
+    return std::move(gradients);
+  }
+  std::string name() const override { return "luxtorch::Handover"; }
+  // The last of the call's nodes to run, so all the others have let go by now.
+  void release_variables() override {
+    if (auto p = pool.lock()) p->reclaim(copy);
+  }
+
+  /// The edge for whoever stands in for t.
+  autograd::Edge stand_in(const autograd::Edge& self, const Tensor& t) {
+    add_next_edge(autograd::impl::gradient_edge(t));
+    return {self.function, add_input_metadata(t)};
+  }
+};
+
+// How torch owns nodes has changed between its versions: by shared_ptr, later by intrusive_ptr.
+template <class Owner = decltype(autograd::Edge::function)>
+Owner new_handover() {
+  if constexpr (std::same_as<Owner, std::shared_ptr<autograd::Node>>) {
+    return Owner(new Handover, [](auto* node) { deleteNode(node); });
+  } else {
+    return c10::make_intrusive<Handover>();
+  }
+}
+
+}  // namespace
+
+void bind_data(const Tensor& own, const Tensor& t) {
+  auto* impl = own.unsafeGetTensorImpl();
+  impl->set_autograd_meta(nullptr);
+  impl->shallow_copy_from(t.getIntrusivePtr());
+  // One counter for both: a change of t in place before the backward pass is then noticed, as it is without us.
+  autograd::impl::set_version_counter(own, autograd::impl::version_counter(t));
+}
+
+ModuleCopy::ModuleCopy(ModuleHandle h, std::vector<Tensor> tensors)
+    : handle(std::move(h)), own(std::move(tensors)) {
+  for (const auto& t : own) holders.push_back(t.use_count());
+}
+
+bool ModuleCopy::at_rest() const {
+  for (size_t i = 0; i < own.size(); ++i) {
+    if (own[i].use_count() != holders[i]) return false;
+  }
+  // Whoever let go last did so after using the tensors: use_count() alone orders nothing.
+  std::atomic_thread_fence(std::memory_order_acquire);
+  return true;
+}
+
+ModulePool::ModulePool(std::function<std::unique_ptr<ModuleCopy>()> make,
+                       std::vector<Tensor> values)
+    : make_(std::move(make)), values_(std::move(values)) {}
+
+size_t ModulePool::size() const {
+  std::lock_guard lock(mutex_);
+  return idle_.size() + lent_.size();
+}
+
+ModuleCopy& ModulePool::lend() {
+  {
+    std::lock_guard lock(mutex_);
+    if (idle_.empty()) {
+      // One whose graph was dropped without a backward pass.
+      auto free = std::find_if(lent_.begin(), lent_.end(),
+                               [](const auto& c) { return !c->in_call && c->at_rest(); });
+      if (free != lent_.end()) {
+        (*free)->in_call = true;
+        return **free;
+      }
+    } else {
+      lent_.push_back(std::move(idle_.back()));
+      idle_.pop_back();
+      lent_.back()->in_call = true;
+      return *lent_.back();
+    }
+  }
+  auto made = make_();
+  for (size_t i = 0; i < values_.size(); ++i) bind_data(made->own[i], values_[i]);
+  made->in_call = true;
+  std::lock_guard lock(mutex_);
+  lent_.push_back(std::move(made));
+  return *lent_.back();
+}
+
+void ModulePool::end_call(ModuleCopy& copy) {
+  {
+    std::lock_guard lock(mutex_);
+    copy.in_call = false;
+  }
+  reclaim(&copy);
+}
+
+void ModulePool::reclaim(const ModuleCopy* copy) {
+  std::unique_ptr<ModuleCopy> back;
+  {
+    std::lock_guard lock(mutex_);
+    auto found =
+        std::find_if(lent_.begin(), lent_.end(), [&](const auto& c) { return c.get() == copy; });
+    if (found == lent_.end() || (*found)->in_call || !(*found)->at_rest()) return;
+    back = std::move(*found);
+    lent_.erase(found);
+  }
+  // Outside the lock: what goes here may be the last of a graph that ends in this pool again.
+  for (size_t i = 0; i < values_.size(); ++i) bind_data(back->own[i], values_[i]);
+  std::lock_guard lock(mutex_);
+  idle_.push_back(std::move(back));
+}
+
+Tree ModulePool::Loan::bind(const std::vector<Tensor>& tensors, size_t parameters, const Tree& x) {
+  auto& own = copy_.own;
+  for (size_t i = 0; i < own.size(); ++i) bind_data(own[i], tensors[i]);
+  if (!at::GradMode::is_enabled()) return x;
+
+  autograd::Edge self;
+  auto lead = [&](const Tensor& stand_in, const Tensor& t) {
+    if (!self.is_valid()) self.function = new_handover();
+    auto* node = static_cast<Handover*>(self.function.get());
+    node->pool = pool_.weak_from_this();
+    node->copy = &copy_;
+    autograd::impl::set_gradient_edge(stand_in, node->stand_in(self, t));
+  };
+  for (size_t i = 0; i < parameters; ++i) {
+    if (tensors[i].requires_grad()) lead(own[i], tensors[i]);
+  }
+  return tree::map_tensors(
+      [&](const Tensor& t) {
+        if (!t.requires_grad()) return t;
+        Tensor alias = t.tensor_data();
+        lead(alias, t);
+        return alias;
+      },
+      x);
+}
+
+Tree ModulePool::Loan::release(const Tree& y, const std::vector<Tensor>& parameters,
+                               const std::vector<Tensor>& buffers) const {
+  return tree::map_tensors(
+      [&](const Tensor& t) {
+        for (size_t i = 0; i < copy_.own.size(); ++i) {
+          if (!t.is_same(copy_.own[i])) continue;
+          auto first_buffer = copy_.own.size() - buffers.size();
+          return i < first_buffer ? parameters[i] : buffers[i - first_buffer];
+        }
+        return t;
+      },
+      y);
+}
+
+}  // namespace luxtorch::detail

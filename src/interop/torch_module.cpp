@@ -1,0 +1,223 @@
+#include "luxtorch/interop/torch_module.h"
+
+#include <optional>
+
+#include "interop/module_parts.h"
+#include "interop/module_pool.h"
+#include "interop/module_turns.h"
+#include "interop/seeded_generator.h"
+#include "luxtorch/core/error.h"
+
+namespace luxtorch {
+
+using detail::ModuleCopy;
+using detail::ModuleHandle;
+using detail::ModulePool;
+using detail::ModuleTurns;
+using detail::SeededGenerator;
+
+namespace {
+
+constexpr auto kTraining = "training", kRng = "rng";
+
+/// What a module looked like when it was handed over.
+struct Blueprint {
+  std::vector<Tree::Item> parameters, buffers;  // by full name, with the values of that time
+  std::vector<std::string> parts;               // the names of the module and of all in it
+};
+
+Device cpu() { return Device(c10::DeviceType::CPU); }
+
+std::vector<Tree::Item> values(std::vector<Tree::Item> own) {
+  for (auto& [name, t] : own) t = Tree(t.tensor().detach().clone());
+  return own;
+}
+
+std::vector<Tensor> clones(const std::vector<Tensor>& tensors) {
+  std::vector<Tensor> copies;
+  for (const auto& t : tensors) copies.push_back(t.detach().clone());
+  return copies;
+}
+
+std::vector<Tensor> joined(const Tree& parameters, const Tree& buffers) {
+  auto all = tree::tensors(parameters);
+  for (auto& t : tree::tensors(buffers)) all.push_back(t);
+  return all;
+}
+
+/// The module's own tensors in the order of ps and st; none where they are not the blueprint's. Those of a copy have no
+/// names to go by: a Sequential's clone forgets them.
+std::optional<std::vector<Tensor>> own_tensors(const Blueprint& blueprint,
+                                               const torch::nn::Module& module) {
+  if (detail::part_names(module).size() != blueprint.parts.size()) return {};
+  auto in_order = [&](const std::vector<Tree::Item>& expected,
+                      std::vector<Tree::Item> own) -> std::optional<Tree> {
+    if (own.size() != expected.size()) return {};
+    for (size_t i = 0; i < own.size(); ++i) {
+      if (own[i].second.tensor().sizes() != expected[i].second.tensor().sizes()) return {};
+      own[i].first = expected[i].first;
+    }
+    return tree::nest(own);
+  };
+  auto parameters = in_order(blueprint.parameters, detail::own_parameters(module));
+  auto buffers = in_order(blueprint.buffers, detail::own_buffers(module));
+  if (!parameters || !buffers) return {};
+  return joined(*parameters, *buffers);
+}
+
+/// A deep copy; nullptr for a module that has no clone(), or one that forgets something.
+std::unique_ptr<ModuleCopy> copy_of(const ModuleHandle& original, const Blueprint& blueprint) {
+  SeededGenerator untouched(0, cpu());  // a copy starts with drawn values, which nobody sees
+  ModuleHandle copy;
+  try {
+    copy = original.clone();
+  } catch (const c10::Error&) {
+    return nullptr;
+  } catch (const ArgumentError&) {  // the copy is of another type
+    return nullptr;
+  }
+  if (!detail::same_type(*original.module, *copy.module)) return nullptr;
+  auto tensors = own_tensors(blueprint, *copy.module);
+  return tensors ? std::make_unique<ModuleCopy>(std::move(copy), std::move(*tensors)) : nullptr;
+}
+
+/// Appends got's tensors in the order of `expected`. False where their structures or shapes differ; `got` may have `more`
+/// keys at the root.
+bool gather(const Tree& expected, const Tree& got, size_t more, std::vector<Tensor>& tensors) {
+  if (expected.is_tensor()) {
+    if (!got.is_tensor() || got.tensor().sizes() != expected.tensor().sizes()) return false;
+    tensors.push_back(got.tensor());
+    return true;
+  }
+  if (!got.is_named() || got.size() != expected.size() + more) return false;
+  auto items = got.items();
+  size_t i = 0;
+  for (const auto& [key, part] : expected.items()) {
+    const auto& candidate = items[i++];
+    bool same = candidate.first == key;
+    if (!same && !got.contains(key)) return false;
+    if (!gather(part, same ? candidate.second : got[key], 0, tensors)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+struct FunctionalModule::Impl {
+  FunctionalOptions options;
+  std::string label;
+  Blueprint blueprint;
+  Tree parameters, buffers;  // the blueprint's, nested
+  std::vector<std::string> buffer_paths;
+  bool draws = false;
+  std::shared_ptr<ModulePool> pool;  // one of these two
+  std::shared_ptr<ModuleTurns> turns;
+
+  /// Parameters and buffers as setup gives them.
+  std::pair<Tree, Tree> initial(Rng rng) const {
+    auto start = clones(joined(parameters, buffers));
+    if (!options.keep_values) start = reset(start, rng);
+    auto middle = start.begin() + static_cast<std::ptrdiff_t>(tree::tensors(parameters).size());
+    return {tree::unflatten(parameters, {start.begin(), middle}),
+            tree::unflatten(buffers, {middle, start.end()})};
+  }
+
+  std::vector<Tensor> reset(const std::vector<Tensor>& start, Rng rng) const {
+    if (turns) return turns->reset(start, blueprint.parts, rng);
+    ModulePool::Loan copy(*pool);
+    copy.bind(start, 0, Tree());
+    detail::reset_parts(copy->handle, blueprint.parts, rng);
+    std::vector<Tensor> values;
+    for (const auto& own : copy->own) values.push_back(own.tensor_data());
+    return values;
+  }
+
+  ModuleTurns::Result run(const ModuleTurns::Call& call) const {
+    if (turns) return turns->run(call);
+    ModuleTurns::Result result;
+    auto bound = call.tensors;
+    for (size_t i = call.parameters; i < bound.size(); ++i) bound[i] = bound[i].clone();
+    ModulePool::Loan copy(*pool);
+    auto x = copy.bind(bound, call.parameters, call.x);
+    detail::set_training(*copy->handle.module, call.training);
+    {
+      std::optional<SeededGenerator> generator;
+      if (call.seed) generator.emplace(*call.seed, call.device());
+      result.y = copy->handle.forward(x);
+    }
+    for (size_t i = call.parameters; i < bound.size(); ++i)
+      result.buffers.push_back(copy->own[i].tensor_data());
+    result.y = copy.release(result.y, call.tensors, result.buffers);
+    return result;
+  }
+};
+
+FunctionalModule::FunctionalModule(ModuleHandle module, FunctionalOptions options) {
+  auto impl = std::make_shared<Impl>();
+  impl->options = options;
+  impl->label = detail::module_label(*module.module);
+  impl->draws = detail::draws_random_numbers(*module.module);
+  auto& blueprint = impl->blueprint;
+  blueprint = {values(detail::own_parameters(*module.module)),
+               values(detail::own_buffers(*module.module)), detail::part_names(*module.module)};
+  impl->parameters = tree::nest(blueprint.parameters);
+  impl->buffers = tree::nest(blueprint.buffers);
+  impl->buffer_paths = tree::paths(impl->buffers);
+  for (const auto* key : {kTraining, kRng}) {
+    if (impl->buffers.contains(key)) {
+      throw ArgumentError("functional",
+                          std::string("expected a module without a buffer or part named ") + key +
+                              ", since the states have a leaf of that name.");
+    }
+  }
+
+  auto kept = joined(impl->parameters, impl->buffers);
+  if (auto first = copy_of(module, blueprint)) {
+    // Further copies come from this one, so that what happens to the module does not matter any more.
+    for (size_t i = 0; i < kept.size(); ++i) detail::bind_data(first->own[i], kept[i]);
+    impl->pool = std::make_shared<ModulePool>(
+        [prototype = std::move(first->handle), blueprint] { return copy_of(prototype, blueprint); },
+        kept);
+  } else {
+    impl->turns = std::make_shared<ModuleTurns>(module, *own_tensors(blueprint, *module.module));
+  }
+  impl_ = std::move(impl);
+}
+
+Tree FunctionalModule::initial_parameters(Rng rng) const { return impl_->initial(rng).first; }
+
+Tree FunctionalModule::initial_states(Rng rng) const {
+  auto st = impl_->initial(rng).second;
+  if (impl_->draws) st = st.with(kRng, rng.fold_in(kRng));
+  return st.with(kTraining, true);
+}
+
+Out<Tree> FunctionalModule::operator()(const Tree& x, const Tree& ps, const Tree& st) const {
+  ModuleTurns::Call call{.tensors = {}, .parameters = 0, .x = x, .training = true, .seed = {}};
+  bool fits = gather(impl_->parameters, ps, 0, call.tensors);
+  call.parameters = call.tensors.size();
+  if (!fits) {
+    fail<TreeError>(*this, "expected the parameters of " + impl_->label + ", got " +
+                               misfits(impl_->parameters, ps) + ".");
+  }
+  if (!gather(impl_->buffers, st, impl_->draws ? 2 : 1, call.tensors) || !st.contains(kTraining) ||
+      !st[kTraining].is<bool>() || (impl_->draws && !(st.contains(kRng) && st[kRng].is_rng()))) {
+    auto expected = initial_states(Rng(0));
+    fail<TreeError>(
+        *this, "expected the states of " + impl_->label + ", got " + misfits(expected, st) + ".");
+  }
+  call.training = st[kTraining].scalar<bool>();
+  auto next = st;
+  if (impl_->draws && call.training) {
+    auto rng = st[kRng].scalar<Rng>();
+    call.seed = rng.key();
+    next = next.with(kRng, rng.fold_in("next"));
+  }
+  auto [y, buffers] = impl_->run(call);
+  for (size_t i = 0; i < buffers.size(); ++i) next = next.with(impl_->buffer_paths[i], buffers[i]);
+  return {std::move(y), std::move(next)};
+}
+
+std::string FunctionalModule::label() const { return "functional(" + impl_->label + ")"; }
+
+}  // namespace luxtorch
