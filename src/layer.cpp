@@ -129,13 +129,18 @@ bool find_path(const Description& d, const void* address, const std::type_info& 
 }
 
 namespace {
+// Which parameters or states are not the layer's? Says so, and whether there are any.
+bool append_misfits_(Error& error, const ErrorPlace& model, const Tree& ps, const Tree& st) {
+  auto parameters = misfits(model.parameters(model.address), ps);
+  auto states = misfits(model.states(model.address), st);
+  if (!parameters.empty()) error.append_("The parameters do not fit the layer: " + parameters + ".");
+  if (!states.empty()) error.append_("The states do not fit the layer: " + states + ".");
+  return !parameters.empty() || !states.empty();
+}
+
 void place_(Error& error, const ErrorPlace& model, const Tree& ps, const Tree& st) {
   if (!error.thrower() && dynamic_cast<TreeError*>(&error)) {
-    auto parameters = misfits(model.parameters(model.address), ps);
-    auto states = misfits(model.states(model.address), st);
-    if (!parameters.empty()) error.append_("The parameters do not fit the layer: " + parameters + ".");
-    if (!states.empty()) error.append_("The states do not fit the layer: " + states + ".");
-    if (!parameters.empty() || !states.empty()) error.thrown_by_(model.address, *model.type);
+    if (append_misfits_(error, model, ps, st)) error.thrown_by_(model.address, *model.type);
     return;
   }
   if (!error.thrower()) return;
@@ -156,6 +161,7 @@ void rethrow_placed(const ErrorPlace& model, const Tree& ps, const Tree& st) {
     throw;
   } catch (const c10::Error& e) {
     TorchError placed(type_name(*model.type), e.what_without_backtrace());
+    append_misfits_(placed, model, ps, st);
     placed.thrown_by_(model.address, *model.type);
     throw placed;
   }

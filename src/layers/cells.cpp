@@ -1,4 +1,5 @@
-// The three stock cells: parameters, initial states, one step, a whole sequence.
+// The three stock cells: parameters, initial states, one step, a whole sequence. What they have in
+// common is written once, in StockCell; what makes each the cell it is comes from its Kind.
 #include <ATen/ops/cat.h>
 #include <ATen/ops/zeros.h>
 
@@ -11,291 +12,261 @@ namespace luxtorch {
 
 namespace {
 
-// What the three cells have in common, as their constructors and calls see it.
-struct CellShape {
-  const char* name;
-  size_t gates;
-  int64_t in_dims, out_dims;
+// What goes from step to step: h, and c in a cell with a memory.
+struct State {
+  Tensor h, c;
+
+  State unsqueeze() const { return {h.unsqueeze(0), c.defined() ? c.unsqueeze(0) : c}; }
+  State squeeze() const { return {h.squeeze(0), c.defined() ? c.squeeze(0) : c}; }
+  Tree carry() const { return c.defined() ? tuple({h, c}) : tuple({h}); }
 };
 
-void check_gates(const CellShape& cell, const char* option, const GateInitializers& inits) {
-  if (inits.size() <= 1 || inits.size() == cell.gates) return;
-  throw ArgumentError(cell.name, std::string("expected .") + option + " of one initialiser or of " +
-                                     std::to_string(cell.gates) + ", one for each gate, got " +
-                                     std::to_string(inits.size()) + ".");
-}
+// No initialiser of their own: U(-b, b), b = 1 / sqrt(out_dims), drawn for all gates at once.
+struct UniformDefaults {
+  static GateInitializers default_weight() { return {}; }
+  static GateInitializers default_bias() { return {}; }
+};
+
+// A cell's name, gates, defaults and equations.
+template <class C>
+struct Kind;
+
+template <>
+struct Kind<RNNCell> : UniformDefaults {
+  static constexpr const char* name = "RNNCell";
+  static constexpr size_t gates = 1;
+
+  static State step(const RNNCell& cell, const Tensor& x, const State& s,
+                    const ops::CellWeights& w) {
+    return {ops::rnn_cell(x, s.h, w, cell.activation()), {}};
+  }
+  static ops::SequenceOutput sequence(const RNNCell& cell, const Tensor& x, const State& s,
+                                      const ops::CellWeights& w, ops::SequenceOptions options) {
+    return ops::rnn_sequence(x, s.h, w, cell.activation(), options);
+  }
+};
+
+template <>
+struct Kind<LSTMCell> : UniformDefaults {
+  static constexpr const char* name = "LSTMCell";
+  static constexpr size_t gates = 4;
+
+  static State step(const LSTMCell&, const Tensor& x, const State& s, const ops::CellWeights& w) {
+    auto [h, c] = ops::lstm_cell(x, s.h, s.c, w);
+    return {h, c};
+  }
+  static ops::SequenceOutput sequence(const LSTMCell&, const Tensor& x, const State& s,
+                                      const ops::CellWeights& w, ops::SequenceOptions options) {
+    return ops::lstm_sequence(x, s.h, s.c, w, options);
+  }
+};
+
+template <>
+struct Kind<GRUCell> {
+  static constexpr const char* name = "GRUCell";
+  static constexpr size_t gates = 3;
+  static GateInitializers default_weight() { return init::glorot_uniform; }
+  static GateInitializers default_bias() { return init::zeros; }
+
+  static State step(const GRUCell&, const Tensor& x, const State& s, const ops::CellWeights& w) {
+    return {ops::gru_cell(x, s.h, w), {}};
+  }
+  static ops::SequenceOutput sequence(const GRUCell&, const Tensor& x, const State& s,
+                                      const ops::CellWeights& w, ops::SequenceOptions options) {
+    return ops::gru_sequence(x, s.h, w, options);
+  }
+};
 
 template <class Options>
-void check_options(const CellShape& cell, const Options& o) {
-  check_positive(cell.name, "in_dims", cell.in_dims);
-  check_positive(cell.name, "out_dims", cell.out_dims);
-  check_gates(cell, "init_weight", o.init_weight);
-  check_gates(cell, "init_recurrent_weight", o.init_recurrent_weight);
-  check_gates(cell, "init_bias", o.init_bias);
+constexpr bool kMemory = requires(const Options& o) { o.train_memory; };
+
+template <class C>
+void check_gates(const char* option, const GateInitializers& inits) {
+  constexpr auto gates = Kind<C>::gates;
+  if (inits.size() <= 1 || inits.size() == gates) return;
+  throw ArgumentError(
+      Kind<C>::name,
+      fmt::format("expected .{} of one initialiser or of {}, one for each gate, got {}.", option,
+                  gates, inits.size()));
 }
 
-// A parameter of all gates, stacked. An initialiser of the user's sees one gate at a time, as in Lux; fallback all at once.
-Tree::Item gate_parameter(const CellShape& cell, Rng rng, const char* name, const GateInitializers& inits,
-                          const Initializer& fallback, std::vector<int64_t> gate_shape) {
-  auto key = rng.fold_in(name);
+// A parameter of all gates. An initialiser sees one gate at a time, as in Lux.
+template <class C>
+Tensor stacked(const C& cell, const char* name, Rng key, const GateInitializers& inits,
+               std::vector<int64_t> gate_shape) {
   if (inits.empty()) {
-    gate_shape[0] *= static_cast<int64_t>(cell.gates);
-    return {name, fallback(key, gate_shape)};
+    double b = 1 / std::sqrt(static_cast<double>(cell.out_dims()));
+    gate_shape[0] *= static_cast<int64_t>(Kind<C>::gates);
+    return init::Uniform{-b, b}(key, gate_shape);
   }
   std::vector<Tensor> blocks;
-  for (size_t g = 0; g < cell.gates; ++g) {
-    blocks.push_back(inits[g](key.fold_in(g), gate_shape));
-    if (blocks.back().sizes() != Shape(gate_shape)) {
-      throw ShapeError(cell.name, std::string("expected the initialiser of ") + name + " to give " + shape_text(gate_shape) +
-                                      " for each gate, got " + shape_text(blocks.back().sizes()) + ".");
-    }
+  for (size_t g = 0; g < Kind<C>::gates; ++g) {
+    blocks.push_back(initialized(Kind<C>::name, name, inits[g], key.fold_in(g), gate_shape));
   }
-  return {name, at::cat(blocks)};
+  return at::cat(blocks);
 }
 
 template <class Options>
-std::vector<Tree::Item> cell_parameters(const CellShape& cell, Rng rng, const Options& o, GateInitializers default_weight,
-                                        const Initializer& default_bias) {
-  double b = 1 / std::sqrt(static_cast<double>(cell.out_dims));
-  Initializer uniform = init::Uniform{-b, b};
-  const auto& weight = o.init_weight.empty() ? default_weight : o.init_weight;
-  const auto& recurrent = o.init_recurrent_weight.empty() ? weight : o.init_recurrent_weight;
-  std::vector<Tree::Item> ps{
-      gate_parameter(cell, rng, "weight_ih", weight, uniform, {cell.out_dims, cell.in_dims}),
-      gate_parameter(cell, rng, "weight_hh", recurrent, uniform, {cell.out_dims, cell.out_dims})};
-  if (o.use_bias) {
-    const auto& bias = default_bias ? default_bias : uniform;
-    ps.push_back(gate_parameter(cell, rng, "bias_ih", o.init_bias, bias, {cell.out_dims}));
-    ps.push_back(gate_parameter(cell, rng, "bias_hh", o.init_bias, bias, {cell.out_dims}));
-  }
-  return ps;
+ops::CellWeights weights(const Options& o, const Tree& ps) {
+  ops::CellWeights w{ps["weight_ih"].tensor(), ps["weight_hh"].tensor(), {}, {}};
+  if (o.use_bias) w.bias_ih = ps["bias_ih"].tensor(), w.bias_hh = ps["bias_hh"].tensor();
+  return w;
 }
 
-void add_trained(std::vector<Tree::Item>& ps, Rng rng, const char* name, const Initializer& chosen, int64_t out_dims) {
-  const Initializer& init = chosen ? chosen : Initializer(init::zeros);
-  ps.emplace_back(name, init(rng.fold_in(name), {out_dims}));
-}
-
-Tree rng_state(Rng rng) { return named({{"rng", rng.fold_in("rng")}}); }
-
-ops::CellWeights weights(const Tree& ps, bool use_bias) {
-  if (!use_bias) return {ps["weight_ih"].tensor(), ps["weight_hh"].tensor(), {}, {}};
-  return {ps["weight_ih"].tensor(), ps["weight_hh"].tensor(), ps["bias_ih"].tensor(), ps["bias_hh"].tensor()};
-}
-
-// The first step's states. Drawing moves st's rng on, so that the next sequence starts from other numbers.
-class InitialStates {
+// What a call starts from: carried (and checked), trained, drawn or zero.
+template <class C, class Options>
+class Start {
  public:
-  InitialStates(const Tensor& weight, int64_t batch, int64_t out_dims, const Tree& ps, Tree st)
-      : weight_(weight), batch_(batch), out_dims_(out_dims), ps_(ps), st_(std::move(st)) {}
+  Start(const C& cell, const Options& options, const Tensor& weight, const Tree& ps, const Tree& st)
+      : cell_(cell), options_(options), weight_(weight), ps_(ps), st_(st) {}
 
-  Tensor operator()(const char* name, bool trained, const Initializer& init) {
-    if (trained) return ps_[name].tensor().expand({batch_, out_dims_});
-    if (!init) return at::zeros({batch_, out_dims_}, weight_.options().requires_grad(false));
-    detail::NoGrad no_grad;
-    auto rng = st_["rng"].scalar<Rng>();
-    st_ = st_.with("rng", rng.fold_in("next"));
-    return init(rng.fold_in(name), {batch_, out_dims_}).to(weight_.options().requires_grad(false));
+  // (batch, out_dims). single: the call is unbatched, and so is its carry.
+  State operator()(const Tree* carry, int64_t batch, bool single) {
+    if (carry) return carried(*carry, batch, single);
+    State state{initial("hidden_state", options_.train_state, options_.init_state, batch), {}};
+    if constexpr (kMemory<Options>) {
+      state.c = initial("memory", options_.train_memory, options_.init_memory, batch);
+    }
+    return state;
   }
   Tree st() && { return std::move(st_); }
 
  private:
+  State carried(const Tree& carry, int64_t batch, bool single) const {
+    constexpr size_t n = kMemory<Options> ? 2 : 1;
+    auto shape = single ? std::vector{cell_.out_dims()} : std::vector{batch, cell_.out_dims()};
+    auto wrong = [&](const Tree& got) {
+      fail(cell_,
+           fmt::format("expected a carry of {} of shape {}, got {}.",
+                       n == 1 ? "1 tensor" : "2 tensors", shape_text(shape), describe_kind(got)));
+    };
+    if (!carry.is_tuple() || carry.size() != n) wrong(carry);
+    for (const auto& part : carry.elements()) {
+      if (!part.is_tensor() || part.tensor().sizes() != Shape(shape)) wrong(part);
+      check_alike(cell_, "carry", part.tensor(), weight_);
+    }
+    State state{carry[0].tensor(), n == 1 ? Tensor() : carry[n - 1].tensor()};
+    return single ? state.unsqueeze() : state;
+  }
+
+  Tensor initial(const char* name, bool trained, const Initializer& init, int64_t batch) {
+    std::vector<int64_t> shape{batch, cell_.out_dims()};
+    if (trained) return ps_[name].tensor().expand(shape);
+    if (!init) return at::zeros(shape, weight_.options());
+    detail::NoGrad no_grad;
+    // Drawing moves the rng on, so that the next sequence starts from other numbers.
+    auto rng = st_["rng"].template scalar<Rng>();
+    st_ = st_.with("rng", rng.fold_in("next"));
+    return initialized(Kind<C>::name, name, init, rng.fold_in(name), shape).to(weight_.options());
+  }
+
+  const C& cell_;
+  const Options& options_;
   const Tensor& weight_;
-  int64_t batch_, out_dims_;
   const Tree& ps_;
   Tree st_;
 };
 
-// The carry's tensors, checked: a tuple of N tensors of (batch, out_dims).
-template <size_t N, class L>
-std::array<Tensor, N> carried(const L& cell, const Tree& carry, int64_t batch) {
-  auto wrong = [&](const std::string& got) {
-    fail(cell, "expected a carry of " + std::to_string(N) + " tensors of shape " +
-                   shape_text({batch, cell.out_dims()}) + ", got " + got + ".");
+}  // namespace
+
+namespace detail {
+
+template <class C, class Options>
+StockCell<C, Options>::StockCell(int64_t in_dims, int64_t out_dims, Options options)
+    : in_dims_(in_dims), out_dims_(out_dims), options_(std::move(options)) {
+  check_positive(Kind<C>::name, "in_dims", in_dims);
+  check_positive(Kind<C>::name, "out_dims", out_dims);
+  check_gates<C>("init_weight", options_.init_weight);
+  check_gates<C>("init_recurrent_weight", options_.init_recurrent_weight);
+  check_gates<C>("init_bias", options_.init_bias);
+}
+
+template <class C, class Options>
+Tree StockCell<C, Options>::initial_parameters(Rng rng) const {
+  auto first = [](const GateInitializers& chosen, const GateInitializers& otherwise) {
+    return chosen.empty() ? otherwise : chosen;
   };
-  if (!carry.is_tuple() || carry.size() != N) wrong(describe_kind(carry));
-  std::array<Tensor, N> states;
-  for (size_t i = 0; i < N; ++i) {
-    if (!carry[i].is_tensor() || carry[i].tensor().sizes() != Shape({batch, cell.out_dims()})) wrong(describe_kind(carry[i]));
-    states[i] = carry[i].tensor();
+  auto weight = first(options_.init_weight, Kind<C>::default_weight());
+  auto recurrent = first(options_.init_recurrent_weight, weight);
+  auto bias = first(options_.init_bias, Kind<C>::default_bias());
+
+  std::vector<Tree::Item> ps;
+  auto add = [&](const char* name, const GateInitializers& inits, std::vector<int64_t> shape) {
+    ps.emplace_back(name, stacked(self(), name, rng.fold_in(name), inits, std::move(shape)));
+  };
+  auto add_state = [&](const char* name, const Initializer& init) {
+    ps.emplace_back(name, initialized(Kind<C>::name, name, init ? init : init::zeros,
+                                      rng.fold_in(name), {out_dims_}));
+  };
+  add("weight_ih", weight, {out_dims_, in_dims_});
+  add("weight_hh", recurrent, {out_dims_, out_dims_});
+  if (options_.use_bias) add("bias_ih", bias, {out_dims_}), add("bias_hh", bias, {out_dims_});
+  if (options_.train_state) add_state("hidden_state", options_.init_state);
+  if constexpr (kMemory<Options>) {
+    if (options_.train_memory) add_state("memory", options_.init_memory);
   }
-  return states;
+  return named(std::move(ps));
 }
 
-template <class L>
-void check_step(const L& cell, const Tensor& x, const Tensor& weight) {
-  check_input(cell, x, cell.in_dims(), weight, "batch, ", 2, 2);
-}
-template <class L>
-int64_t check_sequence(const L& cell, const Tensor& x, const Tensor& weight, ops::SequenceOptions options) {
-  check_input(cell, x, cell.in_dims(), weight, options.time_first ? "time, batch, " : "batch, time, ", 3, 3);
-  if (x.size(options.time_first ? 0 : 1) == 0) fail(cell, "expected at least one time step, got x of shape " + shape_text(x.sizes()) + ".");
-  return x.size(options.time_first ? 1 : 0);
+template <class C, class Options>
+Tree StockCell<C, Options>::initial_states(Rng rng) const {
+  return named({{"rng", rng.fold_in("rng")}});
 }
 
-// An unbatched call is a batch of one.
-template <class L>
-Out<Step> unbatched(const L& cell, const Tensor& x, const Tree* carry, const Tree& ps, const Tree& st) {
-  auto add = [](const Tensor& t) { return t.unsqueeze(0); };
-  auto [out, st2] = carry ? cell(x.unsqueeze(0), tree::map_tensors(add, *carry), ps, st) : cell(x.unsqueeze(0), ps, st);
-  return {Step{out.y.squeeze(0), tree::map_tensors([](const Tensor& t) { return t.squeeze(0); }, out.carry)},
-          std::move(st2)};
+template <class C, class Options>
+Out<Step> StockCell<C, Options>::step(const Tensor& x, const Tree* carry, const Tree& ps,
+                                      const Tree& st) const {
+  auto w = weights(options_, ps);
+  check_input(self(), x, in_dims_, w.weight_ih, "batch, ", 1, 2);
+  bool single = x.dim() == 1;  // an unbatched call is a batch of one
+  Start start(self(), options_, w.weight_ih, ps, st);
+  auto state = start(carry, single ? 1 : x.size(0), single);
+  state = Kind<C>::step(self(), single ? x.unsqueeze(0) : x, state, w);
+  if (single) state = state.squeeze();
+  report(self(), state.h);
+  return {Step{state.h, state.carry()}, std::move(start).st()};
 }
 
-template <class Options>
-std::string label_of(const CellShape& cell, const Options& o, const std::string& activation = "") {
-  std::string s = std::string(cell.name) + "(" + std::to_string(cell.in_dims) + " => " + std::to_string(cell.out_dims);
-  s += activation;
-  if (!o.use_bias) s += ", use_bias=false";
-  if (o.train_state) s += ", train_state=true";
-  if constexpr (requires { o.train_memory; }) {
-    if (o.train_memory) s += ", train_memory=true";
+template <class C, class Options>
+Out<ops::SequenceOutput> StockCell<C, Options>::sequence(const Tensor& x, const Tree* carry,
+                                                         const Tree& ps, const Tree& st,
+                                                         ops::SequenceOptions options) const {
+  auto w = weights(options_, ps);
+  check_input(self(), x, in_dims_, w.weight_ih,
+              options.time_first ? "time, batch, " : "batch, time, ", 2, 3);
+  bool single = x.dim() == 2;
+  int64_t batch = options.time_first ? 1 : 0;
+  auto xs = single ? x.unsqueeze(batch) : x;
+  if (xs.size(1 - batch) == 0) {
+    fail(self(), "expected at least one time step, got x of shape " + shape_text(x.sizes()) + ".");
+  }
+  Start start(self(), options_, w.weight_ih, ps, st);
+  auto state = start(carry, xs.size(batch), single);
+  auto out = Kind<C>::sequence(self(), xs, state, w, options);
+  if (single) {
+    auto last = State{out.h, out.c}.squeeze();
+    out = {out.y.squeeze(batch), last.h, last.c};
+  }
+  return {std::move(out), std::move(start).st()};
+}
+
+template <class C, class Options>
+std::string StockCell<C, Options>::label() const {
+  auto s = fmt::format("{}({} => {}", Kind<C>::name, in_dims_, out_dims_);
+  if constexpr (std::same_as<C, RNNCell>) {
+    if (self().activation() != tanh) s += std::string(", ") + self().activation().name();
+  }
+  if (!options_.use_bias) s += ", use_bias=false";
+  if (options_.train_state) s += ", train_state=true";
+  if constexpr (kMemory<Options>) {
+    if (options_.train_memory) s += ", train_memory=true";
   }
   return s + ")";
 }
 
-template <class L>
-Out<Step> stepped(const L& cell, Tensor h, Tree st) {
-  detail::report(cell, h);
-  return {Step{h, tuple({h})}, std::move(st)};
-}
+template class StockCell<RNNCell, RNNCellOptions>;
+template class StockCell<LSTMCell, LSTMCellOptions>;
+template class StockCell<GRUCell, GRUCellOptions>;
 
-}  // namespace
-
-// ---------------------------------------------------------------------------------------------------------- RNNCell
-
-RNNCell::RNNCell(int64_t in_dims, int64_t out_dims, Activation activation, RNNCellOptions options)
-    : in_dims_(in_dims), out_dims_(out_dims), activation_(activation), options_(std::move(options)) {
-  check_options({"RNNCell", 1, in_dims_, out_dims_}, options_);
-}
-
-Tree RNNCell::initial_parameters(Rng rng) const {
-  auto ps = cell_parameters({"RNNCell", 1, in_dims_, out_dims_}, rng, options_, {}, {});
-  if (options_.train_state) add_trained(ps, rng, "hidden_state", options_.init_state, out_dims_);
-  return named(std::move(ps));
-}
-Tree RNNCell::initial_states(Rng rng) const { return rng_state(rng); }
-
-Out<Step> RNNCell::operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
-  if (x.dim() == 1) return unbatched(*this, x, nullptr, ps, st);
-  auto w = weights(ps, options_.use_bias);
-  check_step(*this, x, w.weight_ih);
-  InitialStates initial(w.weight_ih, x.size(0), out_dims_, ps, st);
-  auto h = initial("hidden_state", options_.train_state, options_.init_state);
-  return stepped(*this, ops::rnn_cell(x, h, w, activation_), std::move(initial).st());
-}
-Out<Step> RNNCell::operator()(const Tensor& x, const Tree& carry, const Tree& ps, const Tree& st) const {
-  if (x.dim() == 1) return unbatched(*this, x, &carry, ps, st);
-  auto w = weights(ps, options_.use_bias);
-  check_step(*this, x, w.weight_ih);
-  auto [h] = carried<1>(*this, carry, x.size(0));
-  return stepped(*this, ops::rnn_cell(x, h, w, activation_), st);
-}
-Out<ops::SequenceOutput> RNNCell::sequence(const Tensor& x, const Tree* carry, const Tree& ps, const Tree& st,
-                                           ops::SequenceOptions options) const {
-  auto w = weights(ps, options_.use_bias);
-  InitialStates initial(w.weight_ih, check_sequence(*this, x, w.weight_ih, options), out_dims_, ps, st);
-  auto h = carry ? carried<1>(*this, *carry, x.size(options.time_first ? 1 : 0))[0]
-                 : initial("hidden_state", options_.train_state, options_.init_state);
-  return {ops::rnn_sequence(x, h, w, activation_, options), std::move(initial).st()};
-}
-std::string RNNCell::label() const {
-  return label_of(CellShape{"RNNCell", 1, in_dims_, out_dims_}, options_,
-                  activation_ == tanh ? "" : std::string(", ") + activation_.name());
-}
-
-// --------------------------------------------------------------------------------------------------------- LSTMCell
-
-LSTMCell::LSTMCell(int64_t in_dims, int64_t out_dims, LSTMCellOptions options)
-    : in_dims_(in_dims), out_dims_(out_dims), options_(std::move(options)) {
-  check_options({"LSTMCell", 4, in_dims_, out_dims_}, options_);
-}
-
-Tree LSTMCell::initial_parameters(Rng rng) const {
-  auto ps = cell_parameters({"LSTMCell", 4, in_dims_, out_dims_}, rng, options_, {}, {});
-  if (options_.train_state) add_trained(ps, rng, "hidden_state", options_.init_state, out_dims_);
-  if (options_.train_memory) add_trained(ps, rng, "memory", options_.init_memory, out_dims_);
-  return named(std::move(ps));
-}
-Tree LSTMCell::initial_states(Rng rng) const { return rng_state(rng); }
-
-namespace {
-Out<Step> lstm_stepped(const LSTMCell& cell, const Tensor& x, const Tensor& h, const Tensor& c, const ops::CellWeights& w,
-                       Tree st) {
-  auto [h2, c2] = ops::lstm_cell(x, h, c, w);
-  detail::report(cell, h2);
-  return {Step{h2, tuple({h2, c2})}, std::move(st)};
-}
-}  // namespace
-
-Out<Step> LSTMCell::operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
-  if (x.dim() == 1) return unbatched(*this, x, nullptr, ps, st);
-  auto w = weights(ps, options_.use_bias);
-  check_step(*this, x, w.weight_ih);
-  InitialStates initial(w.weight_ih, x.size(0), out_dims_, ps, st);
-  auto h = initial("hidden_state", options_.train_state, options_.init_state);
-  auto c = initial("memory", options_.train_memory, options_.init_memory);
-  return lstm_stepped(*this, x, h, c, w, std::move(initial).st());
-}
-Out<Step> LSTMCell::operator()(const Tensor& x, const Tree& carry, const Tree& ps, const Tree& st) const {
-  if (x.dim() == 1) return unbatched(*this, x, &carry, ps, st);
-  auto w = weights(ps, options_.use_bias);
-  check_step(*this, x, w.weight_ih);
-  auto [h, c] = carried<2>(*this, carry, x.size(0));
-  return lstm_stepped(*this, x, h, c, w, st);
-}
-Out<ops::SequenceOutput> LSTMCell::sequence(const Tensor& x, const Tree* carry, const Tree& ps, const Tree& st,
-                                            ops::SequenceOptions options) const {
-  auto w = weights(ps, options_.use_bias);
-  auto batch = check_sequence(*this, x, w.weight_ih, options);
-  if (carry) {
-    auto [h, c] = carried<2>(*this, *carry, batch);
-    return {ops::lstm_sequence(x, h, c, w, options), st};
-  }
-  InitialStates initial(w.weight_ih, batch, out_dims_, ps, st);
-  auto h = initial("hidden_state", options_.train_state, options_.init_state);
-  auto c = initial("memory", options_.train_memory, options_.init_memory);
-  return {ops::lstm_sequence(x, h, c, w, options), std::move(initial).st()};
-}
-std::string LSTMCell::label() const { return label_of(CellShape{"LSTMCell", 4, in_dims_, out_dims_}, options_); }
-
-// ---------------------------------------------------------------------------------------------------------- GRUCell
-
-GRUCell::GRUCell(int64_t in_dims, int64_t out_dims, GRUCellOptions options)
-    : in_dims_(in_dims), out_dims_(out_dims), options_(std::move(options)) {
-  check_options({"GRUCell", 3, in_dims_, out_dims_}, options_);
-}
-
-Tree GRUCell::initial_parameters(Rng rng) const {
-  auto ps = cell_parameters({"GRUCell", 3, in_dims_, out_dims_}, rng, options_, init::glorot_uniform, init::zeros);
-  if (options_.train_state) add_trained(ps, rng, "hidden_state", options_.init_state, out_dims_);
-  return named(std::move(ps));
-}
-Tree GRUCell::initial_states(Rng rng) const { return rng_state(rng); }
-
-Out<Step> GRUCell::operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
-  if (x.dim() == 1) return unbatched(*this, x, nullptr, ps, st);
-  auto w = weights(ps, options_.use_bias);
-  check_step(*this, x, w.weight_ih);
-  InitialStates initial(w.weight_ih, x.size(0), out_dims_, ps, st);
-  auto h = initial("hidden_state", options_.train_state, options_.init_state);
-  return stepped(*this, ops::gru_cell(x, h, w), std::move(initial).st());
-}
-Out<Step> GRUCell::operator()(const Tensor& x, const Tree& carry, const Tree& ps, const Tree& st) const {
-  if (x.dim() == 1) return unbatched(*this, x, &carry, ps, st);
-  auto w = weights(ps, options_.use_bias);
-  check_step(*this, x, w.weight_ih);
-  auto [h] = carried<1>(*this, carry, x.size(0));
-  return stepped(*this, ops::gru_cell(x, h, w), st);
-}
-Out<ops::SequenceOutput> GRUCell::sequence(const Tensor& x, const Tree* carry, const Tree& ps, const Tree& st,
-                                           ops::SequenceOptions options) const {
-  auto w = weights(ps, options_.use_bias);
-  InitialStates initial(w.weight_ih, check_sequence(*this, x, w.weight_ih, options), out_dims_, ps, st);
-  auto h = carry ? carried<1>(*this, *carry, x.size(options.time_first ? 1 : 0))[0]
-                 : initial("hidden_state", options_.train_state, options_.init_state);
-  return {ops::gru_sequence(x, h, w, options), std::move(initial).st()};
-}
-std::string GRUCell::label() const { return label_of(CellShape{"GRUCell", 3, in_dims_, out_dims_}, options_); }
-
+}  // namespace detail
 }  // namespace luxtorch

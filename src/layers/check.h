@@ -1,37 +1,59 @@
 // The checks that layers share: their errors name the layer, what it expected and what came.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <string>
 
 #include "luxtorch/core/error.h"
+#include "luxtorch/init.h"
 #include "text.h"
 
 namespace luxtorch {
 
-/// x has `features` as its last size, the parameters' dtype, and is on their device. shape: how the layer's input is
-/// written, as "(batch, 8)"; ranks outside [least, most] are refused too.
+/// `what` has the parameters' dtype and is on their device.
 template <class L>
-void check_input(const L& layer, const Tensor& x, int64_t features, const Tensor& parameter, const char* leading,
-                 int64_t least, int64_t most) {
-  if (x.dim() < least || x.dim() > most || x.size(-1) != features) [[unlikely]] {
-    fail(layer, std::string("expected x of shape (") + leading + std::to_string(features) + "), got " +
-                    shape_text(x.sizes()) + ".");
+void check_alike(const L& layer, const char* what, const Tensor& t, const Tensor& parameter) {
+  auto refuse = [&](const std::string& expected, const std::string& got, const char* verb) {
+    fail(layer, fmt::format("expected {0} {1} like the parameters, got {2}. {3} one of them: "
+                            "{0}.to(...) or tree::to(ps, ...).",
+                            what, expected, got, verb));
+  };
+  if (t.scalar_type() != parameter.scalar_type()) [[unlikely]] {
+    refuse("of dtype " + dtype_text(parameter.scalar_type()), dtype_text(t.scalar_type()),
+           "Convert");
   }
-  if (x.scalar_type() != parameter.scalar_type()) [[unlikely]] {
-    auto wanted = dtype_text(parameter.scalar_type());
-    fail(layer, "expected x of dtype " + wanted + " like the parameters, got " + dtype_text(x.scalar_type()) +
-                    ". Convert one of them: x.to(...) or tree::to(ps, ...).");
-  }
-  if (x.device() != parameter.device()) [[unlikely]] {
-    fail(layer, "expected x on " + parameter.device().str() + " like the parameters, got " + x.device().str() +
-                    ". Move one of them: x.to(...) or tree::to(ps, ...).");
+  if (t.device() != parameter.device()) [[unlikely]] {
+    refuse("on " + parameter.device().str(), t.device().str(), "Move");
   }
 }
 
-inline void check_positive(const char* layer, const char* name, int64_t value) {
-  if (value < 1) {
-    throw ArgumentError(layer, std::string("expected ") + name + " of at least 1, got " + std::to_string(value) + ".");
+/// x has `features` as its last size, and the parameters' dtype and device. leading: how the
+/// layer's input is written before its features, as "batch, "; ranks outside [least, most] are
+/// refused too.
+template <class L>
+void check_input(const L& layer, const Tensor& x, int64_t features, const Tensor& parameter,
+                 const char* leading, int64_t least, int64_t most) {
+  if (x.dim() < least || x.dim() > most || x.size(-1) != features) [[unlikely]] {
+    fail(layer, fmt::format("expected x of shape ({}{}), got {}.", leading, features,
+                            shape_text(x.sizes())));
   }
+  check_alike(layer, "x", x, parameter);
+}
+
+inline void check_positive(const char* layer, const char* name, int64_t value) {
+  if (value >= 1) return;
+  throw ArgumentError(layer, fmt::format("expected {} of at least 1, got {}.", name, value));
+}
+
+/// What the initialiser of `name` gives, which must have the shape that it was asked for.
+inline Tensor initialized(const char* layer, const char* name, const Initializer& init, Rng rng,
+                          Shape shape) {
+  auto t = init(rng, shape);
+  if (t.defined() && t.sizes() == shape) return t;
+  throw ShapeError(layer,
+                   fmt::format("expected the initialiser of {} to give {}, got {}.", name,
+                               shape_text(shape), t.defined() ? shape_text(t.sizes()) : "nothing"));
 }
 
 }  // namespace luxtorch

@@ -4,6 +4,22 @@
 
 namespace luxtorch {
 
+namespace detail {
+
+void append(NamedLayers& all, std::string name, Layer layer) {
+  if (name.empty() || name.find('.') != name.npos) {
+    throw ArgumentError("field", fmt::format("expected a name without dots, got \"{}\".", name));
+  }
+  for (const auto& [taken, _] : all) {
+    if (taken != name) continue;
+    throw ArgumentError("field",
+                        fmt::format("expected a name for each layer, got \"{}\" twice.", name));
+  }
+  all.emplace_back(std::move(name), std::move(layer));
+}
+
+}  // namespace detail
+
 Chain::Chain(const std::vector<Layer>& layers) {
   for (const auto& layer : layers) detail::append(layers_, layer);
 }
@@ -22,7 +38,7 @@ Out<Tree> Chain::operator()(const Tree& x, const Tree& ps, const Tree& st) const
 
 const Layer& Chain::operator[](size_t i) const {
   if (i < layers_.size()) return layers_[i].second;
-  throw ArgumentError("Chain", "expected a position below " + std::to_string(size()) + ", got " + std::to_string(i) + ".");
+  throw ArgumentError("Chain", fmt::format("expected a position below {}, got {}.", size(), i));
 }
 const Layer& Chain::operator[](std::string_view name) const {
   std::string names;
@@ -30,38 +46,44 @@ const Layer& Chain::operator[](std::string_view name) const {
     if (key == name) return layer;
     names += (names.empty() ? "" : ", ") + key;
   }
-  throw ArgumentError("Chain", "expected one of its layers " + names + ", got \"" + std::string(name) + "\".");
+  throw ArgumentError("Chain",
+                      fmt::format("expected one of its layers {}, got \"{}\".", names, name));
 }
 Chain Chain::slice(size_t first, size_t last) const {
   if (first > last || last > size()) {
-    throw ArgumentError("Chain", "expected a range within " + std::to_string(size()) + " layers, got [" +
-                                     std::to_string(first) + ", " + std::to_string(last) + ").");
+    throw ArgumentError("Chain", fmt::format("expected a range within {} layers, got [{}, {}).",
+                                             size(), first, last));
   }
   auto begin = layers_.begin();
-  return Chain(detail::NamedLayers(begin + static_cast<int64_t>(first), begin + static_cast<int64_t>(last)));
+  return Chain(
+      detail::NamedLayers(begin + static_cast<int64_t>(first), begin + static_cast<int64_t>(last)));
 }
 
 template <bool ConnectionIsLayer>
-Out<Tree> BasicSkipConnection<ConnectionIsLayer>::operator()(const Tree& x, const Tree& ps, const Tree& st) const {
+Out<Tree> SkipConnection<ConnectionIsLayer>::operator()(const Tree& x, const Tree& ps,
+                                                        const Tree& st) const {
   if constexpr (ConnectionIsLayer) {
     auto [y, st_layers] = layers_(x, ps["layers"], st["layers"]);
     auto [joined, st_connection] = connection_(tuple({y, x}), ps["connection"], st["connection"]);
-    return {std::move(joined), named({{"layers", std::move(st_layers)}, {"connection", std::move(st_connection)}})};
+    return {std::move(joined),
+            named({{"layers", std::move(st_layers)}, {"connection", std::move(st_connection)}})};
   } else {
     auto [y, st_layers] = layers_(x, ps, st);
     return {connection_(tuple({y, x}), {}, {}).first, std::move(st_layers)};
   }
 }
-template class BasicSkipConnection<true>;
-template class BasicSkipConnection<false>;
+template class SkipConnection<true>;
+template class SkipConnection<false>;
 
 template <bool ConnectionIsLayer>
-Out<Tree> BasicParallel<ConnectionIsLayer>::operator()(const Tree& x, const Tree& ps, const Tree& st) const {
+Out<Tree> Parallel<ConnectionIsLayer>::operator()(const Tree& x, const Tree& ps,
+                                                  const Tree& st) const {
   const Tree& ps_layers = ConnectionIsLayer ? ps["layers"] : ps;
   const Tree& st_layers = ConnectionIsLayer ? st["layers"] : st;
   bool each_its_own = x.is_tuple();
   if (each_its_own && x.size() != layers_.size()) {
-    fail(*this, "expected a tuple of " + std::to_string(layers_.size()) + ", one for each layer, got " + describe_kind(x) + ".");
+    fail(*this, fmt::format("expected a tuple of {}, one for each layer, got {}.", layers_.size(),
+                            describe_kind(x)));
   }
   std::vector<Tree> ys;
   std::vector<Tree::Item> states;
@@ -76,12 +98,13 @@ Out<Tree> BasicParallel<ConnectionIsLayer>::operator()(const Tree& x, const Tree
   if (!connection_) return {std::move(y), std::move(st2)};
   if constexpr (ConnectionIsLayer) {
     auto [joined, st_connection] = (*connection_)(y, ps["connection"], st["connection"]);
-    return {std::move(joined), named({{"layers", std::move(st2)}, {"connection", std::move(st_connection)}})};
+    return {std::move(joined),
+            named({{"layers", std::move(st2)}, {"connection", std::move(st_connection)}})};
   } else {
     return {(*connection_)(y, {}, {}).first, std::move(st2)};
   }
 }
-template class BasicParallel<true>;
-template class BasicParallel<false>;
+template class Parallel<true>;
+template class Parallel<false>;
 
 }  // namespace luxtorch

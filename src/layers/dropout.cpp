@@ -1,8 +1,6 @@
 #include "luxtorch/layers/dropout.h"
 
-#include <ATen/ops/empty.h>
-
-#include <cstdio>
+#include <fmt/ranges.h>
 
 #include "layers/check.h"
 
@@ -10,25 +8,30 @@ namespace luxtorch {
 
 Dropout::Dropout(double p, DropoutOptions options) : p_(p), options_(std::move(options)) {
   if (!(p >= 0 && p < 1)) {
-    throw ArgumentError("Dropout", "expected a probability from 0 to below 1, got " + std::to_string(p) + ".");
+    throw ArgumentError("Dropout",
+                        fmt::format("expected a probability from 0 to below 1, got {}.", p));
   }
 }
 
-Tree Dropout::initial_states(Rng rng) const { return named({{"rng", rng.fold_in("rng")}, {"training", true}}); }
+Tree Dropout::initial_states(Rng rng) const {
+  return named({{"rng", rng.fold_in("rng")}, {"training", true}});
+}
 
 Out<Tensor> Dropout::operator()(const Tensor& x, const Tree&, const Tree& st) const {
   if (p_ == 0 || !st["training"].scalar<bool>()) {
     detail::report(*this, x);
     return {x, st};
   }
-  if (!x.is_floating_point()) fail(*this, "expected x of a floating dtype, got " + dtype_text(x.scalar_type()) + ".");
+  if (!x.is_floating_point())
+    fail(*this, "expected x of a floating dtype, got " + dtype_text(x.scalar_type()) + ".");
   std::vector<int64_t> shape(x.sizes().begin(), x.sizes().end());
   if (!options_.dims.empty()) {
     std::vector<int64_t> shared(shape.size(), 1);
     for (auto d : options_.dims) {
       auto at = d < 0 ? d + x.dim() : d;
       if (at < 0 || at >= x.dim()) {
-        fail<ArgumentError>(*this, "expected .dims within x of shape " + shape_text(x.sizes()) + ", got " + std::to_string(d) + ".");
+        fail<ArgumentError>(*this, fmt::format("expected .dims within x of shape {}, got {}.",
+                                               shape_text(x.sizes()), d));
       }
       shared[static_cast<size_t>(at)] = shape[static_cast<size_t>(at)];
     }
@@ -42,9 +45,9 @@ Out<Tensor> Dropout::operator()(const Tensor& x, const Tree&, const Tree& st) co
 }
 
 std::string Dropout::label() const {
-  char text[32];
-  std::snprintf(text, sizeof text, "Dropout(%g)", p_);
-  return text;
+  auto s = fmt::format("Dropout({}", p_);
+  if (!options_.dims.empty()) s += fmt::format(", dims=({})", fmt::join(options_.dims, ", "));
+  return s + ")";
 }
 
 }  // namespace luxtorch

@@ -9,14 +9,24 @@ namespace luxtorch {
 BatchNorm::BatchNorm(int64_t channels, Activation activation, BatchNormOptions options)
     : channels_(channels), activation_(activation), options_(std::move(options)) {
   check_positive("BatchNorm", "channels", channels);
+  auto check = [](const char* name, double value, bool fine, const char* range) {
+    if (fine) return;
+    throw ArgumentError("BatchNorm", fmt::format("expected .{} {}, got {}.", name, range, value));
+  };
+  double m = options_.momentum, e = options_.epsilon;
+  check("momentum", m, m >= 0 && m <= 1, "from 0 to 1");
+  check("epsilon", e, e >= 0, "of at least 0");
 }
 
 Tree BatchNorm::initial_parameters(Rng rng) const {
   if (!options_.affine) return named({});
-  auto make = [&](const char* name, const Initializer& chosen, double value) {
-    return chosen ? chosen(rng.fold_in(name), {channels_}) : init::Constant{value}(rng, {channels_});
+  auto make = [&](const char* name, const Initializer& chosen,
+                  const init::Constant& otherwise) -> Tree::Item {
+    return {name, initialized("BatchNorm", name, chosen ? chosen : otherwise, rng.fold_in(name),
+                              {channels_})};
   };
-  return named({{"scale", make("scale", options_.init_scale, 1)}, {"bias", make("bias", options_.init_bias, 0)}});
+  return named({make("scale", options_.init_scale, init::ones),
+                make("bias", options_.init_bias, init::zeros)});
 }
 
 Tree BatchNorm::initial_states(Rng rng) const {
@@ -28,27 +38,37 @@ Tree BatchNorm::initial_states(Rng rng) const {
 
 Out<Tensor> BatchNorm::operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
   if (x.dim() < 2 || x.size(1) != channels_) {
-    fail(*this, "expected x of shape (batch, " + std::to_string(channels_) + ", ...), got " + shape_text(x.sizes()) + ".");
+    fail(*this, fmt::format("expected x of shape (batch, {}, ...), got {}.", channels_,
+                            shape_text(x.sizes())));
   }
   bool training = st["training"].scalar<bool>();
-  if (training && x.numel() <= channels_) {
-    fail(*this, "expected more than one value per channel in training, got x of shape " + shape_text(x.sizes()) +
-                    ". Use larger batches, or testmode(st).");
+  bool of_the_batch = training || !options_.track_stats;
+  if (of_the_batch && x.numel() <= channels_) {
+    fail(*this, fmt::format("expected more than one value per channel{}, got x of shape {}. Use "
+                            "larger batches{}.",
+                            training ? " in training" : "", shape_text(x.sizes()),
+                            options_.track_stats ? ", or testmode(st)" : ""));
   }
   std::optional<Tensor> scale, bias, mean, var;
   if (options_.affine) {
     scale = ps["scale"].tensor(), bias = ps["bias"].tensor();
-    check_input(*this, x.movedim(1, -1), channels_, *scale, "batch, ..., ", 2, x.dim());
+    check_alike(*this, "x", x, *scale);
   }
   Tree st2 = st;
   if (options_.track_stats) {
     mean = st["running_mean"].tensor(), var = st["running_var"].tensor();
+    if (mean->scalar_type() != x.scalar_type() || mean->device() != x.device()) {
+      fail(*this, fmt::format("expected x of dtype {} on {} like the states, got {} on {}. Move or "
+                              "convert the states too: tree::to(st, ...).",
+                              dtype_text(mean->scalar_type()), mean->device().str(),
+                              dtype_text(x.scalar_type()), x.device().str()));
+    }
     if (training) {  // torch updates them in place: clones of its own
       mean = mean->clone(), var = var->clone();
-      st2 = named({{"running_mean", *mean}, {"running_var", *var}, {"training", true}});
+      st2 = st.with("running_mean", *mean).with("running_var", *var);
     }
   }
-  auto y = activation_(at::batch_norm(x, scale, bias, mean, var, training || !options_.track_stats, options_.momentum,
+  auto y = activation_(at::batch_norm(x, scale, bias, mean, var, of_the_batch, options_.momentum,
                                       options_.epsilon, /*cudnn_enabled=*/true));
   detail::report(*this, y);
   return {std::move(y), std::move(st2)};

@@ -20,17 +20,21 @@ namespace detail {
 
 // A plain function needs no name among the parameters: Lux leaves it out, and so do we.
 template <class F>
-constexpr bool is_function = !CallsAs<F, TensorProbe> && !CallsAs<F, TensorProbe, TensorProbe> && !HasParameters<F> &&
-                             !HasLayers<F> && !std::same_as<F, Layer>;
+constexpr bool is_function =
+    !CallsAs<F, Tree> && !CallsAs<F, TensorProbe> && !CallsAs<F, TensorProbe, TensorProbe> &&
+    !CallsAs<F, TensorProbe, TensorProbe, TensorProbe> &&
+    !CallsAs<F, TensorProbe, TensorProbe, TensorProbe, TensorProbe> && !std::same_as<F, Layer>;
 
 using NamedLayers = std::vector<std::pair<std::string, Layer>>;
 
+// A name that is taken, empty or has a dot is an ArgumentError.
+void append(NamedLayers& all, std::string name, Layer layer);
 inline void append(NamedLayers& all, Layer layer) {
-  all.emplace_back("layer_" + std::to_string(all.size() + 1), std::move(layer));
+  append(all, "layer_" + std::to_string(all.size() + 1), std::move(layer));
 }
 template <class L>
 void append(NamedLayers& all, Field<L> f) {
-  all.emplace_back(std::move(f.name), std::move(f.value));
+  append(all, std::move(f.name), std::move(f.value));
 }
 
 template <class L>
@@ -49,7 +53,8 @@ NamedLayers named_layers(L... layers) {
 
 }  // namespace detail
 
-/// Layers one after another. Parameters and states: layer_1, layer_2, ..., or the names of its fields. Empty: y = x.
+/// Layers one after another. Parameters and states: layer_1, layer_2, ..., or the names of its
+/// fields. Empty: y = x.
 class Chain {
  public:
   template <class... L>
@@ -75,12 +80,13 @@ class Chain {
   detail::NamedLayers layers_;
 };
 
-/// y = connection(layers(x), x). Parameters: the layers', or {layers, connection} if the connection is a layer too (it is
-/// called with a tuple (layers(x), x)).
+/// y = connection(layers(x), x). Parameters: the layers', or {layers, connection} if the connection
+/// is a layer too (it is called with a tuple (layers(x), x)).
 template <bool ConnectionIsLayer>
-class BasicSkipConnection {
+class SkipConnection {
  public:
-  BasicSkipConnection(Layer layers, Layer connection) : layers_(std::move(layers)), connection_(std::move(connection)) {}
+  SkipConnection(Layer layers, Layer connection)
+      : layers_(std::move(layers)), connection_(std::move(connection)) {}
 
   template <class F>
     requires(ConnectionIsLayer)
@@ -99,18 +105,21 @@ class BasicSkipConnection {
   Layer layers_, connection_;
 };
 template <class L, class C>
-auto SkipConnection(L layers, C connection) {
-  return BasicSkipConnection<!detail::is_function<C>>(Layer(std::move(layers)), Layer(std::move(connection)));
-}
+SkipConnection(L layers, C connection) -> SkipConnection<!detail::is_function<C>>;
 
-/// Layers side by side: element i of a tuple x goes to layer i, any other x to all. y = connection(y_1, ..., y_n), or the
-/// tuple of them where the connection is nullptr. Parameters: layer_1, layer_2, ... or the fields' names; under {layers,
-/// connection} if the connection is a layer.
+/// Layers side by side: element i of a tuple x goes to layer i, any other x to all.
+/// y = connection(y_1, ..., y_n), or the tuple of them where the connection is nullptr. Parameters:
+/// layer_1, layer_2, ... or the fields' names; under {layers, connection} if the connection is a
+/// layer.
 template <bool ConnectionIsLayer>
-class BasicParallel {
+class Parallel {
  public:
-  BasicParallel(std::optional<Layer> connection, detail::NamedLayers layers)
-      : connection_(std::move(connection)), layers_(std::move(layers)) {}
+  template <class C, class... L>
+    requires(detail::Chainable<L> && ...)
+  explicit Parallel(C connection, L... layers)
+      : layers_(detail::named_layers(std::move(layers)...)) {
+    if constexpr (!std::same_as<C, std::nullptr_t>) connection_ = Layer(std::move(connection));
+  }
 
   template <class F>
   void luxtorch_layers(const F& f) const {
@@ -128,14 +137,6 @@ class BasicParallel {
   Chain layers_;  // for its names: never called
 };
 template <class C, class... L>
-  requires(detail::Chainable<L> && ...)
-auto Parallel(C connection, L... layers) {
-  auto all = detail::named_layers(std::move(layers)...);
-  if constexpr (std::same_as<C, std::nullptr_t>) {
-    return BasicParallel<false>(std::nullopt, std::move(all));
-  } else {
-    return BasicParallel<!detail::is_function<C>>(Layer(std::move(connection)), std::move(all));
-  }
-}
+Parallel(C connection, L... layers) -> Parallel<!detail::is_function<C>>;
 
 }  // namespace luxtorch

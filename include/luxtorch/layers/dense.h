@@ -22,8 +22,10 @@ struct DenseOptions {
 /// Parameters: weight (out_dims, in_dims), bias (out_dims).
 class Dense {
  public:
-  Dense(int64_t in_dims, int64_t out_dims, Activation activation = identity, DenseOptions options = {});
-  Dense(int64_t in_dims, int64_t out_dims, DenseOptions options) : Dense(in_dims, out_dims, identity, std::move(options)) {}
+  Dense(int64_t in_dims, int64_t out_dims, Activation activation = identity,
+        DenseOptions options = {});
+  Dense(int64_t in_dims, int64_t out_dims, DenseOptions options)
+      : Dense(in_dims, out_dims, identity, std::move(options)) {}
 
   Tree initial_parameters(Rng rng) const;
   Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;

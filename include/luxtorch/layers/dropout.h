@@ -1,4 +1,5 @@
-// Dropout, with its random key in the states: the same st gives the same mask, and the returned st the next one.
+// Dropout, with its random key in the states: the same st gives the same mask, and the returned st
+// the next one.
 //
 // Level 3.
 #pragma once
@@ -8,11 +9,13 @@
 namespace luxtorch {
 
 struct DropoutOptions {
-  std::vector<int64_t> dims = {};  // along these the mask varies, and is shared along all others; empty: all
+  // The mask varies along these and is shared along all others; empty: it varies along all.
+  std::vector<int64_t> dims = {};
 };
 
-/// In training y = x * mask / (1 - p), the mask 1 with probability 1 - p (Srivastava et al. 2014); in test mode y = x.
-/// x: floating, any shape. States: rng, which moves on with each mask drawn, and training.
+/// In training y = x * mask / (1 - p), the mask 1 with probability 1 - p (Srivastava et al. 2014);
+/// in test mode y = x. x: floating, any shape. States: rng, which moves on with each mask drawn,
+/// and training.
 class Dropout {
  public:
   explicit Dropout(double p, DropoutOptions options = {});  // 0 <= p < 1, else an ArgumentError

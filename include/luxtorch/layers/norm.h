@@ -18,14 +18,17 @@ struct BatchNormOptions {
   double momentum = 0.1;  // new = (1 - momentum) * old + momentum * batch's
 };
 
-/// y = activation((x - mean) / sqrt(var + epsilon) * scale + bias) for each channel (Ioffe and Szegedy 2015).
-/// x: (batch, channels, ...); in training mean and (biased) variance are the batch's, in test mode the running ones.
-/// Parameters with affine: scale, bias (channels). States: running_mean, running_var (channels) if tracked (the variance
-/// unbiased, as torch and Lux keep it), and training. One value per channel in training is a ShapeError.
+/// y = activation((x - mean) / sqrt(var + epsilon) * scale + bias) for each channel (Ioffe and
+/// Szegedy 2015). x: (batch, channels, ...); in training mean and (biased) variance are the
+/// batch's, in test mode the running ones. Parameters with affine: scale, bias (channels). States:
+/// running_mean, running_var (channels) if tracked (the variance unbiased, as torch and Lux keep
+/// it), and training. One value per channel in training is a ShapeError.
 class BatchNorm {
  public:
-  explicit BatchNorm(int64_t channels, Activation activation = identity, BatchNormOptions options = {});
-  BatchNorm(int64_t channels, BatchNormOptions options) : BatchNorm(channels, identity, std::move(options)) {}
+  explicit BatchNorm(int64_t channels, Activation activation = identity,
+                     BatchNormOptions options = {});
+  BatchNorm(int64_t channels, BatchNormOptions options)
+      : BatchNorm(channels, identity, std::move(options)) {}
 
   Tree initial_parameters(Rng rng) const;
   Tree initial_states(Rng rng) const;

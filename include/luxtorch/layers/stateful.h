@@ -1,5 +1,5 @@
-// StatefulLayer: a model with its parameters and states in one mutable holder, for inference and for gradients inside a
-// model. Not a layer itself.
+// StatefulLayer: a model with its parameters and states in one mutable holder, for inference and
+// for gradients inside a model. Not a layer itself.
 //
 //     StatefulLayer s(model, ps, testmode(st));
 //     Tensor y = s(x).tensor();          // the new states are kept
@@ -13,7 +13,8 @@ namespace luxtorch {
 
 class StatefulLayer {
  public:
-  StatefulLayer(Layer model, Tree ps, Tree st) : model_(std::move(model)), ps_(std::move(ps)), st_(std::move(st)) {}
+  StatefulLayer(Layer model, Tree ps, Tree st)
+      : model_(std::move(model)), ps_(std::move(ps)), st_(std::move(st)) {}
 
   /// y; the states move on. An error leaves them as they were.
   Tree operator()(const Tree& x) { return (*this)(x, ps_); }

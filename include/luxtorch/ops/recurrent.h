@@ -1,11 +1,13 @@
-// Recurrent cells and sequences on tensors: one step, or a whole sequence in one call. Differentiable, any number of times.
+// Recurrent cells and sequences on tensors: one step, or a whole sequence in one call.
+// Differentiable, any number of times.
 //
 //     auto [h, c] = ops::lstm_cell(x, h, c, weights);                    // one step
 //     auto out = ops::lstm_sequence(xs, h0, c0, weights, {});            // all steps
 //
-// Level 1: what the layers of layers/recurrent.h call. Shapes: x (batch, in), h and c (batch, out), sequences
-// (batch, time, in), or (time, batch, in) with time_first. Gates are stacked along weight rows as torch and Lux do:
-// i, f, g, o for the LSTM, r, z, n for the GRU. Equations: torch.nn.LSTMCell, GRUCell, RNNCell.
+// Level 1: what the layers of layers/recurrent.h call. Shapes: x (batch, in), h and c (batch, out),
+// sequences (batch, time, in), or (time, batch, in) with time_first. Gates are stacked along weight
+// rows as torch and Lux do: i, f, g, o for the LSTM, r, z, n for the GRU. Equations:
+// torch.nn.LSTMCell, GRUCell, RNNCell.
 #pragma once
 
 #include <utility>
@@ -24,23 +26,27 @@ struct SequenceOptions {
   bool time_first = false;
 };
 
-/// y: every step's output, (batch, time, out) or (time, batch, out); h, c: after the last step, (batch, out); c is undefined
-/// for cells without a memory.
+/// y: every step's output, (batch, time, out) or (time, batch, out); h, c: after the last step,
+/// (batch, out); c is undefined for cells without a memory.
 struct SequenceOutput {
   Tensor y, h, c;
 };
 
 /// h' = activation(W_ih x + b_ih + W_hh h + b_hh)
-Tensor rnn_cell(const Tensor& x, const Tensor& h, const CellWeights& w, const Activation& activation);
+Tensor rnn_cell(const Tensor& x, const Tensor& h, const CellWeights& w,
+                const Activation& activation);
 /// c' = sigmoid(f) c + sigmoid(i) tanh(g); h' = sigmoid(o) tanh(c')
-std::pair<Tensor, Tensor> lstm_cell(const Tensor& x, const Tensor& h, const Tensor& c, const CellWeights& w);
-/// n = tanh(W_in x + b_in + r (W_hn h + b_hn)); h' = (1 - z) n + z h: the reset gate after the product, as cuDNN
+std::pair<Tensor, Tensor> lstm_cell(const Tensor& x, const Tensor& h, const Tensor& c,
+                                    const CellWeights& w);
+/// n = tanh(W_in x + b_in + r (W_hn h + b_hn)); h' = (1 - z) n + z h: the reset gate after the
+/// product, as cuDNN
 Tensor gru_cell(const Tensor& x, const Tensor& h, const CellWeights& w);
 
-SequenceOutput rnn_sequence(const Tensor& x, const Tensor& h, const CellWeights& w, const Activation& activation,
+SequenceOutput rnn_sequence(const Tensor& x, const Tensor& h, const CellWeights& w,
+                            const Activation& activation, SequenceOptions options);
+SequenceOutput lstm_sequence(const Tensor& x, const Tensor& h, const Tensor& c,
+                             const CellWeights& w, SequenceOptions options);
+SequenceOutput gru_sequence(const Tensor& x, const Tensor& h, const CellWeights& w,
                             SequenceOptions options);
-SequenceOutput lstm_sequence(const Tensor& x, const Tensor& h, const Tensor& c, const CellWeights& w,
-                             SequenceOptions options);
-SequenceOutput gru_sequence(const Tensor& x, const Tensor& h, const CellWeights& w, SequenceOptions options);
 
 }  // namespace luxtorch::ops
