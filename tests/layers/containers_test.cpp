@@ -1,0 +1,214 @@
+#include "luxtorch/layers/containers.h"
+
+#include <gtest/gtest.h>
+
+#include "luxtorch/core/ops.h"
+#include "luxtorch/layers/dense.h"
+#include "luxtorch/layers/dropout.h"
+#include "support/compare.h"
+
+namespace luxtorch::testing {
+namespace {
+
+using Keys = std::vector<std::string>;
+
+Tensor add(const Tensor& a, const Tensor& b) { return a + b; }
+Tensor twice(const Tensor& x) { return x * 2; }
+Tensor plus_one(const Tensor& x) { return x + 1; }
+
+Tensor x34() { return random::normal(Rng(1), {3, 4}); }
+
+// Layers that join: of two tensors with parameters, and of a tree with states.
+struct Weighted {
+  Tree initial_parameters(Rng) const { return named({{"weight", full({1}, 3)}}); }
+  Out<Tensor> operator()(const Tensor& a, const Tensor& b, const Tree& ps, const Tree& st) const {
+    return {a * ps["weight"].tensor() + b, st};
+  }
+};
+struct CountedSum {
+  Tree initial_states(Rng) const { return named({{"calls", 0}}); }
+  Out<Tensor> operator()(const Tree& ys, const Tree&, const Tree& st) const {
+    auto sum = ys[0].tensor();
+    for (size_t i = 1; i < ys.size(); ++i) sum = sum + ys[i].tensor();
+    return {sum, named({{"calls", st["calls"].scalar<int64_t>() + 1}})};
+  }
+};
+
+TEST(Chain, RunsItsLayersOneAfterAnotherAndNamesThem) {
+  Chain model(Dense(4, 5, tanh), plus_one, Dense(5, 2));
+  auto [ps, st] = setup(Rng(0), model);
+  EXPECT_EQ(ps.keys(), (Keys{"layer_1", "layer_2", "layer_3"}));
+  EXPECT_EQ(st.keys(), (Keys{"layer_1", "layer_2", "layer_3"}));
+  auto x = x34();
+  auto h = Dense(4, 5, tanh)(x, ps["layer_1"], st["layer_1"]).first + 1;
+  auto y = Dense(5, 2)(h, ps["layer_3"], st["layer_3"]).first;
+  EXPECT_SAME(apply<Tensor>(model, x, ps, st).first, y);
+}
+
+TEST(Chain, TakesNamesForItsLayers) {
+  Chain model(field("encoder", Dense(4, 2)), Dropout(0.5), field("decoder", Dense(2, 4)));
+  auto [ps, st] = setup(Rng(0), model);
+  EXPECT_EQ(ps.keys(), (Keys{"encoder", "layer_2", "decoder"}));
+  EXPECT_EQ(model["decoder"].label(), "Dense(2 => 4)");
+}
+
+TEST(Chain, TakesAVectorOfLayers) {
+  std::vector<Layer> layers{Dense(4, 3), twice};
+  Chain model(layers);
+  EXPECT_EQ(model.size(), 2u);
+  EXPECT_EQ(setup(Rng(0), model).first.keys(), (Keys{"layer_1", "layer_2"}));
+  EXPECT_SAME(setup(Rng(0), model).first, setup(Rng(0), Chain(Dense(4, 3), twice)).first);
+}
+
+TEST(Chain, OfNothingIsTheIdentity) {
+  auto [ps, st] = setup(Rng(0), Chain());
+  EXPECT_SAME(ps, named({}));
+  auto x = x34();
+  EXPECT_SAME(apply<Tensor>(Chain(), x, ps, st).first, x);
+}
+
+TEST(Chain, GivesItsLayersByPositionAndByName) {
+  Chain model(Dense(4, 5), field("head", Dense(5, 2)));
+  EXPECT_EQ(model[0].label(), "Dense(4 => 5)");
+  EXPECT_EQ(model["layer_1"].label(), "Dense(4 => 5)");
+  EXPECT_EQ(model["head"].label(), "Dense(5 => 2)");
+  EXPECT_ERROR(ArgumentError, model[2], "[Chain] expected a position below 2, got 2.");
+  EXPECT_ERROR(ArgumentError, model["tail"],
+               "[Chain] expected one of its layers layer_1, head, got \"tail\".");
+}
+
+TEST(Chain, IsSlicedWithTheNamesAndThusTheParametersOfItsLayers) {
+  Chain model(Dense(4, 5), plus_one, Dense(5, 2));
+  auto [ps, st] = setup(Rng(0), model);
+  auto tail = model.slice(1, 3);
+  EXPECT_EQ(setup(Rng(0), tail).first.keys(), (Keys{"layer_2", "layer_3"}));
+  EXPECT_SAME(setup(Rng(0), tail).first["layer_3"], ps["layer_3"]);
+  auto x = x34();
+  auto h = apply(model.slice(0, 1), x, ps, st).first;
+  EXPECT_SAME(apply(tail, h, ps, st).first, apply(model, x, ps, st).first);
+  EXPECT_EQ(model.slice(1, 1).size(), 0u);
+  EXPECT_ERROR(ArgumentError, model.slice(1, 4),
+               "[Chain] expected a range within 3 layers, got [1, 4).");
+  EXPECT_ERROR(ArgumentError, model.slice(2, 1),
+               "[Chain] expected a range within 3 layers, got [2, 1).");
+}
+
+TEST(Chain, RefusesNamesThatAreTakenEmptyOrHaveADot) {
+  EXPECT_ERROR(ArgumentError, Chain(field("a", Dense(2, 2)), field("a", Dense(2, 2))),
+               "[field] expected a name for each layer, got \"a\" twice.");
+  EXPECT_ERROR(ArgumentError, Chain(field("layer_2", Dense(2, 2)), Dense(2, 2)),
+               "[field] expected a name for each layer, got \"layer_2\" twice.");
+  EXPECT_ERROR(ArgumentError, Chain(field("a.b", Dense(2, 2))),
+               "[field] expected a name without dots, got \"a.b\".");
+  EXPECT_ERROR(ArgumentError, Parallel(nullptr, field("", Dense(2, 2))),
+               "[field] expected a name without dots, got \"\".");
+}
+
+TEST(Chain, OfAChainIsThatChain) {
+  Chain model(Dense(4, 5), Dense(5, 2)), same(model);
+  EXPECT_EQ(same.size(), 2u);
+  EXPECT_EQ(Chain(model, twice).size(), 2u);
+}
+
+TEST(Chain, ThreadsTheStatesOfEachLayer) {
+  Chain model(Dropout(0.5), Dropout(0.5));
+  auto [ps, st] = setup(Rng(0), model);
+  auto st2 = apply(model, x34(), ps, st).second;
+  EXPECT_FALSE(tree::equal(st2["layer_1"], st["layer_1"]));
+  EXPECT_FALSE(tree::equal(st2["layer_2"], st["layer_2"]));
+}
+
+TEST(Chain, SaysWhichLayerRefusedItsInput) {
+  Chain model(Dense(4, 5), field("inner", Chain(twice, field("head", Dense(8, 2)))));
+  auto [ps, st] = setup(Rng(0), model);
+  EXPECT_ERROR(ShapeError, apply(model, x34(), ps, st),
+               "[Dense] at inner.head: expected x of shape (..., 8), got (3, 5).");
+}
+
+TEST(SkipConnection, JoinsTheLayersOutputAndTheInputByAFunction) {
+  auto layer = SkipConnection(Dense(4, 4), [](const Tensor& y, const Tensor& x) { return y - x; });
+  auto [ps, st] = setup(Rng(0), layer);
+  EXPECT_EQ(ps.keys(), (Keys{"weight", "bias"})) << "the layers', without a level of their own";
+  EXPECT_SAME(ps, setup(Rng(0), Dense(4, 4)).first);
+  auto x = x34();
+  EXPECT_SAME(apply<Tensor>(layer, x, ps, st).first, Dense(4, 4)(x, ps, st).first - x);
+}
+
+TEST(SkipConnection, JoinsThemByALayerWithItsOwnParameters) {
+  auto layer = SkipConnection(Dense(4, 4), Weighted{});
+  auto [ps, st] = setup(Rng(0), layer);
+  EXPECT_EQ(ps.keys(), (Keys{"layers", "connection"}));
+  EXPECT_EQ(ps["connection"].keys(), Keys{"weight"});
+  auto x = x34();
+  auto y = Dense(4, 4)(x, ps["layers"], st["layers"]).first;
+  EXPECT_CLOSE(apply<Tensor>(layer, x, ps, st).first, y * 3 + x, 1e-6);
+}
+
+TEST(SkipConnection, KeepsTheStatesOfALayerOfTreesThatJoins) {
+  auto layer = SkipConnection(Dense(4, 4), CountedSum{});
+  auto [ps, st] = setup(Rng(0), layer);
+  EXPECT_EQ(st.keys(), (Keys{"layers", "connection"}));
+  auto [y, st2] = apply<Tensor>(layer, x34(), ps, st);
+  EXPECT_EQ(st2["connection"]["calls"].scalar<int64_t>(), 1);
+}
+
+TEST(SkipConnection, GoesAroundSeveralLayers) {
+  auto layer = SkipConnection(Chain(Dense(4, 7, relu), Dense(7, 4)), add);
+  auto [ps, st] = setup(Rng(0), layer);
+  EXPECT_EQ(ps.keys(), (Keys{"layer_1", "layer_2"}));
+  EXPECT_EQ(apply<Tensor>(layer, x34(), ps, st).first.sizes(), (std::vector<int64_t>{3, 4}));
+  EXPECT_ERROR(ShapeError, apply(layer, ones({3, 5}), ps, st),
+               "[Dense] at layer_1: expected x of shape (..., 4), got (3, 5).");
+}
+
+TEST(Parallel, GivesOneInputToAllLayersAndEachOfATupleItsOwn) {
+  auto layer = Parallel(nullptr, Dense(4, 2), twice);
+  auto [ps, st] = setup(Rng(0), layer);
+  EXPECT_EQ(ps.keys(), (Keys{"layer_1", "layer_2"}));
+  auto x = x34();
+  auto y = Dense(4, 2)(x, ps["layer_1"], st["layer_1"]).first;
+  EXPECT_SAME(apply(layer, Tree(x), ps, st).first, tuple({y, x * 2}));
+  EXPECT_SAME(apply(layer, tuple({x, ones({5})}), ps, st).first, tuple({y, full({5}, 2)}));
+  EXPECT_ERROR(ShapeError, apply(layer, tuple({x, x, x}), ps, st),
+               "[Parallel] expected a tuple of 2, one for each layer, got a tuple of 3.");
+}
+
+TEST(Parallel, JoinsByAFunctionOfAsManyTensorsAsLayers) {
+  auto x = x34();
+  auto join = [](const Tensor& a, const Tensor& b, const Tensor& c) {
+    return a + b * 10 + c * 100;
+  };
+  auto layer = Parallel(join, twice, plus_one, twice);
+  auto [ps, st] = setup(Rng(0), layer);
+  EXPECT_CLOSE(apply<Tensor>(layer, x, ps, st).first, x * 212 + 10, 1e-6);
+  auto of_a_tree = Parallel([](const Tree& ys) { return ys[1].tensor(); }, twice, plus_one);
+  auto [ps2, st2] = setup(Rng(0), of_a_tree);
+  EXPECT_SAME(apply<Tensor>(of_a_tree, x, ps2, st2).first, x + 1);
+}
+
+TEST(Parallel, JoinsByALayerWithItsOwnParametersAndStates) {
+  auto layer = Parallel(Weighted{}, field("a", Dense(4, 2)), field("b", Dense(4, 2)));
+  auto [ps, st] = setup(Rng(0), layer);
+  EXPECT_EQ(ps.keys(), (Keys{"layers", "connection"}));
+  EXPECT_EQ(ps["layers"].keys(), (Keys{"a", "b"}));
+  auto x = x34();
+  auto a = Dense(4, 2)(x, ps["layers"]["a"], named({})).first;
+  auto b = Dense(4, 2)(x, ps["layers"]["b"], named({})).first;
+  EXPECT_CLOSE(apply<Tensor>(layer, x, ps, st).first, a * 3 + b, 1e-6);
+
+  auto counted = Parallel(CountedSum{}, twice, twice, twice, twice, twice);
+  auto [ps2, st2] = setup(Rng(0), counted);
+  auto [y, st3] = apply<Tensor>(counted, x, ps2, st2);
+  EXPECT_CLOSE(y, x * 10, 1e-6);
+  EXPECT_EQ(st3["connection"]["calls"].scalar<int64_t>(), 1);
+}
+
+TEST(Parallel, SaysWhichLayerRefusedItsInput) {
+  auto layer = Parallel(Weighted{}, field("a", Dense(4, 2)), field("b", Dense(5, 2)));
+  auto [ps, st] = setup(Rng(0), layer);
+  EXPECT_ERROR(ShapeError, apply(layer, x34(), ps, st),
+               "[Dense] at layers.b: expected x of shape (..., 5), got (3, 4).");
+}
+
+}  // namespace
+}  // namespace luxtorch::testing

@@ -1,0 +1,198 @@
+// What holds for every layer, tested on every row of the corpus.
+#include "support/corpus.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <sstream>
+
+#include "luxtorch/core/ops.h"
+#include "luxtorch/io/jld2.h"
+#include "luxtorch/layers/containers.h"
+#include "luxtorch/layers/dense.h"
+#include "luxtorch/train/grad.h"
+#include "support/compare.h"
+#include "support/finite_differences.h"
+
+namespace luxtorch::testing {
+namespace {
+
+class EveryLayer : public ::testing::TestWithParam<CorpusRow> {
+ protected:
+  const CorpusRow& row = GetParam();
+  std::pair<Tree, Tree> model = setup(Rng(42), row.layer);
+  const Tree &ps = model.first, &st = model.second;
+
+  // Everything that a call takes, in float64.
+  Tree in_float64() const { return tree::to(named({{"ps", ps}, {"x", row.x}}), kFloat64); }
+  // A scalar of all that comes out, with another weight for each element.
+  Tensor loss(const Tree& at) const {
+    auto y = row.layer(at["x"], at["ps"], tree::to(st, kFloat64)).first;
+    Tensor sum = zeros({}, {.dtype = kFloat64});
+    uint64_t i = 0;
+    for (const auto& part : tree::tensors(y))
+      sum = sum + (part * random::normal(Rng(7).fold_in(i++), part.sizes(), 0, 1, kFloat64)).sum();
+    return sum;
+  }
+};
+
+Tree copy(const Tree& t) {
+  return tree::map_tensors([](const Tensor& leaf) { return leaf.clone(); }, t);
+}
+
+TEST_P(EveryLayer, IsSetUpAlikeEveryTime) {
+  auto [ps2, st2] = setup(Rng(42), row.layer);
+  EXPECT_SAME(ps, ps2);
+  EXPECT_SAME(st, st2);
+  auto other = setup(Rng(43), row.layer).first;
+  EXPECT_EQ(tree::difference(ps, other), "");
+}
+
+TEST_P(EveryLayer, StartsFromNumbersThatDependOnItsPathAlone) {
+  auto small = setup(Rng(42), Chain(field("sub", row.layer)));
+  auto big = setup(Rng(42), Chain(field("other", Dense(3, 3)), field("sub", row.layer), row.layer));
+  EXPECT_SAME(small.first["sub"], big.first["sub"]);
+  EXPECT_SAME(small.second["sub"], big.second["sub"]);
+}
+
+TEST_P(EveryLayer, HasTheNumbersOfParametersAndStatesThatLuxCounts) {
+  EXPECT_EQ(parameter_length(ps), row.parameters);
+  EXPECT_EQ(state_length(st), row.states);
+  EXPECT_EQ(parameter_length(row.layer), row.parameters);
+  EXPECT_EQ(state_length(row.layer), row.states);
+}
+
+TEST_P(EveryLayer, LeavesWhatItIsGivenAsItWasAndRepeatsItself) {
+  auto ps_before = copy(ps), st_before = copy(st), x_before = copy(row.x);
+  auto [y, st2] = row.layer(row.x, ps, st);
+  auto y_before = copy(y), st2_before = copy(st2);
+  EXPECT_SAME(ps, ps_before);
+  EXPECT_SAME(st, st_before);
+  EXPECT_SAME(row.x, x_before);
+  auto [again, st3] = row.layer(row.x, ps, st);
+  EXPECT_SAME(again, y_before);
+  EXPECT_SAME(st3, st2_before);
+  (void)row.layer(row.x, ps, st2);
+  EXPECT_SAME(y, y_before);
+  EXPECT_SAME(st2, st2_before);
+}
+
+TEST_P(EveryLayer, ReturnsStatesOfTheStructureThatItWasGiven) {
+  auto st2 = row.layer(row.x, ps, st).second;
+  EXPECT_EQ(misfits(st, st2), "");
+  EXPECT_EQ(misfits(row.layer.initial_states(Rng(0)), st2), "");
+  EXPECT_EQ(tree::difference(row.layer(row.x, ps, st2).second, st2), "");
+}
+
+TEST_P(EveryLayer, KeepsTheDtypeOfWhatItIsGiven) {
+  auto st64 = tree::to(st, kFloat64);
+  auto [y, st2] = row.layer(tree::to(row.x, kFloat64), tree::to(ps, kFloat64), st64);
+  for (const auto& t : tree::tensors(y)) EXPECT_EQ(t.scalar_type(), kFloat64);
+  for (const auto& t : tree::tensors(st2)) EXPECT_EQ(t.scalar_type(), kFloat64);
+}
+
+TEST_P(EveryLayer, GivesInFloat32WhatItGivesInFloat64) {
+  auto [y, st2] = row.layer(row.x, ps, st);
+  auto [y64, st64] =
+      row.layer(tree::to(row.x, kFloat64), tree::to(ps, kFloat64), tree::to(st, kFloat64));
+  EXPECT_TREES_CLOSE(tree::to(y, kFloat64), y64, kPlainFloat32);
+  EXPECT_TREES_CLOSE(tree::to(st2, kFloat64), st64, kPlainFloat32);
+}
+
+TEST_P(EveryLayer, IsCalledAlikeTypedAndErased) {
+  auto [y, st2] = row.layer(row.x, ps, st);
+  auto [typed, st_typed] = row.typed(row.x, ps, st);
+  EXPECT_SAME(y, typed);
+  EXPECT_SAME(st2, st_typed);
+}
+
+TEST_P(EveryLayer, HasTheGradientsThatFiniteDifferencesGive) {
+  auto at = in_float64();
+  auto f = [this](const Tree& t) { return loss(t); };
+  EXPECT_TRUE(gradients_match(f, at, grad(f, at)));
+}
+
+TEST_P(EveryLayer, HasTheSecondDerivativesThatFiniteDifferencesGive) {
+  auto at = in_float64();
+  auto f = [this](const Tree& t) { return loss(t); };
+  auto g = [&](const Tree& t) {
+    auto [value, grads] = value_and_grad(f, t, {.create_graph = true});
+    auto sum = value.square();
+    for (const auto& part : tree::tensors(grads)) sum = sum + part.square().sum();
+    return sum;
+  };
+  EXPECT_TRUE(gradients_match(g, at, grad(g, at), {.elements = 12}));
+}
+
+TEST_P(EveryLayer, TreatsTheRowsOfABatchApartInTestMode) {
+  if (!row.has_rows) return;
+  auto test = testmode(tree::to(st, kFloat64));
+  auto at = in_float64();
+  auto y = row.layer(at["x"], at["ps"], test).first;
+  auto moved = tree::map_tensors(
+      [&](const Tensor& t) {
+        auto rows = t.clone().unbind(t.dim() > 2 ? row.x_rows : 0);
+        rows[1] = rows[1] * -3 + 1;
+        return stack(rows, t.dim() > 2 ? row.x_rows : 0);
+      },
+      at["x"]);
+  auto y2 = row.layer(moved, at["ps"], test).first;
+  auto tensors = tree::tensors(y), tensors2 = tree::tensors(y2);
+  ASSERT_EQ(tensors.size(), tensors2.size());
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    for (int64_t r = 0; r < 4; ++r) {
+      auto a = tensors[i].select(row.y_rows, r), b = tensors2[i].select(row.y_rows, r);
+      if (r == 1) {
+        EXPECT_GT(relative_difference(a, b), 1e-3) << "the row that changed";
+      } else {
+        EXPECT_CLOSE(a, b, 1e-14) << "row " << r;
+      }
+    }
+  }
+}
+
+TEST_P(EveryLayer, TakesABatchOfNoRowsInTestMode) {
+  if (!row.has_rows) return;
+  auto none = tree::map_tensors(
+      [&](const Tensor& t) { return t.narrow(t.dim() > 2 ? row.x_rows : 0, 0, 0); }, row.x);
+  auto full = tree::tensors(row.layer(row.x, ps, testmode(st)).first);
+  auto empty = tree::tensors(row.layer(none, ps, testmode(st)).first);
+  ASSERT_EQ(full.size(), empty.size());
+  for (size_t i = 0; i < full.size(); ++i)
+    EXPECT_EQ(empty[i].sizes(), full[i].narrow(row.y_rows, 0, 0).sizes());
+}
+
+TEST_P(EveryLayer, IsSavedAndLoadedBitForBit) {
+  auto path = std::string(LUXTORCH_TEST_TMP) + "/corpus_" + row.name + ".jld2";
+  auto moved = row.layer(row.x, ps, st).second;
+  auto saved = named({{"ps", ps}, {"st", st}, {"moved", moved}});
+  try {
+    jld2::save(path, saved);
+  } catch (const UnsupportedError& error) {
+    GTEST_SKIP() << error.what();
+  }
+  EXPECT_SAME(jld2::load(path), saved);
+  std::filesystem::remove(path);
+}
+
+TEST_P(EveryLayer, IsShownAndSummarised) {
+  EXPECT_FALSE(show(row.layer).empty());
+  auto s = summary(row.layer, ps, st, row.x);
+  EXPECT_EQ(s.parameters, row.parameters);
+  EXPECT_EQ(s.states, row.states);
+  int64_t parameters = 0, states = 0;
+  for (const auto& r : s.rows) parameters += r.parameters, states += r.states;
+  EXPECT_EQ(parameters, row.parameters);
+  EXPECT_EQ(states, row.states);
+  EXPECT_EQ(s.bytes, tree::bytes(ps) + tree::bytes(st));
+  EXPECT_NE(s.rows.at(0).output, "");
+  std::ostringstream text;
+  text << s << row.layer;
+  EXPECT_NE(text.str().find("total"), std::string::npos);
+}
+
+INSTANTIATE_TEST_SUITE_P(Corpus, EveryLayer, ::testing::ValuesIn(corpus()),
+                         [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace luxtorch::testing

@@ -1,0 +1,223 @@
+#include "support/corpus.h"
+
+#include <ostream>
+
+#include "luxtorch/core/ops.h"
+#include "luxtorch/layers/containers.h"
+#include "luxtorch/layers/dense.h"
+#include "luxtorch/layers/dropout.h"
+#include "luxtorch/layers/norm.h"
+#include "luxtorch/layers/recurrent.h"
+
+namespace luxtorch::testing {
+
+namespace {
+
+Tree input(std::vector<int64_t> shape, uint64_t seed = 0) {
+  return random::normal(Rng(seed).fold_in("corpus"), shape);
+}
+
+// A layer called as its own type: with a tensor, with (x, carry) or with a tree.
+template <class L>
+Out<Tree> call(const L& layer, const Tree& x, const Tree& ps, const Tree& st) {
+  if (x.is_tensor()) {
+    auto [y, st2] = apply(layer, x.tensor(), ps, st);
+    return {to_tree(std::move(y)), std::move(st2)};
+  }
+  if constexpr (requires { layer(x[0].tensor(), x[1], ps, st); }) {
+    auto [y, st2] = layer(x[0].tensor(), x[1], ps, st);
+    return {to_tree(std::move(y)), std::move(st2)};
+  } else {
+    return apply<Tree>(layer, x, ps, st);
+  }
+}
+
+struct Counts {
+  int64_t parameters, states;
+};
+
+template <class L>
+CorpusRow row(std::string name, L layer, Tree x, Counts counts) {
+  auto typed = [layer](const Tree& x, const Tree& ps, const Tree& st) {
+    return call(layer, x, ps, st);
+  };
+  return {std::move(name), Layer(std::move(layer)), typed,
+          std::move(x),    counts.parameters,       counts.states};
+}
+CorpusRow time_first(CorpusRow row, int64_t y_rows) {
+  row.x_rows = 1, row.y_rows = y_rows;
+  return row;
+}
+CorpusRow without_rows(CorpusRow row) {
+  row.has_rows = false;
+  return row;
+}
+
+// A user's own: a layer of two tensors with parameters, a cell, a container.
+struct Gate {
+  int64_t dims;
+  Tree initial_parameters(Rng rng) const {
+    return named({{"gate", init::Normal{}(rng.fold_in("gate"), {dims})}});
+  }
+  Tree initial_states(Rng) const { return named({{"calls", 0}}); }
+  Out<Tensor> operator()(const Tensor& a, const Tensor& b, const Tree& ps, const Tree& st) const {
+    auto g = ps["gate"].tensor().sigmoid();
+    return {a * g + b * (1 - g), st.with("calls", st["calls"].scalar<int64_t>() + 1)};
+  }
+};
+
+struct LeakyCell {
+  int64_t in_dims, out_dims;
+  Tree initial_parameters(Rng rng) const {
+    return named({{"weight", init::Normal{}(rng.fold_in("weight"), {out_dims, in_dims})}});
+  }
+  Out<Step> operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
+    auto y = x.matmul(ps["weight"].tensor().t());
+    return {{y, tuple({y, 1})}, st};
+  }
+  Out<Step> operator()(const Tensor& x, const Tree& carry, const Tree& ps, const Tree& st) const {
+    auto n = carry[1].scalar<int64_t>();
+    auto y = x.matmul(ps["weight"].tensor().t()) + carry[0].tensor().tanh() * (0.5 / double(n));
+    return {{y, tuple({y, n + 1})}, st};
+  }
+};
+
+struct Classifier {
+  LSTMCell lstm_cell;
+  Dense classifier;
+  LUXTORCH_LAYERS(lstm_cell, classifier)
+
+  Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
+    auto steps = x.unbind(1);
+    auto [out, st_cell] = lstm_cell(steps[0], ps["lstm_cell"], st["lstm_cell"]);
+    for (size_t t = 1; t < steps.size(); ++t)
+      std::tie(out, st_cell) = lstm_cell(steps[t], out.carry, ps["lstm_cell"], st_cell);
+    auto [y, st_head] = classifier(out.y, ps["classifier"], st["classifier"]);
+    return {y.squeeze(-1), named({{"lstm_cell", st_cell}, {"classifier", st_head}})};
+  }
+};
+
+Tensor add(const Tensor& a, const Tensor& b) { return a + b; }
+
+void add_feedforward(std::vector<CorpusRow>& all) {
+  auto x = input({4, 3});
+  all.push_back(row("Dense", Dense(3, 2), x, {8, 0}));
+  all.push_back(row("DenseTanhNoBias", Dense(3, 2, tanh, {.use_bias = false}), x, {6, 0}));
+  all.push_back(row("DenseOfASequence", Dense(3, 2, gelu), input({4, 5, 3}), {8, 0}));
+  all.push_back(without_rows(row("DenseOfAVector", Dense(3, 2, sigmoid), input({3}), {8, 0})));
+
+  all.push_back(row("Function", [](const Tensor& t) { return t.sin(); }, x, {0, 0}));
+  all.push_back(row("ChainEmpty", Chain(), x, {0, 0}));
+  all.push_back(row("Chain",
+                    Chain(Dense(3, 4, tanh), Dense(4, 2), [](const Tensor& y) { return y * y; }), x,
+                    {26, 0}));
+  all.push_back(
+      row("ChainNamed",
+          Chain(field("a", Dense(3, 4, swish)), field("b", Chain(Dropout(0.5), Dense(4, 1)))), x,
+          {21, 2}));
+  all.push_back(row("SkipConnection", SkipConnection(Dense(3, 3, tanh), add), x, {12, 0}));
+  all.push_back(row("SkipConnectionByALayer",
+                    SkipConnection(Chain(Dense(3, 3), Dropout(0.2)), Gate{3}), x, {15, 3}));
+  all.push_back(row("Parallel", Parallel(add, Dense(3, 2), Dense(3, 2, tanh)), x, {16, 0}));
+  all.push_back(row("ParallelTuple", Parallel(nullptr, Dense(3, 2), Dropout(0.5)), x, {8, 2}));
+  all.push_back(row("ParallelOfATuple",
+                    Parallel(Gate{2}, field("a", Dense(3, 2)), field("b", Dense(5, 2))),
+                    tuple({x, input({4, 5}, 1)}), {22, 1}));
+
+  all.push_back(row("Dropout", Dropout(0.3), x, {0, 2}));
+  all.push_back(row("DropoutOfRows", Dropout(0.5, {.dims = {0}}), input({4, 5, 3}), {0, 2}));
+  all.push_back(row("DropoutOfNothing", Dropout(0), x, {0, 2}));
+
+  all.push_back(row("BatchNorm", BatchNorm(3), x, {6, 7}));
+  all.push_back(row("BatchNormOfASequence", BatchNorm(5, tanh, {.epsilon = 1e-3, .momentum = 0.4}),
+                    input({4, 5, 3}), {10, 11}));
+  all.push_back(row("BatchNormNotAffine", BatchNorm(3, {.affine = false}), x, {0, 7}));
+  all.push_back(
+      without_rows(row("BatchNormUntracked", BatchNorm(3, {.track_stats = false}), x, {6, 1})));
+}
+
+void add_cells(std::vector<CorpusRow>& all) {
+  auto x = input({4, 3});
+  auto h = input({4, 2}, 1), c = input({4, 2}, 2);
+  all.push_back(row("RNNCell", RNNCell(3, 2), x, {14, 1}));
+  all.push_back(row("RNNCellSigmoid", RNNCell(3, 2, sigmoid, {.use_bias = false}), x, {10, 1}));
+  all.push_back(row("RNNCellTrainedState", RNNCell(3, 2, {.train_state = true}), x, {16, 1}));
+  all.push_back(row("RNNCellDrawnState", RNNCell(3, 2, {.init_state = init::randn}), x, {14, 1}));
+  all.push_back(row("RNNCellWithCarry", RNNCell(3, 2), tuple({x, tuple({h})}), {14, 1}));
+  all.push_back(row("LSTMCell", LSTMCell(3, 2), x, {56, 1}));
+  all.push_back(row("LSTMCellNoBias", LSTMCell(3, 2, {.use_bias = false}), x, {40, 1}));
+  all.push_back(
+      row("LSTMCellTrainedStates",
+          LSTMCell(3, 2, {.train_state = true, .train_memory = true, .init_memory = init::randn}),
+          x, {60, 1}));
+  all.push_back(row("LSTMCellDrawnStates",
+                    LSTMCell(3, 2, {.init_state = init::randn, .init_memory = init::rand}), x,
+                    {56, 1}));
+  all.push_back(row("LSTMCellWithCarry", LSTMCell(3, 2), tuple({x, tuple({h, c})}), {56, 1}));
+  all.push_back(row("GRUCell", GRUCell(3, 2), x, {42, 1}));
+  all.push_back(row("GRUCellNoBias", GRUCell(3, 2, {.use_bias = false}), x, {30, 1}));
+  all.push_back(row("GRUCellTrainedState",
+                    GRUCell(3, 2, {.train_state = true, .init_state = init::randn}), x, {44, 1}));
+  all.push_back(row("GRUCellWithCarry", GRUCell(3, 2), tuple({x, tuple({h})}), {42, 1}));
+  all.push_back(
+      without_rows(row("LSTMCellUnbatched", LSTMCell(3, 2),
+                       tuple({input({3}), tuple({input({2}), input({2}, 1)})}), {56, 1})));
+  all.push_back(row("StatefulRecurrentCell", StatefulRecurrentCell(GRUCell(3, 2)), x, {42, 2}));
+}
+
+void add_sequences(std::vector<CorpusRow>& all) {
+  auto x = input({4, 5, 3});
+  auto carry = tuple({input({4, 2}, 1)});
+  RecurrenceOptions sequence{.return_sequence = true},
+      everything{.return_sequence = true, .return_carry = true},
+      time{.ordering = Ordering::TimeFirst}, time_sequence{Ordering::TimeFirst, true};
+  all.push_back(row("RecurrenceRNN", Recurrence(RNNCell(3, 2)), x, {14, 1}));
+  all.push_back(
+      row("RecurrenceRNNSoftsign", Recurrence(RNNCell(3, 2, softsign), sequence), x, {14, 1}));
+  all.push_back(row("RecurrenceLSTM", Recurrence(LSTMCell(3, 2)), x, {56, 1}));
+  all.push_back(row("RecurrenceLSTMWithEverything", Recurrence(LSTMCell(3, 2), everything),
+                    tuple({x, tuple({input({4, 2}, 1), input({4, 2}, 2)})}), {56, 1}));
+  all.push_back(time_first(
+      row("RecurrenceLSTMTimeFirst",
+          Recurrence(LSTMCell(3, 2, {.train_state = true, .train_memory = true}), time_sequence), x,
+          {60, 1}),
+      1));
+  all.push_back(
+      row("RecurrenceGRU", Recurrence(GRUCell(3, 2), everything), tuple({x, carry}), {42, 1}));
+  all.push_back(time_first(row("RecurrenceGRUTimeFirst",
+                               Recurrence(GRUCell(3, 2, {.use_bias = false}), time), x, {30, 1}),
+                           0));
+  all.push_back(without_rows(
+      row("RecurrenceUnbatched", Recurrence(LSTMCell(3, 2), everything), input({5, 3}), {56, 1})));
+  all.push_back(row("RecurrenceOfAUsersCell", Recurrence(LeakyCell{3, 2}, everything), x, {6, 0}));
+  all.push_back(time_first(
+      row("RecurrenceOfAUsersCellTimeFirst", Recurrence(LeakyCell{3, 2}, time_sequence), x, {6, 0}),
+      1));
+  all.push_back(row("Classifier", Classifier{LSTMCell(3, 2), Dense(2, 1, sigmoid)}, x, {59, 1}));
+  all.push_back(row("Compact",
+                    compact(field("cells", std::vector<GRUCell>{GRUCell(3, 2), GRUCell(2, 2)}),
+                            param("shift", init::Normal{}, {2}))
+                        .forward([](const Tensor& x, auto& cells, const Tensor& shift) {
+                          Tensor y = x.select(1, 0);
+                          for (auto& cell : cells) y = cell(y).y;
+                          return y + shift;
+                        }),
+                    x, {42 + 36 + 2, 2}));
+}
+
+}  // namespace
+
+const std::vector<CorpusRow>& corpus() {
+  static const auto all = [] {
+    std::vector<CorpusRow> rows;
+    add_feedforward(rows);
+    add_cells(rows);
+    add_sequences(rows);
+    return rows;
+  }();
+  return all;
+}
+
+std::ostream& operator<<(std::ostream& out, const CorpusRow& row) { return out << row.name; }
+
+}  // namespace luxtorch::testing
