@@ -18,6 +18,7 @@
 #include "luxtorch/layers/dense.h"
 #include "luxtorch/train/grad.h"
 #include "luxtorch/train/loss.h"
+#include "luxtorch/train/train_state.h"
 #include "support/compare.h"
 
 namespace luxtorch {
@@ -200,6 +201,23 @@ TEST(Functional, GivesItsGradientsToValueAndGrad) {
   EXPECT_CLOSE(loss, expected.detach(), kPlainFloat32);
   EXPECT_TREES_CLOSE(grads, gradients(leaves), kPlainFloat32);
   EXPECT_EQ(out.st["layer_2"]["num_batches_tracked"].tensor().item<int64_t>(), 1);
+}
+
+TEST(Functional, TrainsInATrainStateWithoutCopiesOfTheParameters) {
+  Layer model = Chain(functional(nn::Sequential(nn::Linear(3, 8), nn::Tanh(), nn::BatchNorm1d(8))),
+                      Dense(8, 1));
+  auto [ps, st] = setup(Rng(0), model);
+  TrainState ts(model, ps, st, Adam(0.01));
+  auto x = normal(1, {32, 3});
+  auto batch = tuple({x, x.sum(1, true)});
+  auto address = [&] { return ts.parameters().at("layer_1.0.weight").tensor().const_data_ptr(); };
+  auto before = address();
+  auto first = single_train_step_(MSELoss{}, batch, ts).loss.item<double>();
+  for (int i = 0; i < 200; ++i) single_train_step_(MSELoss{}, batch, ts);
+  EXPECT_EQ(address(), before);
+  EXPECT_LT(single_train_step_(MSELoss{}, batch, ts).loss.item<double>(), first / 10);
+  auto batches = ts.states().at("layer_1.2.num_batches_tracked");
+  EXPECT_EQ(batches.tensor().item<int64_t>(), 202);
 }
 
 // --- several calls
