@@ -10,6 +10,7 @@ has the conversation). A turn starts from fresh values, so its numbers can be co
 
 import dataclasses
 import json
+import math
 import os
 import random
 import select
@@ -31,6 +32,7 @@ class Failed(Exception):
 class Turn:
     values: list  # what the steps returned, those that warm up included
     ns: list  # how long the others took
+    cpu_ns: int = 0  # processor time of these, of all threads together
 
 
 class Competitor:
@@ -66,7 +68,7 @@ class Competitor:
         answer = self.read()
         if len(answer.get("ns", [])) != steps or len(answer.get("values", [])) != warm + steps:
             raise Failed(f"{self.name} was asked for {warm} + {steps} steps and answered {answer}")
-        return Turn(answer["values"], answer["ns"])
+        return Turn(answer["values"], answer["ns"], answer.get("cpu_ns", 0))
 
     def read(self):
         """Its next line, as JSON."""
@@ -127,15 +129,16 @@ def disagreement(turns, first=1e-5, last=1e-3):
     """Which competitors compute something else, in words; "" when none does.
 
     turns: {name: Turn} of equally many steps. The first values must agree within `first`, the last
-    ones, after so many updates, within `last`; both relative. The measure is the median.
+    ones, after so many updates, within `last`, relative to their median.
     """
     found = []
     for where, place, limit in (("first", 0, first), ("last", -1, last)):
-        middle = statistics.median_low(turn.values[place] for turn in turns.values())
+        values = [turn.values[place] for turn in turns.values()]
+        middle = statistics.median_low([v for v in values if math.isfinite(v)] or values)
         for name, turn in turns.items():
             value = turn.values[place]
             if not abs(value - middle) <= limit * abs(middle):
-                found.append(f"{name}: the {where} value is {value:.8g}, most others' is {middle:.8g}")
+                found.append(f"{name}: the {where} value is {value:.8g}, the others' is {middle:.8g}")
     return "\n".join(found)
 
 
@@ -145,6 +148,7 @@ class Comparison:
 
     minimum: float  # of all steps
     median: float
+    cpu: float  # processor time of a step, of all threads; the median over the rounds
     ratio_of_minimums: float
     ratio: float  # median over the rounds of this one's turn / the other's turn of the same round
     ratio_low: float  # the 10th and 90th percentile of it
@@ -163,6 +167,7 @@ def compare(rounds, base):
         found[name] = Comparison(
             minimum=min(all_times) / 1e6,
             median=statistics.median(all_times) / 1e6,
+            cpu=statistics.median(turns[name].cpu_ns / len(turns[name].ns) for turns in rounds) / 1e6,
             ratio_of_minimums=min(all_times) / min(times[base]),
             ratio=statistics.median(ratios),
             ratio_low=tenths[0],

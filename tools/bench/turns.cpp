@@ -1,5 +1,7 @@
 #include "turns.h"
 
+#include <time.h>
+
 #include <chrono>
 #include <cstdint>
 #include <exception>
@@ -19,21 +21,30 @@ void print(const char* name, const std::vector<T>& values) {
   std::cout << ']';
 }
 
+// Of all threads.
+int64_t processor_ns() {
+  timespec t{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
+}
+
 void take_turn(const Step& step, int warm, int steps) {
   using Clock = std::chrono::steady_clock;
   std::vector<double> values;
   std::vector<int64_t> times;
   for (int i = 0; i < warm; ++i) values.push_back(step());
+  const int64_t cpu_before = processor_ns();
   for (int i = 0; i < steps; ++i) {
     const auto before = Clock::now();
     values.push_back(step());
     times.push_back(std::chrono::nanoseconds(Clock::now() - before).count());
   }
+  const int64_t cpu_ns = processor_ns() - cpu_before;
   std::cout << '{';
   print("values", values);
   std::cout << ", ";
   print("ns", times);
-  std::cout << '}' << std::endl;
+  std::cout << ", \"cpu_ns\": " << cpu_ns << '}' << std::endl;
 }
 
 }  // namespace

@@ -8,7 +8,7 @@ questions:
 
     competitor: {"ready": "PyTorch 2.13.0", "threads": 2}     or {"skip": "why it cannot run"}
     driver:     turn 3 20                                    3 steps to warm up, 20 more
-    competitor: {"values": [23 numbers], "ns": [20 times]}
+    competitor: {"values": [23 numbers], "ns": [20 times], "cpu_ns": the processor time of all 20}
 
 Nothing but these lines goes to the standard output.
 """
@@ -34,8 +34,9 @@ def take(about, start, threads=None):
         step = start()
         values = [step() for _ in range(int(warm))]
         times = []
+        cpu_before = time.process_time_ns()
         for _ in range(int(steps)):
             before = time.perf_counter_ns()
             values.append(step())
             times.append(time.perf_counter_ns() - before)
-        answer(values=values, ns=times)
+        answer(values=values, ns=times, cpu_ns=time.process_time_ns() - cpu_before)

@@ -90,7 +90,8 @@ int main(int argc, char** argv) {
   using namespace torch::nn;
   try {
     const std::string_view way = argc == 3 ? argv[2] : "";
-    if (way != "module" && way != "cells") throw std::runtime_error("libtorch PROBLEM module|cells");
+    if (way != "module" && way != "cells")
+      throw std::runtime_error("libtorch PROBLEM module|cells");
     const auto p = bench::read_problem(argv[1]);
     const bool whole = way == "module";
     switch (p.cell) {

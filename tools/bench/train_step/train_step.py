@@ -8,9 +8,10 @@ the model is a recurrent cell over (batch, time, 2), then Dense(hidden => 1, sig
 output. All competitors read one file with the batch and the first parameters, and before anything is
 measured their losses must agree: the first one within 1e-5, the one after ten updates within 1e-3.
 
-What is printed: the shortest step, the median of all steps, and how many times as long as the
-competitor named by --base it took: of the shortest steps, and the median over the rounds, each round's
-turns compared with each other, with its 10th and 90th percentile.
+What is printed: the shortest step, the median of all steps, the processor time of a step (of all
+threads; other programs disturb it less), and how many times as long as the competitor named by --base
+it took: of the shortest steps, and the median over the rounds, each round's turns compared with each
+other, with its 10th and 90th percentile.
 """
 
 import argparse
@@ -29,15 +30,15 @@ sys.path.insert(0, str(HERE.parent))
 import interleaved  # noqa: E402
 import problem  # noqa: E402
 
-# Name, what is started, and in words.
+# Name, what is started, and in words, {} for LSTM, GRU or RNN.
 CASES = {
     "luxtorch_struct": (("luxtorch_struct",), "struct, a loop over the cell"),
     "luxtorch_compact": (("luxtorch_compact",), "compact, a loop over the cell"),
     "luxtorch_recurrence": (("luxtorch_recurrence",), "Chain(Recurrence(cell), Dense)"),
-    "libtorch_cells": (("libtorch", "cells"), "C++, a loop over torch::nn::LSTMCell"),
-    "libtorch_module": (("libtorch", "module"), "C++, torch::nn::LSTM"),
-    "pytorch_cells": (("pytorch_cells.py",), "Python, a loop over nn.LSTMCell"),
-    "pytorch_module": (("pytorch_module.py",), "Python, nn.LSTM"),
+    "libtorch_cells": (("libtorch", "cells"), "C++, a loop over torch::nn::{}Cell"),
+    "libtorch_module": (("libtorch", "module"), "C++, torch::nn::{}"),
+    "pytorch_cells": (("pytorch_cells.py",), "Python, a loop over nn.{}Cell"),
+    "pytorch_module": (("pytorch_module.py",), "Python, nn.{}"),
     "jax_scan": (("jax_scan.py",), "lax.scan, the step under one jit"),
 }
 CHECKED_UPDATES = 10
@@ -129,13 +130,15 @@ def describe(options):
     ]
 
 
-def table(found, base):
+def table(found, base, cell):
     width = max(len(name) for name in found)
-    lines = [f"{'':{width}}    minimum     median    times as long as {base}",
-             f"{'':{width}}         ms         ms    minima   rounds (10 % to 90 %)"]
+    lines = [f"{'':{width}}    minimum     median  processor    times as long as {base}",
+             f"{'':{width}}         ms         ms         ms    minima   rounds (10 % to 90 %)"]
     for name, c in found.items():
-        lines.append(f"{name:{width}} {c.minimum:10.3f} {c.median:10.3f}   {c.ratio_of_minimums:7.2f}  "
-                     f"{c.ratio:7.2f} ({c.ratio_low:.2f} to {c.ratio_high:.2f})   {CASES[name][1]}")
+        spread = f"{c.ratio:.2f} ({c.ratio_low:.2f} to {c.ratio_high:.2f})"
+        lines.append(f"{name:{width}} {c.minimum:10.3f} {c.median:10.3f} {c.cpu:10.3f}   "
+                     f"{c.ratio_of_minimums:7.2f}   {spread:22} "
+                     + CASES[name][1].format(cell.upper()))
     return lines
 
 
@@ -159,7 +162,7 @@ def run(options):
 
         rounds = list(interleaved.play(competitors, options.rounds, options.warm, options.steps))
     found = interleaved.compare([{name: turns[name] for name in names} for turns in rounds], options.base)
-    print("\n" + "\n".join(table(found, options.base)))
+    print("\n" + "\n".join(table(found, options.base, options.cell)))
     if options.json:
         options.json.write_text(json.dumps({
             "about": lines,
@@ -167,7 +170,8 @@ def run(options):
             "versions": {c.name: c.about for c in competitors},
             "summary": {name: dataclasses.asdict(c) for name, c in found.items()},
             "ns": {name: [turns[name].ns for turns in rounds] for name in names},
-        }, indent=1) + "\n")
+            "cpu_ns": {name: [turns[name].cpu_ns for turns in rounds] for name in names},
+        }) + "\n")
 
 
 def main(arguments):
