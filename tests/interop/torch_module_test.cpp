@@ -34,6 +34,14 @@ constexpr FunctionalOptions kKeep{.keep_values = true};
 
 Tensor normal(uint64_t seed, Shape shape) { return random::normal(Rng(seed), shape); }
 
+/// ps with other numbers, since setup gives a BatchNorm the same ones for every seed.
+Tree drawn(const Tree& ps, uint64_t seed) {
+  return tree::map(
+      [&](const std::string& path, const Tree& p) {
+        return Tree(random::normal(Rng(seed).fold_in(path), p.tensor().sizes()));
+      },
+      ps);
+}
 Tree leaves_with_gradients(const Tree& ps) {
   return tree::map_tensors([](const Tensor& t) { return t.detach().clone().requires_grad_(); }, ps);
 }
@@ -223,13 +231,13 @@ TEST(Functional, TrainsInATrainStateWithoutCopiesOfTheParameters) {
 // --- several calls
 
 TEST(Functional, CallsBeforeABackwardPassKeepTheirOwnParameters) {
-  auto layer = functional(nn::Sequential(nn::Linear(3, 4), nn::Tanh(), nn::Linear(4, 2)));
+  auto layer = functional(nn::Sequential(nn::Linear(3, 4), nn::BatchNorm1d(4), nn::Tanh()));
   auto x = normal(1, {5, 3});
   std::vector<Tree> all;
   std::vector<Tensor> losses;
   for (uint64_t i = 0; i < 3; ++i) {
-    auto [ps, st] = setup(Rng(i), layer);
-    all.push_back(leaves_with_gradients(ps));
+    auto [ps, st] = setup(Rng(0), layer);
+    all.push_back(leaves_with_gradients(drawn(ps, i)));
     losses.push_back(loss_of(layer(x, all.back(), st).first));
   }
   for (auto& loss : losses) loss.backward();
@@ -299,11 +307,12 @@ TEST(Functional, GivesGradientsToTheInputAlone) {
 }
 
 TEST(Functional, RunsOnSeveralThreadsWithDifferentParameters) {
-  auto layer = functional(nn::Sequential(nn::Linear(3, 16), nn::Tanh(), nn::Linear(16, 2)));
+  auto layer =
+      functional(nn::Sequential(nn::Linear(3, 16), nn::BatchNorm1d(16), nn::Linear(16, 2)));
   auto x = normal(1, {8, 3});
   auto st = setup(Rng(0), layer).second;
   auto run = [&](uint64_t seed) {
-    auto ps = leaves_with_gradients(setup(Rng(seed), layer).first);
+    auto ps = leaves_with_gradients(drawn(setup(Rng(0), layer).first, seed));
     auto y = layer(x, ps, st).first;
     loss_of(y).backward();
     return tuple({y.tensor().detach(), gradients(ps)});
