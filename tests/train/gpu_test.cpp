@@ -3,6 +3,7 @@
 
 #include "luxtorch/compact.h"
 #include "luxtorch/core/device.h"
+#include "luxtorch/core/ops.h"
 #include "luxtorch/layers/containers.h"
 #include "luxtorch/layers/dense.h"
 #include "luxtorch/layers/dropout.h"
@@ -16,7 +17,7 @@
 namespace luxtorch {
 namespace {
 
-class Gpu : public testing::Test {
+class Gpu : public ::testing::Test {
  protected:
   void SetUp() override {
     if (gpu_device().is_cpu()) GTEST_SKIP() << "no GPU that torch can use";
