@@ -242,10 +242,10 @@ std::vector<char> FlatParameters::run_(const std::vector<Tensor>& gradients, boo
   auto slices = make_slices(gradients, directions);
   run_program(program_, slices, counts_, apply);
   for (const auto& slice : slices) {
+    moved[slice.array] = slice.active;
+    if (!slice.whole_group) continue;
     for (size_t a = 0; a < moved.size(); ++a) {
-      bool part_of_it =
-          slice.whole_group ? layout_->arrays[a].group == slice.group : a == slice.array;
-      if (!part_of_it) continue;
+      if (layout_->arrays[a].group != slice.group) continue;
       moved[a] = slice.active;
       for (auto& count : counts_) count[a] = count[slice.array];
     }

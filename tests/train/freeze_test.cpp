@@ -4,26 +4,14 @@
 
 #include <sstream>
 
-#include "luxtorch/core/ops.h"
-#include "luxtorch/layers/containers.h"
-#include "luxtorch/layers/dense.h"
-#include "luxtorch/ops/activation.h"
 #include "luxtorch/train/loss.h"
 #include "support/compare.h"
+#include "train/train_state_cases.h"
 
 namespace luxtorch {
 namespace {
 
-Tensor values(Shape shape, double seed) {
-  Tensor k = arange(c10::multiply_integers(shape)).to(kFloat64);
-  return ((k * 1.7 + seed) * 0.9).sin().reshape(shape).to(kFloat32);
-}
-Chain model() { return Chain(Dense(3, 4, tanh), Dense(4, 1)); }
-Tree batch() { return tuple({values({8, 3}, 1), values({8, 1}, 2)}); }
-TrainState fresh(Optimizer optimizer) {
-  auto [ps, st] = setup(Rng(1), model());
-  return TrainState(model(), ps, st, std::move(optimizer));
-}
+using namespace testing;
 
 TEST(Freeze, FrozenParametersGetNoGradientNoDecayAndNoMoments) {
   for (Optimizer o : {Optimizer(AdamW(0.1, {.lambda = 0.5})),
