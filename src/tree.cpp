@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <string_view>
+#include <unordered_set>
 
 #include "luxtorch/core/error.h"
 #include "text.h"
@@ -235,13 +237,18 @@ bool Tree::same_node(const Tree& other) const {
 }
 
 Tree named(std::vector<Tree::Item> items) {
+  std::unordered_set<std::string_view> known;  // files have nodes of many thousand keys
+  bool many = items.size() > 16;
   for (size_t i = 0; i < items.size(); ++i) {
     const auto& key = items[i].first;
     if (key.empty() || key.find('.') != key.npos) {
       throw TreeError("named", "expected keys without '.' and not empty, got \"" + key + "\".");
     }
-    for (size_t j = 0; j < i; ++j) {
-      if (items[j].first == key) throw TreeError("named", "expected unique keys, got \"" + key + "\" twice.");
+    auto begin = items.begin();
+    auto here = begin + static_cast<std::ptrdiff_t>(i);
+    auto same = [&](const auto& item) { return item.first == key; };
+    if (many ? !known.insert(key).second : std::any_of(begin, here, same)) {
+      throw TreeError("named", "expected unique keys, got \"" + key + "\" twice.");
     }
   }
   Tree t;

@@ -95,9 +95,12 @@ std::string difference_at(const std::string& path, const Tree& a, const Tree& b,
 
 bool same_bits(const Tensor& a, const Tensor& b) {
   if (a.device() != b.device()) return false;
-  auto x = a.detach().to(Device(c10::DeviceType::CPU)).contiguous();
-  auto y = b.detach().to(Device(c10::DeviceType::CPU)).contiguous();
-  return std::memcmp(x.const_data_ptr(), y.const_data_ptr(), x.nbytes()) == 0;
+  auto cpu = [](const Tensor& t) {
+    return t.detach().to(Device(c10::DeviceType::CPU)).resolve_conj().resolve_neg().contiguous();
+  };
+  auto x = cpu(a);
+  auto y = cpu(b);
+  return x.nbytes() == 0 || std::memcmp(x.const_data_ptr(), y.const_data_ptr(), x.nbytes()) == 0;
 }
 
 bool leaf_equal(const Tree& a, const Tree& b) {

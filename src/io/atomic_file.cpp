@@ -47,7 +47,7 @@ void AtomicFile::check_target() {
     if (S_ISDIR(status.st_mode)) fail("a file", "a folder", "Add a file name.");
     if (!S_ISREG(status.st_mode))
       fail("a regular file", "a device or a pipe", "Choose another path.");
-    if (::access(target_.c_str(), W_OK) != 0)
+    if (::faccessat(AT_FDCWD, target_.c_str(), W_OK, AT_EACCESS) != 0)
       fail("a file that may be replaced", std::strerror(errno),
            "Make it writable or choose another path.");
   } else if (!target_.has_filename()) {

@@ -6,7 +6,7 @@
 #include <ATen/ops/full.h>
 #include <ATen/ops/zeros.h>
 
-#include <cstring>
+#include <cstdlib>
 #include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -206,6 +206,13 @@ std::string read_file(const std::filesystem::path& path) {
 
 void write_file(const std::filesystem::path& path, const std::string& bytes) {
   std::ofstream(path, std::ios::binary) << bytes;
+}
+
+int compare_with_checker(const std::filesystem::path& folder, const std::string& option) {
+  std::string source = LUXTORCH_SOURCE_DIR;
+  std::string command = std::string("\"") + LUXTORCH_PYTHON + "\" \"" + source +
+                        "/tests/io/compare_jld2.py\" " + option + " \"" + folder.string() + "\"";
+  return std::system(command.c_str());
 }
 
 std::filesystem::path fresh_folder(const std::string& name) {

@@ -23,6 +23,10 @@ std::string exact_json(const Tree& tree);
 std::string read_file(const std::filesystem::path& path);
 void write_file(const std::filesystem::path& path, const std::string& bytes);
 
+/// Compares every FILE.jld2 of a folder that has a FILE.json (of exact_json) with what
+/// tools/verify_jld2.py reads, by compare_jld2.py; 0 where all are equal, else it prints why not.
+int compare_with_checker(const std::filesystem::path& folder, const std::string& option = "");
+
 /// A new, empty folder for one test's files.
 std::filesystem::path fresh_folder(const std::string& name);
 

@@ -4,11 +4,12 @@
 //     Tree file = jld2::load("trained_model.jld2");
 //     predict(model, x, file["ps_trained"], file["st_trained"]);
 //
-// In Julia, `@load "trained_model.jld2" ps_trained st_trained` gives the NamedTuples that Lux itself would have saved.
-// Arrays keep their shape and the place of every element: a tensor (out, in) is an (out, in) Matrix there.
+// In Julia, `@load "trained_model.jld2" ps_trained st_trained` gives the NamedTuples that Lux
+// itself would have saved. Arrays keep their shape and the place of every element: a tensor
+// (out, in) is an (out, in) Matrix there.
 //
-// Level 2: the end of the data flow, trees to files. Every function may be called from several threads; saving takes
-// turns.
+// Level 2: the end of the data flow, trees to files. Every function may be called from several
+// threads; saving takes turns.
 #pragma once
 
 #include <filesystem>
@@ -18,36 +19,41 @@
 namespace luxtorch::jld2 {
 
 struct SaveOptions {
-  /// Deflate arrays of 4 KiB and more, where it pays. JLD2.jl before 0.6 needs CodecZlib.jl to read them.
+  /// Deflate arrays of 4 KiB and more. JLD2.jl before 0.6 needs CodecZlib.jl to read them.
   bool compress = false;
 };
 
-/// Writes one variable for each key of a named tree, in the encoding that JLD2.jl 0.4.24 to 0.6 reads.
+/// Writes one variable for each key of a named tree, in the encoding that JLD2.jl 0.4.24 to 0.6
+/// reads.
 ///
-///     named, tuple               NamedTuple, Tuple
-///     tensor                     Array of Float16/32/64, Int8..64, UInt8..64, Bool, ComplexF32/64; copied from its device
-///     int64, double, string      Int64, Float64, String
-///     bool                       Bool; under the key `training` Val{true} or Val{false}, as Lux keeps it
-///     none                       nothing
-///     Rng                        Random.Xoshiro (five words, Julia 1.10 and later), which load turns back into the same Rng
+///     named, tuple            NamedTuple, Tuple
+///     tensor                  Array of Float16/32/64, Int8..64, UInt8..64, Bool or Complex numbers;
+///                             copied from its device
+///     int64, double, string   Int64, Float64, String
+///     bool                    Bool; under the key `training` Val{true} or Val{false}, as Lux has it
+///     none                    nothing
+///     Rng                     Random.Xoshiro (five words, Julia 1.10 and later), which load turns
+///                             back into the same Rng
 ///
-/// The file appears at once and whole: it is written beside `path`, synced and renamed. After an error the old file is
-/// still there. Throws ArgumentError for a path that cannot be written, TreeError for a root that is not named,
-/// UnsupportedError for what a file cannot hold (bfloat16, sparse tensors, keys with '/' at the root, strings with NUL,
-/// more than 100 levels) and in a build without HDF5. All but a full disk is found before anything is written.
+/// The file appears at once and whole: it is written beside `path`, synced and renamed. After an
+/// error the old file is still there, untouched. Throws ArgumentError for a path that cannot be
+/// written or a full disk, TreeError for a root that is not named, UnsupportedError for what a file
+/// cannot hold (bfloat16, sparse tensors, keys with '/' at the root, strings with NUL, more than 100
+/// levels or some 2000 entries in one node) and in a build without HDF5.
 void save(const std::filesystem::path& path, const Tree& variables, SaveOptions options = {});
 
-/// Reads all variables of a file that JLD2.jl or save wrote, as a named tree in the file's order. Numbers become int64 and
-/// double leaves, Symbols strings, missing none, Val{true} true, generators an Rng, arrays of anything but numbers
-/// tuples. Other types become a named tree of their fields, after an entry `julia_type` with the type's name.
+/// Reads all variables of a file that JLD2.jl or save wrote, as a named tree in the file's order.
+/// Numbers become int64 and double leaves, Symbols strings, missing none, Val{true} true,
+/// generators an Rng, arrays of anything but numbers tuples. Other types become a named tree of
+/// their fields, after an entry `julia_type` with the type's name.
 ///
-/// Files are read by bounds-checked code of our own: a damaged file gives an error or a value, whatever it holds.
-/// Throws ArgumentError for a path that cannot be read, FormatError for a file that is damaged or not JLD2,
-/// UnsupportedError for what this reader does not know.
+/// Files are read by bounds-checked code of our own: a damaged file gives an error or a value,
+/// whatever it holds. Throws ArgumentError for a path that cannot be read, FormatError for a file
+/// that is damaged or not JLD2, UnsupportedError for what this reader does not know.
 Tree load(const std::filesystem::path& path);
 
-/// Throws the error that save(path, ...) would throw for this path; leaves nothing behind. For programs that train for
-/// an hour before they save.
+/// Throws the error that save(path, ...) would throw for this path, and leaves nothing behind. For
+/// programs that train for an hour before they save.
 void check_writable(const std::filesystem::path& path);
 
 }  // namespace luxtorch::jld2

@@ -80,6 +80,7 @@ Bytes File::heap_object(uint64_t collection, uint32_t index) const {
     damaged("object " + std::to_string(index) + " in the global heap at address " +
                 std::to_string(collection),
             std::to_string(heap->second.size()) + " others");
+  spend(object->second.size());
   return object->second;
 }
 

@@ -18,6 +18,8 @@ struct RecordMemory {
   hvl_t parameters;
 };
 
+RecordMemory memory_of(std::string&& name, const std::vector<hobj_ref_t>& parameters) = delete;
+
 H5::CompType record_type() {
   H5::StrType text(H5::PredType::C_S1, H5T_VARIABLE);
   text.setCset(H5T_CSET_UTF8);
@@ -29,6 +31,7 @@ H5::CompType record_type() {
   return type;
 }
 
+// Points into its arguments.
 RecordMemory memory_of(const std::string& name, const std::vector<hobj_ref_t>& parameters) {
   void* data = parameters.empty() ? nullptr : const_cast<hobj_ref_t*>(parameters.data());
   return {name.c_str(), {parameters.size(), data}};
@@ -46,7 +49,8 @@ void ValueWriter::commit_datatype() {
   datatype_ = file_.commit(
       encode_compound({{"name", encode_string()}, {"parameters", encode_reference_list()}}));
   Handle attribute = Hdf5Writer::attribute(datatype_, "julia_type", datatype_, {});
-  RecordMemory record = memory_of("Core.DataType", {});
+  const std::string name = "Core.DataType";
+  RecordMemory record = memory_of(name, {});
   check(H5Awrite(attribute, record_memory_.getId(), &record));
   file_.link_type(datatype_);
 }

@@ -1,0 +1,50 @@
+// Files that JLD2.jl 0.4.31 and 0.6.5 wrote, and a checker of our own for their values.
+#include <gtest/gtest.h>
+
+#include "io/jld2_corpus.h"
+#include "luxtorch/io/jld2.h"
+
+namespace luxtorch {
+namespace {
+
+namespace fs = std::filesystem;
+
+TEST(Jld2Golden, FilesThatJuliaWroteReadToTheValuesOfTheChecker) {
+  auto folder = test::fresh_folder("jld2_golden");
+  int count = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(LUXTORCH_TEST_DATA "/jld2")) {
+    if (entry.path().extension() != ".jld2") continue;
+    std::string name =
+        entry.path().parent_path().filename().string() + "_" + entry.path().stem().string();
+    fs::copy_file(entry.path(), folder / (name + ".jld2"));
+    test::write_file(folder / (name + ".json"), test::exact_json(jld2::load(entry.path())));
+    ++count;
+  }
+  EXPECT_EQ(count, 13);
+  EXPECT_EQ(test::compare_with_checker(folder), 0);
+}
+
+TEST(Jld2Golden, ATrainedModelHasLuxShapesAndNames) {
+  Tree file = jld2::load(LUXTORCH_TEST_DATA "/jld2/0.4.31/trained_model_xoshiro.jld2");
+  EXPECT_EQ(file.keys(), (std::vector<std::string>{"ps_trained", "st_trained"}));
+  Tensor weight = file.at("ps_trained.lstm_cell.weight_ih").tensor();
+  EXPECT_EQ(weight.sizes(), (std::vector<int64_t>{8, 2}));
+  EXPECT_EQ(weight[1][0].item<float>(), 0.25F);  // Julia's [2, 1], the second in its memory
+  EXPECT_EQ(weight[0][1].item<float>(), 1.125F);
+  EXPECT_TRUE(file.at("st_trained.lstm_cell.rng").is_rng());
+  EXPECT_TRUE(file.at("st_trained.classifier").is_named());
+}
+
+TEST(Jld2Golden, OneGeneratorGivesOneRngWhateverVersionWroteIt) {
+  for (const char* name : {"xoshiro", "mt", "tasklocal"}) {
+    std::string file = std::string("/trained_model_") + name + ".jld2";
+    Tree a = jld2::load(LUXTORCH_TEST_DATA "/jld2/0.4.31" + file);
+    Tree b = jld2::load(LUXTORCH_TEST_DATA "/jld2/0.6.5" + file);
+    EXPECT_EQ(a.at("st_trained.lstm_cell.rng").scalar<Rng>(),
+              b.at("st_trained.lstm_cell.rng").scalar<Rng>())
+        << name;
+  }
+}
+
+}  // namespace
+}  // namespace luxtorch

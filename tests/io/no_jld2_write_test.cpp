@@ -1,0 +1,30 @@
+// The build without HDF5. This program is linked with src/io/no_jld2_write.cpp, which comes before the
+// library's own jld2::save.
+#include <gtest/gtest.h>
+
+#include "io/jld2_corpus.h"
+#include "luxtorch/core/error.h"
+#include "luxtorch/io/jld2.h"
+#include "support/compare.h"
+
+namespace luxtorch {
+namespace {
+
+TEST(WithoutHdf5, SavingSaysWhatToInstall) {
+  auto folder = test::fresh_folder("jld2_without_hdf5");
+  std::string text =
+      "[jld2::save] expected a build of luxtorch with HDF5, got one without. Install HDF5 with its "
+      "C++ "
+      "API (libhdf5-dev on Debian) and configure with -DLUXTORCH_WITH_HDF5=ON.";
+  EXPECT_ERROR(UnsupportedError, jld2::save(folder / "a.jld2", named({{"a", 1}})), text);
+  EXPECT_ERROR(UnsupportedError, jld2::check_writable(folder / "a.jld2"), text);
+  EXPECT_TRUE(std::filesystem::is_empty(folder));
+}
+
+TEST(WithoutHdf5, FilesAreReadAllTheSame) {
+  Tree file = jld2::load(LUXTORCH_TEST_DATA "/jld2/0.4.31/trained_model_norng.jld2");
+  EXPECT_TRUE(file.at("ps_trained.classifier.weight").is_tensor());
+}
+
+}  // namespace
+}  // namespace luxtorch
