@@ -42,22 +42,23 @@ std::vector<Variable> checked(const Tree& variables, WriteTypes& types) {
   return result;
 }
 
-[[noreturn]] void not_written(const std::filesystem::path& path, const std::string& reason) {
-  ArgumentError error(kWho, "expected a disk that takes the file, got: " + reason +
-                                ". Make room or choose another path.");
-  error.prepend_path_(path.string());
-  throw error;
-}
-
-void write(const std::filesystem::path& path, const std::vector<Variable>& variables,
-           bool compress) {
-  Hdf5Writer file(path, variables.size());
-  {
-    ValueWriter values(file, compress);
-    for (const Variable& variable : variables)
-      values.write(variable.name, variable.value, *variable.type);
+std::string file_bytes(const std::vector<Variable>& variables, bool compress) {
+  static std::mutex one_at_a_time;
+  std::lock_guard lock(one_at_a_time);
+  QuietHdf5 quiet;
+  try {
+    Hdf5Writer file(variables.size());
+    {
+      ValueWriter values(file, compress);
+      for (const Variable& variable : variables)
+        values.write(variable.name, variable.value, *variable.type);
+    }
+    return file.finish();
+  } catch (const Hdf5Error& error) {
+    throw UnsupportedError(kWho, std::string("expected a tree that libhdf5 writes, got: ") + error.what() + ".");
+  } catch (const H5::Exception& error) {
+    throw UnsupportedError(kWho, "expected a tree that libhdf5 writes, got: " + error.getDetailMsg() + ".");
   }
-  file.close();
 }
 
 }  // namespace
@@ -66,19 +67,9 @@ void save(const std::filesystem::path& path, const Tree& variables, SaveOptions 
   WriteTypes types;
   std::vector<Variable> list = checked(variables, types);
   io::AtomicFile file(kWho, path);
-  {
-    static std::mutex one_at_a_time;
-    std::lock_guard lock(one_at_a_time);
-    QuietHdf5 quiet;
-    try {
-      write(file.temporary(), list, options.compress);
-    } catch (const Hdf5Error& error) {
-      not_written(path, error.what());
-    } catch (const H5::Exception& error) {
-      not_written(path, error.getDetailMsg());
-    }
-  }
+  std::string bytes = file_bytes(list, options.compress);
   file.write_at(0, kHeader);
+  file.write_at(Hdf5Writer::kUserBlock, bytes);
   file.commit();
 }
 

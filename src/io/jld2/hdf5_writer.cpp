@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "io/hdf5/bytes.h"
+
 namespace luxtorch::jld2 {
 namespace {
 
-constexpr hsize_t kUserBlock = 512;        // where JLD2 has its header text
+constexpr size_t kMemoryStep = 1 << 20;    // bytes by which the file in memory grows
 constexpr size_t kLargestCompact = 60000;  // bytes; an object header message has 64 KiB
 
 // The innermost entry of libhdf5's error stack, which is the cause.
@@ -26,6 +28,14 @@ void keep_links_compact(hid_t list, size_t links, unsigned name_length) {
   check(H5Pset_est_link_info(list, static_cast<unsigned>(std::clamp<size_t>(links, 8, 1000)),
                              name_length));
   check(H5Pset_obj_track_times(list, false));
+}
+
+// H5Fget_file_image clears the flag of an open file in the superblock (version 2: 44 bytes and their checksum), but leaves
+// the checksum as it was.
+void renew_checksum(std::string& file) {
+  constexpr size_t kSuperblock = 44;
+  uint32_t sum = hdf5::lookup3({reinterpret_cast<const uint8_t*>(file.data()), kSuperblock});
+  for (size_t i = 0; i < 4; ++i) file.at(kSuperblock + i) = static_cast<char>(sum >> (8 * i));
 }
 
 H5::DataSpace dataspace(const Hdf5Writer::Space& space) {
@@ -64,7 +74,7 @@ void check(herr_t result) {
   if (result < 0) throw Hdf5Error(innermost_reason());
 }
 
-Hdf5Writer::Hdf5Writer(const std::filesystem::path& path, size_t variables) {
+Hdf5Writer::Hdf5Writer(size_t variables) {
   named_.setCharEncoding(H5T_CSET_UTF8);
   H5::FileCreatPropList create;
   create.setUserblock(kUserBlock);
@@ -72,11 +82,10 @@ Hdf5Writer::Hdf5Writer(const std::filesystem::path& path, size_t variables) {
   H5::FileAccPropList access;
   // Superblock 2 and version 2 object headers, but chunk indices that JLD2 knows.
   access.setLibverBounds(H5F_LIBVER_V18, H5F_LIBVER_V18);
-#if H5_VERSION_GE(1, 12, 1) || (H5_VERSION_GE(1, 10, 7) && !H5_VERSION_GE(1, 12, 0))
-  // Nobody else knows the file; network file systems without locks need not fail.
-  check(H5Pset_file_locking(access.getId(), false, true));
-#endif
-  file_ = Handle(H5Fcreate(path.c_str(), H5F_ACC_TRUNC, create.getId(), access.getId()), H5Fclose);
+  // In memory: libhdf5 never meets the disk, which may be full. A file that it failed to write would stay half open and
+  // crash the program at its end.
+  check(H5Pset_fapl_core(access.getId(), kMemoryStep, /*backing_store=*/false));
+  file_ = Handle(H5Fcreate("luxtorch", H5F_ACC_TRUNC, create.getId(), access.getId()), H5Fclose);
 
   Handle group(H5Pcreate(H5P_GROUP_CREATE), H5Pclose);
   keep_links_compact(group, 64, 8);
@@ -146,9 +155,16 @@ Hdf5Writer::Reference Hdf5Writer::reference_to(hid_t object) {
   return reference;
 }
 
-void Hdf5Writer::close() {
+std::string Hdf5Writer::finish() {
   types_.close();
+  check(H5Fflush(file_, H5F_SCOPE_GLOBAL));
+  ssize_t size = H5Fget_file_image(file_, nullptr, 0);
+  if (size < 0) throw Hdf5Error(innermost_reason());
+  std::string bytes(static_cast<size_t>(size), '\0');
+  if (H5Fget_file_image(file_, bytes.data(), bytes.size()) != size) throw Hdf5Error(innermost_reason());
   file_.close();
+  renew_checksum(bytes);
+  return bytes;
 }
 
 }  // namespace luxtorch::jld2

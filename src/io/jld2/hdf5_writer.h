@@ -6,7 +6,6 @@
 
 #include <H5Cpp.h>
 
-#include <filesystem>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -59,7 +58,7 @@ class Handle {
 /// Throws Hdf5Error for a negative result.
 void check(herr_t result);
 
-/// A file being written.
+/// A file being made, in memory.
 class Hdf5Writer {
  public:
   using Reference = hobj_ref_t;  // an object's address, as JLD2 stores it
@@ -70,8 +69,8 @@ class Hdf5Writer {
     std::vector<hsize_t> dims = {};
   };
 
-  /// Replaces `path` by an empty file with room for `variables` links in its root group.
-  Hdf5Writer(const std::filesystem::path& path, size_t variables);
+  /// An empty file with room for `variables` links in its root group.
+  explicit Hdf5Writer(size_t variables);
 
   static Handle decode(const Encoding& type);
 
@@ -88,8 +87,9 @@ class Hdf5Writer {
   static Handle attribute(hid_t object, const char* name, hid_t type, const Space& space);
   static Reference reference_to(hid_t object);
 
-  /// Flushes and closes. Without it nothing in the file is sure.
-  void close();
+  /// Closes the file: its bytes from the superblock on, which belong behind the user block.
+  std::string finish();
+  static constexpr uint64_t kUserBlock = 512;  // where JLD2 has its header text
 
  private:
   H5::LinkCreatPropList named_;  // names are UTF-8
