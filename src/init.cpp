@@ -5,6 +5,7 @@
 #include <ATen/ops/linalg_qr.h>
 #include <ATen/ops/zeros.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "luxtorch/core/error.h"
@@ -14,31 +15,35 @@ namespace luxtorch::init {
 
 namespace {
 
+constexpr const char* kNeedsDimensions = "expected a shape of at least one dimension, got ().";
+
 struct Fans {
   double in, out;
 };
 
 Fans fans(const char* who, Shape shape) {
-  if (shape.empty()) throw ShapeError(who, "expected a shape of at least one dimension, got ().");
+  if (shape.empty()) throw ShapeError(who, kNeedsDimensions);
   if (shape.size() == 1) return {1, static_cast<double>(shape[0])};
   double taps = 1;
   for (auto k : shape.slice(2)) taps *= static_cast<double>(k);
   return {taps * static_cast<double>(shape[1]), taps * static_cast<double>(shape[0])};
 }
 
-void check_matrix(const char* who, Shape shape) {
-  if (shape.size() != 2) throw ShapeError(who, "expected a shape (out, in), got " + shape_text(shape) + ".");
+Tensor symmetric(Rng rng, Shape shape, double bound) {
+  return random::uniform(rng, shape, -bound, bound);
 }
-
-Tensor symmetric(Rng rng, Shape shape, double bound) { return random::uniform(rng, shape, -bound, bound); }
 
 }  // namespace
 
 Tensor Constant::operator()(Rng, Shape shape) const {
   return at::full(shape, value, at::TensorOptions().dtype(kFloat32));
 }
-Tensor Uniform::operator()(Rng rng, Shape shape) const { return random::uniform(rng, shape, low, high); }
-Tensor Normal::operator()(Rng rng, Shape shape) const { return random::normal(rng, shape, mean, std); }
+Tensor Uniform::operator()(Rng rng, Shape shape) const {
+  return random::uniform(rng, shape, low, high);
+}
+Tensor Normal::operator()(Rng rng, Shape shape) const {
+  return random::normal(rng, shape, mean, std);
+}
 
 Tensor GlorotUniform::operator()(Rng rng, Shape shape) const {
   auto f = fans("init::glorot_uniform", shape);
@@ -66,8 +71,12 @@ Tensor Lux1xNormal::operator()(Rng rng, Shape shape) const {
 }
 
 Tensor TruncatedNormal::operator()(Rng rng, Shape shape) const {
-  if (!(low < high)) throw ArgumentError("init::truncated_normal", "expected low < high.");
-  // Inverse of the distribution function: erf is the part of a normal within a distance, up to scale.
+  if (!(low < high)) {
+    throw ArgumentError("init::truncated_normal", "expected low < high, got " + number_text(low) +
+                                                      " and " + number_text(high) + ".");
+  }
+  // Inverse of the distribution function: erf is the part of a normal within a distance, up to
+  // scale.
   auto erf_at = [&](double x) { return std::erf((x - mean) / (std * std::sqrt(2.0))); };
   auto u = random::uniform(rng, shape, erf_at(low), erf_at(high), kFloat64);
   return u.erfinv_().mul_(std * std::sqrt(2.0)).add_(mean).clamp_(low, high).to(kFloat32);
@@ -75,7 +84,8 @@ Tensor TruncatedNormal::operator()(Rng rng, Shape shape) const {
 
 Tensor Orthogonal::operator()(Rng rng, Shape shape) const {
   if (shape.size() < 2) {
-    throw ShapeError("init::orthogonal", "expected a shape of at least two dimensions, got " + shape_text(shape) + ".");
+    throw ShapeError("init::orthogonal",
+                     "expected a shape of at least two dimensions, got " + shape_text(shape) + ".");
   }
   int64_t rows = shape[0], columns = 1;
   for (auto n : shape.slice(1)) columns *= n;
@@ -88,9 +98,13 @@ Tensor Orthogonal::operator()(Rng rng, Shape shape) const {
 }
 
 Tensor Sparse::operator()(Rng rng, Shape shape) const {
-  check_matrix("init::sparse_init", shape);
+  if (shape.size() != 2) {
+    throw ShapeError("init::sparse_init",
+                     "expected a shape (out, in), got " + shape_text(shape) + ".");
+  }
   if (!(sparsity >= 0 && sparsity <= 1)) {
-    throw ArgumentError("init::sparse_init", "expected a sparsity from 0 to 1, got " + std::to_string(sparsity) + ".");
+    throw ArgumentError("init::sparse_init",
+                        "expected a sparsity from 0 to 1, got " + number_text(sparsity) + ".");
   }
   auto w = random::normal(rng.fold_in("values"), shape, 0, std);
   int64_t zeros = static_cast<int64_t>(std::ceil(sparsity * static_cast<double>(shape[0])));
@@ -103,10 +117,14 @@ Tensor Sparse::operator()(Rng rng, Shape shape) const {
 }
 
 Tensor Identity::operator()(Rng, Shape shape) const {
-  check_matrix("init::identity_init", shape);
+  if (shape.empty()) throw ShapeError("init::identity_init", kNeedsDimensions);
   auto w = at::zeros(shape, at::TensorOptions().dtype(kFloat32));
-  w.diagonal().fill_(gain);
-  return shift == 0 ? w : w.roll(shift, 1);
+  if (shape.size() == 1) return w;
+  auto centre = w;
+  for (size_t k = 2; k < shape.size(); ++k) centre = centre.select(2, (shape[k] - 1) / 2);
+  centre.diagonal().fill_(gain);
+  if (shape.size() == 2) return w.roll(shift, 0);
+  return w.roll({shift, shift}, {0, 1});
 }
 
 }  // namespace luxtorch::init

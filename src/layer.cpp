@@ -2,6 +2,7 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <cctype>
 
 #include "text.h"
@@ -12,15 +13,22 @@ std::vector<std::string> field_names(const char* text) {
   std::vector<std::string> names;
   std::string_view rest(text);
   while (!rest.empty()) {
-    auto comma = std::min(rest.find(','), rest.size());
-    auto name = rest.substr(0, comma);
-    while (!name.empty() && (std::isspace(static_cast<unsigned char>(name.back())) || name.back() == '_')) {
+    size_t end = 0;
+    for (int depth = 0; end < rest.size() && (rest[end] != ',' || depth > 0); ++end) {
+      if (rest[end] == '<') ++depth;
+      if (rest[end] == '>' && end > 0 && rest[end - 1] != '-') --depth;
+    }
+    auto name = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    while (!name.empty() &&
+           (std::isspace(static_cast<unsigned char>(name.back())) || name.back() == '_')) {
       name.remove_suffix(1);
     }
     // `this->cell` and `Base<T>::cell` are named cell.
-    if (auto before = name.find_last_of(" >.:\t\n"); before != name.npos) name.remove_prefix(before + 1);
+    if (auto before = name.find_last_of(" >.:\t\n"); before != name.npos) {
+      name.remove_prefix(before + 1);
+    }
     if (!name.empty()) names.emplace_back(name);
-    rest.remove_prefix(std::min(comma + 1, rest.size()));
   }
   return names;
 }
@@ -58,7 +66,8 @@ int64_t state_length(const Tree& st) {
 
 namespace {
 
-void collect_misfits(const std::string& path, const Tree& expected, const Tree& got, std::vector<std::string>& found) {
+void collect_misfits(const std::string& path, const Tree& expected, const Tree& got,
+                     std::vector<std::string>& found) {
   auto below = [&](const std::string& key) { return path.empty() ? key : path + "." + key; };
   auto here = path.empty() ? std::string("the tree") : path;
   if (expected.is_named() && got.is_named()) {
@@ -89,7 +98,8 @@ void collect_misfits(const std::string& path, const Tree& expected, const Tree& 
                       shape_text(expected.tensor().sizes()));
     }
   } else if (expected.is_tensor() || !expected.is_leaf()) {
-    // A state's scalar leaves may change their kind: a carry is nothing before the first call, a tuple after it.
+    // A state's scalar leaves may change their kind: a carry is nothing before the first call, a
+    // tuple after it.
     found.push_back(here + " is " + describe_kind(got) + " in place of " + describe_kind(expected));
   }
 }
@@ -106,6 +116,35 @@ std::string misfits(const Tree& expected, const Tree& got) {
   return text;
 }
 
+namespace {
+
+// Names and shapes are wrong because the trees are another model's, or because the model makes none.
+void explain_(Error& error, const detail::ErrorPlace& model, const Tree& ps, const Tree& st) {
+  Tree parameters, states;
+  try {
+    parameters = model.parameters(model.address);
+    states = model.states(model.address);
+  } catch (const Error&) {
+    return;  // a model that cannot be set up has another problem than its trees
+  }
+  auto wrong_parameters = misfits(parameters, ps), wrong_states = misfits(states, st);
+  if (!wrong_parameters.empty()) {
+    error.append_("The parameters do not fit the layer: " + wrong_parameters + ".");
+  }
+  if (!wrong_states.empty()) {
+    error.append_("The states do not fit the layer: " + wrong_states + ".");
+  }
+  if (wrong_parameters.empty() && wrong_states.empty() &&
+      error.message().ends_with("got an empty tree.")) {
+    bool leaf = model.describe(model.address).fields.empty();
+    error.append_(
+        "Does " + (leaf ? type_name(*model.type) : "the layer that asks") + " define Tree " +
+        (leaf && parameters.size() > 0 ? "initial_states" : "initial_parameters") + "(Rng) const?");
+  }
+}
+
+}  // namespace
+
 namespace detail {
 
 void check_fits(const Tree& expected, const Tree& got, const char* who, const char* what) {
@@ -115,7 +154,8 @@ void check_fits(const Tree& expected, const Tree& got, const char* who, const ch
   }
 }
 
-bool find_path(const Description& d, const void* address, const std::type_info& type, std::string& path) {
+bool find_path(const Description& d, const void* address, const std::type_info& type,
+               std::string& path) {
   if (d.address == address && d.type && *d.type == type) {
     path.clear();
     return true;
@@ -129,24 +169,15 @@ bool find_path(const Description& d, const void* address, const std::type_info& 
 }
 
 namespace {
-// Which parameters or states are not the layer's? Says so, and whether there are any.
-bool append_misfits_(Error& error, const ErrorPlace& model, const Tree& ps, const Tree& st) {
-  auto parameters = misfits(model.parameters(model.address), ps);
-  auto states = misfits(model.states(model.address), st);
-  if (!parameters.empty()) error.append_("The parameters do not fit the layer: " + parameters + ".");
-  if (!states.empty()) error.append_("The states do not fit the layer: " + states + ".");
-  return !parameters.empty() || !states.empty();
-}
-
 void place_(Error& error, const ErrorPlace& model, const Tree& ps, const Tree& st) {
-  if (!error.thrower() && dynamic_cast<TreeError*>(&error)) {
-    if (append_misfits_(error, model, ps, st)) error.thrown_by_(model.address, *model.type);
-    return;
+  if (error.thrower()) {
+    std::string path;
+    if (find_path(model.describe(model.address), error.thrower(), *error.thrower_type(), path)) {
+      error.prepend_path_(path);
+    }
+  } else if (dynamic_cast<TreeError*>(&error)) {
+    explain_(error, model, ps, st);
   }
-  if (!error.thrower()) return;
-  std::string path;
-  if (!find_path(model.describe(model.address), error.thrower(), *error.thrower_type(), path)) return;
-  error.prepend_path_(path);
   error.thrown_by_(model.address, *model.type);  // for whoever called this model
 }
 }  // namespace
@@ -161,18 +192,31 @@ void rethrow_placed(const ErrorPlace& model, const Tree& ps, const Tree& st) {
     throw;
   } catch (const c10::Error& e) {
     TorchError placed(type_name(*model.type), e.what_without_backtrace());
-    append_misfits_(placed, model, ps, st);
+    explain_(placed, model, ps, st);
     placed.thrown_by_(model.address, *model.type);
     throw placed;
   }
 }
 
-void wrong_input(const char* takes, const Tree& x) {
-  throw TreeError("Layer", std::string("takes ") + takes + ", got " + describe_kind(x) + ".");
+bool are_tensors(const Tree& x, size_t n) {
+  if (!x.is_tuple() || x.size() != n) return false;
+  auto parts = x.elements();
+  return std::all_of(parts.begin(), parts.end(), [](const Tree& t) { return t.is_tensor(); });
 }
-void not_a_cell(const std::type_info& type) {
-  throw UnsupportedError(type_name(type),
-                         "expected a recurrent cell, whose calls (x, ps, st) and (x, carry, ps, st) return Out<Step>.");
+
+void wrong_input(const void* layer, const std::type_info& type, const char* takes, const Tree& x) {
+  TreeError error(type_name(type),
+                  std::string("takes ") + takes + ", got " + describe_kind(x) + ".");
+  error.thrown_by_(layer, type);
+  throw error;
+}
+void not_a_cell(const void* layer, const std::type_info& type) {
+  UnsupportedError error(
+      type_name(type),
+      "expected a recurrent cell, whose calls (x, ps, st) and (x, carry, ps, st) "
+      "return Out<Step>.");
+  error.thrown_by_(layer, type);
+  throw error;
 }
 
 NoGrad::NoGrad() : before_(at::GradMode::is_enabled()) { at::GradMode::set_enabled(false); }

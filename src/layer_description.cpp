@@ -10,7 +10,9 @@ namespace luxtorch {
 
 namespace {
 
-std::string join(const std::string& path, const std::string& name) { return path.empty() ? name : path + "." + name; }
+std::string join(const std::string& path, const std::string& name) {
+  return path.empty() ? name : path + "." + name;
+}
 
 const Tree& part(const Tree& t, const std::string& path) {
   static const Tree none;
@@ -26,7 +28,8 @@ std::string counts(const Tree& ps, const Tree& st, int64_t times = 1) {
   auto n = parameter_length(ps), m = state_length(st);
   std::string text;
   if (n > 0) {
-    text = grouped(n * times) + (times > 1 ? " (" + grouped(n) + " x " + std::to_string(times) + ")" : "") +
+    text = grouped(n * times) +
+           (times > 1 ? " (" + grouped(n) + " x " + std::to_string(times) + ")" : "") +
            " parameters";
   }
   if (m > 0) text += (text.empty() ? "" : ", plus ") + grouped(m * times) + " non-trainable";
@@ -43,8 +46,8 @@ std::string positions(const std::string& first, const std::string& last) {
   return first.substr(0, common) + "(" + first.substr(common) + "-" + last.substr(common) + ")";
 }
 
-void show_fields(std::string& out, const Description& d, const std::string& path, const Tree& ps, const Tree& st,
-                 size_t indent) {
+void show_fields(std::string& out, const Description& d, const std::string& path, const Tree& ps,
+                 const Tree& st, size_t indent) {
   for (size_t i = 0; i < d.fields.size();) {
     const auto& [name, field] = d.fields[i];
     size_t same = i + 1;
@@ -87,11 +90,12 @@ std::string output_text(const Tree& y) {
   return s + ")";
 }
 
-void add_rows(Summary& s, const Description& d, const std::string& path, const Tree& ps, const Tree& st,
-              const std::vector<Observation>& seen) {
+void add_rows(Summary& s, const Description& d, const std::string& path, const Tree& ps,
+              const Tree& st, const std::vector<Observation>& seen) {
   SummaryRow row{.path = path, .layer = d.text, .output = ""};
   const Tree &p = part(ps, path), &t = part(st, path);
-  row.parameters = parameter_length(p), row.states = state_length(t), row.bytes = tree::bytes(p) + tree::bytes(t);
+  row.parameters = parameter_length(p), row.states = state_length(t),
+  row.bytes = tree::bytes(p) + tree::bytes(t);
   if (!d.wrapper) {  // a container's row counts what it has besides its layers
     for (const auto& [name, field] : d.fields) {
       const Tree &fp = part(ps, join(path, name)), &ft = part(st, join(path, name));
@@ -131,7 +135,8 @@ std::string show(const Description& d, const Tree& ps, const Tree& st) {
          "          #        plus " + grouped(state_length(st)) + " states.";
 }
 
-Summary summarize(const Description& d, const Tree& ps, const Tree& st, const std::function<void()>& run) {
+Summary summarize(const Description& d, const Tree& ps, const Tree& st,
+                  const std::function<void()>& run) {
   std::vector<Observation> seen;
   struct Watch {
     std::vector<Observation>* before = observations;
@@ -148,7 +153,10 @@ Summary summarize(const Description& d, const Tree& ps, const Tree& st, const st
     Watch watch(seen);
     run();
   }
-  Summary s{.rows = {}, .parameters = parameter_length(ps), .states = state_length(st), .bytes = tree::bytes(ps) + tree::bytes(st)};
+  Summary s{.rows = {},
+            .parameters = parameter_length(ps),
+            .states = state_length(st),
+            .bytes = tree::bytes(ps) + tree::bytes(st)};
   add_rows(s, d, "", ps, st, seen);
   return s;
 }
@@ -159,8 +167,8 @@ std::ostream& operator<<(std::ostream& out, const Summary& s) {
   using Line = std::vector<std::string>;
   std::vector<Line> lines{{"path", "layer", "output", "parameters", "states", "bytes"}};
   for (const auto& r : s.rows) {
-    lines.push_back({r.path.empty() ? "(model)" : r.path, r.layer, r.output, grouped(r.parameters), grouped(r.states),
-                     grouped(r.bytes)});
+    lines.push_back({r.path.empty() ? "(model)" : r.path, r.layer, r.output, grouped(r.parameters),
+                     grouped(r.states), grouped(r.bytes)});
   }
   Line total{"total", "", "", grouped(s.parameters), grouped(s.states), grouped(s.bytes)};
   std::vector<size_t> width(6);

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "luxtorch/core/error.h"
+#include "text.h"
 
 namespace luxtorch {
 
@@ -38,17 +39,21 @@ uint64_t hash64(std::string_view s) {
 // One stream of 32-bit words, four at a time.
 class Words {
  public:
-  explicit Words(Rng rng) : key_{{static_cast<uint32_t>(rng.key()), static_cast<uint32_t>(rng.key() >> 32)}} {}
+  explicit Words(Rng rng)
+      : key_{{static_cast<uint32_t>(rng.key()), static_cast<uint32_t>(rng.key() >> 32)}} {}
 
   uint32_t operator()(uint64_t i) {
     if (uint64_t block = i / 4; block != block_) {
       block_ = block;
-      r123::Philox4x32::ctr_type counter{{static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), 0, 0}};
+      r123::Philox4x32::ctr_type counter{
+          {static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), 0, 0}};
       words_ = r123::Philox4x32()(counter, key_);
     }
     return words_[i % 4];
   }
-  uint64_t wide(uint64_t i) { return (*this)(2 * i) | static_cast<uint64_t>((*this)(2 * i + 1)) << 32; }
+  uint64_t wide(uint64_t i) {
+    return (*this)(2 * i) | static_cast<uint64_t>((*this)(2 * i + 1)) << 32;
+  }
 
  private:
   r123::Philox4x32::key_type key_;
@@ -69,12 +74,13 @@ Pair box_muller(double u, double v) {
 
 bool is_wide(Dtype dtype) {
   if (!c10::isFloatingType(dtype)) {
-    throw ArgumentError("random", std::string("expected a floating dtype, got ") + c10::toString(dtype) + ".");
+    throw ArgumentError("random", "expected a floating dtype, got " + dtype_text(dtype) + ".");
   }
   return dtype == kFloat64;
 }
 
-// Fills a float32 or float64 tensor with f(i), then converts: narrow types are rounded float32 draws.
+// Fills a float32 or float64 tensor with f(i), then converts: narrow types are rounded float32
+// draws.
 template <class F, class D>
 Tensor filled(Shape shape, Dtype dtype, F&& float_at, D&& double_at) {
   bool wide = is_wide(dtype);
@@ -100,7 +106,9 @@ uint64_t below(Words& words, uint64_t& next, uint64_t n) {
 
 }  // namespace
 
-Rng Rng::fold_in(std::string_view name) const { return Rng(mix(mix(key_) ^ mix(hash64(name) + name.size()))); }
+Rng Rng::fold_in(std::string_view name) const {
+  return Rng(mix(mix(key_) ^ mix(hash64(name) + name.size())));
+}
 Rng Rng::fold_in(uint64_t position) const { return Rng(mix(mix(key_) ^ mix_position(position))); }
 
 std::vector<Rng> Rng::split(size_t n) const {
@@ -137,18 +145,23 @@ Tensor random::normal(Rng rng, Shape shape, double mean, double std, Dtype dtype
 
 Tensor random::integers(Rng rng, Shape shape, int64_t low, int64_t high) {
   if (low >= high) {
-    throw ArgumentError("random::integers", "expected low < high, got " + std::to_string(low) + " and " +
-                                                std::to_string(high) + ".");
+    throw ArgumentError("random::integers", "expected low < high, got " + std::to_string(low) +
+                                                " and " + std::to_string(high) + ".");
   }
   auto t = at::empty(shape, at::TensorOptions().dtype(kInt64));
   auto* p = t.mutable_data_ptr<int64_t>();
   Words w(rng);
   uint64_t next = 0, range = static_cast<uint64_t>(high) - static_cast<uint64_t>(low);
-  for (int64_t i = 0; i < t.numel(); ++i) p[i] = static_cast<int64_t>(static_cast<uint64_t>(low) + below(w, next, range));
+  for (int64_t i = 0; i < t.numel(); ++i)
+    p[i] = static_cast<int64_t>(static_cast<uint64_t>(low) + below(w, next, range));
   return t;
 }
 
 std::vector<int64_t> random::permutation_indices(Rng rng, int64_t n) {
+  if (n < 0) {
+    throw ArgumentError("random::permutation",
+                        "expected n of 0 or more, got " + std::to_string(n) + ".");
+  }
   std::vector<int64_t> p(static_cast<size_t>(n));
   std::iota(p.begin(), p.end(), 0);
   Words w(rng);

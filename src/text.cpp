@@ -2,8 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/ScalarType.h>
-
-#include <cstdio>
+#include <fmt/format.h>
 
 namespace luxtorch {
 
@@ -15,22 +14,38 @@ std::string shape_text(Shape shape) {
 
 std::string dtype_text(Dtype dtype) {
   switch (dtype) {
-    case Dtype::Bool: return "bool";
-    case Dtype::Byte: return "uint8";
-    case Dtype::Char: return "int8";
-    case Dtype::Short: return "int16";
-    case Dtype::Int: return "int32";
-    case Dtype::Long: return "int64";
-    case Dtype::UInt16: return "uint16";
-    case Dtype::UInt32: return "uint32";
-    case Dtype::UInt64: return "uint64";
-    case Dtype::Half: return "float16";
-    case Dtype::BFloat16: return "bfloat16";
-    case Dtype::Float: return "float32";
-    case Dtype::Double: return "float64";
-    case Dtype::ComplexFloat: return "complex64";
-    case Dtype::ComplexDouble: return "complex128";
-    default: return c10::toString(dtype);
+    case Dtype::Bool:
+      return "bool";
+    case Dtype::Byte:
+      return "uint8";
+    case Dtype::Char:
+      return "int8";
+    case Dtype::Short:
+      return "int16";
+    case Dtype::Int:
+      return "int32";
+    case Dtype::Long:
+      return "int64";
+    case Dtype::UInt16:
+      return "uint16";
+    case Dtype::UInt32:
+      return "uint32";
+    case Dtype::UInt64:
+      return "uint64";
+    case Dtype::Half:
+      return "float16";
+    case Dtype::BFloat16:
+      return "bfloat16";
+    case Dtype::Float:
+      return "float32";
+    case Dtype::Double:
+      return "float64";
+    case Dtype::ComplexFloat:
+      return "complex64";
+    case Dtype::ComplexDouble:
+      return "complex128";
+    default:
+      return c10::toString(dtype);
   }
 }
 
@@ -39,17 +54,19 @@ std::string describe_kind(const Tree& t) {
   if (t.is_tensor()) {
     if (!t.tensor().defined()) return "an undefined tensor";
     auto type = dtype_text(t.tensor().scalar_type());
-    return (type.front() == 'i' ? "an " : "a ") + type + " tensor of shape " + shape_text(t.tensor().sizes());
+    return (type.front() == 'i' ? "an " : "a ") + type + " tensor of shape " +
+           shape_text(t.tensor().sizes());
   }
   if (t.is<bool>()) return t.scalar<bool>() ? "the bool true" : "the bool false";
   if (t.is<int64_t>()) return "the int64 " + std::to_string(t.scalar<int64_t>());
-  if (t.is<double>()) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%g", t.scalar<double>());
-    return std::string("the double ") + text;
-  }
+  if (t.is<double>()) return "the double " + number_text(t.scalar<double>());
   if (t.is_rng()) return "an rng";
-  if (t.is_string()) return "the string \"" + t.scalar<std::string>() + "\"";
+  if (t.is_string()) {
+    auto text = t.scalar<std::string>();
+    constexpr size_t kShown = 60;
+    if (text.size() > kShown) text.replace(kShown, text.npos, "...");
+    return "the string \"" + text + "\"";
+  }
   if (t.is_tuple()) return "a tuple of " + std::to_string(t.size());
   if (t.size() == 0) return "an empty named tree";
   std::string keys;
@@ -63,9 +80,16 @@ std::string describe_kind(const Tree& t) {
   return "a named tree with the keys " + keys;
 }
 
+std::string number_text(double x) {
+  auto text = fmt::format("{}", x);
+  bool looks_integral = text.find_first_not_of("-0123456789") == text.npos;
+  return looks_integral ? text + ".0" : text;
+}
+
 std::string grouped(int64_t n) {
   auto digits = std::to_string(n < 0 ? -n : n);
-  for (auto i = static_cast<int64_t>(digits.size()) - 3; i > 0; i -= 3) digits.insert(static_cast<size_t>(i), "_");
+  for (auto i = static_cast<int64_t>(digits.size()) - 3; i > 0; i -= 3)
+    digits.insert(static_cast<size_t>(i), "_");
   if (n < 0) digits.insert(0, 1, '-');
   return digits;
 }

@@ -1,4 +1,5 @@
-// Short words for tensors and trees, for errors and printing: "a tuple of 2", "(32, 50, 7)", "float32".
+// Short words for tensors and trees, for errors and printing: "a tuple of 2", "(32, 50, 7)",
+// "float32".
 #pragma once
 
 #include <string>
@@ -11,8 +12,11 @@ namespace luxtorch {
 std::string shape_text(Shape shape);
 /// torch's Python name: "float32", "int64", "bool".
 std::string dtype_text(Dtype dtype);
-/// "a float32 tensor of shape (2, 3)", "a tuple of 2", "a named tree with the keys a, b", "nothing", "the int64 3".
+/// "a float32 tensor of shape (2, 3)", "a tuple of 2", "a named tree with the keys a, b",
+/// "nothing", "the int64 3".
 std::string describe_kind(const Tree& t);
+/// The shortest text that reads back as x, and not as an integer: "1.0", "0.1", "1e-05", "nan".
+std::string number_text(double x);
 /// "1_234_567", as Julia prints counts.
 std::string grouped(int64_t n);
 

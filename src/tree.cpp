@@ -41,6 +41,31 @@ std::pair<std::string_view, std::string_view> split_path(std::string_view path) 
   return {path.substr(0, dot), path.substr(dot + 1)};
 }
 
+// "cell.gates.0" -> "cell.gates", "0".
+std::pair<std::string_view, std::string_view> split_last(std::string_view path) {
+  auto dot = path.rfind('.');
+  if (dot == path.npos) return {{}, path};
+  return {path.substr(0, dot), path.substr(dot + 1)};
+}
+
+auto is_item(std::string_view key) {
+  return [key](const Tree::Item& item) { return item.first == key; };
+}
+
+void check_keys(const std::vector<Tree::Item>& items) {
+  constexpr size_t kFew = 32;  // a set pays only for the flat trees of big files
+  std::unordered_set<std::string_view> seen;
+  for (auto item = items.begin(); item != items.end(); ++item) {
+    const auto& key = item->first;
+    if (key.empty() || key.find('.') != key.npos) {
+      throw TreeError("named", "expected keys without '.' and not empty, got \"" + key + "\".");
+    }
+    bool twice = items.size() > kFew ? !seen.insert(key).second
+                                     : std::find_if(items.begin(), item, is_item(key)) != item;
+    if (twice) throw TreeError("named", "expected unique keys, got \"" + key + "\" twice.");
+  }
+}
+
 }  // namespace
 
 Tree::Tree(std::string_view s) : value_(std::make_shared<const std::string>(s)) {}
@@ -55,11 +80,12 @@ bool Tree::is_tuple() const {
 }
 
 const Tensor& Tree::tensor() const& {
-  if (auto t = std::get_if<1>(&value_)) [[likely]] return *t;
+  if (auto t = std::get_if<1>(&value_)) [[likely]]
+    return *t;
   throw TreeError("Tree", "expected a tensor, got " + describe_kind(*this) + ".");
 }
 
-template <class S>
+template <Scalar S>
 S Tree::scalar() const {
   if constexpr (std::same_as<S, std::string>) {
     if (auto s = std::get_if<6>(&value_)) return **s;
@@ -73,7 +99,8 @@ S Tree::scalar() const {
                                    : std::same_as<S, int64_t> ? "an int64"
                                    : std::same_as<S, double>  ? "a double"
                                                               : "an rng";
-    throw TreeError("Tree", std::string("expected ") + wanted + ", got " + describe_kind(*this) + ".");
+    throw TreeError("Tree",
+                    std::string("expected ") + wanted + ", got " + describe_kind(*this) + ".");
   }
 }
 template bool Tree::scalar<bool>() const;
@@ -87,12 +114,8 @@ const Tree& Tree::operator[](std::string_view key) const& {
     for (const auto& [name, part] : std::get<0>(std::get<7>(value_)->children)) {
       if (name == key) return part;
     }
-    if (size() == 0) {
-      throw TreeError("Tree", "expected a key \"" + std::string(key) +
-                                  "\", got an empty tree: does the layer define `Tree initial_parameters(Rng) const`"
-                                  " (or `initial_states`) for it?");
-    }
-    throw TreeError("Tree", "expected a key \"" + std::string(key) + "\", got the keys " + list(keys()) + ".");
+    throw TreeError("Tree", "expected a key \"" + std::string(key) + "\", got " +
+                                (size() ? "the keys " + list(keys()) : "an empty tree") + ".");
   }
   throw TreeError("Tree", "expected a named tree with a key \"" + std::string(key) + "\", got " +
                               describe_kind(*this) + ".");
@@ -113,7 +136,8 @@ const Tree& Tree::child(int64_t i) const {
 
 void Tree::check_size(size_t n) const {
   if (is_tuple() && size() == n) return;
-  throw TreeError("Tree", "expected a tuple of " + std::to_string(n) + ", got " + describe_kind(*this) + ".");
+  throw TreeError(
+      "Tree", "expected a tuple of " + std::to_string(n) + ", got " + describe_kind(*this) + ".");
 }
 
 const Tree& Tree::at(std::string_view path) const& {
@@ -124,7 +148,7 @@ const Tree& Tree::at(std::string_view path) const& {
     try {
       t = position ? &t->child(*position) : &(*t)[key];
     } catch (TreeError& e) {
-      e.prepend_path_(path.substr(0, path.size() - rest.size() ? path.size() - rest.size() - 1 : 0));
+      if (rest.size() < path.size()) e.prepend_path_(path.substr(0, path.size() - rest.size() - 1));
       throw;
     }
     rest = tail;
@@ -138,7 +162,7 @@ bool Tree::contains(std::string_view path) const {
     auto [key, tail] = split_path(rest);
     if (t->is_named()) {
       auto parts = t->items();
-      auto found = std::find_if(parts.begin(), parts.end(), [&](const Item& i) { return i.first == key; });
+      auto found = std::find_if(parts.begin(), parts.end(), is_item(key));
       if (found == parts.end()) return false;
       t = &found->second;
     } else {
@@ -163,7 +187,8 @@ std::vector<std::string> Tree::keys() const {
 }
 
 std::span<const Tree::Item> Tree::items() const& {
-  if (!is_named()) throw TreeError("Tree", "expected a named tree, got " + describe_kind(*this) + ".");
+  if (!is_named())
+    throw TreeError("Tree", "expected a named tree, got " + describe_kind(*this) + ".");
   return std::get<0>(std::get<7>(value_)->children);
 }
 std::vector<Tree::Item> Tree::items() const&& {
@@ -181,48 +206,41 @@ std::vector<Tree> Tree::elements() const&& {
 
 Tree Tree::with(std::string_view path, Tree part) const {
   if (path.empty()) return part;
-  auto [key, tail] = split_path(path);
-  if (is_tuple()) {
-    auto position = as_position(key);
-    auto parts = static_cast<const Tree&>(*this).elements();
+  auto [head, key] = split_last(path);
+  const Tree& parent = at(head);
+  if (!parent.is_named()) (void)at(path);  // throws unless it is there: only named trees grow
+  if (parent.is_tuple()) {
+    auto parts = parent.elements();
     std::vector<Tree> changed(parts.begin(), parts.end());
-    if (!position || *position >= static_cast<int64_t>(changed.size())) {
-      throw TreeError("Tree::with", "expected a position below " + std::to_string(changed.size()) + ", got \"" +
-                                        std::string(key) + "\".");
-    }
-    auto& slot = changed[static_cast<size_t>(*position)];
-    slot = slot.with(tail, std::move(part));
-    return tuple(std::move(changed));
+    changed[static_cast<size_t>(*as_position(key))] = std::move(part);
+    return with(head, tuple(std::move(changed)));
   }
-  auto parts = static_cast<const Tree&>(*this).items();
+  auto parts = parent.items();
   std::vector<Item> changed(parts.begin(), parts.end());
-  auto found = std::find_if(changed.begin(), changed.end(), [&](const Item& i) { return i.first == key; });
+  auto found = std::find_if(changed.begin(), changed.end(), is_item(key));
   if (found != changed.end()) {
-    found->second = found->second.with(tail, std::move(part));
-  } else if (tail.empty()) {
-    changed.emplace_back(key, std::move(part));
+    found->second = std::move(part);
   } else {
-    (*this)[key];  // throws, naming the missing parent
+    changed.emplace_back(key, std::move(part));
   }
-  return named(std::move(changed));
+  return with(head, named(std::move(changed)));
 }
 
 Tree Tree::without(std::string_view path) const {
-  auto [key, tail] = split_path(path);
-  (void)at(key);
-  if (!tail.empty()) return with(key, at(key).without(tail));
-  if (is_tuple()) {
-    std::vector<Tree> kept;
-    for (size_t i = 0; i < size(); ++i) {
-      if (static_cast<int64_t>(i) != *as_position(key)) kept.push_back((*this)[i]);
-    }
-    return tuple(std::move(kept));
+  if (path.empty()) throw TreeError("Tree", "expected the path of a part to leave out, got \"\".");
+  (void)at(path);  // throws unless it is there
+  auto [head, key] = split_last(path);
+  const Tree& parent = at(head);
+  if (parent.is_tuple()) {
+    auto parts = parent.elements();
+    std::vector<Tree> kept(parts.begin(), parts.end());
+    kept.erase(kept.begin() + *as_position(key));
+    return with(head, tuple(std::move(kept)));
   }
-  std::vector<Item> kept;
-  for (const auto& item : items()) {
-    if (item.first != key) kept.push_back(item);
-  }
-  return named(std::move(kept));
+  auto parts = parent.items();
+  std::vector<Item> kept(parts.begin(), parts.end());
+  std::erase_if(kept, is_item(key));
+  return with(head, named(std::move(kept)));
 }
 
 bool Tree::same_node(const Tree& other) const {
@@ -237,25 +255,14 @@ bool Tree::same_node(const Tree& other) const {
 }
 
 Tree named(std::vector<Tree::Item> items) {
-  std::unordered_set<std::string_view> known;  // files have nodes of many thousand keys
-  bool many = items.size() > 16;
-  for (size_t i = 0; i < items.size(); ++i) {
-    const auto& key = items[i].first;
-    if (key.empty() || key.find('.') != key.npos) {
-      throw TreeError("named", "expected keys without '.' and not empty, got \"" + key + "\".");
-    }
-    auto begin = items.begin();
-    auto here = begin + static_cast<std::ptrdiff_t>(i);
-    auto same = [&](const auto& item) { return item.first == key; };
-    if (many ? !known.insert(key).second : std::any_of(begin, here, same)) {
-      throw TreeError("named", "expected unique keys, got \"" + key + "\" twice.");
-    }
-  }
+  check_keys(items);
   Tree t;
   t.value_ = std::make_shared<const Tree::Node>(Tree::Node{std::move(items)});
   return t;
 }
-Tree named(std::initializer_list<Tree::Item> items) { return named(std::vector<Tree::Item>(items)); }
+Tree named(std::initializer_list<Tree::Item> items) {
+  return named(std::vector<Tree::Item>(items));
+}
 
 Tree tuple(std::vector<Tree> elements) {
   Tree t;
@@ -268,7 +275,7 @@ Tree merge(const Tree& a, const Tree& b) {
   auto first = a.items();
   std::vector<Tree::Item> both(first.begin(), first.end());
   for (const auto& item : b.items()) {
-    auto found = std::find_if(both.begin(), both.end(), [&](const auto& i) { return i.first == item.first; });
+    auto found = std::find_if(both.begin(), both.end(), is_item(item.first));
     if (found != both.end()) {
       found->second = item.second;
     } else {

@@ -1,11 +1,11 @@
 // tree:: map and its kin, and printing.
-#include <ATen/ops/equal.h>
+#include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
 #include <ostream>
-#include <unordered_set>
 
 #include "luxtorch/core/error.h"
 #include "luxtorch/tree.h"
@@ -15,25 +15,31 @@ namespace luxtorch {
 
 namespace {
 
-std::string join(const std::string& path, const std::string& key) { return path.empty() ? key : path + "." + key; }
+std::string join(const std::string& path, const std::string& key) {
+  return path.empty() ? key : path + "." + key;
+}
 
-Tree map_at(const std::string& path, const std::function<Tree(const std::string&, const Tree&)>& f, const Tree& t) {
+Tree map_at(const std::string& path, const std::function<Tree(const std::string&, const Tree&)>& f,
+            const Tree& t) {
   if (t.is_named()) {
     std::vector<Tree::Item> parts;
     parts.reserve(t.size());
-    for (const auto& [key, part] : t.items()) parts.emplace_back(key, map_at(join(path, key), f, part));
+    for (const auto& [key, part] : t.items())
+      parts.emplace_back(key, map_at(join(path, key), f, part));
     return named(std::move(parts));
   }
   if (t.is_tuple()) {
     std::vector<Tree> parts;
     parts.reserve(t.size());
-    for (size_t i = 0; i < t.size(); ++i) parts.push_back(map_at(join(path, std::to_string(i)), f, t[i]));
+    for (size_t i = 0; i < t.size(); ++i)
+      parts.push_back(map_at(join(path, std::to_string(i)), f, t[i]));
     return tuple(std::move(parts));
   }
   return f(path, t);
 }
 
-Tree zip_unchecked(const std::function<Tree(const Tree&, const Tree&)>& f, const Tree& a, const Tree& b) {
+Tree zip_unchecked(const std::function<Tree(const Tree&, const Tree&)>& f, const Tree& a,
+                   const Tree& b) {
   if (a.is_named()) {
     std::vector<Tree::Item> parts;
     parts.reserve(a.size());
@@ -64,8 +70,8 @@ std::string difference_at(const std::string& path, const Tree& a, const Tree& b,
     auto as = a.items(), bs = b.items();
     for (size_t i = 0; i < as.size(); ++i) {
       if (as[i].first != bs[i].first) {
-        return where + "the keys are in another order: \"" + as[i].first + "\" and \"" + bs[i].first +
-               "\" at position " + std::to_string(i);
+        return where + "the keys are in another order: \"" + as[i].first + "\" and \"" +
+               bs[i].first + "\" at position " + std::to_string(i);
       }
       auto d = difference_at(join(path, as[i].first), as[i].second, bs[i].second, leaf_kinds);
       if (!d.empty()) return d;
@@ -81,13 +87,14 @@ std::string difference_at(const std::string& path, const Tree& a, const Tree& b,
   }
   if (a.is_leaf() && b.is_leaf()) {
     if (!leaf_kinds) return "";
-    bool same = a.is_tensor() && b.is_tensor()
-                    ? a.tensor().defined() == b.tensor().defined() &&
-                          (!a.tensor().defined() || (a.tensor().sizes() == b.tensor().sizes() &&
-                                                     a.tensor().scalar_type() == b.tensor().scalar_type()))
-                    : a.is_tensor() == b.is_tensor() && a.is_none() == b.is_none() && a.is_rng() == b.is_rng() &&
-                          a.is_string() == b.is_string() && a.is<bool>() == b.is<bool>() &&
-                          a.is<int64_t>() == b.is<int64_t>();
+    bool same =
+        a.is_tensor() && b.is_tensor()
+            ? a.tensor().defined() == b.tensor().defined() &&
+                  (!a.tensor().defined() || (a.tensor().sizes() == b.tensor().sizes() &&
+                                             a.tensor().scalar_type() == b.tensor().scalar_type()))
+            : a.is_tensor() == b.is_tensor() && a.is_none() == b.is_none() &&
+                  a.is_rng() == b.is_rng() && a.is_string() == b.is_string() &&
+                  a.is<bool>() == b.is<bool>() && a.is<int64_t>() == b.is<int64_t>();
     if (same) return "";
   }
   return where + describe_kind(a) + " on the left, " + describe_kind(b) + " on the right";
@@ -105,22 +112,27 @@ bool same_bits(const Tensor& a, const Tensor& b) {
 
 bool leaf_equal(const Tree& a, const Tree& b) {
   if (a.is_tensor() && a.tensor().defined()) return same_bits(a.tensor(), b.tensor());
-  if (a.is<double>()) return std::bit_cast<uint64_t>(a.scalar<double>()) == std::bit_cast<uint64_t>(b.scalar<double>());
+  if (a.is<double>())
+    return std::bit_cast<uint64_t>(a.scalar<double>()) ==
+           std::bit_cast<uint64_t>(b.scalar<double>());
   return a.is_tensor() || a.same_node(b);
 }
 
 bool leaf_close(const Tree& a, const Tree& b, double rtol, double atol) {
   if (a.is_tensor() && a.tensor().defined() && a.tensor().is_floating_point()) {
-    return a.tensor().allclose(b.tensor(), rtol, atol, /*equal_nan=*/true);
+    return a.tensor().device() == b.tensor().device() &&
+           a.tensor().allclose(b.tensor(), rtol, atol, /*equal_nan=*/true);
   }
   if (a.is<double>()) {
     double x = a.scalar<double>(), y = b.scalar<double>();
-    return x == y || std::abs(x - y) <= atol + rtol * std::abs(y) || (std::isnan(x) && std::isnan(y));
+    return x == y || std::abs(x - y) <= atol + rtol * std::abs(y) ||
+           (std::isnan(x) && std::isnan(y));
   }
   return leaf_equal(a, b);
 }
 
-bool compare(const Tree& a, const Tree& b, const std::function<bool(const Tree&, const Tree&)>& same) {
+bool compare(const Tree& a, const Tree& b,
+             const std::function<bool(const Tree&, const Tree&)>& same) {
   if (!tree::difference(a, b).empty()) return false;
   auto x = tree::leaves(a), y = tree::leaves(b);
   for (size_t i = 0; i < x.size(); ++i) {
@@ -129,48 +141,44 @@ bool compare(const Tree& a, const Tree& b, const std::function<bool(const Tree&,
   return true;
 }
 
+std::string value_text(const Tree& t) {
+  if (t.is_tensor() && t.tensor().defined()) {
+    const auto& x = t.tensor();
+    return dtype_text(x.scalar_type()) + shape_text(x.sizes()) +
+           (x.device().is_cpu() ? "" : " on " + x.device().str());
+  }
+  if (t.is<bool>()) return t.scalar<bool>() ? "true" : "false";
+  if (t.is<int64_t>()) return std::to_string(t.scalar<int64_t>());
+  if (t.is<double>()) return number_text(t.scalar<double>());
+  if (t.is_string()) return fmt::format("\"{}\"", t.scalar<std::string>());
+  if (t.is_rng()) return fmt::format("Rng({})", t.scalar<Rng>().key());
+  if (t.is_named()) return "()";
+  if (t.is_tuple()) return "() (a tuple)";
+  return describe_kind(t);
+}
+
 void print(std::ostream& out, const Tree& t, const std::string& indent) {
-  auto child = [&](const std::string& label, const Tree& part) {
-    out << "\n" << indent << "  " << label;
-    print(out, part, indent + "  ");
+  auto child = [&](const std::string& label, const char* equals, const Tree& part) {
+    out << "\n" << indent << label;
+    if (part.size() == 0) {
+      out << equals << value_text(part);
+    } else {
+      print(out, part, indent + "  ");
+    }
   };
   if (t.is_named()) {
-    if (t.size() == 0) out << "()";
-    for (const auto& [key, part] : t.items()) child(part.is_leaf() || part.size() == 0 ? key + " = " : key, part);
-  } else if (t.is_tuple()) {
-    if (t.size() == 0) out << "() (a tuple)";
-    for (size_t i = 0; i < t.size(); ++i) {
-      auto label = "[" + std::to_string(i) + "]";
-      child(t[i].is_leaf() || t[i].size() == 0 ? label + " " : label, t[i]);
-    }
-  } else if (t.is_tensor() && t.tensor().defined()) {
-    const auto& x = t.tensor();
-    out << dtype_text(x.scalar_type()) << shape_text(x.sizes());
-    if (!x.device().is_cpu()) out << " on " << x.device().str();
-  } else if (t.is<bool>()) {
-    out << (t.scalar<bool>() ? "true" : "false");
-  } else if (t.is<int64_t>()) {
-    out << t.scalar<int64_t>();
-  } else if (t.is<double>()) {
-    out << t.scalar<double>();
-  } else if (t.is_string()) {
-    out << '"' << t.scalar<std::string>() << '"';
-  } else if (t.is_rng()) {
-    out << "Rng(" << t.scalar<Rng>().key() << ")";
+    for (const auto& [key, part] : t.items()) child(key, " = ", part);
   } else {
-    out << describe_kind(t);
+    for (size_t i = 0; i < t.size(); ++i) child(fmt::format("[{}]", i), " ", t[i]);
   }
 }
 
 }  // namespace
 
 std::ostream& operator<<(std::ostream& out, const Tree& t) {
-  if (t.is_leaf() || t.size() == 0) {
-    print(out, t, "");
-    return out;
-  }
-  out << (t.is_named() ? "named tree" : "tuple") << " of " << t.size();
-  print(out, t, "");
+  if (t.size() == 0) return out << value_text(t);
+  out << (t.is_named() ? "named tree of " : "tuple of ") << t.size();
+  print(out, t, "  ");
   return out;
 }
 
@@ -179,9 +187,15 @@ namespace tree {
 Tree map(const std::function<Tree(const Tree&)>& f, const Tree& t) {
   return map_at("", [&](const std::string&, const Tree& leaf) { return f(leaf); }, t);
 }
-Tree map(const std::function<Tree(const std::string&, const Tree&)>& f, const Tree& t) { return map_at("", f, t); }
+Tree map(const std::function<Tree(const std::string&, const Tree&)>& f, const Tree& t) {
+  return map_at("", f, t);
+}
 Tree map_tensors(const std::function<Tensor(const Tensor&)>& f, const Tree& t) {
-  return map([&](const Tree& leaf) { return leaf.is_tensor() ? Tree(f(leaf.tensor())) : leaf; }, t);
+  return map(
+      [&](const Tree& leaf) {
+        return leaf.is_tensor() && leaf.tensor().defined() ? Tree(f(leaf.tensor())) : leaf;
+      },
+      t);
 }
 Tree zip(const std::function<Tree(const Tree&, const Tree&)>& f, const Tree& a, const Tree& b) {
   if (auto d = difference_at("", a, b, /*leaf_kinds=*/false); !d.empty()) {
@@ -205,12 +219,18 @@ std::vector<std::string> paths(const Tree& t) {
 }
 std::vector<Tensor> tensors(const Tree& t) {
   std::vector<Tensor> all;
-  for_each([&](const std::string&, const Tree& leaf) { if (leaf.is_tensor()) all.push_back(leaf.tensor()); }, t);
+  for_each(
+      [&](const std::string&, const Tree& leaf) {
+        if (leaf.is_tensor()) all.push_back(leaf.tensor());
+      },
+      t);
   return all;
 }
 Tree unflatten(const Tree& structure, const std::vector<Tree>& leaves) {
   size_t next = 0;
-  auto t = map([&](const Tree&) { return next < leaves.size() ? leaves[next++] : (++next, Tree()); }, structure);
+  auto t =
+      map([&](const Tree&) { return next < leaves.size() ? leaves[next++] : (++next, Tree()); },
+          structure);
   if (next != leaves.size()) {
     throw TreeError("tree::unflatten", "expected " + std::to_string(next) + " leaves, got " +
                                            std::to_string(leaves.size()) + ".");
@@ -231,18 +251,22 @@ Tree nest(const std::vector<Tree::Item>& flat) {
   }
   std::vector<Tree::Item> items;
   for (auto& [head, parts] : groups) {
-    bool leaf = parts.size() == 1 && parts[0].first.empty();
-    if (!leaf) {
-      for (const auto& p : parts) {
-        if (p.first.empty()) throw TreeError("tree::nest", "expected names that nest, got \"" + head + "\" as a leaf and as a group.");
-      }
+    auto leaves =
+        std::count_if(parts.begin(), parts.end(), [](auto& p) { return p.first.empty(); });
+    if (leaves > 0 && parts.size() > 1) {
+      throw TreeError("tree::nest", leaves > 1
+                                        ? "expected unique names, got \"" + head + "\" twice."
+                                        : "expected names that nest, got \"" + head +
+                                              "\" as a leaf and as a group.");
     }
-    items.emplace_back(head, leaf ? parts[0].second : nest(parts));
+    items.emplace_back(head, leaves > 0 ? parts[0].second : nest(parts));
   }
   return named(std::move(items));
 }
 
-std::string difference(const Tree& a, const Tree& b) { return difference_at("", a, b, /*leaf_kinds=*/true); }
+std::string difference(const Tree& a, const Tree& b) {
+  return difference_at("", a, b, /*leaf_kinds=*/true);
+}
 bool equal(const Tree& a, const Tree& b) { return compare(a, b, leaf_equal); }
 bool all_close(const Tree& a, const Tree& b, double rtol, double atol) {
   return compare(a, b, [&](const Tree& x, const Tree& y) { return leaf_close(x, y, rtol, atol); });
@@ -255,7 +279,7 @@ int64_t numel(const Tree& t) {
 }
 int64_t bytes(const Tree& t) {
   int64_t n = 0;
-  for (const auto& x : tensors(t)) n += static_cast<int64_t>(x.nbytes());
+  for (const auto& x : tensors(t)) n += x.defined() ? static_cast<int64_t>(x.nbytes()) : 0;
   return n;
 }
 

@@ -1,22 +1,25 @@
 // compact: a layer from a lambda, with the fields bound by position and the states threaded by themselves.
 //
-//     auto model = compact(field("lstm_cell", LSTMCell(2, 8)), field("classifier", Dense(8, 1, lux::sigmoid)))
-//         .forward([](const Tensor& x, auto& lstm_cell, auto& classifier) {
-//           auto steps = x.unbind(1);
-//           auto out = lstm_cell(steps[0]);
-//           for (size_t t = 1; t < steps.size(); ++t) out = lstm_cell(steps[t], out.carry);
-//           return classifier(out.y).squeeze(-1);
-//         });
+//     auto model =
+//         compact(field("lstm_cell", LSTMCell(2, 8)), field("classifier", Dense(8, 1, lux::sigmoid)))
+//             .forward([](const Tensor& x, auto& lstm_cell, auto& classifier) {
+//               auto steps = x.unbind(1);
+//               auto out = lstm_cell(steps[0]);
+//               for (size_t t = 1; t < steps.size(); ++t) out = lstm_cell(steps[t], out.carry);
+//               return classifier(out.y).squeeze(-1);
+//             });
 //
-// Level 2. A field is
-//   field("name", layer)             the body gets a callable: layer(x), cell(x, carry); each call moves its state on
-//   field("name", vector of layers)  a range of callables: for (auto& d : ds) y = d(y);
-//   param("name", initialiser, shape)  a parameter: const Tensor&
-//   state("name", value)             a bool, int64, double, Tensor or Tree: T&, what the body leaves in it is the new state
-// Parameters and states are named by the fields, exactly as in a struct with LUXTORCH_LAYERS. The body takes (x, one
-// argument per field) and returns whatever Out may hold.
+// Level 2. A field is one of these, and reaches the body as the second column says:
+//   field("name", layer)               a callable: layer(x), cell(x, carry); each call moves its state on
+//   field("name", vector of layers)    a range of callables: for (auto& d : ds) y = d(y);
+//   param("name", initialiser, shape)  the parameter: const Tensor&
+//   state("name", value)               T&: a bool, int64_t, double, std::string, Tensor, Rng or Tree; what
+//                                      the body leaves in it is the new state
+// Parameters and states are named by the fields, exactly as in a struct with LUXTORCH_LAYERS. The body
+// takes (x, one argument per field) and returns whatever Out may hold.
 #pragma once
 
+#include <concepts>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -52,12 +55,21 @@ inline Field<ParamField> param(std::string name, Initializer init, std::vector<i
 
 namespace detail {
 
+// The value as the leaf that it becomes: any integer an int64_t, a literal a std::string.
 template <class T>
-using StateType = std::conditional_t<
-    std::same_as<T, bool> || std::same_as<T, Tensor> || std::same_as<T, Rng>, T,
-    std::conditional_t<Integer<T>, int64_t,
-                       std::conditional_t<std::floating_point<T>, double,
-                                          std::conditional_t<std::is_convertible_v<T, std::string>, std::string, Tree>>>>;
+auto leaf_value(T value) {
+  if constexpr (Integer<T>) {
+    return static_cast<int64_t>(value);
+  } else if constexpr (std::floating_point<T>) {
+    return static_cast<double>(value);
+  } else if constexpr (std::convertible_to<T, std::string>) {
+    return std::string(value);
+  } else if constexpr (std::same_as<T, bool> || std::same_as<T, Tensor> || std::same_as<T, Rng>) {
+    return value;
+  } else {
+    return Tree(std::move(value));
+  }
+}
 
 template <class V>
 constexpr bool is_param = std::same_as<V, ParamField>;
@@ -66,11 +78,14 @@ constexpr bool is_state = false;
 template <class T>
 constexpr bool is_state<StateField<T>> = true;
 
-// A field as the body sees it, with its parameters and its states as they move on.
+// A field as the body sees it, with its parameters and its states as they move on. It cannot be copied:
+// a body that takes it by value would move on a copy's states.
 template <class V>
 class Handle {
  public:
-  Handle(const V& layer, Tree ps, Tree st) : layer_(&layer), ps_(std::move(ps)), st_(std::move(st)) {}
+  Handle(const V& layer, Tree ps, Tree st)
+      : layer_(&layer), ps_(std::move(ps)), st_(std::move(st)) {}
+  Handle(Handle&&) = default;
 
   template <class... X>
     requires Takes<V, X...>
@@ -96,6 +111,7 @@ class Handle<V> {
     size_t i = 0;
     for (const auto& layer : layers) each_.emplace_back(layer, ps[i], st[i]), ++i;
   }
+  Handle(Handle&&) = default;
   auto begin() { return each_.begin(); }
   auto end() { return each_.end(); }
   auto& operator[](size_t i) { return each_[i]; }
@@ -146,27 +162,32 @@ using Argument = decltype(std::declval<Handle<V>&>().argument());
 
 }  // namespace detail
 
-/// A state of the layer's own. value: bool, integer (an int64), floating point (a double), string, Tensor, Rng or Tree.
+/// A state of the layer's own: a bool, an integer, a floating-point number, a string, a Tensor, an Rng or
+/// a Tree.
 template <class T>
-Field<StateField<detail::StateType<T>>> state(std::string name, T value) {
-  return {std::move(name), {std::move(value)}};
+auto state(std::string name, T value) {
+  auto leaf = detail::leaf_value(std::move(value));
+  return Field<StateField<decltype(leaf)>>{std::move(name), {std::move(leaf)}};
 }
 
 template <class Body, class... V>
 class Compact {
  public:
-  Compact(std::tuple<Field<V>...> fields, Body body) : fields_(std::move(fields)), body_(std::move(body)) {}
+  Compact(std::tuple<Field<V>...> fields, Body body)
+      : fields_(std::move(fields)), body_(std::move(body)) {}
 
   template <class F>
   void luxtorch_layers(const F& f) const {
     for_each_field([&]<class W>(const Field<W>& g) {
-      if constexpr (!detail::is_param<W> && !detail::is_state<W>) f(std::string_view(g.name), g.value);
+      if constexpr (!detail::is_param<W> && !detail::is_state<W>)
+        f(std::string_view(g.name), g.value);
     });
   }
   Tree initial_parameters(Rng rng) const {
     std::vector<Tree::Item> parts;
     for_each_field([&]<class W>(const Field<W>& g) {
-      if constexpr (detail::is_param<W>) parts.emplace_back(g.name, g.value.init(rng.fold_in(g.name), g.value.shape));
+      if constexpr (detail::is_param<W>)
+        parts.emplace_back(g.name, g.value.init(rng.fold_in(g.name), g.value.shape));
     });
     return named(std::move(parts));
   }
@@ -185,7 +206,8 @@ class Compact {
     return std::apply(
         [&](const Field<V>&... f) {
           std::tuple<detail::Handle<V>...> handles{
-              detail::Handle<V>(f.value, part<V>(f, ps, !detail::is_state<V>), part<V>(f, st, !detail::is_param<V>))...};
+              detail::Handle<V>(f.value, part<V>(f, ps, !detail::is_state<V>),
+                                part<V>(f, st, !detail::is_param<V>))...};
           return std::apply(
               [&](auto&... h) {
                 auto y = body_(x, h.argument()...);
@@ -209,9 +231,11 @@ class Compact {
   template <class... Pair>
   static Tree states(const Pair&... pairs) {
     std::vector<Tree::Item> parts;
-    auto add = [&]<class W, class H>(const std::tuple<const Field<W>&, H&>& p, bool own) {
+    [[maybe_unused]] auto add = [&]<class W, class H>(const std::tuple<const Field<W>&, H&>& p,
+                                                      bool own) {
       if constexpr (!detail::is_param<W>) {
-        if (detail::is_state<W> == own) parts.emplace_back(std::get<0>(p).name, std::get<1>(p).state());
+        if (detail::is_state<W> == own)
+          parts.emplace_back(std::get<0>(p).name, std::get<1>(p).state());
       }
     };
     (add(pairs, false), ...);
@@ -230,13 +254,19 @@ class CompactFields {
 
   /// The layer. Checked here, at the user's line.
   template <class Body>
-  auto forward(Body body) const {
-    constexpr bool fits = std::is_invocable_v<const Body&, const detail::TensorProbe&, detail::Argument<V>...> ||
-                          std::is_invocable_v<const Body&, const Tree&, detail::Argument<V>...>;
+  auto forward(Body body) && {
+    // A generic body that takes a tensor is not tried with a tree.
+    constexpr bool fits = std::disjunction_v<
+        std::is_invocable<const Body&, const detail::TensorProbe&, detail::Argument<V>...>,
+        std::is_invocable<const Body&, const Tree&, detail::Argument<V>...>>;
     static_assert(fits,
-                  "compact: the body must take (x, one argument per field): x as const Tensor& or const Tree&, each field as "
-                  "auto&; and the lambda must not be mutable");
-    if constexpr (fits) return Compact<Body, V...>(fields_, std::move(body));
+                  "compact: the body must take (x, one argument per field): x as const Tensor& or "
+                  "const Tree&, each field as auto&; and the lambda must not be mutable");
+    if constexpr (fits) return Compact<Body, V...>(std::move(fields_), std::move(body));
+  }
+  template <class Body>
+  auto forward(Body body) const& {
+    return CompactFields(*this).forward(std::move(body));
   }
 
  private:

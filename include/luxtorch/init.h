@@ -1,15 +1,19 @@
-// Initialisers: how a parameter gets its first numbers. Each is a value, called with (rng, shape); its fields are the
-// knobs that Lux's WeightInitializers have, so an adapted one is written in place:
+// Initialisers: how a parameter gets its first numbers. Each is a value, called with (rng, shape);
+// its fields are the knobs that Lux's WeightInitializers have, so an adapted one is written in
+// place:
 //
 //     Tensor w = init::glorot_uniform(rng, {8, 2});
 //     Dense(2, 8, lux::relu, {.init_weight = init::KaimingUniform{.gain = 2}});
-//     Dense(2, 8, {.init_weight = [](Rng rng, Shape s) { return random::normal(rng, s, 0, 0.01); }});
+//     auto small = [](Rng rng, Shape shape) { return random::normal(rng, shape, 0, 0.01); };
+//     Dense(2, 8, {.init_weight = small});
 //
-// Level 2. All give float32 on the CPU. Fans: (n) counts as (1 in, n out), (out, in) as a matrix, (out, in, k...) as a
-// convolution, whose fans are both multiplied by the number of taps.
+// Level 2. All give float32 on the CPU. Fans: (n) counts as (1 in, n out), (out, in) as a matrix,
+// (out, in, k...) as a convolution, whose fans are both multiplied by the number of taps.
 #pragma once
 
 #include <functional>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "luxtorch/core/types.h"
@@ -61,19 +65,19 @@ struct Sparse {  // (out, in): a share `sparsity` of each column is zero; Marten
   double sparsity = 0.1, std = 0.01;
   Tensor operator()(Rng rng, Shape shape) const;
 };
-struct Identity {  // (out, in): gain on the diagonal, moved right by `shift`; Le et al. 2015
+struct Identity {  // gain on the diagonal, each row moved down by `shift`; Le et al. 2015
   double gain = 1;
   int64_t shift = 0;
+  // (n): zeros, for a bias; (out, in); (out, in, k...): at the middle tap, shifted both ways.
   Tensor operator()(Rng rng, Shape shape) const;
 };
 struct TorchDefault {  // U(-b, b), b = 1 / sqrt(fan_in), as torch.nn.Linear; the default of Dense
   Tensor operator()(Rng rng, Shape shape) const;
 };
-/// Lux 1.x's Dense and Conv default for an activation without a gain: U(-b, b), b = sqrt(3 / fan_in).
-struct LuxDefault {
+struct LuxDefault {  // U(-b, b), b = sqrt(3 / fan_in): Lux's Dense without an activation
   Tensor operator()(Rng rng, Shape shape) const;
 };
-/// What Lux 1.x really draws for RNNCell and LSTMCell: a normal of mean -b and deviation 2b with b = 1 / sqrt(hidden).
+/// What Lux 1.x really draws for RNNCell and LSTMCell: mean -b, deviation 2b, b = 1 / sqrt(hidden).
 struct Lux1xNormal {
   int64_t hidden = 1;
   Tensor operator()(Rng rng, Shape shape) const;
@@ -95,15 +99,13 @@ inline constexpr LuxDefault lux_default{};
 
 }  // namespace init
 
-/// One initialiser for all gates of a recurrent cell, or one for each in the cell's gate order.
+/// One initialiser for all gates of a recurrent cell, or one for each in the cell's gate order:
+/// `.init_weight = f` or `.init_weight = {f, g, h, k}`. The cell refuses another number.
 class GateInitializers {
  public:
   GateInitializers() = default;  // the cell's default
-  template <class F>
-    requires std::is_constructible_v<Initializer, F>
-  GateInitializers(F f) : each_{Initializer(std::move(f))} {}
   template <class... F>
-    requires(sizeof...(F) >= 2 && (std::is_constructible_v<Initializer, F> && ...))
+    requires(sizeof...(F) > 0 && (std::is_invocable_r_v<Tensor, const F&, Rng, Shape> && ...))
   GateInitializers(F... f) : each_{Initializer(std::move(f))...} {}
 
   bool empty() const { return each_.empty(); }

@@ -1,8 +1,10 @@
 // The layer concept, the erased Layer, setup and apply.
 //
-//     struct Scale {                                     // a leaf layer: a const call operator (x, ps, st)
+//     struct Scale {                          // a leaf layer: a const call operator (x, ps, st)
 //       int64_t dims;
-//       Tree initial_parameters(Rng rng) const { return named({{"weight", init::ones(rng, {dims})}}); }
+//       Tree initial_parameters(Rng rng) const {
+//         return named({{"weight", init::ones(rng, {dims})}});
+//       }
 //       Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
 //         return {x * ps["weight"].tensor(), st};
 //       }
@@ -10,9 +12,10 @@
 //     auto [ps, st] = setup(Rng(42), Scale{3});
 //     auto [y, st2] = apply(Scale{3}, x, ps, st);
 //
-// Level 2: setup(model) -> (ps, st) -> apply. There is no base class. A layer is any movable type whose const call
-// operator takes (x, ps, st) and returns Out<Y>; functions of tensors are layers without parameters. Layers hold no
-// tensors, so they are values: copy them, share them between threads.
+// Level 2: setup(model) -> (ps, st) -> apply. There is no base class. A layer is any movable type
+// whose const call operator takes (x, ps, st) and returns Out<Y>; functions of tensors are layers
+// without parameters. Layers hold no tensors, so they are values: copy them, share them between
+// threads.
 #pragma once
 
 #include <array>
@@ -30,8 +33,8 @@ namespace luxtorch {
 
 enum class Initial { parameters, states };
 
-/// A layer's parameters or states, each leaf's key made from its path. Wrappers add no level; a container's own are
-/// merged after its layers'.
+/// A layer's parameters or states, each leaf's key made from its path. Wrappers add no level; a
+/// container's own are merged after its layers'.
 template <Initial W, class L>
 Tree initial(const L& l, Rng rng) {
   if constexpr (LayerRange<L>) {
@@ -55,7 +58,8 @@ Tree initial(const L& l, Rng rng) {
     };
     if constexpr (HasWrapped<L> && !own) {
       Tree wrapped;
-      LayerAccess::visit_wrapped(l, [&](std::string_view, const auto& c) { wrapped = initial<W>(c, rng); });
+      LayerAccess::visit_wrapped(
+          l, [&](std::string_view, const auto& c) { wrapped = initial<W>(c, rng); });
       return wrapped;
     } else if constexpr (HasLayers<L>) {
       std::vector<Tree::Item> parts;
@@ -80,25 +84,30 @@ Tree initial_states(const L& l, Rng rng) {
   return initial<Initial::states>(l, rng);
 }
 
-/// (ps, st) of a model. Pure: one seed always gives the same numbers, and a leaf's depend on its path alone, so adding
-/// a layer changes no other's. Tensors are float32 on the CPU: move them by tree::to.
+/// (ps, st) of a model. Pure: one seed always gives the same numbers, and a leaf's depend on its
+/// path alone, so adding a layer changes no other's. Tensors are float32 on the CPU: move them by
+/// tree::to.
 template <class L>
 std::pair<Tree, Tree> setup(Rng rng, const L& model) {
-  return {initial_parameters(model, rng.fold_in("parameters")), initial_states(model, rng.fold_in("states"))};
+  return {initial_parameters(model, rng.fold_in("parameters")),
+          initial_states(model, rng.fold_in("states"))};
 }
 
 /// Any layer, erased: takes and gives trees. What Chain, Recurrence and TrainState hold.
 ///
-/// A layer of one tensor gets a tensor, one of several gets them from a tuple, a cell gets (x, carry) from a tuple, and a
-/// layer of a Tree gets x as it is. Copies share the layer; calls from many threads are fine if the layer's are.
+/// A layer of one tensor gets a tensor, one of several gets them from a tuple, a cell gets (x,
+/// carry) from a tuple, and a layer of a Tree gets x as it is. Copies share the layer; calls from
+/// many threads are fine if the layer's are.
 class Layer {
  public:
   template <LayerLike L>
   Layer(L layer);
 
-  Out<Tree> operator()(const Tree& x, const Tree& ps, const Tree& st) const { return impl_->call(x, ps, st); }
-  /// One step of a recurrent cell without building tuples; carry is nullptr at a sequence's start. For layers that are not
-  /// cells an UnsupportedError.
+  Out<Tree> operator()(const Tree& x, const Tree& ps, const Tree& st) const {
+    return impl_->call(x, ps, st);
+  }
+  /// One step of a recurrent cell without building tuples; carry is nullptr at a sequence's start.
+  /// For layers that are not cells an UnsupportedError.
   Out<Step> step(const Tensor& x, const Tree* carry, const Tree& ps, const Tree& st) const {
     return impl_->step(x, carry, ps, st);
   }
@@ -119,7 +128,8 @@ class Layer {
   struct Interface {
     virtual ~Interface() = default;
     virtual Out<Tree> call(const Tree& x, const Tree& ps, const Tree& st) const = 0;
-    virtual Out<Step> step(const Tensor& x, const Tree* carry, const Tree& ps, const Tree& st) const = 0;
+    virtual Out<Step> step(const Tensor& x, const Tree* carry, const Tree& ps,
+                           const Tree& st) const = 0;
     virtual Tree initial_parameters(Rng rng) const = 0;
     virtual Tree initial_states(Rng rng) const = 0;
     virtual Description describe() const = 0;
@@ -134,8 +144,9 @@ class Layer {
 
 namespace detail {
 
-/// Makes errors from inside a call say where in the model they come from: puts the thrower's path, as seen from `model`,
-/// in front, and says which parameters or states do not fit where a key was missing. Only runs when there is an error.
+/// Makes errors from inside a call say where in the model they come from: puts the thrower's path,
+/// as seen from `model`, in front, and says which parameters or states do not fit where a key was
+/// missing. Only runs when there is an error.
 struct ErrorPlace {
   const void* address;
   const std::type_info* type;
@@ -169,47 +180,51 @@ auto invoke(const L& l, const Tree& ps, const Tree& st, const X&... x) {
   }
 }
 
-[[noreturn]] void wrong_input(const char* takes, const Tree& x);
+template <class L>
+constexpr const char* takes_text() {
+  using P = TensorProbe;
+  if constexpr (Takes<L, P>)
+    return CallsAs<L, P, Tree> ? "a tensor or a tuple (x, carry)" : "a tensor";
+  if constexpr (Takes<L, P, P>) return "a tuple of 2 tensors";
+  if constexpr (Takes<L, P, P, P>) return "a tuple of 3 tensors";
+  if constexpr (Takes<L, P, P, P, P>) return "a tuple of 4 tensors";
+  return "a tuple (x, carry)";
+}
 
+bool are_tensors(const Tree& x, size_t n);  // a tuple of n tensors?
+[[noreturn]] void wrong_input(const void* layer, const std::type_info& type, const char* takes,
+                              const Tree& x);
+[[noreturn]] void not_a_cell(const void* layer, const std::type_info& type);
+
+/// The call that suits x, decided by the layer's type: with a tensor, with several from a tuple,
+/// with (x, carry) from a tuple, or with the tree itself.
 template <class L>
 Out<Tree> call_erased(const L& l, const Tree& x, const Tree& ps, const Tree& st) {
   using P = TensorProbe;
-  auto erase = [](auto&& out) -> Out<Tree> {
+  auto call = [&](const auto&... inputs) -> Out<Tree> {
+    auto out = invoke(l, ps, st, inputs...);
     return {to_tree(std::move(out.first)), std::move(out.second)};
   };
-  auto both_tensors = [&] { return x[0].is_tensor() && x[1].is_tensor(); };
   if constexpr (Takes<L, P, P>) {
-    if (x.is_tuple() && x.size() == 2 && both_tensors()) {
-      return erase(invoke(l, ps, st, x[0].tensor(), x[1].tensor()));
-    }
+    if (are_tensors(x, 2)) return call(x[0].tensor(), x[1].tensor());
+  } else if constexpr (CallsAs<L, P, Tree>) {
+    if (x.is_tuple() && x.size() == 2 && x[0].is_tensor()) return call(x[0].tensor(), x[1]);
   }
   if constexpr (Takes<L, P, P, P>) {
-    if (x.is_tuple() && x.size() == 3) {
-      return erase(invoke(l, ps, st, x[0].tensor(), x[1].tensor(), x[2].tensor()));
-    }
+    if (are_tensors(x, 3)) return call(x[0].tensor(), x[1].tensor(), x[2].tensor());
   }
   if constexpr (Takes<L, P, P, P, P>) {
-    if (x.is_tuple() && x.size() == 4) {
-      return erase(invoke(l, ps, st, x[0].tensor(), x[1].tensor(), x[2].tensor(), x[3].tensor()));
+    if (are_tensors(x, 4)) {
+      return call(x[0].tensor(), x[1].tensor(), x[2].tensor(), x[3].tensor());
     }
   }
-  if constexpr (!Takes<L, P, P> && CallsAs<L, P, Tree>) {
-    if (x.is_tuple() && x.size() == 2) return erase(l(x[0].tensor(), x[1], ps, st));
-  }
   if constexpr (Takes<L, P>) {
-    if (x.is_tensor()) return erase(invoke(l, ps, st, x.tensor()));
-    wrong_input(CallsAs<L, P, Tree> ? "a tensor or a tuple (x, carry)" : "a tensor", x);
+    if (x.is_tensor()) return call(x.tensor());
   } else if constexpr (Takes<L, Tree>) {
-    return erase(invoke(l, ps, st, x));
-  } else {
-    wrong_input(Takes<L, P, P>     ? "a tuple of 2 tensors"
-                : Takes<L, P, P, P> ? "a tuple of 3 tensors"
-                                    : "another tuple of tensors",
-                x);
+    return call(x);
   }
+  wrong_input(&l, typeid(L), takes_text<L>(), x);
 }
-
-[[noreturn]] void not_a_cell(const std::type_info& type);
 
 }  // namespace detail
 
@@ -225,15 +240,18 @@ struct Layer::Model final : Layer::Interface {
       return out;
     });
   }
-  Out<Step> step(const Tensor& x, const Tree* carry, const Tree& ps, const Tree& st) const override {
+  Out<Step> step(const Tensor& x, const Tree* carry, const Tree& ps,
+                 const Tree& st) const override {
     if constexpr (Cell<L>) {
       return detail::located(layer, ps, st,
                              [&] { return carry ? layer(x, *carry, ps, st) : layer(x, ps, st); });
     } else {
-      detail::not_a_cell(typeid(L));
+      detail::not_a_cell(&layer, typeid(L));
     }
   }
-  Tree initial_parameters(Rng rng) const override { return luxtorch::initial_parameters(layer, rng); }
+  Tree initial_parameters(Rng rng) const override {
+    return luxtorch::initial_parameters(layer, rng);
+  }
   Tree initial_states(Rng rng) const override { return luxtorch::initial_states(layer, rng); }
   Description describe() const override { return luxtorch::describe(layer); }
   bool is_cell() const override { return Cell<L>; }
@@ -246,20 +264,22 @@ Layer::Layer(L layer) : impl_(std::make_shared<Model<L>>(std::move(layer))) {
   check_layer<L>();
 }
 
-/// The output and the new states: model(x, ps, st), with errors that say where in the model they come from.
+/// The output and the new states: model(x, ps, st), with errors that say where in the model they
+/// come from.
 ///
-/// With Y given the output is converted: apply<Tensor>(chain, x, ps, st). Without it a typed model gives what it returns
-/// and an erased one a Tree. x: a Tensor, a Tree, or what the model takes.
+/// With Y given the output is converted: apply<Tensor>(chain, x, ps, st). Without it a typed model
+/// gives what it returns and an erased one a Tree. x: a Tensor, a Tree, or what the model takes.
 template <class Y = void, class L, class X>
 auto apply(const L& model, const X& x, const Tree& ps, const Tree& st) {
   if constexpr (!std::same_as<L, Layer>) check_layer<L>();
   auto run = [&] {
     if constexpr (std::same_as<L, Layer>) {
-      return model(x, ps, st);
-    } else if constexpr (detail::CallsAs<L, X> || detail::FunctionOf<L, X>) {
+      return model(to_tree(x), ps, st);
+    } else if constexpr (detail::CallsDirectly<L, X>) {
       return detail::located(model, ps, st, [&] { return detail::invoke(model, ps, st, x); });
     } else {
-      return detail::located(model, ps, st, [&] { return detail::call_erased(model, to_tree(x), ps, st); });
+      return detail::located(model, ps, st,
+                             [&] { return detail::call_erased(model, to_tree(x), ps, st); });
     }
   };
   if constexpr (std::is_void_v<Y> || std::same_as<decltype(run()), Out<Y>>) {
@@ -279,7 +299,8 @@ auto predict(const L& model, const X& x, const Tree& ps, const Tree& st) {
 
 template <class L, class X>
 Summary summary(const L& model, const Tree& ps, const Tree& st, const X& x) {
-  return detail::summarize(describe(model), ps, st, [&] { detail::report(model, predict<Tree>(model, x, ps, st)); });
+  return detail::summarize(describe(model), ps, st,
+                           [&] { detail::report(model, predict<Tree>(model, x, ps, st)); });
 }
 
 }  // namespace luxtorch

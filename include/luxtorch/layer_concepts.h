@@ -3,7 +3,7 @@
 //     struct SpiralClassifier {
 //       LSTMCell lstm_cell;
 //       Dense classifier;
-//       LUXTORCH_LAYERS(lstm_cell, classifier)           // parameters and states named by the members
+//       LUXTORCH_LAYERS(lstm_cell, classifier)   // parameters and states named by the members
 //       Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;
 //     };
 //
@@ -38,28 +38,31 @@ struct Step {
 class Layer;
 
 // What a layer may return, as a Tree. A type of a user's own joins by a to_tree in its namespace.
+// All are declared before the first body, since they call each other.
 inline Tree to_tree(Tree t) { return t; }
+inline Tree to_tree(const Step& s) { return tuple({Tree(s.y), s.carry}); }
 template <std::derived_from<Tensor> T>
 Tree to_tree(const T& t) {
   return Tree(Tensor(t));
 }
-inline Tree to_tree(const Step& s) { return tuple({Tree(s.y), s.carry}); }
 template <class A, class B>
 Tree to_tree(const std::pair<A, B>& p);
 template <class... A>
 Tree to_tree(const std::tuple<A...>& t);
 template <class A>
-Tree to_tree(const std::vector<A>& v) {
-  std::vector<Tree> parts;
-  for (const auto& e : v) parts.push_back(to_tree(e));
-  return tuple(std::move(parts));
-}
+Tree to_tree(const std::vector<A>& v);
 template <class A, size_t N>
-Tree to_tree(const std::array<A, N>& v) {
+Tree to_tree(const std::array<A, N>& v);
+
+namespace detail {
+template <class Range>
+Tree range_to_tree(const Range& range) {
   std::vector<Tree> parts;
-  for (const auto& e : v) parts.push_back(to_tree(e));
+  for (const auto& e : range) parts.push_back(to_tree(e));
   return tuple(std::move(parts));
 }
+}  // namespace detail
+
 template <class A, class B>
 Tree to_tree(const std::pair<A, B>& p) {
   return tuple({to_tree(p.first), to_tree(p.second)});
@@ -67,6 +70,14 @@ Tree to_tree(const std::pair<A, B>& p) {
 template <class... A>
 Tree to_tree(const std::tuple<A...>& t) {
   return std::apply([](const auto&... a) { return tuple({to_tree(a)...}); }, t);
+}
+template <class A>
+Tree to_tree(const std::vector<A>& v) {
+  return detail::range_to_tree(v);
+}
+template <class A, size_t N>
+Tree to_tree(const std::array<A, N>& v) {
+  return detail::range_to_tree(v);
 }
 
 /// And back, for apply<Y>: Y is Tensor, Tree, Step, or a pair of those.
@@ -85,8 +96,8 @@ Y from_tree(const Tree& t) {
 
 namespace detail {
 
-// Stands for "a Tensor, and not a Tree" when a layer is asked what it takes: a Tensor or an auto parameter accepts it, a
-// Tree one does not, since Tree converts from exactly Tensor.
+// Stands for "a Tensor, and not a Tree" when a layer is asked what it takes: a Tensor or an auto
+// parameter accepts it, a Tree one does not, since Tree converts from exactly Tensor.
 struct TensorProbe : Tensor {};
 
 struct AnyVisitor {
@@ -110,32 +121,81 @@ concept CallsAs = requires(const L& l, const X&... x, const Tree& t) {
   requires is_out<std::remove_cvref_t<decltype(l(x..., t, t))>>;
 };
 template <class F, class... X>
-concept FunctionOf = std::is_invocable_v<const F&, const X&...> && !std::is_void_v<std::invoke_result_t<const F&, const X&...>>;
+concept FunctionOf = std::is_invocable_v<const F&, const X&...> &&
+                     !std::is_void_v<std::invoke_result_t<const F&, const X&...>>;
+// What already takes (x, ps, st) is not asked whether it is a function of three tensors: its body, if
+// generic, would have to compile with a tensor for ps.
 template <class L, class... X>
-concept Takes = CallsAs<L, X...> || FunctionOf<L, X...>;
+concept Takes = CallsAs<L, X...> || ((sizeof...(X) < 3 || !CallsAs<L, TensorProbe>) &&
+                                     (sizeof...(X) < 4 || !CallsAs<L, TensorProbe, TensorProbe>) &&
+                                     FunctionOf<L, X...>);
+// Can the layer be called with an x of this very type? A Tree goes to a layer of tensors as the erased
+// call decides, since an auto parameter would take it too.
+template <class L, class X>
+concept CallsDirectly =
+    (!std::same_as<X, Tree> || !Takes<L, TensorProbe>) && (CallsAs<L, X> || FunctionOf<L, X>);
 
 }  // namespace detail
 
-/// A friend of every type with LUXTORCH_LAYERS, which may thus stand in a private section.
+/// Names from the text of LUXTORCH_LAYERS: "this->cell_, Base<A, B>::head" gives cell and head.
+std::vector<std::string> field_names(const char* text);
+
+namespace detail {
+
+// What the macros leave in a type: the members with their text. No member template, so that a type local
+// to a function may have one.
+template <class... L>
+struct Fields {
+  const char* text;
+  std::tuple<const L&...> members;
+
+  template <class F>
+  void visit(const F& f) const {
+    auto names = field_names(text);
+    size_t i = 0;
+    std::apply([&](const auto&... l) { (f(std::string_view(names[i++]), l), ...); }, members);
+  }
+};
+template <class... L>
+Fields<L...> fields(const char* text, const L&... members) {
+  return {text, std::tie(members...)};
+}
+
+}  // namespace detail
+
+/// Reaches a layer's members, a friend of every type with LUXTORCH_LAYERS, which may thus stand in a
+/// private section. A type may instead have luxtorch_layers(f) or luxtorch_wrapped(f), which call
+/// f(name, layer) for each: names known at run time, as Chain's.
 struct LayerAccess {
   template <class L, class F>
   static void visit(const L& l, const F& f)
-    requires requires { l.luxtorch_layers(f); }
+    requires(
+        requires { l.luxtorch_layers(f); } || requires { l.luxtorch_layers().visit(f); })
   {
-    l.luxtorch_layers(f);
+    if constexpr (requires { l.luxtorch_layers(f); }) {
+      l.luxtorch_layers(f);
+    } else {
+      l.luxtorch_layers().visit(f);
+    }
   }
   template <class L, class F>
   static void visit_wrapped(const L& l, const F& f)
-    requires requires { l.luxtorch_wrapped(f); }
+    requires(
+        requires { l.luxtorch_wrapped(f); } || requires { l.luxtorch_wrapped().visit(f); })
   {
-    l.luxtorch_wrapped(f);
+    if constexpr (requires { l.luxtorch_wrapped(f); }) {
+      l.luxtorch_wrapped(f);
+    } else {
+      l.luxtorch_wrapped().visit(f);
+    }
   }
 };
 
 template <class L>
 concept HasLayers = requires(const L& l, const detail::AnyVisitor& f) { LayerAccess::visit(l, f); };
 template <class L>
-concept HasWrapped = requires(const L& l, const detail::AnyVisitor& f) { LayerAccess::visit_wrapped(l, f); };
+concept HasWrapped =
+    requires(const L& l, const detail::AnyVisitor& f) { LayerAccess::visit_wrapped(l, f); };
 template <class L>
 concept HasParameters = requires(const L& l, Rng rng) {
   { l.initial_parameters(rng) } -> std::convertible_to<Tree>;
@@ -149,11 +209,14 @@ template <class L>
 concept LayerLike =
     !std::same_as<L, Layer> && !std::same_as<L, Tree> &&
     (detail::Takes<L, detail::TensorProbe> || detail::Takes<L, Tree> ||
-     detail::Takes<L, detail::TensorProbe, detail::TensorProbe> || detail::CallsAs<L, detail::TensorProbe, Tree> ||
+     detail::Takes<L, detail::TensorProbe, detail::TensorProbe> ||
+     detail::CallsAs<L, detail::TensorProbe, Tree> ||
      detail::Takes<L, detail::TensorProbe, detail::TensorProbe, detail::TensorProbe> ||
-     detail::Takes<L, detail::TensorProbe, detail::TensorProbe, detail::TensorProbe, detail::TensorProbe>);
+     detail::Takes<L, detail::TensorProbe, detail::TensorProbe, detail::TensorProbe,
+                   detail::TensorProbe>);
 
-/// A recurrent cell: cell(x, ps, st) starts a sequence, cell(x, carry, ps, st) goes on; both return Out<Step>.
+/// A recurrent cell: cell(x, ps, st) starts a sequence, cell(x, carry, ps, st) goes on; both return
+/// Out<Step>.
 template <class L>
 concept Cell = requires(const L& l, const Tensor& x, const Tree& t) {
   requires detail::is_step_out<std::remove_cvref_t<decltype(l(x, t, t))>>;
@@ -170,8 +233,8 @@ concept LayerRange = requires(const L& l) {
 
 namespace detail {
 
-// Has L a member of this name, whatever its access and signature? Deriving from L and from a class with that name makes the
-// name ambiguous exactly then. A data member that is accessible is no hook.
+// Has L a member of this name, whatever its access and signature? Deriving from L and from a class
+// with that name makes the name ambiguous exactly then. An accessible data member is no hook.
 #define LUXTORCH_DETAIL_HOOK_NAMED(member)                                                        \
   struct member##_named {                                                                         \
     int member;                                                                                   \
@@ -200,9 +263,11 @@ LUXTORCH_DETAIL_HOOK_NAMED(init_parameters)
 LUXTORCH_DETAIL_HOOK_NAMED(init_states)
 #undef LUXTORCH_DETAIL_HOOK_NAMED
 
+// Is there a hook that nobody calls?
 template <class L>
 constexpr bool misnamed_parameters() {
-  return has_initialparameters<L>() || has_initial_parameter<L>() || has_initial_params<L>() || has_init_parameters<L>();
+  return has_initialparameters<L>() || has_initial_parameter<L>() || has_initial_params<L>() ||
+         has_init_parameters<L>();
 }
 template <class L>
 constexpr bool misnamed_states() {
@@ -220,45 +285,35 @@ constexpr void check_layer() {
     check_layer<typename L::value_type>();
   } else if constexpr (!std::same_as<L, Layer>) {
     static_assert(LayerLike<L>,
-                  "not a layer: it needs a const call operator (x, ps, st) that returns luxtorch::Out<...>, with x a const "
-                  "Tensor& or a const Tree&, or must be a function of tensors or of a Tree");
+                  "not a layer: it needs a const call operator (x, ps, st) that returns "
+                  "luxtorch::Out<...>, with x a const Tensor& or a const Tree&, or must be a "
+                  "function of tensors or of a Tree");
     static_assert(HasParameters<L> || !detail::has_initial_parameters<L>(),
                   "initial_parameters must be: Tree initial_parameters(Rng) const, public");
     static_assert(HasStates<L> || !detail::has_initial_states<L>(),
                   "initial_states must be: Tree initial_states(Rng) const, public");
-    static_assert(!detail::misnamed_parameters<L>(),
-                  "a layer's parameters come from: Tree initial_parameters(Rng) const (another name is not called)");
-    static_assert(!detail::misnamed_states<L>(),
-                  "a layer's states come from: Tree initial_states(Rng) const (another name is not called)");
+    static_assert(HasParameters<L> || !detail::misnamed_parameters<L>(),
+                  "a layer's parameters come from: Tree initial_parameters(Rng) const "
+                  "(another name is not called)");
+    static_assert(HasStates<L> || !detail::misnamed_states<L>(),
+                  "a layer's states come from: Tree initial_states(Rng) const "
+                  "(another name is not called)");
   }
-}
-
-/// Names from the text of LUXTORCH_LAYERS: identifiers without what stands before them and trailing underscores.
-std::vector<std::string> field_names(const char* text);
-
-template <class F, class T>
-void visit_fields(const char* text, const F& f, const T& fields) {
-  auto names = field_names(text);
-  size_t i = 0;
-  std::apply([&](const auto&... l) { (f(std::string_view(names[i++]), l), ...); }, fields);
 }
 
 }  // namespace luxtorch
 
-/// Names the members that are layers: a layer, a Layer, or a vector, array or optional of layers. Gives the type setup,
-/// printing, summaries and error places. A derived class lists its base's too.
-#define LUXTORCH_LAYERS(...)                                                 \
-  friend struct ::luxtorch::LayerAccess;                                     \
-  template <class F>                                                         \
-  void luxtorch_layers(const F& f) const {                                   \
-    ::luxtorch::visit_fields(#__VA_ARGS__, f, std::tie(__VA_ARGS__));        \
+/// Names the members that are layers: a layer, a Layer, or a vector, array or optional of layers.
+/// Gives the type setup, printing, summaries and error places. A derived class lists its base's
+/// too.
+#define LUXTORCH_LAYERS(...)                                                    \
+  friend struct ::luxtorch::LayerAccess;                                        \
+  auto luxtorch_layers() const {                                                \
+    return ::luxtorch::detail::fields(#__VA_ARGS__ __VA_OPT__(, ) __VA_ARGS__); \
   }
 
-/// For a wrapper: its parameters and states are exactly the member's, without a level of their own. An initial_parameters
-/// or initial_states of the wrapper's own stands in their place.
-#define LUXTORCH_WRAPS(member)                                               \
-  friend struct ::luxtorch::LayerAccess;                                     \
-  template <class F>                                                         \
-  void luxtorch_wrapped(const F& f) const {                                  \
-    ::luxtorch::visit_fields(#member, f, std::tie(member));                  \
-  }
+/// For a wrapper: its parameters and states are exactly the member's, without a level of their own.
+/// An initial_parameters or initial_states of the wrapper's own stands in their place.
+#define LUXTORCH_WRAPS(member)           \
+  friend struct ::luxtorch::LayerAccess; \
+  auto luxtorch_wrapped() const { return ::luxtorch::detail::fields(#member, member); }

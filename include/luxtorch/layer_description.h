@@ -1,7 +1,7 @@
 // What printing, summaries and error places know of a layer, and the functions on them.
 //
 //     std::cout << show(model);                 // as Lux prints it, for every type
-//     std::cout << summary(model, ps, st, x);   // a table: path, layer, output shape, parameters, states, bytes
+//     std::cout << summary(model, ps, st, x);   // a table with the outputs' shapes and the counts
 //
 // Level 2.
 #pragma once
@@ -20,10 +20,10 @@
 namespace luxtorch {
 
 struct Description {
-  std::string text;                // in one line, as "Dense(2 => 3, relu)"; a container's is its type's name
-  const void* address = nullptr;   // with type: which layer this is; nullptr for a range of layers
+  std::string text;  // in one line, as "Dense(2 => 3, relu)"; a container's is its type's name
+  const void* address = nullptr;  // with type: which layer this is; nullptr for a range of layers
   const std::type_info* type = nullptr;
-  bool wrapper = false;            // its one field has the same path
+  bool wrapper = false;  // its one field has the same path
   std::vector<std::pair<std::string, Description>> fields;
 };
 
@@ -51,7 +51,9 @@ Description describe(const L& l) {
     } else {
       d.text = type_name(typeid(L));
     }
-    auto add = [&](std::string_view name, const auto& c) { d.fields.emplace_back(std::string(name), describe(c)); };
+    auto add = [&](std::string_view name, const auto& c) {
+      d.fields.emplace_back(std::string(name), describe(c));
+    };
     if constexpr (HasWrapped<L>) {
       d.wrapper = true;
       LayerAccess::visit_wrapped(l, add);
@@ -75,12 +77,14 @@ struct Summary {
 
 namespace detail {
 
-// While a summary runs the model, layers report their outputs here. One relaxed load per call otherwise.
+// While a summary runs the model, layers report their outputs here. One relaxed load per call
+// otherwise.
 extern std::atomic<int> observers;
 void observe(const void* layer, const std::type_info& type, const Tree& y);
 template <class L, class Y>
 void report(const L& l, const Y& y) {
-  if (observers.load(std::memory_order_relaxed) == 0) [[likely]] return;
+  if (observers.load(std::memory_order_relaxed) == 0) [[likely]]
+    return;
   if constexpr (std::same_as<Y, Step>) {
     observe(&l, typeid(L), y.y);
   } else {
@@ -91,9 +95,11 @@ void report(const L& l, const Y& y) {
 std::string show(const Description& d, const Tree& ps, const Tree& st);
 std::ostream& print(std::ostream& out, const std::string& text);
 void check_fits(const Tree& expected, const Tree& got, const char* who, const char* what);
-Summary summarize(const Description& d, const Tree& ps, const Tree& st, const std::function<void()>& run);
+Summary summarize(const Description& d, const Tree& ps, const Tree& st,
+                  const std::function<void()>& run);
 /// Is the layer in the model? Then `path` is set: "layer_2.classifier", "" for the model itself.
-bool find_path(const Description& d, const void* address, const std::type_info& type, std::string& path);
+bool find_path(const Description& d, const void* address, const std::type_info& type,
+               std::string& path);
 
 /// No graph is recorded while one lives.
 class NoGrad {
@@ -117,7 +123,8 @@ Tree initial_states(const L& l, Rng rng);
 /// The model's text in Lux's layout, with the parameters and states of every part counted.
 template <class L>
 std::string show(const L& model) {
-  return detail::show(describe(model), initial_parameters(model, Rng(0)), initial_states(model, Rng(0)));
+  return detail::show(describe(model), initial_parameters(model, Rng(0)),
+                      initial_states(model, Rng(0)));
 }
 
 template <HasLabel L>
@@ -146,14 +153,16 @@ int64_t state_length(const L& model) {
 
 /// Every part named `key`, at any depth, replaced by value: update_state(st, "carry", Tree()).
 Tree update_state(const Tree& st, std::string_view key, const Tree& value);
-/// The same for "training": Dropout, BatchNorm and their like stop drawing and averaging, or start again.
+/// The same for "training": Dropout, BatchNorm and their like stop drawing and averaging, or start
+/// again.
 Tree testmode(const Tree& st);
 Tree trainmode(const Tree& st);
 
-/// What keeps `got` from having the structure of `expected`, or "": missing, extra and misshaped names, listed together.
+/// What keeps `got` from having the structure of `expected`, or "": missing, extra and misshaped
+/// names, listed together.
 std::string misfits(const Tree& expected, const Tree& got);
-/// Refuses parameters or states that do not have the model's structure with a TreeError that lists the misfits. dtypes and
-/// the kinds of state leaves are free.
+/// Refuses parameters or states that do not have the model's structure with a TreeError that lists
+/// the misfits. dtypes and the kinds of state leaves are free.
 template <class L>
 void check_parameters(const L& model, const Tree& ps) {
   detail::check_fits(initial_parameters(model, Rng(0)), ps, "check_parameters", "parameters");

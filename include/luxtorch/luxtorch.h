@@ -18,7 +18,6 @@
 #include "luxtorch/data/toy.h"
 #include "luxtorch/init.h"
 #include "luxtorch/interop/torch_module.h"
-#include "luxtorch/interop/torch_module.h"
 #include "luxtorch/io/jld2.h"
 #include "luxtorch/layer.h"
 #include "luxtorch/layers/containers.h"

@@ -1,17 +1,20 @@
-// Rng: a splittable random key, passed by value. The same key always gives the same numbers; new keys come from names.
+// Rng: a splittable random key, passed by value. One key always gives the same numbers; new keys
+// come from names and positions.
 //
 //     Rng rng(42);
 //     Tensor w = random::uniform(rng.fold_in("weight"), {8, 2}, -0.5, 0.5);
 //     auto [now, later] = rng.split<2>();
 //
-// Level 1: seed -> Rng -> setup. Nothing here uses or changes torch's generators. Numbers are Philox4x32-10 (Salmon et al.
-// 2011, "Parallel random numbers: as easy as 1, 2, 3"), element i of a draw depending on (key, i) alone, made on the CPU
-// and then moved: bits, integers and uniforms are equal on every machine, normals within one float ulp.
+// Level 1: seed -> Rng -> setup. Nothing here uses or changes torch's generators. Numbers are
+// Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"), made on the
+// CPU and then moved: bits, integers and uniforms are equal on every machine, normals within one
+// float ulp.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "luxtorch/core/types.h"
@@ -23,11 +26,13 @@ class Rng {
   explicit constexpr Rng(uint64_t key) : key_(key) {}
   constexpr uint64_t key() const { return key_; }
 
-  /// The key that belongs to a name or to a position; different names, positions and parents give unrelated keys.
+  /// The key that belongs to a name or to a position; different names, positions and parents give
+  /// unrelated keys.
   Rng fold_in(std::string_view name) const;
   Rng fold_in(uint64_t position) const;
 
-  /// n independent keys; the first of n is the first of any other n. Draw from them, not from this one too.
+  /// n independent keys; the first of n is the first of any other n. Draw from them, not from this
+  /// one too.
   std::vector<Rng> split(size_t n) const;
   template <size_t N>
   std::array<Rng, N> split() const {
@@ -44,14 +49,18 @@ class Rng {
 
 namespace random {
 
-/// Word i of the key's stream (32 random bits each), for i in [first, first + words.size()).
+/// Words [first, first + count) of the key's stream, 32 random bits each.
 void bits(Rng rng, uint64_t first, uint32_t* words, size_t count);
 
-/// Uniform on [low, high), up to the rounding of the dtype: 24 random bits for float32 and narrower types, 53 for float64.
+// Element i of a uniform or normal draw depends on (key, i) alone: a longer draw starts with a
+// shorter one. dtype: any floating one (an ArgumentError otherwise); narrow types are rounded
+// float32 draws.
+
+/// Uniform on [low, high), up to the rounding of the dtype: 24 random bits, 53 for float64.
 Tensor uniform(Rng rng, Shape shape, double low = 0, double high = 1, Dtype dtype = kFloat32);
 /// Gaussian (Box and Muller 1958).
 Tensor normal(Rng rng, Shape shape, double mean = 0, double std = 1, Dtype dtype = kFloat32);
-/// Integers of [low, high), int64.
+/// Unbiased integers of [low, high), int64.
 Tensor integers(Rng rng, Shape shape, int64_t low, int64_t high);
 /// A permutation of 0 .. n-1 as int64 (n).
 Tensor permutation(Rng rng, int64_t n);

@@ -5,10 +5,11 @@
 //     Tree ps2 = ps.with("bias", b2);              // a new tree that shares the rest
 //     Tree half = tree::map_tensors([](const Tensor& t) { return t * 0.5; }, ps);
 //
-// Level 1. A Tree is an immutable value: a leaf inline, or one pointer to a node. Copies are cheap and may be read from
-// many threads. A leaf is nothing, a Tensor, a bool, an int64, a double, a string or an Rng; an inner node is named
-// (ordered, unique keys: Julia's NamedTuple) or positional (a Tuple). Tensors are shared, not copied; the library never
-// changes one in place, save in functions whose name ends in `_`.
+// Level 1. A Tree is an immutable value: a leaf inline, or one pointer to a node. Copies are cheap
+// and may be read from many threads. A leaf is nothing, a Tensor, a bool, an int64, a double, a
+// string or an Rng; an inner node is named (ordered, unique keys: Julia's NamedTuple) or positional
+// (a Tuple). Tensors are shared, not copied; the library never changes one in place, save in
+// functions whose name ends in `_`.
 #pragma once
 
 #include <array>
@@ -31,8 +32,14 @@
 namespace luxtorch {
 
 template <class T>
-concept Integer = std::integral<T> && !std::same_as<T, bool> && !std::same_as<T, char> && !std::same_as<T, wchar_t> &&
-                  !std::same_as<T, char8_t> && !std::same_as<T, char16_t> && !std::same_as<T, char32_t>;
+concept Integer = std::integral<T> && !std::same_as<T, bool> && !std::same_as<T, char> &&
+                  !std::same_as<T, wchar_t> && !std::same_as<T, char8_t> &&
+                  !std::same_as<T, char16_t> && !std::same_as<T, char32_t>;
+
+/// What a leaf without a tensor may hold.
+template <class S>
+concept Scalar = std::same_as<S, bool> || std::same_as<S, int64_t> || std::same_as<S, double> ||
+                 std::same_as<S, std::string> || std::same_as<S, Rng>;
 
 class Tree {
  public:
@@ -60,9 +67,15 @@ class Tree {
   bool is_rng() const { return value_.index() == 5; }
   bool is_string() const { return value_.index() == 6; }
   bool is_scalar() const { return value_.index() >= 2 && value_.index() <= 4; }
+  /// Is it a leaf of exactly this kind?
   template <class S>
+    requires Scalar<S> || std::same_as<S, Tensor>
   bool is() const {
-    return std::holds_alternative<S>(value_);
+    if constexpr (std::same_as<S, std::string>) {
+      return is_string();
+    } else {
+      return std::holds_alternative<S>(value_);
+    }
   }
   bool is_named() const;
   bool is_tuple() const;
@@ -71,8 +84,8 @@ class Tree {
   /// The tensor; a TreeError for any other leaf or node.
   const Tensor& tensor() const&;
   Tensor tensor() const&& { return static_cast<const Tree&>(*this).tensor(); }
-  /// S is bool, int64_t, double (an integer leaf will do), std::string or Rng.
-  template <class S>
+  /// The leaf's value; an integer leaf is a double too. A TreeError for any other leaf or node.
+  template <Scalar S>
   S scalar() const;
   /// A tuple's N tensors: `auto [x, y] = batch.tensors<2>();`
   template <size_t N>
@@ -83,8 +96,8 @@ class Tree {
     }(std::make_index_sequence<N>());
   }
 
-  // Children. A missing key is a TreeError that lists the keys there are. A reference from a named tree, a value from a
-  // temporary, so that a temporary's part never dangles.
+  // Children. A missing key is a TreeError that lists the keys there are. A reference from a named
+  // tree, a value from a temporary, so that a temporary's part never dangles.
   const Tree& operator[](std::string_view key) const&;
   Tree operator[](std::string_view key) const&& { return static_cast<const Tree&>(*this)[key]; }
   template <Integer I>
@@ -95,7 +108,7 @@ class Tree {
   Tree operator[](I position) const&& {
     return child(static_cast<int64_t>(position));
   }
-  /// By path: at("lstm_cell.weight_ih"); a number indexes a tuple: at("layers.0.bias"); "" is the tree itself.
+  /// By path: at("lstm_cell.weight_ih"); a number indexes a tuple: at("layers.0.bias"); "" is *this.
   const Tree& at(std::string_view path) const&;
   Tree at(std::string_view path) const&& { return static_cast<const Tree&>(*this).at(path); }
   bool contains(std::string_view path) const;
@@ -110,7 +123,8 @@ class Tree {
   std::span<const Tree> elements() const&;
   std::vector<Tree> elements() const&&;
 
-  /// A new tree with the part at `path` replaced, or added at the end of its named parent; the rest is shared.
+  /// A new tree with the part at `path` replaced, or added at the end of its named parent, which must
+  /// be there; the rest is shared.
   Tree with(std::string_view path, Tree part) const;
   /// A new tree without the part at `path`.
   Tree without(std::string_view path) const;
@@ -129,8 +143,8 @@ class Tree {
   const Tree& child(int64_t position) const;
   void check_size(size_t n) const;
 
-  std::variant<std::monostate, Tensor, bool, int64_t, double, Rng, std::shared_ptr<const std::string>,
-               std::shared_ptr<const Node>>
+  std::variant<std::monostate, Tensor, bool, int64_t, double, Rng,
+               std::shared_ptr<const std::string>, std::shared_ptr<const Node>>
       value_;
 };
 
@@ -145,14 +159,16 @@ Tree merge(const Tree& a, const Tree& b);
 
 namespace tree {
 
-/// f of every leaf, the structure kept; the two-argument form gets the leaf's path first ("lstm_cell.bias_ih").
+/// f of every leaf, the structure kept; the two-argument form gets the leaf's path first
+/// ("lstm_cell.bias_ih").
 Tree map(const std::function<Tree(const Tree& leaf)>& f, const Tree& t);
 Tree map(const std::function<Tree(const std::string& path, const Tree& leaf)>& f, const Tree& t);
-/// f of every tensor; other leaves stay.
+/// f of every tensor; other leaves and undefined tensors stay.
 Tree map_tensors(const std::function<Tensor(const Tensor&)>& f, const Tree& t);
 /// f of the leaves of two trees of one structure (a TreeError says where they differ).
 Tree zip(const std::function<Tree(const Tree& a, const Tree& b)>& f, const Tree& a, const Tree& b);
-void for_each(const std::function<void(const std::string& path, const Tree& leaf)>& f, const Tree& t);
+void for_each(const std::function<void(const std::string& path, const Tree& leaf)>& f,
+              const Tree& t);
 
 /// The leaves in order, their paths, and a tree of `structure` with other leaves.
 std::vector<Tree> leaves(const Tree& t);
@@ -163,7 +179,8 @@ std::vector<Tensor> tensors(const Tree& t);
 /// From flat names: {"0.weight", w} nests on the dots. All nodes are named.
 Tree nest(const std::vector<Tree::Item>& flat);
 
-/// The first structural difference in words, or "": kinds, keys, sizes; shapes and dtypes of tensors.
+/// The first structural difference in words, or "": kinds, keys, sizes; shapes and dtypes of
+/// tensors.
 std::string difference(const Tree& a, const Tree& b);
 /// Same structure and bitwise equal values (NaN equals NaN).
 bool equal(const Tree& a, const Tree& b);

@@ -12,12 +12,14 @@ Device gpu_device(bool force, int index) {
   auto type = at::accelerator::getAccelerator(false);
   int count = type ? at::accelerator::deviceCount() : 0;
   if (index < count && count > 0) {
-    return Device(*type, static_cast<c10::DeviceIndex>(index < 0 ? at::accelerator::getDeviceIndex() : index));
+    return Device(*type, static_cast<c10::DeviceIndex>(index < 0 ? at::accelerator::getDeviceIndex()
+                                                                 : index));
   }
   if (!force) return cpu_device();
-  throw UnsupportedError("gpu_device", "expected GPU number " + std::to_string(std::max(index, 0)) + ", got " +
-                                           std::to_string(count) +
-                                           " GPUs that torch can use. Use gpu_device() to fall back to the CPU.");
+  throw UnsupportedError("gpu_device",
+                         "expected GPU number " + std::to_string(std::max(index, 0)) + ", got " +
+                             std::to_string(count) +
+                             " GPUs that torch can use. Use gpu_device() to fall back to the CPU.");
 }
 
 Device device(std::string_view name) {
@@ -27,12 +29,14 @@ Device device(std::string_view name) {
   try {
     wanted = Device(std::string(name));
   } catch (const c10::Error&) {
-    throw ArgumentError("device", "expected cpu, gpu, cuda or cuda:N, got \"" + std::string(name) + "\".");
+    throw ArgumentError("device",
+                        "expected cpu, gpu, cuda or cuda:N, got \"" + std::string(name) + "\".");
   }
   if (wanted->is_cpu()) return *wanted;
   auto there = gpu_device(true, wanted->has_index() ? wanted->index() : 0);
   if (there.type() != wanted->type()) {
-    throw UnsupportedError("device", "expected " + std::string(name) + ", got a machine with " + there.str() + ".");
+    throw UnsupportedError(
+        "device", "expected " + std::string(name) + ", got a machine with " + there.str() + ".");
   }
   return there;
 }

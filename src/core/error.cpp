@@ -37,14 +37,26 @@ std::string type_name(const std::type_info& type) {
   int status = 0;
   std::unique_ptr<char, void (*)(void*)> demangled(
       abi::__cxa_demangle(type.name(), nullptr, nullptr, &status), std::free);
-  std::string name = status == 0 ? demangled.get() : type.name();
-  if (name.find("{lambda") != std::string::npos && name.find('<') > name.find("{lambda")) {
-    return "Function";
+  const std::string name = status == 0 ? demangled.get() : type.name();
+  // The last part of "outer<int>::test(std::vector<int>)::Model<at::Tensor>", whose brackets may hold
+  // anything; "{lambda(at::Tensor const&)#1}" is a part too.
+  size_t depth = 0, start = 0, end = name.npos;
+  for (size_t i = 0; i < name.size(); ++i) {
+    const char c = name[i];
+    if (c == '>' || c == ')' || c == '}') {
+      --depth;
+    } else if (c == '<' || c == '(' || c == '{') {
+      if (depth++ == 0 && c == '<' && end == name.npos) end = i;
+    } else if (c == ':' && depth == 0) {
+      start = i + 1;
+      end = name.npos;
+    }
   }
-  name.resize(std::min(name.find('<'), name.size()));
-  // A type that is local to a function reads "main::Model" or "test()::Model".
-  if (auto colon = name.rfind("::"); colon != std::string::npos) name.erase(0, colon + 2);
-  return name;
+  auto last = name.substr(start, end == name.npos ? end : end - start);
+  // Lambdas, "at::Tensor (*)(at::Tensor const&)" and std::function.
+  const bool is_function =
+      last.starts_with("{lambda") || last == "function" || last.find("(*)(") != last.npos;
+  return is_function ? "Function" : last;
 }
 
 }  // namespace luxtorch

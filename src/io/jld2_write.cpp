@@ -55,9 +55,11 @@ std::string file_bytes(const std::vector<Variable>& variables, bool compress) {
     }
     return file.finish();
   } catch (const Hdf5Error& error) {
-    throw UnsupportedError(kWho, std::string("expected a tree that libhdf5 writes, got: ") + error.what() + ".");
+    throw UnsupportedError(
+        kWho, std::string("expected a tree that libhdf5 writes, got: ") + error.what() + ".");
   } catch (const H5::Exception& error) {
-    throw UnsupportedError(kWho, "expected a tree that libhdf5 writes, got: " + error.getDetailMsg() + ".");
+    throw UnsupportedError(
+        kWho, "expected a tree that libhdf5 writes, got: " + error.getDetailMsg() + ".");
   }
 }
 

@@ -21,7 +21,8 @@ std::string duration_text(double seconds) {
   } else if (whole < 60) {
     std::snprintf(text, sizeof text, "%lld s", static_cast<long long>(whole));
   } else if (whole < 3600) {
-    std::snprintf(text, sizeof text, "%lld:%02lld min", static_cast<long long>(whole / 60), static_cast<long long>(whole % 60));
+    std::snprintf(text, sizeof text, "%lld:%02lld min", static_cast<long long>(whole / 60),
+                  static_cast<long long>(whole % 60));
   } else {
     std::snprintf(text, sizeof text, "%lld:%02lld h", static_cast<long long>(whole / 3600),
                   static_cast<long long>(whole % 3600 / 60));
@@ -37,7 +38,11 @@ bool is_terminal(const std::ostream& stream) {
 }
 
 ProgressBar::ProgressBar(std::ostream& out, int64_t total, std::string unit, bool on)
-    : out_(out), total_(std::max<int64_t>(total, 1)), unit_(std::move(unit)), on_(on), start_(Clock::now()) {}
+    : out_(out),
+      total_(std::max<int64_t>(total, 1)),
+      unit_(std::move(unit)),
+      on_(on),
+      start_(Clock::now()) {}
 
 ProgressBar::~ProgressBar() { clear(); }
 
@@ -58,10 +63,14 @@ void ProgressBar::draw(const std::string& note) {
   auto done = std::min(done_, total_);
   auto filled = kWidth * done / total_;
   double seconds = std::chrono::duration<double>(last_draw_ - start_).count();
-  std::string line = "[" + std::string(static_cast<size_t>(filled), '=') + (filled < kWidth ? ">" : "") +
-                     std::string(static_cast<size_t>(std::max<int64_t>(kWidth - filled - 1, 0)), ' ') + "] " +
-                     std::to_string(done_) + "/" + std::to_string(total_) + " " + unit_;
-  line += ", " + duration_text(seconds / static_cast<double>(std::max<int64_t>(done_, 1)) * static_cast<double>(total_ - done)) + " left";
+  std::string line =
+      "[" + std::string(static_cast<size_t>(filled), '=') + (filled < kWidth ? ">" : "") +
+      std::string(static_cast<size_t>(std::max<int64_t>(kWidth - filled - 1, 0)), ' ') + "] " +
+      std::to_string(done_) + "/" + std::to_string(total_) + " " + unit_;
+  line += ", " +
+          duration_text(seconds / static_cast<double>(std::max<int64_t>(done_, 1)) *
+                        static_cast<double>(total_ - done)) +
+          " left";
   if (!note.empty()) line += ", " + note;
   auto length = line.size();
   if (length < drawn_) line += std::string(drawn_ - length, ' ');

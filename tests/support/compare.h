@@ -12,6 +12,7 @@
 
 #include <string>
 
+#include "luxtorch/core/error.h"
 #include "luxtorch/tree.h"
 
 namespace luxtorch::testing {

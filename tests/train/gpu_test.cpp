@@ -26,8 +26,9 @@ class Gpu : public ::testing::Test {
 };
 
 TEST_F(Gpu, LayersGiveTheCpusNumbers) {
-  Chain model(Recurrence(LSTMCell(3, 8), {.return_sequence = true}), Recurrence(GRUCell(8, 8), {.return_sequence = true}),
-              Recurrence(RNNCell(8, 8)), BatchNorm(8), Dense(8, 2, luxtorch::tanh), Dropout(0.5));
+  Chain model(Recurrence(LSTMCell(3, 8), {.return_sequence = true}),
+              Recurrence(GRUCell(8, 8), {.return_sequence = true}), Recurrence(RNNCell(8, 8)),
+              BatchNorm(8), Dense(8, 2, luxtorch::tanh), Dropout(0.5));
   auto [ps, st] = setup(Rng(0), model);
   auto x = random::normal(Rng(1), {16, 5, 3});
   auto cpu = apply<Tensor>(model, x, ps, st);
@@ -37,16 +38,19 @@ TEST_F(Gpu, LayersGiveTheCpusNumbers) {
 }
 
 TEST_F(Gpu, TrainingTakesTheCpusPath) {
-  Chain model(Recurrence(LSTMCell(2, 8)), Dense(8, 1, sigmoid), [](const Tensor& y) { return y.squeeze(-1); });
+  Chain model(Recurrence(LSTMCell(2, 8)), Dense(8, 1, sigmoid),
+              [](const Tensor& y) { return y.squeeze(-1); });
   auto [ps, st] = setup(Rng(0), model);
   auto x = random::normal(Rng(1), {32, 10, 2});
   auto y = random::uniform(Rng(2), {32}).ge(0.5).to(kFloat32);
-  TrainState cpu(model, ps, st, Adam(0.01)), there(model, tree::to(ps, gpu), tree::to(st, gpu), Adam(0.01));
+  TrainState cpu(model, ps, st, Adam(0.01)),
+      there(model, tree::to(ps, gpu), tree::to(st, gpu), Adam(0.01));
   for (int step = 0; step < 10; ++step) {
     single_train_step_(BinaryCrossEntropyLoss{}, tuple({x, y}), cpu);
     single_train_step_(BinaryCrossEntropyLoss{}, tuple({x.to(gpu), y.to(gpu)}), there);
   }
-  EXPECT_TRUE(tree::all_close(tree::to(there.parameters(), cpu_device()), cpu.parameters(), 1e-3, 1e-4));
+  EXPECT_TRUE(
+      tree::all_close(tree::to(there.parameters(), cpu_device()), cpu.parameters(), 1e-3, 1e-4));
 }
 
 TEST_F(Gpu, InputsOnTheOtherDeviceAreRefused) {

@@ -1,6 +1,7 @@
 # How tests become ctest entries:
 #   luxtorch_test(NAME file.cpp...)                        a GoogleTest program, an entry per suite
 #   luxtorch_python_test(NAME file.py [LABEL])             a Python unittest file
+#   luxtorch_must_compile(NAME file.cpp)                   code that the compiler must accept
 #   luxtorch_must_not_compile(NAME file.cpp "message")     code that the compiler must refuse
 # Every entry leaves its single tests, skips and their reasons in build/PRESET/test-results/ENTRY.xml.
 
@@ -97,17 +98,29 @@ function(luxtorch_python_test name file)
     "LUXTORCH_BUILD_DIR=${PROJECT_BINARY_DIR};LUXTORCH_SOURCE_DIR=${PROJECT_SOURCE_DIR};LUXTORCH_LIBRARY=$<TARGET_FILE:luxtorch>;LUXTORCH_LIBTORCH=${LibTorch_ROOT_DIR};LUXTORCH_CMAKE=${CMAKE_COMMAND};LUXTORCH_NINJA=${CMAKE_MAKE_PROGRAM};LUXTORCH_CXX=${CMAKE_CXX_COMPILER};PYTHONDONTWRITEBYTECODE=1")
 endfunction()
 
+# The compiler's command for a file of ours that is only checked, not run.
+function(luxtorch_syntax_command out)
+  set(includes "$<TARGET_PROPERTY:luxtorch::libtorch,INTERFACE_INCLUDE_DIRECTORIES>")
+  set(${out} "${CMAKE_CXX_COMPILER}" -std=c++20 -fsyntax-only "-I${PROJECT_SOURCE_DIR}/include"
+    "-isystem;$<JOIN:${includes},;-isystem;>" PARENT_SCOPE)
+endfunction()
+
+# The file must compile; nothing is run.
+function(luxtorch_must_compile name file)
+  get_filename_component(path "${file}" ABSOLUTE)
+  luxtorch_syntax_command(command)
+  add_test(NAME must_compile.${name} COMMAND "${command}" "${path}" COMMAND_EXPAND_LISTS)
+  set_tests_properties(must_compile.${name} PROPERTIES LABELS unit TIMEOUT 600)
+endfunction()
+
 # The file, compiled with -DNAME, must be refused with `message` (a plain text) in the compiler's words;
 # without that definition it must compile, so that it cannot be refused for another reason.
 function(luxtorch_must_not_compile name file message)
   get_filename_component(path "${file}" ABSOLUTE)
   get_filename_component(stem "${file}" NAME_WE)
-  set(includes "$<TARGET_PROPERTY:luxtorch::libtorch,INTERFACE_INCLUDE_DIRECTORIES>")
-  set(command "${CMAKE_CXX_COMPILER}" -std=c++20 -fsyntax-only "-I${PROJECT_SOURCE_DIR}/include"
-    "-isystem;$<JOIN:${includes},;-isystem;>")
+  luxtorch_syntax_command(command)
   if(NOT TEST must_compile.${stem})
-    add_test(NAME must_compile.${stem} COMMAND "${command}" "${path}" COMMAND_EXPAND_LISTS)
-    set_tests_properties(must_compile.${stem} PROPERTIES LABELS unit TIMEOUT 300)
+    luxtorch_must_compile(${stem} "${file}")
   endif()
   add_test(NAME must_not_compile.${name}
     COMMAND "${CMAKE_COMMAND}" "-DMESSAGE=${message}"

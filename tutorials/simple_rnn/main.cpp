@@ -6,9 +6,8 @@
 //
 //     tools/run simple_rnn                          (--help tells what else it can do)
 
-#include <luxtorch/luxtorch.h>
-
 #include <ATen/Parallel.h>
+#include <luxtorch/luxtorch.h>
 
 #include <cstdio>
 #include <iostream>
@@ -35,9 +34,11 @@ Loaders make_loaders(const Options& o, lux::Device device) {
   auto [train, validation] = lux::data::splitobs(lux::tuple({x, y}), 0.8, rng.fold_in("split"));
   bool partial = o.loop == "manual";
   using lux::data::DataLoader;
-  return {DataLoader(lux::tree::to(train, device), {.batch_size = o.batch_size, .shuffle = true, .partial = partial},
+  return {DataLoader(lux::tree::to(train, device),
+                     {.batch_size = o.batch_size, .shuffle = true, .partial = partial},
                      rng.fold_in("shuffle")),
-          DataLoader(lux::tree::to(validation, device), {.batch_size = o.batch_size, .partial = partial})};
+          DataLoader(lux::tree::to(validation, device),
+                     {.batch_size = o.batch_size, .partial = partial})};
 }
 
 // ------------------------------------------------------------------------------------- The model, written as a struct
@@ -52,7 +53,8 @@ struct SpiralClassifier {
   lux::Dense classifier;
   LUXTORCH_LAYERS(lstm_cell, classifier)
 
-  Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const {  // x: (batch, time, 2)
+  Out<Tensor> operator()(const Tensor& x, const Tree& ps,
+                         const Tree& st) const {  // x: (batch, time, 2)
     // The first call starts the sequence; the others get the carry, (h, c) for an LSTM, of the call before.
     auto points = x.unbind(1);
     auto [out, st_cell] = lstm_cell(points[0], ps["lstm_cell"], st["lstm_cell"]);
@@ -105,7 +107,8 @@ struct Validation {
   double loss = 0, accuracy = 0;
 };
 
-Validation validate(const Layer& model, const Tree& ps, const Tree& st, lux::data::DataLoader& loader) {
+Validation validate(const Layer& model, const Tree& ps, const Tree& st,
+                    lux::data::DataLoader& loader) {
   Validation total;
   int64_t samples = 0;
   for (const Tree& batch : loader) {
@@ -128,7 +131,8 @@ struct Trained {
   History history;
 };
 
-Trained train(const Layer& model, const Options& o, Loaders& data, lux::Device device, lux::ProgressBar& bar) {
+Trained train(const Layer& model, const Options& o, Loaders& data, lux::Device device,
+              lux::ProgressBar& bar) {
   auto [ps, st] = lux::setup(Rng(o.seed), model);
   ps = lux::tree::to(ps, device), st = lux::tree::to(st, device);
   lux::TrainState ts(model, ps, st, lux::Adam(o.learning_rate));
@@ -163,7 +167,8 @@ Tensor binary_crossentropy(const Tensor& y_hat, const Tensor& y) {
   return -log_likelihood.mean();
 }
 
-Trained train_by_hand(const Layer& model, const Options& o, Loaders& data, lux::Device device, lux::ProgressBar& bar) {
+Trained train_by_hand(const Layer& model, const Options& o, Loaders& data, lux::Device device,
+                      lux::ProgressBar& bar) {
   auto [ps, st] = lux::setup(Rng(o.seed), model);
   ps = lux::tree::to(ps, device), st = lux::tree::to(st, device);
   lux::Optimizer adam = lux::Adam(o.learning_rate);
@@ -180,8 +185,9 @@ Trained train_by_hand(const Layer& model, const Options& o, Loaders& data, lux::
           },
           ps);
       if (double value = loss.item<double>(); !std::isfinite(value)) {
-        throw lux::ArgumentError("simple_rnn", "expected a finite loss, got " + std::to_string(value) + " in epoch " +
-                                                   std::to_string(epoch) + ". Try a smaller --learning-rate.");
+        throw lux::ArgumentError(
+            "simple_rnn", "expected a finite loss, got " + std::to_string(value) + " in epoch " +
+                              std::to_string(epoch) + ". Try a smaller --learning-rate.");
       }
       std::tie(ps, opt_state) = adam.update(grads, opt_state, ps);
       st = st_new;
@@ -214,19 +220,22 @@ int run(const Options& o) {
   lux::jld2::check_writable(o.out);  // better now than after the training
   if (!o.plots.empty()) prepare_pictures(o.plots);
 
-  auto written = o.model == "both" ? std::vector<std::string>{"struct", "compact"} : std::vector{o.model};
+  auto written =
+      o.model == "both" ? std::vector<std::string>{"struct", "compact"} : std::vector{o.model};
   std::vector<Trained> trained;
   std::vector<NamedHistory> histories;
   for (const auto& how : written) {
     auto model = make_model(how, o);
     auto data = make_loaders(o, device);
     auto [ps, st] = lux::setup(Rng(o.seed), model);
-    std::cout << "The model as a " << (how == "struct" ? "struct" : "lambda") << ":\n\n" << model << "\n\n";
+    std::cout << "The model as a " << (how == "struct" ? "struct" : "lambda") << ":\n\n"
+              << model << "\n\n";
     const auto& first = data.train.data()[0].tensor().narrow(0, 0, 1).to(lux::cpu_device());
     std::cout << lux::summary(model, ps, st, first) << std::endl;
 
     lux::ProgressBar bar(std::cout, o.epochs, "epochs", lux::is_terminal(std::cout));
-    trained.push_back(o.loop == "manual" ? train_by_hand(model, o, data, device, bar) : train(model, o, data, device, bar));
+    trained.push_back(o.loop == "manual" ? train_by_hand(model, o, data, device, bar)
+                                         : train(model, o, data, device, bar));
     bar.clear();
     std::cout << std::endl;
     histories.emplace_back(how, trained.back().history);
@@ -236,7 +245,8 @@ int run(const Options& o) {
   //     using JLD2, Lux;  @load "trained_model.jld2" ps_trained st_trained
   auto cpu = [](const Tree& t) { return lux::tree::to(t, lux::cpu_device()); };
   Tree ps_trained = cpu(trained[0].ps), st_trained = cpu(trained[0].st);
-  lux::jld2::save(o.out, lux::named({{"ps_trained", ps_trained}, {"st_trained", st_trained}}), {.compress = o.compress});
+  lux::jld2::save(o.out, lux::named({{"ps_trained", ps_trained}, {"st_trained", st_trained}}),
+                  {.compress = o.compress});
 
   // Loaded again, they predict the same, bit for bit.
   Tree file = lux::jld2::load(o.out);
@@ -245,8 +255,9 @@ int run(const Options& o) {
   auto before = lux::predict<Tensor>(model, x, ps_trained, st_trained);
   auto after = lux::predict<Tensor>(model, x, file["ps_trained"], file["st_trained"]);
   bool same = lux::tree::equal(before, after);
-  std::cout << "Saved to " << o.out.string() << " and loaded again: on " << x.size(0) << " spirals the predictions are "
-            << (same ? "equal bit for bit." : "NOT equal.") << std::endl;
+  std::cout << "Saved to " << o.out.string() << " and loaded again: on " << x.size(0)
+            << " spirals the predictions are " << (same ? "equal bit for bit." : "NOT equal.")
+            << std::endl;
 
   if (!o.plots.empty()) {
     auto thinks = [&](const Tensor& prefix) {

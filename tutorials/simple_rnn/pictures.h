@@ -25,6 +25,7 @@ void prepare_pictures(const std::filesystem::path& folder);
 /// Writes curves.csv, spirals.csv and, where gnuplot is, curves.png and spirals.png. x: spirals (n, time, 2) on the CPU, y:
 /// their arms (n), of which a few of each are drawn; thinks: from prefixes (n, t, 2) to probabilities (n). Returns a
 /// sentence that says what is where.
-std::string draw_pictures(const std::filesystem::path& folder, const std::vector<NamedHistory>& histories,
-                          const luxtorch::Tensor& x, const luxtorch::Tensor& y,
+std::string draw_pictures(const std::filesystem::path& folder,
+                          const std::vector<NamedHistory>& histories, const luxtorch::Tensor& x,
+                          const luxtorch::Tensor& y,
                           const std::function<luxtorch::Tensor(const luxtorch::Tensor&)>& thinks);

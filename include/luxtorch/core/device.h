@@ -1,4 +1,4 @@
-// Where tensors live: cpu_device() and gpu_device(), for `to(tree, device)` and programs' --device option.
+// Where tensors live: for tree::to(tree, device) and programs' --device option.
 //
 //     auto dev = gpu_device();               // the CPU where there is no GPU
 //     auto [ps, st] = setup(Rng(0), model);
@@ -16,11 +16,12 @@ namespace luxtorch {
 Device cpu_device();
 
 /// The accelerator that torch was built for (CUDA, ROCm, XPU, MPS) if one is there, else the CPU.
-/// index: which one, from 0; -1 is torch's current one. With force, no accelerator is an UnsupportedError.
+/// index: which one, from 0; -1 is torch's current one. With force, no accelerator is an
+/// UnsupportedError.
 Device gpu_device(bool force = false, int index = -1);
 
-/// "cpu", "gpu" (falls back), "cuda", "cuda:1", ...: ArgumentError for other words, UnsupportedError for a device that
-/// is not there.
+/// "cpu", "gpu" (falls back), "cuda", "cuda:1", ...: ArgumentError for other words,
+/// UnsupportedError for a device that is not there.
 Device device(std::string_view name);
 
 }  // namespace luxtorch

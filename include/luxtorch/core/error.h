@@ -3,22 +3,20 @@
 //     try { apply(model, x, ps, st); }
 //     catch (const luxtorch::ShapeError& e) { e.path(); }   // "layer_2.classifier"
 //
-// Level 0. The kinds: ShapeError (rank, size, dtype or device of a tensor), TreeError (keys, positions and kinds in a
-// Tree), FormatError (a file is not what it should be), ArgumentError (a value outside its range, a path that cannot be
-// written), UnsupportedError (right, but not possible in this build or format), TorchError (torch's own complaint from inside
-// a model, with the layer that it came from).
+// Level 0. The kinds are at the end of this page.
 #pragma once
 
-#include <stdexcept>
+#include <exception>
 #include <string>
 #include <string_view>
 #include <typeinfo>
+#include <utility>
 
 namespace luxtorch {
 
 class Error : public std::exception {
  public:
-  /// who: the function or layer that complains, without brackets; message: the rest of the sentence.
+  /// who: the function or layer that complains, without brackets; message: what comes after it.
   Error(std::string who, std::string message);
 
   const char* what() const noexcept override { return text_.c_str(); }
@@ -43,29 +41,36 @@ class Error : public std::exception {
   const std::type_info* thrower_type_ = nullptr;
 };
 
+/// Rank, size, dtype or device of a tensor.
 struct ShapeError : Error {
   using Error::Error;
 };
+/// Keys, positions and kinds in a Tree.
 struct TreeError : Error {
   using Error::Error;
 };
+/// A file is not what it should be.
 struct FormatError : Error {
   using Error::Error;
 };
+/// A value outside its range, a path that cannot be written.
 struct ArgumentError : Error {
   using Error::Error;
 };
+/// Right, but not possible in this build, on this machine or in this format.
 struct UnsupportedError : Error {
   using Error::Error;
 };
+/// Torch's own complaint from inside a model, with the layer that it came from.
 struct TorchError : Error {
   using Error::Error;
 };
 
-/// A type's name without namespaces and template arguments: "Dense".
+/// A type's name without namespaces and template arguments: "Dense". Lambdas, function pointers and
+/// std::function are a "Function".
 std::string type_name(const std::type_info& type);
 
-/// How a layer complains: the name is its type's, and whoever runs the model puts the layer's path in front.
+/// How a layer complains: who is its type's name, and whoever runs the model adds the layer's path.
 template <class Kind = ShapeError, class L>
 [[noreturn]] void fail(const L& layer, std::string message) {
   Kind error(type_name(typeid(L)), std::move(message));

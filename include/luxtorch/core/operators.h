@@ -1,7 +1,7 @@
 // Tensor's binary operators, without torch's <ATen/TensorOperators.h> (8 s a file).
 //
-// They are templates, so torch's own functions win wherever both are visible: a program may include <torch/torch.h> too.
-// Level 0.
+// They are templates, so torch's own functions win where both are visible: a program may include
+// <torch/torch.h> too. Level 0.
 #pragma once
 
 #include <concepts>
@@ -15,18 +15,18 @@ Tensor divide_by(const at::Scalar& x, const Tensor& y);      // x / y
 
 namespace at {
 
-#define LUXTORCH_BINARY_OPERATOR(op, method, scalar_first)                \
-  template <std::derived_from<Tensor> T, std::derived_from<Tensor> U>     \
-  Tensor operator op(const T& x, const U& y) {                            \
-    return x.method(y);                                                   \
-  }                                                                       \
-  template <std::derived_from<Tensor> T>                                  \
-  Tensor operator op(const T& x, const Scalar& y) {                       \
-    return x.method(y);                                                   \
-  }                                                                       \
-  template <std::derived_from<Tensor> T>                                  \
-  Tensor operator op(const Scalar& x, const T& y) {                       \
-    return scalar_first;                                                  \
+#define LUXTORCH_BINARY_OPERATOR(op, method, scalar_first)            \
+  template <std::derived_from<Tensor> T, std::derived_from<Tensor> U> \
+  Tensor operator op(const T& x, const U& y) {                        \
+    return x.method(y);                                               \
+  }                                                                   \
+  template <std::derived_from<Tensor> T>                              \
+  Tensor operator op(const T& x, const Scalar& y) {                   \
+    return x.method(y);                                               \
+  }                                                                   \
+  template <std::derived_from<Tensor> T>                              \
+  Tensor operator op(const Scalar& x, const T& y) {                   \
+    return scalar_first;                                              \
   }
 LUXTORCH_BINARY_OPERATOR(+, add, y.add(x))
 LUXTORCH_BINARY_OPERATOR(*, mul, y.mul(x))

@@ -1,4 +1,4 @@
-// Names for torch's types: the words that the rest of the library uses for tensors, and nothing else.
+// Names for torch's types: the words that the rest of the library uses for tensors.
 //
 // Level 0. Includes one torch header, <ATen/core/Tensor.h>; everything above builds on it.
 #pragma once

@@ -161,7 +161,8 @@ std::string Hdf5Writer::finish() {
   ssize_t size = H5Fget_file_image(file_, nullptr, 0);
   if (size < 0) throw Hdf5Error(innermost_reason());
   std::string bytes(static_cast<size_t>(size), '\0');
-  if (H5Fget_file_image(file_, bytes.data(), bytes.size()) != size) throw Hdf5Error(innermost_reason());
+  if (H5Fget_file_image(file_, bytes.data(), bytes.size()) != size)
+    throw Hdf5Error(innermost_reason());
   file_.close();
   renew_checksum(bytes);
   return bytes;

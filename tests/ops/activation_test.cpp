@@ -1,0 +1,122 @@
+#include "luxtorch/ops/activation.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "luxtorch/core/ops.h"
+#include "support/compare.h"
+#include "support/finite_differences.h"
+
+namespace luxtorch {
+namespace {
+
+struct Formula {
+  Activation activation;
+  double (*value)(double);
+};
+
+double logistic(double x) { return 1 / (1 + std::exp(-x)); }
+double gaussian_cdf(double x) { return 0.5 * (1 + std::erf(x / std::sqrt(2.0))); }
+constexpr double kSeluScale = 1.0507009873554805, kSeluAlpha = 1.6732632423543772;
+
+// From the papers, element by element; softmax and logsoftmax have tests of their own.
+const std::vector<Formula>& formulas() {
+  static const std::vector<Formula> all{
+      {identity, [](double x) { return x; }},
+      {sigmoid, logistic},
+      {tanh, [](double x) { return std::tanh(x); }},
+      {relu, [](double x) { return std::max(x, 0.0); }},
+      {relu6, [](double x) { return std::clamp(x, 0.0, 6.0); }},
+      {leakyrelu, [](double x) { return x > 0 ? x : 0.01 * x; }},
+      {elu, [](double x) { return x > 0 ? x : std::expm1(x); }},
+      {celu, [](double x) { return std::max(0.0, x) + std::min(0.0, std::expm1(x)); }},
+      {selu, [](double x) { return kSeluScale * (x > 0 ? x : kSeluAlpha * std::expm1(x)); }},
+      {gelu, [](double x) { return x * gaussian_cdf(x); }},
+      {gelu_tanh,
+       [](double x) {
+         return 0.5 * x *
+                (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
+       }},
+      {swish, [](double x) { return x * logistic(x); }},
+      {mish, [](double x) { return x * std::tanh(std::log1p(std::exp(x))); }},
+      {softplus, [](double x) { return std::log1p(std::exp(x)); }},
+      {softsign, [](double x) { return x / (1 + std::abs(x)); }},
+      {softshrink, [](double x) { return x > 0.5    ? x - 0.5
+                                         : x < -0.5 ? x + 0.5
+                                                    : 0; }},
+      {tanhshrink, [](double x) { return x - std::tanh(x); }},
+      {logsigmoid, [](double x) { return -std::log1p(std::exp(-x)); }},
+      {hardsigmoid, [](double x) { return std::clamp(x / 6 + 0.5, 0.0, 1.0); }},
+      {hardswish, [](double x) { return x * std::clamp(x / 6 + 0.5, 0.0, 1.0); }},
+      {hardtanh, [](double x) { return std::clamp(x, -1.0, 1.0); }},
+      {logcosh, [](double x) { return std::log(std::cosh(x)); }},
+  };
+  return all;
+}
+
+// Away from the corners at 0, +-0.5, +-1, +-3 and 6.
+const std::vector<double> kPoints{-7.3, -3.7, -2.2, -1.4, -0.7, -0.3, -0.05,
+                                  0.04, 0.2,  0.8,  1.3,  2.6,  4.1,  7.9};
+
+TEST(Activations, AreTheirFormulas) {
+  for (const auto& [f, value] : formulas()) {
+    std::vector<double> expected;
+    for (double x : kPoints) expected.push_back(value(x));
+    auto x = tensor(kPoints, {.dtype = kFloat64});
+    EXPECT_CLOSE(f(x), tensor(expected, {.dtype = kFloat64}), 1e-12) << f.name();
+    EXPECT_CLOSE(f(x.to(kFloat32)), tensor(expected), 2e-6) << f.name();
+  }
+}
+
+TEST(Activations, HaveTheGradientsOfFiniteDifferences) {
+  for (const auto& [f, value] : formulas()) {
+    auto x = tensor(kPoints, {.dtype = kFloat64}).set_requires_grad(true);
+    f(x).sum().backward();
+    auto loss = [&f = f](const Tree& t) { return f(t["x"].tensor()).sum(); };
+    EXPECT_TRUE(
+        testing::gradients_match(loss, named({{"x", x.detach()}}), named({{"x", x.grad()}})))
+        << f.name();
+  }
+}
+
+TEST(Activations, StayFiniteFarOut) {
+  auto far = tensor({-1e4, -100., -89., 89., 100., 1e4});
+  for (const auto& [f, value] : formulas()) {
+    EXPECT_TRUE(f(far).isfinite().all().item<bool>()) << f.name();
+    EXPECT_EQ(f(far).scalar_type(), kFloat32);
+  }
+  EXPECT_CLOSE(logcosh(far), far.abs() - std::numbers::ln2, 1e-6);
+}
+
+TEST(Activations, KeepTheShape) {
+  for (const auto& [f, value] : formulas()) {
+    EXPECT_EQ(f(zeros({2, 0, 3})).sizes(), Shape({2, 0, 3}));
+    EXPECT_EQ(f(zeros({})).dim(), 0);
+  }
+}
+
+TEST(Activations, SoftmaxSumsToOneOverTheLastDimension) {
+  auto x = tensor({1., 2., 3., -1., 0., 1000.}).reshape({2, 3});
+  EXPECT_CLOSE(softmax(x).sum(-1), ones({2}), 1e-6);
+  double z = std::exp(1) + std::exp(2) + std::exp(3);
+  EXPECT_CLOSE(softmax(x)[0], tensor({std::exp(1) / z, std::exp(2) / z, std::exp(3) / z}), 1e-6);
+  EXPECT_CLOSE(logsoftmax(x)[0], softmax(x)[0].log(), 1e-6);
+  EXPECT_TRUE(logsoftmax(x).isfinite().all().item<bool>());
+}
+
+TEST(Activations, AreValuesWithAName) {
+  EXPECT_STREQ(gelu_tanh.name(), "gelu_tanh");
+  EXPECT_EQ(relu.label(), "relu");
+  Activation mine = relu;
+  EXPECT_EQ(mine, relu);
+  EXPECT_FALSE(mine == gelu);
+  mine = Activation{"cube", [](const Tensor& x) { return x * x * x; }};
+  EXPECT_SAME(mine(tensor({2.})), tensor({8.}));
+  static_assert(std::is_trivially_copyable_v<Activation>);
+}
+
+}  // namespace
+}  // namespace luxtorch
