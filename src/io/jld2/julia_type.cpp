@@ -17,7 +17,7 @@ void print(const Tree& value, std::string& out) {
   } else if (value.is<int64_t>()) {
     out += std::to_string(value.scalar<int64_t>());
   } else if (value.is_string()) {
-    out += ":" + value.scalar<std::string>();
+    out.append(":").append(value.scalar<std::string>());
   } else if (value.is_tuple()) {
     out += "(";
     for (size_t i = 0; i < value.size(); ++i) {

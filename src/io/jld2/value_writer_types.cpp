@@ -199,7 +199,7 @@ ValueWriter::Reference ValueWriter::type_parameter(const WriteType& type) {
 
 ValueWriter::Reference ValueWriter::plain_type(const TypeRecord& record) {
   std::string key = "type " + record.name;
-  for (Reference parameter : record.parameters) key += " " + std::to_string(parameter);
+  for (Reference parameter : record.parameters) key.append(" ").append(std::to_string(parameter));
   auto [known, is_new] = parameters_.try_emplace(key);
   if (is_new) {
     Handle dataset = file_.dataset(datatype_, {});
