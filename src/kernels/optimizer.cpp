@@ -5,7 +5,7 @@
 // A copy of each loop per instruction set, chosen when the program is loaded.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__) && \
     !defined(__SANITIZE_ADDRESS__)
-#define LUXTORCH_CLONES __attribute__((target_clones("default", "avx2", "avx512f")))
+#define LUXTORCH_CLONES __attribute__((target_clones("default", "avx2")))
 #else
 #define LUXTORCH_CLONES
 #endif
