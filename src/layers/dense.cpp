@@ -24,7 +24,9 @@ Tree Dense::initial_parameters(Rng rng) const {
     return {name, initialized("Dense", name, chosen ? chosen : init::Uniform{-b, b},
                               rng.fold_in(name), shape)};
   };
-  std::vector<Tree::Item> ps{make("weight", options_.init_weight, {out_dims_, in_dims_})};
+  std::vector<Tree::Item> ps;
+  ps.reserve(2);
+  ps.push_back(make("weight", options_.init_weight, {out_dims_, in_dims_}));
   if (options_.use_bias) ps.push_back(make("bias", options_.init_bias, {out_dims_}));
   return named(std::move(ps));
 }
