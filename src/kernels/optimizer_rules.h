@@ -232,9 +232,10 @@ struct Accumulate {
 }  // namespace luxtorch::kernels::rules
 
 /// Every formula, for tables of loops.
-#define LUXTORCH_FOR_EACH_OPTIMIZER_RULE(X)                                                        \
-  X(Scale)                                                                                         \
-  X(Momentum)                                                                                      \
-  X(Nesterov) X(RMSProp) X(CentredRMSProp) X(Adam) X(AdamW) X(AdaMax) X(NAdam) X(OAdam) X(AMSGrad) \
-      X(AdaBelief) X(AdaGrad) X(AdaDelta) X(Lion) X(WeightDecay) X(SignDecay) X(ClipGrad)          \
-          X(Accumulate)
+// clang-format off: it would never come to rest here
+#define LUXTORCH_FOR_EACH_OPTIMIZER_RULE(X) \
+  X(Scale) X(Momentum) X(Nesterov) X(RMSProp) X(CentredRMSProp) \
+  X(Adam) X(AdamW) X(AdaMax) X(NAdam) X(OAdam) \
+  X(AMSGrad) X(AdaBelief) X(AdaGrad) X(AdaDelta) X(Lion) \
+  X(WeightDecay) X(SignDecay) X(ClipGrad) X(Accumulate)
+// clang-format on

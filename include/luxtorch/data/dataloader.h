@@ -1,7 +1,7 @@
 // DataLoader: data in batches, in a new order each epoch.
 //
-//     auto loader = data::DataLoader(tuple({x, y}), {.batch_size = 128, .shuffle = true, .partial =
-//     false}, Rng(1)); for (int epoch = 0; epoch < 25; ++epoch) {
+//     auto loader = data::DataLoader(tuple({x, y}), {.batch_size = 128, .shuffle = true}, Rng(1));
+//     for (int epoch = 0; epoch < 25; ++epoch) {
 //       for (const Tree& batch : loader) {
 //         auto [x, y] = batch.tensors<2>();               // (128, 50, 2) and (128)
 //       }

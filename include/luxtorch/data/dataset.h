@@ -1,9 +1,9 @@
 // Observations: counting them, taking some, splitting and shuffling them.
 //
-//     auto all = tuple({x, y});                                            // (1000, 50, 2) and
-//     (1000) auto [train, validation] = data::splitobs(all, 0.8, Rng(0));         // 800 and 200 of
-//     them, shuffled auto [x_train, y_train] = train.tensors<2>(); Tree three = data::getobs(all,
-//     {4, 0, 4});                           // (3, 50, 2) and (3)
+//     auto all = tuple({x, y});                                       // (1000, 50, 2) and (1000)
+//     auto [train, validation] = data::splitobs(all, 0.8, Rng(0));    // 800 and 200 of them, shuffled
+//     auto [x_train, y_train] = train.tensors<2>();
+//     Tree three = data::getobs(all, {4, 0, 4});                      // (3, 50, 2) and (3)
 //
 // Level 3. Data is a tensor, or a tuple or named tree of tensors at any depth; observations lie on
 // dimension 0 of each of them, and all must have as many. Everything else is an error: TreeError

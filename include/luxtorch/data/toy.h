@@ -1,8 +1,8 @@
 // Made-up data sets for tutorials and tests.
 //
-//     auto [x, y] = data::make_spiral(Rng(0), 50);          // (100, 2) and (100): two arms of 50
-//     points auto [xs, labels] = data::spirals(Rng(0));            // (1000, 50, 2) and (1000): one
-//     arm an observation
+//     auto [x, y] = data::make_spiral(Rng(0), 50);      // (100, 2) and (100): two arms of 50 points
+//     auto [xs, labels] = data::spirals(Rng(0));        // (1000, 50, 2) and (1000): an observation
+//                                                       // is one arm
 //
 // Level 3: the start of data -> DataLoader -> training.
 #pragma once

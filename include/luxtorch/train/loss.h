@@ -1,8 +1,8 @@
 // Losses: how far an output y_hat is from a target y.
 //
 //     Tensor loss = BinaryCrossEntropyLoss{.logits = true}(y_hat, y);
-//     auto [grads, value, stats] = single_train_step_(CrossEntropyLoss{.label_smoothing = 0.1},
-//     tuple({x, y}), ts);
+//     auto [grads, value, stats] =
+//         single_train_step_(CrossEntropyLoss{.label_smoothing = 0.1}, tuple({x, y}), ts);
 //
 // Level 4: apply(model) -> y_hat -> loss -> gradients. A loss is an aggregate of its options and
 // has two calls: loss(y_hat, y) gives a tensor, loss(model, ps, st, (x, y)) is an objective
