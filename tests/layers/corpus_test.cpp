@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <filesystem>
 #include <sstream>
+#include <thread>
 
 #include "luxtorch/core/ops.h"
 #include "luxtorch/io/jld2.h"
@@ -104,6 +106,16 @@ TEST_P(EveryLayer, IsCalledAlikeTypedAndErased) {
   auto [typed, st_typed] = row.typed(row.x, ps, st);
   EXPECT_SAME(y, typed);
   EXPECT_SAME(st2, st_typed);
+}
+
+TEST_P(EveryLayer, IsCalledAlikeFromManyThreads) {
+  auto expected = to_tree(row.layer(row.x, ps, st));
+  std::array<Tree, 4> got;
+  std::vector<std::thread> threads;
+  for (auto& result : got)
+    threads.emplace_back([&] { result = to_tree(row.layer(row.x, ps, st)); });
+  for (auto& thread : threads) thread.join();
+  for (const auto& result : got) EXPECT_SAME(result, expected);
 }
 
 TEST_P(EveryLayer, HasTheGradientsThatFiniteDifferencesGive) {
