@@ -47,7 +47,9 @@ class ReadmeTest(unittest.TestCase):
         self.compiles(PRELUDE + layer + use + "".join(ROW % (i, code.rstrip(";")) for i, code in enumerate(rows)))
 
     def test_what_it_links_to_is_there(self):
-        for target in re.findall(r"\]\((?!http)([^)#]+)\)", README.read_text()):
+        prose = re.sub(r"```.*?```|`[^`]*`", "", README.read_text(), flags=re.DOTALL)
+        self.assertIn("](tutorials/", prose)
+        for target in re.findall(r"\]\((?!http)([^)#]+)\)", prose):
             self.assertTrue((SOURCE / target).exists(), target)
 
 
