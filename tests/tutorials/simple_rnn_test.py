@@ -127,9 +127,10 @@ class SimpleRnnTest(unittest.TestCase):
         self.assertIn('expected cpu, gpu, cuda or cuda:N, got "abacus"', result.stderr)
 
     def test_a_loss_that_is_not_a_number_names_the_step(self):
-        result = self.run_it("--learning-rate", "1e38", ok=False)
-        self.assertEqual(result.returncode, 1, result.stdout)
-        self.assertRegex(result.stderr, r"step \d+")
+        for loop in ("step", "manual"):
+            result = self.run_it("--learning-rate", "1e38", "--loop", loop, ok=False)
+            self.assertEqual(result.returncode, 1, result.stdout)
+            self.assertRegex(result.stderr, r"at step \d+: expected a finite loss")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@
 #include <ATen/Parallel.h>
 #include <luxtorch/luxtorch.h>
 
+#include <cmath>
 #include <cstdio>
 #include <iostream>
 
@@ -174,6 +175,7 @@ Trained train_by_hand(const Layer& model, const Options& o, Loaders& data, lux::
   lux::Optimizer adam = lux::Adam(o.learning_rate);
   Tree opt_state = adam.init(ps);
   History history;
+  int64_t step = 0;
   for (int64_t epoch = 1; epoch <= o.epochs; ++epoch) {
     double total = 0;
     for (const Tree& batch : data.train) {
@@ -184,10 +186,11 @@ Trained train_by_hand(const Layer& model, const Options& o, Loaders& data, lux::
             return std::pair{binary_crossentropy(y_hat, y), st_new};
           },
           ps);
+      ++step;
       if (double value = loss.item<double>(); !std::isfinite(value)) {
         throw lux::ArgumentError(
-            "simple_rnn", "expected a finite loss, got " + std::to_string(value) + " in epoch " +
-                              std::to_string(epoch) + ". Try a smaller --learning-rate.");
+            "simple_rnn", "at step " + std::to_string(step) + ": expected a finite loss, got " +
+                              std::to_string(value) + ". Try a smaller --learning-rate.");
       }
       std::tie(ps, opt_state) = adam.update(grads, opt_state, ps);
       st = st_new;
