@@ -5,7 +5,8 @@
 //     auto out = ops::lstm_sequence(xs, h0, c0, weights, {});            // all steps
 //
 // Level 1: what the layers of layers/recurrent.h call. Shapes: x (batch, in), h and c (batch, out),
-// sequences (batch, time, in), or (time, batch, in) with time_first. Gates are stacked along weight
+// sequences (batch, time, in), or (time, batch, in) with time_first; or tokens, int64 (batch) and
+// (batch, time), each below in: a row of weight_ih instead of a product with a one-hot vector. Gates are stacked along weight
 // rows as torch and Lux do: i, f, g, o for the LSTM, r, z, n for the GRU. Equations:
 // torch.nn.LSTMCell, GRUCell, RNNCell.
 #pragma once
@@ -24,10 +25,15 @@ struct CellWeights {
 
 struct SequenceOptions {
   bool time_first = false;
+  bool reverse = false;  // from the last step to the first; y stays in x's order
+  /// int64 (batch) on the CPU, each 0 to time; undefined: all steps. A row's carry freezes after
+  /// its length, its y is zero from there, reverse begins at its own last step, and what x holds
+  /// beyond is never looked at.
+  Tensor lengths = {};
 };
 
-/// y: every step's output, (batch, time, out) or (time, batch, out); h, c: after the last step,
-/// (batch, out); c is undefined for cells without a memory.
+/// y: every step's output, (batch, time, out) or (time, batch, out); h, c: after the last step that
+/// was run, (batch, out); c is undefined for cells without a memory.
 struct SequenceOutput {
   Tensor y, h, c;
 };
