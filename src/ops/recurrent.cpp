@@ -1,15 +1,17 @@
 #include "luxtorch/ops/recurrent.h"
 
+#include <ATen/ops/flip.h>
 #include <ATen/ops/gru.h>
 #include <ATen/ops/gru_cell.h>
-#include <ATen/ops/linear.h>
 #include <ATen/ops/lstm.h>
 #include <ATen/ops/lstm_cell.h>
 #include <ATen/ops/rnn_relu.h>
 #include <ATen/ops/rnn_tanh.h>
-#include <ATen/ops/stack.h>
 
+#include <optional>
 #include <vector>
+
+#include "ops/recurrent_plain.h"
 
 namespace luxtorch::ops {
 
@@ -31,57 +33,62 @@ constexpr double kDropout = 0;
 constexpr bool kTrain = true;  // keeps what backward needs
 constexpr bool kBidirectional = false;
 
+// They know neither tokens nor lengths.
+bool torch_takes(const Tensor& x, const SequenceOptions& options) {
+  return x.is_floating_point() && !options.lengths.defined();
+}
+Tensor ordered(const Tensor& x, const SequenceOptions& options) {
+  return options.reverse ? at::flip(x, {options.time_first ? 0 : 1}) : x;
+}
+
 }  // namespace
 
 Tensor rnn_cell(const Tensor& x, const Tensor& h, const CellWeights& w,
                 const Activation& activation) {
-  return activation(at::linear(x, w.weight_ih, maybe(w.bias_ih))
-                        .add(at::linear(h, w.weight_hh, maybe(w.bias_hh))));
+  return plain::rnn_cell(x, h, w, activation);
 }
 
 std::pair<Tensor, Tensor> lstm_cell(const Tensor& x, const Tensor& h, const Tensor& c,
                                     const CellWeights& w) {
+  if (!x.is_floating_point()) return plain::lstm_cell(x, h, c, w);
   auto [h2, c2] =
       at::lstm_cell(x, {h, c}, w.weight_ih, w.weight_hh, maybe(w.bias_ih), maybe(w.bias_hh));
   return {h2, c2};
 }
 
 Tensor gru_cell(const Tensor& x, const Tensor& h, const CellWeights& w) {
+  if (!x.is_floating_point()) return plain::gru_cell(x, h, w);
   return at::gru_cell(x, h, w.weight_ih, w.weight_hh, maybe(w.bias_ih), maybe(w.bias_hh));
 }
 
 SequenceOutput rnn_sequence(const Tensor& x, const Tensor& h, const CellWeights& w,
                             const Activation& activation, SequenceOptions options) {
-  bool biases = w.bias_ih.defined();
-  if (activation == tanh || activation == relu) {
-    auto run = [&](auto f) {
-      return f(x, h.unsqueeze(0), flat(w), biases, kLayers, kDropout, kTrain, kBidirectional,
-               !options.time_first);
-    };
-    auto [y, hn] = activation == tanh ? run([](auto&&... a) { return at::rnn_tanh(a...); })
-                                      : run([](auto&&... a) { return at::rnn_relu(a...); });
-    return {y, hn.squeeze(0), {}};
-  }
-  int64_t time = options.time_first ? 0 : 1;
-  std::vector<Tensor> ys;
-  Tensor state = h;
-  for (const auto& step : x.unbind(time))
-    ys.push_back(state = rnn_cell(step, state, w, activation));
-  return {at::stack(ys, time), state, {}};
+  if (!torch_takes(x, options) || (activation != tanh && activation != relu))
+    return plain::rnn_sequence(x, h, w, activation, options);
+  auto run = [&](auto f) {
+    return f(ordered(x, options), h.unsqueeze(0), flat(w), w.bias_ih.defined(), kLayers, kDropout,
+             kTrain, kBidirectional, !options.time_first);
+  };
+  auto [y, hn] = activation == tanh ? run([](auto&&... a) { return at::rnn_tanh(a...); })
+                                    : run([](auto&&... a) { return at::rnn_relu(a...); });
+  return {ordered(y, options), hn.squeeze(0), {}};
 }
 
 SequenceOutput lstm_sequence(const Tensor& x, const Tensor& h, const Tensor& c,
                              const CellWeights& w, SequenceOptions options) {
-  auto [y, hn, cn] = at::lstm(x, {h.unsqueeze(0), c.unsqueeze(0)}, flat(w), w.bias_ih.defined(),
-                              kLayers, kDropout, kTrain, kBidirectional, !options.time_first);
-  return {y, hn.squeeze(0), cn.squeeze(0)};
+  if (!torch_takes(x, options)) return plain::lstm_sequence(x, h, c, w, options);
+  auto [y, hn, cn] =
+      at::lstm(ordered(x, options), {h.unsqueeze(0), c.unsqueeze(0)}, flat(w), w.bias_ih.defined(),
+               kLayers, kDropout, kTrain, kBidirectional, !options.time_first);
+  return {ordered(y, options), hn.squeeze(0), cn.squeeze(0)};
 }
 
 SequenceOutput gru_sequence(const Tensor& x, const Tensor& h, const CellWeights& w,
                             SequenceOptions options) {
-  auto [y, hn] = at::gru(x, h.unsqueeze(0), flat(w), w.bias_ih.defined(), kLayers, kDropout, kTrain,
-                         kBidirectional, !options.time_first);
-  return {y, hn.squeeze(0), {}};
+  if (!torch_takes(x, options)) return plain::gru_sequence(x, h, w, options);
+  auto [y, hn] = at::gru(ordered(x, options), h.unsqueeze(0), flat(w), w.bias_ih.defined(), kLayers,
+                         kDropout, kTrain, kBidirectional, !options.time_first);
+  return {ordered(y, options), hn.squeeze(0), {}};
 }
 
 }  // namespace luxtorch::ops
