@@ -6,7 +6,10 @@
 #include <cmath>
 
 #include "layers/check.h"
+#include "layers/sequence_call.h"
+#include "layers/tokens.h"
 #include "luxtorch/layers/recurrent.h"
+#include "ops/padding.h"
 
 namespace luxtorch {
 
@@ -217,11 +220,14 @@ template <class C, class Options>
 Out<Step> StockCell<C, Options>::step(const Tensor& x, const Tree* carry, const Tree& ps,
                                       const Tree& st) const {
   auto w = weights(options_, ps);
-  check_input(self(), x, in_dims_, w.weight_ih, "batch, ", 1, 2);
-  bool single = x.dim() == 1;  // an unbatched call is a batch of one
+  bool tokens = are_tokens(x);
+  if (!tokens) check_input(self(), x, in_dims_, w.weight_ih, "batch, ", 1, 2);
+  auto rows = tokens ? checked_tokens(self(), x, in_dims_, w.weight_ih, "batch,", 1) : x;
+  bool single = x.dim() == (tokens ? 0 : 1);  // an unbatched call is a batch of one
+  if (single) rows = rows.unsqueeze(0);
   Start start(self(), options_, w.weight_ih, ps, st);
-  auto state = start(carry, single ? 1 : x.size(0), single);
-  state = Kind<C>::step(self(), single ? x.unsqueeze(0) : x, state, w);
+  auto state = start(carry, rows.size(0), single);
+  state = Kind<C>::step(self(), rows, state, w);
   if (single) state = state.squeeze();
   report(self(), state.h);
   return {Step{state.h, state.carry()}, std::move(start).st()};
@@ -232,12 +238,24 @@ Out<ops::SequenceOutput> StockCell<C, Options>::sequence(const Tensor& x, const 
                                                          const Tree& ps, const Tree& st,
                                                          ops::SequenceOptions options) const {
   auto w = weights(options_, ps);
-  check_input(self(), x, in_dims_, w.weight_ih,
-              options.time_first ? "time, batch, " : "batch, time, ", 2, 3);
-  bool single = x.dim() == 2;
-  int64_t batch = options.time_first ? 1 : 0;
-  auto xs = single ? x.unsqueeze(batch) : x;
-  if (xs.size(1 - batch) == 0) {
+  bool single = is_unbatched(x);
+  int64_t time = options.time_first ? 0 : 1, batch = 1 - time;
+  auto batched = [&](const Tensor& t) { return single ? t.unsqueeze(batch) : t; };
+  auto xs = x;
+  if (are_tokens(x)) {
+    xs =
+        checked_tokens(self(), x, in_dims_, w.weight_ih,
+                       options.time_first ? "time, batch" : "batch, time", 2, [&](const Tensor& t) {
+                         auto rows = batched(t);
+                         rows = ops::Padding(options.lengths, rows, time).trimmed(rows);
+                         return single ? rows.squeeze(batch) : rows;
+                       });
+  } else {
+    check_input(self(), x, in_dims_, w.weight_ih,
+                options.time_first ? "time, batch, " : "batch, time, ", 2, 3);
+  }
+  xs = batched(xs);
+  if (xs.size(time) == 0) {
     fail(self(), "expected at least one time step, got x of shape " + shape_text(x.sizes()) + ".");
   }
   Start start(self(), options_, w.weight_ih, ps, st);

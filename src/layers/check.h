@@ -11,21 +11,34 @@
 
 namespace luxtorch {
 
+namespace detail {
+
+template <class L>
+[[noreturn]] void refuse_unlike(const L& layer, const char* what, const std::string& expected,
+                                const std::string& got, const char* verb) {
+  fail(layer, fmt::format("expected {0} {1} like the parameters, got {2}. {3} one of them: "
+                          "{0}.to(...) or tree::to(ps, ...).",
+                          what, expected, got, verb));
+}
+
+}  // namespace detail
+
+/// `what` is on the parameters' device.
+template <class L>
+void check_device(const L& layer, const char* what, const Tensor& t, const Tensor& parameter) {
+  if (t.device() != parameter.device()) [[unlikely]] {
+    detail::refuse_unlike(layer, what, "on " + parameter.device().str(), t.device().str(), "Move");
+  }
+}
+
 /// `what` has the parameters' dtype and is on their device.
 template <class L>
 void check_alike(const L& layer, const char* what, const Tensor& t, const Tensor& parameter) {
-  auto refuse = [&](const std::string& expected, const std::string& got, const char* verb) {
-    fail(layer, fmt::format("expected {0} {1} like the parameters, got {2}. {3} one of them: "
-                            "{0}.to(...) or tree::to(ps, ...).",
-                            what, expected, got, verb));
-  };
   if (t.scalar_type() != parameter.scalar_type()) [[unlikely]] {
-    refuse("of dtype " + dtype_text(parameter.scalar_type()), dtype_text(t.scalar_type()),
-           "Convert");
+    detail::refuse_unlike(layer, what, "of dtype " + dtype_text(parameter.scalar_type()),
+                          dtype_text(t.scalar_type()), "Convert");
   }
-  if (t.device() != parameter.device()) [[unlikely]] {
-    refuse("on " + parameter.device().str(), t.device().str(), "Move");
-  }
+  check_device(layer, what, t, parameter);
 }
 
 /// x has `features` as its last size, and the parameters' dtype and device. leading: how the

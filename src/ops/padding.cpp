@@ -24,6 +24,7 @@ Tensor over(const Tensor& mask, const Tensor& t) {
 
 Padding::Padding(const Tensor& lengths, const Tensor& x, int64_t time)
     : time_(time),
+      batch_(x.size(1 - time)),
       all_steps_(x.size(time)),
       steps_(all_steps_),
       shortest_(all_steps_),
@@ -51,7 +52,7 @@ Tensor Padding::trimmed(const Tensor& x) const {
 }
 
 Tensor Padding::keep(int64_t t, const Tensor& now, const Tensor& before) const {
-  if (t < shortest_) return now;
+  if (full(t)) return now;
   return at::where(over(missing_rows_[static_cast<size_t>(t)], now), before, now);
 }
 

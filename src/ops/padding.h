@@ -23,6 +23,9 @@ class Padding {
 
   /// The longest row's length, but at least 1.
   int64_t steps() const { return steps_; }
+  int64_t batch() const { return batch_; }
+  /// Has every row a step t?
+  bool full(int64_t t) const { return t < shortest_; }
   /// x's first steps() steps, zeros beyond each row's length, whatever x holds there.
   Tensor trimmed(const Tensor& x) const;
   /// now in the rows that have a step t, before in the others; both (batch, ...).
@@ -36,7 +39,7 @@ class Padding {
  private:
   Tensor cleared(const Tensor& x) const;
 
-  int64_t time_, all_steps_, steps_, shortest_;
+  int64_t time_, batch_, all_steps_, steps_, shortest_;
   Tensor lengths_, missing_;          // missing_: (steps, batch), true beyond a row's length
   std::vector<Tensor> missing_rows_;  // (batch) for each step
 };

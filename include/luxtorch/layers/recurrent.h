@@ -2,16 +2,21 @@
 //
 //     Recurrence(LSTMCell(2, 8))                              // (batch, time, 2) -> (batch, 8)
 //     Recurrence(GRUCell(2, 8), {.return_sequence = true})    // -> (batch, time, 8)
+//     auto [y, st2] = Recurrence(GRUCell(2, 8))(x, lengths, ps, st);   // rows of several lengths
 //     auto [out, st2] = LSTMCell(2, 8)(x, carry, ps, st);     // one step by hand
 //
 // Level 3. A cell is called with x (batch, in_dims), which starts a sequence, or with x and the
 // carry of the step before; it returns a Step: y (batch, out_dims) and the carry, a tuple (h), for
 // the LSTM (h, c), of (batch, out_dims) each; y is h. An unbatched x (in_dims) takes and gives
-// unbatched carries. Parameters are named and stacked as Lux and torch do; a user's own cell is any
+// unbatched carries. Integers are tokens, (batch), or one without dimensions in an unbatched call:
+// the same as their one-hot rows, without the product. A token outside 0 to in_dims - 1 is a
+// ShapeError that says where it stands. Parameters are named and stacked as Lux and torch do; a user's own cell is any
 // type with the two call operators that returns Out<Step>.
 // States: rng, from which init_state draws (and which then moves on). The initial state is no
 // parameter and gets no gradient, unless trained.
 #pragma once
+
+#include <variant>
 
 #include "luxtorch/init.h"
 #include "luxtorch/layer.h"
@@ -66,7 +71,8 @@ class StockCell {
     return step(x, &carry, ps, st);
   }
   /// x (batch, time, in_dims), (time, batch, in_dims) with time_first, or unbatched (time,
-  /// in_dims); carry is nullptr at the start. No time step is a ShapeError.
+  /// in_dims); or tokens, the same without in_dims. carry is nullptr at the start. No time step is a
+  /// ShapeError. Lengths, if any, are as the operators want them.
   Out<ops::SequenceOutput> sequence(const Tensor& x, const Tree* carry, const Tree& ps,
                                     const Tree& st, ops::SequenceOptions options) const;
   std::string label() const;
@@ -145,10 +151,48 @@ struct RecurrenceOptions {
   bool return_carry = false;     // a Step: y as above, and the carry after the last step
 };
 
-/// Runs a cell over a sequence. x: (batch, time, in) or in the given ordering, or a tuple (x,
-/// carry), or unbatched (time, in). Parameters and states are the cell's. The stock cells run all
-/// steps in one call; any other is stepped, and may take steps of another rank or kind too: x
-/// (batch, time, ...), or tokens, integers (batch, time).
+namespace detail {
+
+struct SequenceInput;
+struct SequenceCall;
+struct SequenceRun;
+
+/// A cell that runs over whole sequences: a stock one all steps at once, any other step by step.
+/// Which it is is found out once.
+class SequenceCell {
+ public:
+  SequenceCell(const char* who, Layer cell);  // no cell: an ArgumentError of `who`
+  const Layer& layer() const { return cell_; }
+  SequenceRun run(const SequenceCall& call, const Tree& ps, const Tree& st) const;
+
+ private:
+  Layer cell_;
+  std::variant<std::monostate, const RNNCell*, const LSTMCell*, const GRUCell*> stock_;  // in cell_
+};
+
+}  // namespace detail
+
+/// Runs a cell over a sequence. Parameters and states are the cell's. The stock cells run all steps
+/// in one call; any other is stepped.
+///
+/// x: (batch, time, in) or in the given ordering, or unbatched (time, in); or tokens, integers
+/// (batch, time), or unbatched (time). A user's own cell may take steps of another rank too: x
+/// (batch, time, ...).
+/// Calls: x, (x, carry), (x, lengths) or (x, carry, lengths), as arguments or as a tuple. Integers
+/// in the second place are lengths, everything else there is a carry, and nothing, Tree(), is none.
+///
+/// lengths: integers (batch), in any order, each 0 to time; without dimensions for an unbatched x.
+/// A row's carry freezes at its end, its y is zero from there in a returned sequence, and the last y
+/// is its own last one; a length of 0 gives zeros and the initial carry. What x holds beyond a
+/// row's end is never looked at and gets no gradient. Of a user's own cell the carry's tensors of
+/// (batch, ...) freeze, all else moves on; a row of length 0 has zeros for a carry there, unless the
+/// call gives one.
+///
+/// Truncated back-propagation hands on a carry without its graph:
+///
+///     Recurrence run(LSTMCell(2, 8), {.return_carry = true});
+///     auto [out, st2] = apply<Step>(run, first_steps, ps, st);
+///     auto [out2, st3] = apply<Step>(run, tuple({next_steps, tree::detach(out.carry)}), ps, st2);
 class Recurrence {
  public:
   template <class C>
@@ -160,25 +204,27 @@ class Recurrence {
         "Recurrence: the cell's calls (x, ps, st) and (x, carry, ps, st) must return Out<Step>");
   }
 
-  LUXTORCH_WRAPS(cell_)
-  Out<Tree> operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
-    return run(x, nullptr, ps, st);
+  template <class F>
+  void luxtorch_wrapped(const F& f) const {
+    f(std::string_view("cell"), cell_.layer());
   }
-  Out<Tree> operator()(const Tensor& x, const Tree& carry, const Tree& ps, const Tree& st) const {
-    return run(x, &carry, ps, st);
-  }
+  Out<Tree> operator()(const Tree& x, const Tree& ps, const Tree& st) const;
+  Out<Tree> operator()(const Tensor& x, const Tree& carry, const Tree& ps, const Tree& st) const;
+  Out<Tree> operator()(const Tensor& x, const Tree& carry, const Tensor& lengths, const Tree& ps,
+                       const Tree& st) const;
   std::string label() const { return "Recurrence"; }
 
  private:
   struct Erased {};
   Recurrence(Erased, Layer cell, RecurrenceOptions options);
-  Out<Tree> run(const Tensor& x, const Tree* carry, const Tree& ps, const Tree& st) const;
+  Out<Tree> run(detail::SequenceInput in, const Tree& ps, const Tree& st) const;
 
-  Layer cell_;
+  detail::SequenceCell cell_;
   RecurrenceOptions options_;
 };
 
-/// A cell whose carry lives in the states, for streams: x (batch, in) -> y (batch, out).
+/// A cell whose carry lives in the states, for streams: x (batch, in) -> y (batch, out). What x may
+/// be besides is the cell's affair.
 /// Parameters: the cell's. States: cell (the cell's) and carry, nothing before the first call;
 /// update_state(st, "carry", Tree()) starts a new sequence. Under value_and_grad the carry is part
 /// of the graph of the steps before: tree::detach(st) cuts it there (truncated back-propagation);

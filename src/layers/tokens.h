@@ -1,0 +1,50 @@
+// Integers as the input of a layer: tokens, numbered from 0.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "layers/check.h"
+
+namespace luxtorch {
+
+/// Is x a tensor of tokens? Any integers but booleans.
+bool are_tokens(const Tensor& x);
+
+/// The first element outside 0 to count - 1, or numel() where there is none. One pass over the
+/// tokens; under vmap they cannot be looked at, and none is found.
+int64_t first_wrong_token(const Tensor& tokens, int64_t count);
+
+/// As int64, on the parameters' device, each from 0 to in_dims - 1. leading: how the tokens' shape
+/// is written, as "batch, time", of `rank` sizes, or one fewer in an unbatched call. visible: the
+/// tokens that count, 0 in the place of the others; asked for only where something is wrong.
+template <class L>
+Tensor checked_tokens(const L& layer, const Tensor& x, int64_t in_dims, const Tensor& parameter,
+                      const char* leading, int64_t rank,
+                      const std::function<Tensor(const Tensor&)>& visible = {}) {
+  if (x.dim() != rank && x.dim() != rank - 1) [[unlikely]] {
+    fail(layer, fmt::format("expected tokens of shape ({}), or x of shape ({}{}{}) and dtype {}, "
+                            "got {} of shape {}.",
+                            leading, leading, rank == 1 ? " " : ", ", in_dims,
+                            dtype_text(parameter.scalar_type()), dtype_text(x.scalar_type()),
+                            shape_text(x.sizes())));
+  }
+  check_device(layer, "the tokens", x, parameter);
+  auto tokens = x.to(kInt64);
+  auto wrong = first_wrong_token(tokens, in_dims);
+  if (wrong == tokens.numel()) [[likely]]
+    return tokens;
+  auto seen = visible ? visible(tokens) : tokens;
+  if ((wrong = first_wrong_token(seen, in_dims)) == seen.numel()) return tokens;
+  auto value = seen.flatten()[wrong].template item<int64_t>();
+  std::vector<int64_t> position(static_cast<size_t>(seen.dim()));
+  for (auto d = position.size(); d-- > 0;) {
+    auto size = seen.size(static_cast<int64_t>(d));
+    position[d] = wrong % size, wrong /= size;
+  }
+  fail(layer, fmt::format("expected tokens from 0 to {}, in_dims being {}, got {}{}.", in_dims - 1,
+                          in_dims, value, position.empty() ? "" : " at " + shape_text(position)));
+}
+
+}  // namespace luxtorch
