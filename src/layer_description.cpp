@@ -40,6 +40,12 @@ bool alike(const Description& a, const Description& b) {
   return a.fields.empty() && b.fields.empty() && a.text == b.text;
 }
 
+// Do both names end in digits, and are they the same before them? Then one line can name both.
+bool numbered_alike(std::string_view a, std::string_view b) {
+  auto stem = [](std::string_view name) { return name.find_last_not_of("0123456789") + 1; };
+  return stem(a) < a.size() && stem(b) < b.size() && a.substr(0, stem(a)) == b.substr(0, stem(b));
+}
+
 std::string positions(const std::string& first, const std::string& last) {
   size_t common = 0;
   while (common < first.size() && common < last.size() && first[common] == last[common]) ++common;
@@ -51,7 +57,10 @@ void show_fields(std::string& out, const Description& d, const std::string& path
   for (size_t i = 0; i < d.fields.size();) {
     const auto& [name, field] = d.fields[i];
     size_t same = i + 1;
-    while (same < d.fields.size() && alike(field, d.fields[same].second)) ++same;
+    while (same < d.fields.size() && numbered_alike(name, d.fields[same].first) &&
+           alike(field, d.fields[same].second)) {
+      ++same;
+    }
     auto below = d.wrapper ? path : join(path, name);
     auto label = same > i + 1 ? positions(name, d.fields[same - 1].first) : name;
     auto line = std::string(indent, ' ') + label + " = " + field.text;

@@ -25,6 +25,7 @@
 #include "luxtorch/layers/dropout.h"
 #include "luxtorch/layers/norm.h"
 #include "luxtorch/layers/recurrent.h"
+#include "luxtorch/layers/sequence.h"
 #include "luxtorch/layers/stateful.h"
 #include "luxtorch/ops/activation.h"
 #include "luxtorch/rng.h"

@@ -60,4 +60,15 @@ struct SequenceRun {
   Tree carry, st;
 };
 
+/// Two cells over one sequence, the second in reverse.
+struct BothRun {
+  Tensor forward, backward;
+  Tree carry, st;  // {forward_rnn, backward_rnn}
+};
+BothRun run_both(const SequenceCell& forward, const SequenceCell& backward,
+                 const SequenceCall& call, const Tree& ps, const Tree& st);
+
+/// The part of a carry that belongs to a part of the layer; nullptr of none.
+const Tree* carry_part(const Owner& owner, const Tree* carry, const std::string& name);
+
 }  // namespace luxtorch::detail

@@ -8,6 +8,7 @@
 #include "luxtorch/layers/dropout.h"
 #include "luxtorch/layers/norm.h"
 #include "luxtorch/layers/recurrent.h"
+#include "luxtorch/layers/sequence.h"
 
 namespace luxtorch::testing {
 
@@ -205,6 +206,61 @@ void add_sequences(std::vector<CorpusRow>& all) {
                     x, {42 + 36 + 2, 2}));
 }
 
+void add_sequence_layers(std::vector<CorpusRow>& all) {
+  auto x = input({4, 5, 3});
+  auto lengths = tensor({2, 5, 0, 3});
+  auto h = [](uint64_t seed) { return tuple({input({4, 2}, seed)}); };
+  all.push_back(row("BidirectionalRNN", BidirectionalRNN(LSTMCell(3, 2)), x, {112, 2}));
+  all.push_back(row(
+      "BidirectionalRNNWithEverything",
+      BidirectionalRNN(GRUCell(3, 2), RNNCell(3, 2), {.merge = Merge::None, .return_carry = true}),
+      tuple({x, named({{"forward_rnn", h(1)}, {"backward_rnn", h(2)}})}), {56, 2}));
+  all.push_back(time_first(
+      row("BidirectionalRNNOfAUsersCell",
+          BidirectionalRNN(LeakyCell{3, 2}, {.merge = Merge::Sum, .ordering = Ordering::TimeFirst}),
+          x, {12, 0}),
+      1));
+  all.push_back(row("RNN", RNN(3, 2), x, {14, 1}));
+  all.push_back(row("RNNOfThreeLayers",
+                    RNN(3, 2, softsign, {.num_layers = 3, .use_bias = false, .train_state = true}),
+                    x, {10 + 8 + 8 + 6, 3}));
+  all.push_back(row("LSTM", LSTM(3, 2), x, {56, 1}));
+  all.push_back(row("LSTMWithEverything",
+                    LSTM(3, 2,
+                         {.num_layers = 2,
+                          .bidirectional = true,
+                          .dropout = 0.3,
+                          .return_sequence = true,
+                          .return_carry = true}),
+                    x, {2 * 56 + 2 * 64, 4 + 2}));
+  all.push_back(time_first(
+      row("GRUTimeFirst", GRU(3, 2, {.bidirectional = true, .ordering = Ordering::TimeFirst}), x,
+          {84, 2}),
+      0));
+  all.push_back(row("GRUWithACarry", GRU(3, 2, {.num_layers = 2, .return_carry = true}),
+                    tuple({x, named({{"layer_1", h(1)}, {"layer_2", h(2)}})}), {42 + 36, 2}));
+  // The lengths stand for the rows, so that these cannot be changed apart from them.
+  auto with_lengths = [&](std::string name, const auto& layer, Counts counts) {
+    all.push_back(without_rows(row(std::move(name), layer, tuple({x, lengths}), counts)));
+  };
+  with_lengths("RecurrenceWithLengths", Recurrence(LSTMCell(3, 2)), {56, 1});
+  with_lengths("RecurrenceOfAUsersCellWithLengths", Recurrence(LeakyCell{3, 2}), {6, 0});
+  with_lengths("BidirectionalRNNWithLengths",
+               BidirectionalRNN(LeakyCell{3, 2}, GRUCell(3, 2), {.return_carry = true}), {48, 1});
+  with_lengths("LSTMWithLengths", LSTM(3, 2, {.num_layers = 2, .bidirectional = true}), {240, 4});
+}
+
+void add_tokens(std::vector<CorpusRow>& all) {
+  auto tokens = tensor({0, 2, 1, 1, 0, 2, 2, 2, 1, 0, 0, 1}).reshape({4, 3});
+  auto of_tokens = [&](std::string name, const auto& layer, const Tensor& x, Counts counts) {
+    all.push_back(without_rows(row(std::move(name), layer, x, counts)));
+  };
+  of_tokens("GRUCellOfTokens", GRUCell(3, 2), tokens.select(1, 0), {42, 1});
+  of_tokens("RecurrenceOfTokens", Recurrence(LSTMCell(3, 2)), tokens, {56, 1});
+  of_tokens("RNNOfTokens", RNN(3, 2, {.num_layers = 2, .bidirectional = true}), tokens,
+            {14 * 2 + 16 * 2, 4});
+}
+
 }  // namespace
 
 const std::vector<CorpusRow>& corpus() {
@@ -213,6 +269,8 @@ const std::vector<CorpusRow>& corpus() {
     add_feedforward(rows);
     add_cells(rows);
     add_sequences(rows);
+    add_sequence_layers(rows);
+    add_tokens(rows);
     return rows;
   }();
   return all;
