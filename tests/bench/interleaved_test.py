@@ -15,11 +15,23 @@ import interleaved  # noqa: E402
 WELL = """
     import turns
 
-    def start():
-        values = iter([0.7 - 0.01 * i for i in range(100)])
-        return lambda: next(values)
+    def open_problem(file, what):
+        if what != "step":
+            raise ValueError("no such thing")
 
-    turns.take("well", start, threads=1)
+        def start():
+            values = iter([0.7 - 0.01 * i for i in range(100)])
+            last = [None]
+
+            def step():
+                last[0] = next(values)
+                bytes(bytearray(int(file)))
+
+            return step, lambda: last[0]
+
+        return start
+
+    turns.take("well", open_problem, threads=1)
 """
 # Says how long it took.
 TOLD = """
@@ -61,12 +73,39 @@ class InterleavedTest(unittest.TestCase):
     def test_every_turn_starts_afresh_and_has_a_time_for_each_step_that_is_not_for_warming_up(self):
         well = self.competitor("well", WELL)
         self.assertEqual((well.about, well.threads), ("well", 1))
+        well.open("0")
         for _ in range(2):
             found = well.take_turn(2, 3)
             self.assertEqual(found.values, [0.7 - 0.01 * i for i in range(5)])
             self.assertEqual(len(found.ns), 3)
             self.assertTrue(all(ns > 0 for ns in found.ns))
             self.assertGreater(found.cpu_ns, 0)
+
+    def test_a_turn_can_go_on_where_the_last_one_ended(self):
+        well = self.competitor("well", WELL)
+        well.open("0")
+        well.take_turn(1, 1)
+        found = well.take_more(2)
+        self.assertEqual(found.values, [0.7 - 0.01 * i for i in (2, 3)])
+        self.assertEqual(len(found.ns), 2)
+
+    def test_one_that_cannot_do_a_problem_says_why_and_does_the_next_one(self):
+        well = self.competitor("well", WELL)
+        with self.assertRaisesRegex(interleaved.Skipped, "ValueError: no such thing"):
+            well.open("0", "forward")
+        well.open("0")
+        self.assertEqual(well.take_turn(0, 1).values, [0.7])
+
+    @unittest.skipUnless(Path("/proc/self/status").exists(), "there is no /proc")
+    def test_the_most_memory_is_told_after_it_was_given_back(self):
+        well = self.competitor("well", WELL)
+        well.open(str(100_000_000))
+        most_before, now_before = well.memory()
+        self.assertGreaterEqual(most_before, now_before)
+        well.take_turn(0, 1)
+        most, now = well.memory()
+        self.assertGreater(most - most_before, 90e6)
+        self.assertLess(now - now_before, 50e6)
 
     def test_one_that_cannot_run_says_why(self):
         with self.assertRaisesRegex(interleaved.Skipped, "no such library"):
@@ -104,11 +143,13 @@ class InterleavedTest(unittest.TestCase):
         self.assertEqual((found["b"].ratio, found["b"].ratio_low, found["b"].ratio_high), (3.0, 3.0, 3.0))
 
     def test_who_computes_something_else_is_named(self):
-        well = {name: turn(0.7, 0.6) for name in "abc"}
+        well = {name: [0.7, 0.6] for name in "abc"}
         self.assertEqual(interleaved.disagreement(well), "")
         for value in (0.7001, float("nan")):
-            self.assertIn("d: the first value", interleaved.disagreement({**well, "d": turn(value, 0.6)}))
-        self.assertIn("d: the last value", interleaved.disagreement({**well, "d": turn(0.7, 0.61)}))
+            self.assertIn("d: the first value", interleaved.disagreement({**well, "d": [value, 0.6]}))
+        self.assertEqual(interleaved.disagreement({**well, "d": [0.7, 0.60005]}), "")
+        self.assertIn("d: the last value", interleaved.disagreement({**well, "d": [0.7, 0.60007]}))
+        self.assertIn("b: the last value", interleaved.disagreement({"a": [1, float("nan")], "b": [1, float("nan")]}))
 
 
 if __name__ == "__main__":

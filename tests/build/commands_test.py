@@ -22,14 +22,14 @@ class CommandsTest(unittest.TestCase):
     def setUp(self):
         self.root = Path(tempfile.mkdtemp()).resolve()
         self.addCleanup(shutil.rmtree, self.root)
-        (self.root / "tools/bench/train_step").mkdir(parents=True)
+        (self.root / "tools/bench/recurrent").mkdir(parents=True)
         for name in ("run", "test", "test_report.py"):
             shutil.copy(SOURCE / "tools" / name, self.root / "tools" / name)
         self.program("tools/setup", NOTE)
         self.program("tools/build", NOTE)
         self.program(".venv/bin/ctest", CTEST)
         self.program("tutorials/simple_rnn/main.cpp", "// Learns to tell spirals apart.\nint main() {}\n")
-        for name in ("simple_rnn", "train_step"):
+        for name in ("simple_rnn", "recurrent"):
             self.program(f"build/release/bin/{name}", PROGRAM)
 
     def program(self, name, text):
@@ -53,13 +53,13 @@ class CommandsTest(unittest.TestCase):
         self.assertEqual(calls, ["setup --quiet", "build simple_rnn"])
 
     def test_run_sets_a_measurement_up_with_what_comparisons_need(self):
-        self.assertEqual(self.call("run", "train_step")[2], ["setup --quiet --bench", "build train_step"])
+        self.assertEqual(self.call("run", "recurrent")[2], ["setup --quiet --bench", "build recurrent"])
 
     def test_run_without_a_name_lists_the_programs_with_their_first_line(self):
         status, output, calls = self.call("run")
         self.assertEqual((status, calls), (0, []))
         self.assertRegex(output, r"simple_rnn +Learns to tell spirals apart\.")
-        self.assertIn("train_step", output)
+        self.assertIn("recurrent", output)
 
     def test_run_refuses_a_name_that_is_none_and_lists_those_there_are(self):
         status, output, calls = self.call("run", "simple_rn")

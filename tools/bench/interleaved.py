@@ -1,11 +1,14 @@
 """Measures competitors in turns, so that whatever else the machine does hits all of them alike.
 
     with Competitor("luxtorch", ["build/release/bench/a"], environment) as a, Competitor(...) as b:
+        for competitor in (a, b):
+            competitor.open("/tmp/problem")
         for round in play([a, b], rounds=30, warm=3, steps=20):
             print(round)                          # {"luxtorch": Turn, ...}, in a new order every time
 
 Each competitor is a process of its own, started once; between its turns it waits for a line (turns.py
-has the conversation). A turn starts from fresh values, so its numbers can be compared with another's.
+has the conversation). A turn starts from fresh values, so its numbers can be compared with another's,
+or goes on where the last one ended.
 """
 
 import dataclasses
@@ -21,7 +24,7 @@ import time
 
 
 class Skipped(Exception):
-    """The competitor says that it cannot run here."""
+    """The competitor says that it cannot run here, or cannot do the problem."""
 
 
 class Failed(Exception):
@@ -59,16 +62,42 @@ class Competitor:
             self.close()
             raise
 
+    def open(self, file, what="step"):
+        """Gives it a problem's file, for training steps or, what="forward", predictions."""
+        answer = self.ask(f"problem {what} {file}")
+        if "skip" in answer:
+            raise Skipped(answer["skip"])
+        if answer.get("problem") != str(file):
+            raise Failed(f"{self.name} was given {file} and answered {answer}")
+
     def take_turn(self, warm, steps):
-        try:
-            self.process.stdin.write(f"turn {warm} {steps}\n".encode())
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            pass  # read() tells how it ended
-        answer = self.read()
+        return self.turn(f"turn {warm} {steps}", warm, steps)
+
+    def take_more(self, steps):
+        return self.turn(f"more {steps}", 0, steps)
+
+    def memory(self):
+        """(the most resident memory so far, that of now), in bytes.
+
+        Not ru_maxrss, which in a new process begins at that of the one that started it.
+        """
+        with open(f"/proc/{self.process.pid}/status") as file:
+            found = dict(line.split(":", 1) for line in file)
+        return tuple(int(found[name].split()[0]) * 1024 for name in ("VmHWM", "VmRSS"))
+
+    def turn(self, question, warm, steps):
+        answer = self.ask(question)
         if len(answer.get("ns", [])) != steps or len(answer.get("values", [])) != warm + steps:
             raise Failed(f"{self.name} was asked for {warm} + {steps} steps and answered {answer}")
         return Turn(answer["values"], answer["ns"], answer.get("cpu_ns", 0))
+
+    def ask(self, question):
+        try:
+            self.process.stdin.write(f"{question}\n".encode())
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # read() tells how it ended
+        return self.read()
 
     def read(self):
         """Its next line, as JSON."""
@@ -113,8 +142,9 @@ class Competitor:
         self.close()
 
 
-def play(competitors, rounds, warm, steps, seed=0, pause=0.002):
-    """Yields {name: Turn} for each round. The pause lets the last one's threads go to sleep."""
+def play(competitors, rounds, warm, steps, seed=0, pause=0.01):
+    """Yields {name: Turn} for each round. The pause lets the last one's threads go to sleep: OpenMP's
+    wait for more work for some milliseconds, and processors that wait are not free for the next one."""
     order, shuffle = list(competitors), random.Random(seed).shuffle
     for _ in range(rounds):
         shuffle(order)
@@ -125,20 +155,19 @@ def play(competitors, rounds, warm, steps, seed=0, pause=0.002):
         yield turns
 
 
-def disagreement(turns, first=1e-5, last=1e-3):
+def disagreement(values, first=1e-5, last=1e-4):
     """Which competitors compute something else, in words; "" when none does.
 
-    turns: {name: Turn} of equally many steps. The first values must agree within `first`, the last
+    values: {name: a list for each, equally long}. The first ones must agree within `first`, the last
     ones, after so many updates, within `last`, relative to their median.
     """
     found = []
     for where, place, limit in (("first", 0, first), ("last", -1, last)):
-        values = [turn.values[place] for turn in turns.values()]
-        middle = statistics.median_low([v for v in values if math.isfinite(v)] or values)
-        for name, turn in turns.items():
-            value = turn.values[place]
-            if not abs(value - middle) <= limit * abs(middle):
-                found.append(f"{name}: the {where} value is {value:.8g}, the others' is {middle:.8g}")
+        middle = statistics.median_low(
+            [v[place] for v in values.values() if math.isfinite(v[place])] or [math.nan])
+        for name, own in values.items():
+            if not abs(own[place] - middle) <= limit * abs(middle):
+                found.append(f"{name}: the {where} value is {own[place]:.8g}, the others' is {middle:.8g}")
     return "\n".join(found)
 
 
@@ -155,11 +184,15 @@ class Comparison:
     ratio_high: float
 
 
+def turn_ns(turn):
+    """A turn is as long as its median step: one interruption does not make it a slow one."""
+    return statistics.median(turn.ns)
+
+
 def compare(rounds, base):
     """{name: Comparison} with the competitor named base, from a list of {name: Turn}."""
     times = {name: [t for turns in rounds for t in turns[name].ns] for name in rounds[0]}
-    # A turn is as long as its median step: one interruption does not make it a slow one.
-    turn = {name: [statistics.median(turns[name].ns) for turns in rounds] for name in times}
+    turn = {name: [turn_ns(turns[name]) for turns in rounds] for name in times}
     found = {}
     for name, all_times in times.items():
         ratios = [a / b for a, b in zip(turn[name], turn[base])]

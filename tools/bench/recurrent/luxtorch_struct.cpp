@@ -21,12 +21,17 @@ struct SpiralClassifier {
   }
 };
 
+bench::Model classifier(const bench::Problem& p) {
+  bench::expect_one_layer_and_its_last_output(p);
+  return {bench::with_cell(p, p.inputs,
+                           [&](auto cell) {
+                             return SpiralClassifier<decltype(cell)>{
+                                 cell, Dense(p.hidden, p.outputs, luxtorch::sigmoid)};
+                           }),
+          named({{"cell", bench::recurrent_parameters(p.recurrent[0])},
+                 {"classifier", bench::head_parameters(p)}})};
+}
+
 }  // namespace
 
-int main(int argc, char** argv) {
-  return bench::train_luxtorch(argc, argv, "cell", "classifier", [](const bench::Problem& p) {
-    return bench::with_cell(p, [&](auto cell) {
-      return SpiralClassifier<decltype(cell)>{cell, Dense(p.hidden, 1, luxtorch::sigmoid)};
-    });
-  });
-}
+int main() { return bench::run_luxtorch(classifier); }

@@ -1,0 +1,81 @@
+"""Who takes part, and how each is started: a process with so many threads and as many processors."""
+
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+import interleaved  # noqa: E402
+
+# Name, what is started, and in words, {} for LSTM, GRU or RNN.
+CASES = {
+    "luxtorch_recurrence": (("luxtorch_recurrence",), "luxtorch, Recurrence({}Cell)"),
+    "luxtorch_struct": (("luxtorch_struct",), "luxtorch, a struct's loop over {}Cell"),
+    "luxtorch_compact": (("luxtorch_compact",), "luxtorch, compact's loop over {}Cell"),
+    "libtorch_module": (("libtorch", "module"), "LibTorch in C++, nn::{}"),
+    "libtorch_cells": (("libtorch", "cells"), "LibTorch in C++, a loop over nn::{}Cell"),
+    "pytorch_module": (("pytorch_module.py",), "PyTorch, nn.{}"),
+    "pytorch_cells": (("pytorch_cells.py",), "PyTorch, a loop over nn.{}Cell"),
+    "compiled_module": (("pytorch_module.py", "compiled"), "PyTorch, torch.compile of nn.{}"),
+    "compiled_cells": (("pytorch_cells.py", "compiled"), "PyTorch, torch.compile of the loop"),
+    "jax_scan": (("jax_scan.py",), "JAX, lax.scan under jit"),
+}
+OURS, OUR_LOOP = "luxtorch_recurrence", "luxtorch_struct"
+
+
+def words(name, cell="lstm"):
+    return CASES[name][1].format(cell.upper())
+
+
+def command(programs, program, *arguments):
+    if program.endswith(".py"):
+        return [sys.executable, HERE / program, *arguments]
+    if not (programs / program).exists():
+        raise interleaved.Skipped("it is not built")
+    return [programs / program, *arguments]
+
+
+def environment(threads):
+    """The same number of threads for OpenMP, MKL and, by the processors that it sees, XLA."""
+    return {
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "TORCHINDUCTOR_COMPILE_THREADS": "1",  # no helpers that stay
+        "JAX_PLATFORMS": "cpu",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
+
+
+def start_one(options, name):
+    """The competitor, ready. Skipped where it cannot run, Failed where it uses other threads."""
+    cpus = sorted(os.sched_getaffinity(0))[: options.threads]
+    what = CASES[name][0] if name in CASES else (f"{name}.py",)
+    found = interleaved.Competitor(
+        name, command(options.programs, *what), environment(options.threads), cpus, patience=900)
+    if found.threads != options.threads:
+        found.close()
+        raise interleaved.Failed(f"{name} uses {found.threads} threads, not {options.threads}")
+    return found
+
+
+def start(options, names, stack, file, what="step"):
+    """The competitors that can do the problem; the others are named with their reason."""
+    ready = []
+    for name in names:
+        try:
+            competitor = stack.enter_context(start_one(options, name))
+            competitor.open(file, what)
+        except interleaved.Skipped as reason:
+            print(f"skipped: {name}: {reason}")
+            continue
+        ready.append(competitor)
+    if OURS not in [c.name for c in ready]:
+        raise interleaved.Failed(f"{OURS} cannot run, and the others would be compared with it")
+    return ready
+
+
+def chosen(options, names):
+    """Those of names that --case names too, and ours."""
+    return [name for name in names if name in options.case or name == OURS]
