@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 from competitors import OUR_LOOP, OURS, words
 from grid import KINDS, WHATS, geometric_mean
 
-WIDTH, LEFT, RIGHT = 900, 280, 60
+WIDTH, LEFT, RIGHT = 920, 310, 60
 ROW, BAR = 22, 13
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 COLOURS = {"libtorch": "#7d6bb5", "pytorch": "#d4612a", "compiled": "#c29a1f", "jax": "#2f78c4", "luxtorch": "#3a9a5b"}
@@ -86,7 +86,7 @@ def draw(found):
         parts.append(line(at(1), bottom - ROW * len(rows), at(1), bottom, INK, 1.5))
         parts += [text(at(t), bottom + 14, f"{t:g}", "middle", 11) for t in TICKS if low <= t <= high]
         y += 36
-    head = [text(16, 26, "How many times as long as luxtorch", size=17, weight="bold"),
+    head = [text(16, 26, "How many times as long as luxtorch, or as much memory", size=17, weight="bold"),
             text(16, 45, "; ".join(found.get("about", [])[:1]), size=11)]
     height = y
     return "\n".join([
