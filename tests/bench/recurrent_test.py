@@ -169,7 +169,8 @@ class CompetitorsTest(unittest.TestCase):
             self.skipTest("the measurements are not built (LUXTORCH_BENCH is off)")
         run = subprocess.run(
             [BUILD / "bin/recurrent", "--threads", "1", "--rounds", "1", "--steps", "1", *arguments],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, env={**os.environ, "LUXTORCH_PYTHON": sys.executable})
+            stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            env={**os.environ, "LUXTORCH_PYTHON": sys.executable})
         self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
         self.assertNotIn("skipped: luxtorch", run.stdout)
         self.assertNotIn("skipped: libtorch", run.stdout)

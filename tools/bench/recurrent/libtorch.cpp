@@ -118,8 +118,8 @@ bench::Start open(const bench::Problem& p, bool train) {
   }
   return [p, x] {
     auto model = std::make_shared<M>(p);
-    auto optimizer = std::make_shared<torch::optim::Adam>(model->parameters(),
-                                                          torch::optim::AdamOptions(p.lr));
+    auto optimizer =
+        std::make_shared<torch::optim::Adam>(model->parameters(), torch::optim::AdamOptions(p.lr));
     auto value = std::make_shared<double>();
     auto step = [=] {
       optimizer->zero_grad();

@@ -18,10 +18,9 @@ bench::Model chain(const bench::Problem& p) {
   };
   for (int64_t l = 0; l < p.layers; ++l) {
     const bool sequence = l + 1 < p.layers || p.every_step();
-    add(bench::with_cell(p, l ? p.hidden : p.inputs,
-                         [&](auto cell) {
-                           return lux::Recurrence(cell, {.return_sequence = sequence});
-                         }),
+    add(bench::with_cell(
+            p, l ? p.hidden : p.inputs,
+            [&](auto cell) { return lux::Recurrence(cell, {.return_sequence = sequence}); }),
         bench::recurrent_parameters(p.recurrent[l]));
   }
   if (p.loss == bench::Loss::next) {

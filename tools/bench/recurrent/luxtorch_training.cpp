@@ -3,6 +3,7 @@
 #include <exception>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 
 #include "luxtorch/train/loss.h"
@@ -16,20 +17,23 @@ using lux::named, lux::Tensor, lux::Tree;
 
 namespace {
 
-lux::Objective objective(Loss loss) {
+// f of the loss.
+template <class F>
+auto with_loss(Loss loss, F f) {
   switch (loss) {
     case Loss::binary:
-      return lux::BinaryCrossEntropyLoss{};
+      return f(lux::BinaryCrossEntropyLoss{});
     case Loss::next:
-      return lux::CrossEntropyLoss{.logits = true};
+      return f(lux::CrossEntropyLoss{.logits = true});
     default:
-      return lux::MSELoss{};
+      return f(lux::MSELoss{});
   }
 }
 
 Start training(const Model& model, const Tree& ps, const Tree& st, const Tree& batch,
-               const lux::Objective& objective, double lr) {
-  return [=] {
+               const Problem& p) {
+  auto objective = with_loss(p.loss, [](auto loss) -> lux::Objective { return loss; });
+  return [=, lr = p.lr] {
     struct State {
       lux::TrainState ts;
       double loss;
@@ -41,14 +45,22 @@ Start training(const Model& model, const Tree& ps, const Tree& st, const Tree& b
 }
 
 Start forward(const Model& model, const Tree& ps, const Tree& st, const Tree& batch,
-              const lux::Objective& objective) {
-  const double loss = [&] {
-    return objective(model.layer, ps, testmode(st), batch).loss.item<double>();
-  }();
-  return [=] {
-    auto y = std::make_shared<Tensor>();
-    return Work{[=] { *y = lux::predict<Tensor>(model.layer, batch[0], ps, st); },
-                [=] { return loss; }};
+              const Problem& p) {
+  return [=, kind = p.loss] {
+    struct State {
+      Tensor y;
+      std::optional<double> loss;  // once: the output stays the same
+    };
+    auto s = std::make_shared<State>();
+    return Work{[=] { s->y = lux::predict<Tensor>(model.layer, batch[0], ps, st); },
+                [=] {
+                  if (!s->loss) {
+                    s->loss = with_loss(kind, [&](auto loss) {
+                      return loss(s->y, batch[1].tensor()).template item<double>();
+                    });
+                  }
+                  return *s->loss;
+                }};
   };
 }
 
@@ -61,9 +73,7 @@ Tree recurrent_parameters(const LayerParameters& p) {
                 {"bias_hh", p.bias_hh}});
 }
 
-Tree head_parameters(const Problem& p) {
-  return named({{"weight", p.weight}, {"bias", p.bias}});
-}
+Tree head_parameters(const Problem& p) { return named({{"weight", p.weight}, {"bias", p.bias}}); }
 
 void expect_one_layer_and_its_last_output(const Problem& p) {
   if (p.layers != 1 || p.loss != Loss::binary)
@@ -77,9 +87,8 @@ int run_luxtorch(const std::function<Model(const Problem&)>& make) {
     const Model model = make(p);
     auto [initial, st] = lux::setup(lux::Rng(0), model.layer);
     const Tree ps = merge(initial, model.parameters);
-    const Tree batch = lux::tuple({dense_input(p), p.y});
-    if (train) return training(model, ps, st, batch, objective(p.loss), p.lr);
-    return forward(model, ps, st, batch, objective(p.loss));
+    const Tree batch = lux::tuple({p.x, p.y});
+    return train ? training(model, ps, st, batch, p) : forward(model, ps, st, batch, p);
   });
 }
 

@@ -15,6 +15,13 @@ WIDTH, LEFT, RIGHT = 920, 310, 60
 ROW, BAR = 22, 13
 TICKS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 COLOURS = {"libtorch": "#7d6bb5", "pytorch": "#d4612a", "compiled": "#c29a1f", "jax": "#2f78c4", "luxtorch": "#3a9a5b"}
+TITLES = {
+    "spiral": "Spiral classifier, a training step",
+    "char": "Two layers over text, a training step",
+    "grid": "Grid against PyTorch’s modules: a dot a cell, the bar their geometric mean",
+    "first": "From a process’s start to its first training step",
+    "memory": "Peak memory, a sequence of 10,000 steps",
+}
 INK, PALE = "#24292f", "#d0d7de"
 
 
@@ -22,14 +29,15 @@ def rows_of(found):
     """[(title, [row])], a row being {label, colour, ratio} with low and high, or with the dots of many."""
     tasks = found["tasks"]
     panels = []
-    for task, title in (("spiral", "Spiral classifier, a training step"), ("char", "Two layers over text, a training step")):
+    for task in ("spiral", "char"):
         if task in tasks:
-            panels += step_panels(tasks[task], title)
+            panels += step_panels(tasks[task], TITLES[task])
     if "grid" in tasks:
-        panels.append(("Grid against PyTorch’s modules: a dot a cell, the bar their geometric mean", grid_rows(tasks["grid"]["cells"])))
-    for task, title in (("first", "From a process’s start to its first training step"), ("memory", "Peak memory, a sequence of 10,000 steps")):
+        panels.append((TITLES["grid"], grid_rows(tasks["grid"]["cells"])))
+    for task in ("first", "memory"):
         if task in tasks:
-            panels.append((title, [row(name, one["ratio"]) for name, one in tasks[task]["rows"].items() if name != OURS]))
+            rows = [row(name, one["ratio"]) for name, one in tasks[task]["rows"].items() if name != OURS]
+            panels.append((TITLES[task], rows))
     return [(title, rows) for title, rows in panels if rows]
 
 
@@ -98,8 +106,8 @@ def draw(found):
 def draw_row(one, y, at):
     middle, x = y + ROW / 2, sorted((at(1), at(one["ratio"])))
     parts = [text(LEFT - 12, middle + 4, one["label"], "end"),
-             f'<rect x="{x[0]:.1f}" y="{middle - BAR / 2:.1f}" width="{x[1] - x[0]:.1f}" height="{BAR}" fill="{one["colour"]}" '
-             f'fill-opacity="{0.35 if "dots" in one else 1}"/>']
+             f'<rect x="{x[0]:.1f}" y="{middle - BAR / 2:.1f}" width="{x[1] - x[0]:.1f}" height="{BAR}" '
+             f'fill="{one["colour"]}" fill-opacity="{0.35 if "dots" in one else 1}"/>']
     end = max(at(one["ratio"]), at(1))
     if one["low"]:
         parts.append(line(at(one["low"]), middle, at(one["high"]), middle, INK))

@@ -35,9 +35,9 @@ Problem read_problem(const std::string& path) {
   };
   const bool symbols = p.loss == Loss::next;
   p.x = symbols ? tensor({p.batch, p.time}, at::kLong) : tensor({p.batch, p.time, p.inputs});
-  p.y = symbols                    ? tensor({p.batch, p.time}, at::kLong)
+  p.y = symbols                  ? tensor({p.batch, p.time}, at::kLong)
         : p.loss == Loss::binary ? tensor({p.batch})
-                                   : tensor({p.batch, p.hidden});
+                                 : tensor({p.batch, p.hidden});
   const int64_t rows = p.gates * p.hidden;
   for (int64_t layer = 0; layer < p.layers; ++layer) {
     LayerParameters l;
