@@ -1,0 +1,227 @@
+// apply and predict, and the places that errors name.
+#include <gtest/gtest.h>
+
+#include "luxtorch/compact.h"
+#include "luxtorch/core/ops.h"
+#include "luxtorch/layer.h"
+#include "luxtorch/layers/containers.h"
+#include "luxtorch/layers/recurrent.h"
+#include "luxtorch/ops/activation.h"
+#include "support/compare.h"
+#include "support/tiny_layers.h"
+
+namespace luxtorch {
+namespace {
+
+using testing::Counter;
+using testing::Scale;
+using testing::SumCell;
+using testing::Two;
+using testing::Wrapped;
+
+const Tree kNone = named({});
+
+// ---- apply
+
+TEST(Apply, GivesWhatATypedModelReturns) {
+  auto x = ones({2});
+  auto [ps, st] = setup(Rng(1), SumCell{2});
+  static_assert(std::is_same_v<decltype(apply(SumCell{2}, x, ps, st)), Out<Step>>);
+  static_assert(std::is_same_v<decltype(apply(Layer(SumCell{2}), x, ps, st)), Out<Tree>>);
+  static_assert(std::is_same_v<decltype(apply<Step>(Layer(SumCell{2}), x, ps, st)), Out<Step>>);
+  EXPECT_SAME(apply<Step>(Layer(SumCell{2}), x, ps, st).first.y,
+              apply(SumCell{2}, x, ps, st).first.y);
+  EXPECT_SAME(apply<Tree>(Scale{2}, x, ps, st).first, apply(Scale{2}, x, ps, st).first);
+  EXPECT_SAME(apply<Tensor>(Layer(Scale{2}), Tree(x), ps, st).first,
+              apply(Scale{2}, x, ps, st).first);
+  auto both = apply<std::pair<Tensor, Tree>>(Layer(SumCell{2}), x, ps, st).first;
+  EXPECT_SAME(both.second[0], both.first);
+  auto generic = [](const auto& t) { return t.squeeze(0); };
+  EXPECT_SAME(apply(generic, Tree(x), kNone, kNone).first, x);
+  EXPECT_SAME(apply(relu, x, kNone, kNone).first, x);
+  EXPECT_SAME(apply([](const Tensor& t) { return t * 2; }, x, kNone, kNone).first, x * 2);
+}
+
+TEST(Apply, WithAnotherOutputTypeIsARefusal) {
+  auto [ps, st] = setup(Rng(1), SumCell{2});
+  EXPECT_ERROR(TreeError, apply<Tensor>(Layer(SumCell{2}), ones({2}), ps, st),
+               "[Tree] expected a tensor, got a tuple of 2.");
+}
+
+TEST(Apply, PredictRunsInTestModeWithoutAGraph) {
+  struct Mode {
+    Tree initial_states(Rng) const { return named({{"training", true}}); }
+    Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
+      return {x * ps["w"].tensor() + (st["training"].scalar<bool>() ? 1 : 0), st};
+    }
+  };
+  auto ps = named({{"w", ones({2}).set_requires_grad(true)}});
+  auto st = setup(Rng(1), Mode{}).second;
+  EXPECT_TRUE(apply(Mode{}, ones({2}), ps, st).first.requires_grad());
+  auto y = predict(Mode{}, ones({2}), ps, st);
+  EXPECT_FALSE(y.requires_grad());
+  EXPECT_SAME(y, ones({2}));
+  EXPECT_TRUE(apply(Mode{}, ones({2}), ps, st).first.requires_grad());
+  EXPECT_THROW(predict(Mode{}, ones({2}), kNone, st), TreeError);
+  EXPECT_TRUE(apply(Mode{}, ones({2}), ps, st).first.requires_grad());
+}
+
+// ---- errors say where
+
+TEST(ErrorPlaces, AStructInAChainInACompactInAStruct) {
+  auto body = compact(field("chain", Chain(Counter{}, Two{Counter{}, Scale{7}})))
+                  .forward([](const Tensor& x, auto& chain) { return chain(x).tensor(); });
+  Two model{Counter{}, body};
+  auto [ps, st] = setup(Rng(1), model);
+  const char* inner = "second.chain.layer_2.second";
+  EXPECT_ERROR(
+      ShapeError, apply(model, ones({3, 2}), ps, st),
+      std::string("[Scale] at ") + inner + ": expected x of shape (..., 7), got (..., 2).");
+  EXPECT_ERROR(
+      ShapeError,
+      apply(Chain(model), ones({3, 2}), named({{"layer_1", ps}}), named({{"layer_1", st}})),
+      std::string("[Scale] at layer_1.") + inner + ": expected x of shape (..., 7), got (..., 2).");
+  try {
+    apply(model, ones({3, 2}), ps, st);
+  } catch (const ShapeError& e) {
+    EXPECT_EQ(e.path(), inner);
+  }
+}
+
+TEST(ErrorPlaces, TheModelItselfHasNoPath) {
+  EXPECT_ERROR(ShapeError, apply(Scale{7}, ones({2}), setup(Rng(1), Scale{7}).first, kNone),
+               "[Scale] expected x of shape (..., 7), got (..., 2).");
+}
+
+TEST(ErrorPlaces, VectorsArraysOptionalsAndWrappersHaveTheirs) {
+  struct Model {
+    std::vector<Scale> blocks{Scale{2}, Scale{5}};
+    std::optional<Scale> head = Scale{4};
+    Wrapped<Wrapped<Scale>> wrapped{{Scale{3}}};
+    int fails = 0;
+    LUXTORCH_LAYERS(blocks, head, wrapped)
+    Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
+      if (fails == 0) return {blocks[1](x, ps["blocks"][1], st).first, st};
+      if (fails == 1) return {(*head)(x, ps["head"], st).first, st};
+      return {wrapped(x, ps["wrapped"], st).first, st};
+    }
+  };
+  auto [ps, st] = setup(Rng(1), Model{});
+  const char* paths[] = {"blocks.1", "head", "wrapped"};
+  for (int i = 0; i < 3; ++i) {
+    Model model;
+    model.fails = i;
+    try {
+      apply(model, ones({2}), ps, st);
+      ADD_FAILURE();
+    } catch (const ShapeError& e) {
+      EXPECT_EQ(e.path(), paths[i]);
+    }
+  }
+}
+
+TEST(ErrorPlaces, AMissingParameterIsListedWithEverythingThatDoesNotFit) {
+  Two model{Scale{2}, Two{Scale{2}, Scale{2}}};
+  auto [ps, st] = setup(Rng(1), model);
+  EXPECT_ERROR(
+      TreeError, apply(model, ones({2}), ps.without("second.first.weight"), st),
+      "[Tree] expected a key \"weight\", got an empty tree. The parameters do not fit the layer: "
+      "missing second.first.weight.");
+  auto other = ps.without("second.second").with("second.third", 1).with("first.weight", ones({5}));
+  EXPECT_ERROR(
+      TreeError, apply(model, ones({5}).narrow(0, 0, 2), other.with("first.weight", ones({1})), st),
+      "[Tree] expected a key \"second\", got the keys first, third. The parameters do not fit the "
+      "layer: first.weight of shape (1,) in place of (2,), missing second.second, unexpected "
+      "second.third.");
+}
+
+TEST(ErrorPlaces, AMissingParameterOfAnErasedLayerIsSeenFromThere) {
+  Chain model(Scale{2}, Chain(Counter{}, Two{Scale{2}, Scale{2}}));
+  auto [ps, st] = setup(Rng(1), model);
+  EXPECT_ERROR(
+      TreeError, apply(model, ones({2}), ps.without("layer_2.layer_2.second.weight"), st),
+      "[Tree] at layer_2.layer_2: expected a key \"weight\", got an empty tree. The parameters do "
+      "not fit the layer: missing second.weight.");
+  EXPECT_ERROR(
+      TreeError, apply(model, ones({2}), ps, st.without("layer_2.layer_1.count")),
+      "[Tree] at layer_2.layer_1: expected a key \"count\", got the keys training. The states do "
+      "not fit the layer: missing count.");
+}
+
+TEST(ErrorPlaces, AMissingHookIsAskedFor) {
+  struct Forgetful {
+    Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
+      return {x * ps["weight"].tensor(), st};
+    }
+  };
+  EXPECT_ERROR(TreeError, apply(Forgetful{}, ones({2}), kNone, kNone),
+               "[Tree] expected a key \"weight\", got an empty tree. Does Forgetful define Tree "
+               "initial_parameters(Rng) const?");
+  Chain chain(Counter{}, Forgetful{});
+  auto [ps, st] = setup(Rng(1), chain);
+  EXPECT_ERROR(
+      TreeError, apply(chain, ones({2}), ps, st),
+      "[Tree] at layer_2: expected a key \"weight\", got an empty tree. Does Forgetful define Tree "
+      "initial_parameters(Rng) const?");
+  struct Stateless : Scale {
+    Out<Tensor> operator()(const Tensor& x, const Tree&, const Tree& st) const {
+      return {x * st["count"].scalar<double>(), st};
+    }
+  };
+  EXPECT_ERROR(TreeError, apply(Stateless{}, ones({2}), setup(Rng(1), Stateless{}).first, kNone),
+               "[Tree] expected a key \"count\", got an empty tree. Does Stateless define Tree "
+               "initial_states(Rng) const?");
+}
+
+TEST(ErrorPlaces, AnotherTreesErrorAndAnyErrorInsideALayerAreAtThatLayer) {
+  auto reads = [](const Tree& batch) { return batch["x"].tensor(); };
+  Chain chain(Counter{}, [](const Tensor& x) { return tuple({x, x}); }, reads);
+  auto [ps, st] = setup(Rng(1), chain);
+  EXPECT_ERROR(TreeError, apply(chain, ones({2}), ps, st),
+               "[Tree] at layer_3: expected a named tree with a key \"x\", got a tuple of 2.");
+  auto refuses = [](const Tensor&) -> Tensor { throw ArgumentError("who", "expected better."); };
+  Chain other(Counter{}, Chain(refuses));
+  auto [ps2, st2] = setup(Rng(1), other);
+  EXPECT_ERROR(ArgumentError, apply(other, ones({2}), ps2, st2),
+               "[who] at layer_2.layer_1: expected better.");
+}
+
+TEST(ErrorPlaces, AWrongInputDeepInsideHasItsPath) {
+  Chain chain([](const Tensor& x) { return tuple({x, x}); }, Chain(Scale{2}));
+  auto [ps, st] = setup(Rng(1), chain);
+  EXPECT_ERROR(TreeError, apply(chain, ones({2}), ps, st),
+               "[Scale] at layer_2.layer_1: takes a tensor, got a tuple of 2.");
+  Chain cells(Counter{}, Scale{2});
+  EXPECT_ERROR(
+      UnsupportedError, cells[1].step(ones({2}), nullptr, kNone, kNone),
+      "[Scale] expected a recurrent cell, whose calls (x, ps, st) and (x, carry, ps, st) return "
+      "Out<Step>.");
+}
+
+TEST(ErrorPlaces, AForeignExceptionPassesUnchanged) {
+  auto throws = [](const Tensor&) -> Tensor { throw std::out_of_range("mine"); };
+  auto [ps, st] = setup(Rng(1), Chain(throws));
+  EXPECT_THROW(apply(Chain(throws), ones({2}), ps, st), std::out_of_range);
+}
+
+TEST(ErrorPlaces, TorchsOwnComplaintSaysWhichLayerItCameFrom) {
+  struct Product {
+    Tree initial_parameters(Rng) const { return named({{"w", ones({3, 4})}}); }
+    Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
+      return {x.matmul(ps["w"].tensor()), st};
+    }
+  };
+  Chain chain(Counter{}, Product{});
+  auto [ps, st] = setup(Rng(1), chain);
+  try {
+    apply(chain, ones({2, 2}), ps, st);
+    FAIL();
+  } catch (const TorchError& e) {
+    EXPECT_EQ(e.path(), "layer_2");
+    EXPECT_EQ(e.who(), "Product");
+    EXPECT_NE(e.message().find("2x2 and 3x4"), std::string::npos) << e.message();
+  }
+}
+
+}  // namespace
+}  // namespace luxtorch
