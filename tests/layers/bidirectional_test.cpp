@@ -151,6 +151,10 @@ TEST(BidirectionalRNN, TurnsEachRowWithinItsOwnLength) {
         at.with("x", spoilt));
     EXPECT_CLOSE(got.aux, expected.aux, kPlainFloat64);
     EXPECT_TREES_CLOSE(got.grads, expected.grads, kPlainFloat64);
+    auto turned = BidirectionalRNN(cell, {.ordering = Ordering::TimeFirst})(
+                      spoilt.transpose(0, 1), tensor(lengths), at["ps"], st)
+                      .first.tensor();
+    EXPECT_CLOSE(turned.transpose(0, 1), expected.aux, kPlainFloat64);
     auto last = ends(spoilt, tensor(lengths), at["ps"], st).first.tensor();
     EXPECT_CLOSE(last.narrow(1, kOut, kOut), expected.aux.select(1, 0).narrow(1, kOut, kOut),
                  kPlainFloat64);
