@@ -1,7 +1,7 @@
 """Measures recurrent models: luxtorch, LibTorch, PyTorch, torch.compile and JAX in turns.
 
     tools/run recurrent                                spiral, char and first
-    tools/run recurrent --task grid --cells lstm,h128  a part of the grid; all of it takes some 10 minutes
+    tools/run recurrent --task grid --cells lstm,h128  a part of the grid; all of it takes some 15 minutes
     tools/run recurrent --task spiral char grid first memory --json FILE --picture FILE.svg
 
     spiral    a training step of the tutorial's model, whole sequences and loops over a cell

@@ -111,9 +111,9 @@ def soak(options):
 
     with Outside(options, (OURS, OUR_LOOP), problem.spiral(options.cell)) as outside:
         rows = outside.visits(visit)
-    print(f"\n{'':38}  after {SOAK_NOTED} MB  most MB  at the end MB    growth MB")
+    print(f"\n{'':40}  after {SOAK_NOTED} MB  most MB  at the end MB    growth MB")
     for name, row in rows.items():
         begin, *_, end = row["resident"]
-        print(f"{words(name, options.cell):38} {begin / 1e6:14.2f} {max(row['resident']) / 1e6:8.2f} {end / 1e6:14.2f} "
+        print(f"{words(name, options.cell):40} {begin / 1e6:14.2f} {max(row['resident']) / 1e6:8.2f} {end / 1e6:14.2f} "
               f"{(end - begin) / 1e6:+12.2f}")
     return {"rows": rows}
