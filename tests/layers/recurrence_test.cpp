@@ -1,8 +1,9 @@
-// Recurrence and StatefulRecurrentCell.
+// Recurrence.
 #include <gtest/gtest.h>
 
 #include <sstream>
 
+#include "layers/counting_cell.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/layers/containers.h"
 #include "luxtorch/layers/dense.h"
@@ -14,26 +15,6 @@ namespace luxtorch::testing {
 namespace {
 
 using Sizes = std::vector<int64_t>;
-
-// A user's cell whose carry is a named tree, whose states count its calls, and which takes tokens
-// and maps of features as well as rows.
-struct CountingCell {
-  int64_t in_dims;
-  Tree initial_parameters(Rng rng) const {
-    return named({{"weight", init::Normal{}(rng.fold_in("weight"), {in_dims})}});
-  }
-  Tree initial_states(Rng) const { return named({{"calls", 0}}); }
-  Out<Step> operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
-    auto y = x.is_floating_point() ? x * ps["weight"].tensor()
-                                   : ps["weight"].tensor().index_select(0, x);
-    return {{y, named({{"sum", y}})}, st.with("calls", st["calls"].scalar<int64_t>() + 1)};
-  }
-  Out<Step> operator()(const Tensor& x, const Tree& carry, const Tree& ps, const Tree& st) const {
-    auto [out, st2] = (*this)(x, ps, st);
-    auto sum = out.y.add(carry["sum"].tensor().mul(0.5));
-    return {{sum, named({{"sum", sum}})}, st2};
-  }
-};
 
 template <class C>
 std::pair<Tensor, Tree> by_hand(const C& cell, const Tensor& x, const Tree& ps, Tree st) {
@@ -250,60 +231,6 @@ TEST(Recurrence, RefusesALayerThatIsNoCell) {
   EXPECT_ERROR(ArgumentError, Recurrence(Layer(Dense(2, 3))),
                "[Recurrence] expected a cell, whose calls (x, ps, st) and (x, carry, ps, st) "
                "return Out<Step>, got Dense(2 => 3).");
-}
-
-TEST(StatefulRecurrentCell, IsTheRecurrenceStepByStepAndResets) {
-  for (const Layer& cell : {Layer(LSTMCell(2, 2)), Layer(GRUCell(2, 2)), Layer(CountingCell{2})}) {
-    StatefulRecurrentCell stream(cell);
-    auto [ps, st0] = setup(Rng(0), stream);
-    auto x = random::normal(Rng(1), {3, 5, 2});
-    auto expected = Recurrence(cell, {.return_sequence = true})(x, ps, st0["cell"]).first.tensor();
-    Tree st = st0;
-    for (int round = 0; round < 2; ++round) {
-      for (int64_t t = 0; t < 5; ++t) {
-        auto [y, next] = stream(x.select(1, t), ps, st);
-        EXPECT_CLOSE(y, expected.select(1, t), 1e-6);
-        st = next;
-      }
-      EXPECT_FALSE(st["carry"].is_none());
-      st = update_state(st, "carry", Tree());
-    }
-  }
-}
-
-TEST(StatefulRecurrentCell, HasTheParametersOfItsCellAndTheCarryInItsStates) {
-  auto [ps, st] = setup(Rng(4), StatefulRecurrentCell(LSTMCell(3, 2)));
-  EXPECT_SAME(ps, setup(Rng(4), LSTMCell(3, 2)).first);
-  EXPECT_EQ(st.keys(), (std::vector<std::string>{"cell", "carry"}));
-  EXPECT_TRUE(st["carry"].is_none());
-}
-
-TEST(StatefulRecurrentCell, LetsGradientsThroughTheCarryUntilItIsDetached) {
-  StatefulRecurrentCell stream(GRUCell(2, 2));
-  auto [ps, st] = setup(Rng(0), stream);
-  auto x = random::normal(Rng(1), {3, 2});
-  auto parameters = ps, states = st;
-  auto gradient = [&](bool cut) {
-    return grad(
-               [&](const Tree& first) {
-                 auto st2 = stream(first["x"].tensor(), parameters, states).second;
-                 return stream(x, parameters, cut ? tree::detach(st2) : st2).first.sum() +
-                        first["x"].tensor().sum() * 0;
-               },
-               named({{"x", x}}))["x"]
-        .tensor();
-  };
-  EXPECT_GT(gradient(false).abs().max().item<double>(), 1e-3);
-  EXPECT_SAME(gradient(true), zeros({3, 2}));
-}
-
-TEST(StatefulRecurrentCell, RefusesABatchOfAnotherSizeThanItsCarry) {
-  Chain model(field("stream", StatefulRecurrentCell(GRUCell(2, 2))));
-  auto [ps, st] = setup(Rng(0), model);
-  auto st2 = apply(model, Tree(ones({3, 2})), ps, st).second;
-  EXPECT_ERROR(ShapeError, apply(model, Tree(ones({4, 2})), ps, st2),
-               "[GRUCell] at stream: expected a carry of 1 tensor of shape (4, 2), got a float32 "
-               "tensor of shape (3, 2).");
 }
 
 }  // namespace
