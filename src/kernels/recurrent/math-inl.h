@@ -1,0 +1,98 @@
+// Exponentials on vectors, within two units in the last place of float and double; infinities and NaN
+// go where IEEE arithmetic takes them.
+#if defined(LUXTORCH_KERNELS_MATH_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef LUXTORCH_KERNELS_MATH_INL_H
+#undef LUXTORCH_KERNELS_MATH_INL_H
+#else
+#define LUXTORCH_KERNELS_MATH_INL_H
+#endif
+
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace luxtorch::kernels::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+template <class T>
+struct ExpTerms;
+
+template <>
+struct ExpTerms<float> {
+  static constexpr float kLog2e = 1.44269504f, kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
+  // 1.5 * 2^23: added to x it leaves x, rounded to an integer, in the lowest bits.
+  static constexpr float kRound = 12582912.0f;
+  static constexpr int kBias = 127, kMantissa = 23;
+  // Beyond these 2^n is 0 and infinity.
+  static constexpr float kLow = -88.1f, kHigh = 88.8f;
+  static constexpr float kTanhLimit = 20.0f;  // of 2x: there tanh(x) is 1 to the last bit
+  // 1/n!, the last first.
+  static constexpr float kTaylor[] = {1.98412698e-4f, 1.38888889e-3f, 8.33333333e-3f,
+                                      4.16666667e-2f, 1.66666667e-1f, 0.5f};
+};
+
+template <>
+struct ExpTerms<double> {
+  static constexpr double kLog2e = 1.4426950408889634074, kLn2High = 6.93147180369123816490e-01,
+                          kLn2Low = 1.90821492927058770002e-10;
+  static constexpr double kRound = 6755399441055744.0;
+  static constexpr int kBias = 1023, kMantissa = 52;
+  static constexpr double kLow = -709.1, kHigh = 709.8;
+  static constexpr double kTanhLimit = 44.0;
+  static constexpr double kTaylor[] = {
+      1.6059043836821614599e-10, 2.0876756987868098979e-9, 2.5052108385441718775e-8,
+      2.7557319223985890653e-7,  2.7557319223985890653e-6, 2.4801587301587301587e-5,
+      1.9841269841269841270e-4,  1.3888888888888888889e-3, 8.3333333333333333333e-3,
+      4.1666666666666666667e-2,  1.6666666666666666667e-1, 0.5};
+};
+
+// e^x = power * (1 + rest), power a power of two; x between kLow and kHigh, or NaN.
+template <class V>
+struct Exponential {
+  V power, rest;
+};
+template <class D, class V = hn::Vec<D>, class T = hn::TFromD<D>>
+HWY_INLINE Exponential<V> Exp(D d, V x) {
+  using Terms = ExpTerms<T>;
+  const V round = hn::Set(d, Terms::kRound);
+  const V sum = hn::MulAdd(x, hn::Set(d, Terms::kLog2e), round);
+  const V n = hn::Sub(sum, round);
+  V r = hn::NegMulAdd(n, hn::Set(d, Terms::kLn2High), x);
+  r = hn::NegMulAdd(n, hn::Set(d, Terms::kLn2Low), r);
+  V p = hn::Set(d, Terms::kTaylor[0]);
+  HWY_UNROLL(16)
+  for (size_t i = 1; i < sizeof(Terms::kTaylor) / sizeof(T); ++i)
+    p = hn::MulAdd(p, r, hn::Set(d, Terms::kTaylor[i]));
+  const V rest = hn::MulAdd(hn::Mul(r, r), p, r);
+  const hn::RebindToUnsigned<D> bits;
+  const auto exponent = hn::Add(hn::BitCast(bits, sum), hn::Set(bits, Terms::kBias));
+  return {hn::BitCast(d, hn::ShiftLeft<Terms::kMantissa>(exponent)), rest};
+}
+
+// The bound is the first operand: x86 returns the second when one is NaN.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V Clamp(D d, V x, hn::TFromD<D> low, hn::TFromD<D> high) {
+  return hn::Max(hn::Set(d, low), hn::Min(hn::Set(d, high), x));
+}
+
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V Sigmoid(D d, V x) {
+  using Terms = ExpTerms<hn::TFromD<D>>;
+  const V one = hn::Set(d, 1);
+  const auto e = Exp(d, Clamp(d, hn::Neg(x), Terms::kLow, Terms::kHigh));
+  return hn::Div(one, hn::MulAdd(e.power, e.rest, hn::Add(e.power, one)));
+}
+
+// (e^2x - 1) / (e^2x + 1), keeping the digits of small x.
+template <class D, class V = hn::Vec<D>>
+HWY_INLINE V Tanh(D d, V x) {
+  using Terms = ExpTerms<hn::TFromD<D>>;
+  const auto e = Exp(d, Clamp(d, hn::Add(x, x), -Terms::kTanhLimit, Terms::kTanhLimit));
+  const V less_one = hn::MulAdd(e.power, e.rest, hn::Sub(e.power, hn::Set(d, 1)));
+  return hn::Div(less_one, hn::Add(less_one, hn::Set(d, 2)));
+}
+
+}  // namespace luxtorch::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
