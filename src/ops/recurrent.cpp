@@ -11,9 +11,13 @@
 #include <optional>
 #include <vector>
 
+#include "ops/recurrent_choice.h"
+#include "ops/recurrent_fused.h"
 #include "ops/recurrent_plain.h"
 
 namespace luxtorch::ops {
+
+using kernels::RecurrentCell;
 
 namespace {
 
@@ -33,10 +37,6 @@ constexpr double kDropout = 0;
 constexpr bool kTrain = true;  // keeps what backward needs
 constexpr bool kBidirectional = false;
 
-// They know neither tokens nor lengths.
-bool torch_takes(const Tensor& x, const SequenceOptions& options) {
-  return x.is_floating_point() && !options.lengths.defined();
-}
 Tensor ordered(const Tensor& x, const SequenceOptions& options) {
   return options.reverse ? at::flip(x, {options.time_first ? 0 : 1}) : x;
 }
@@ -63,20 +63,30 @@ Tensor gru_cell(const Tensor& x, const Tensor& h, const CellWeights& w) {
 
 SequenceOutput rnn_sequence(const Tensor& x, const Tensor& h, const CellWeights& w,
                             const Activation& activation, SequenceOptions options) {
-  if (!torch_takes(x, options) || (activation != tanh && activation != relu))
-    return plain::rnn_sequence(x, h, w, activation, options);
+  const bool is_tanh = activation == tanh;
+  switch (choose_path({x, h, {}, w, options.lengths}, is_tanh || activation == relu)) {
+    case RecurrentPath::fused:
+      return fused_sequence(is_tanh ? RecurrentCell::rnn_tanh : RecurrentCell::rnn_relu, x, h, {},
+                            w, options);
+    case RecurrentPath::torch: break;
+    default: return plain::rnn_sequence(x, h, w, activation, options);
+  }
   auto run = [&](auto f) {
     return f(ordered(x, options), h.unsqueeze(0), flat(w), w.bias_ih.defined(), kLayers, kDropout,
              kTrain, kBidirectional, !options.time_first);
   };
-  auto [y, hn] = activation == tanh ? run([](auto&&... a) { return at::rnn_tanh(a...); })
-                                    : run([](auto&&... a) { return at::rnn_relu(a...); });
+  auto [y, hn] = is_tanh ? run([](auto&&... a) { return at::rnn_tanh(a...); })
+                         : run([](auto&&... a) { return at::rnn_relu(a...); });
   return {ordered(y, options), hn.squeeze(0), {}};
 }
 
 SequenceOutput lstm_sequence(const Tensor& x, const Tensor& h, const Tensor& c,
                              const CellWeights& w, SequenceOptions options) {
-  if (!torch_takes(x, options)) return plain::lstm_sequence(x, h, c, w, options);
+  switch (choose_path({x, h, c, w, options.lengths}, true)) {
+    case RecurrentPath::fused: return fused_sequence(RecurrentCell::lstm, x, h, c, w, options);
+    case RecurrentPath::torch: break;
+    default: return plain::lstm_sequence(x, h, c, w, options);
+  }
   auto [y, hn, cn] =
       at::lstm(ordered(x, options), {h.unsqueeze(0), c.unsqueeze(0)}, flat(w), w.bias_ih.defined(),
                kLayers, kDropout, kTrain, kBidirectional, !options.time_first);
@@ -85,7 +95,11 @@ SequenceOutput lstm_sequence(const Tensor& x, const Tensor& h, const Tensor& c,
 
 SequenceOutput gru_sequence(const Tensor& x, const Tensor& h, const CellWeights& w,
                             SequenceOptions options) {
-  if (!torch_takes(x, options)) return plain::gru_sequence(x, h, w, options);
+  switch (choose_path({x, h, {}, w, options.lengths}, true)) {
+    case RecurrentPath::fused: return fused_sequence(RecurrentCell::gru, x, h, {}, w, options);
+    case RecurrentPath::torch: break;
+    default: return plain::gru_sequence(x, h, w, options);
+  }
   auto [y, hn] = at::gru(ordered(x, options), h.unsqueeze(0), flat(w), w.bias_ih.defined(), kLayers,
                          kDropout, kTrain, kBidirectional, !options.time_first);
   return {ordered(y, options), hn.squeeze(0), {}};

@@ -64,6 +64,17 @@ add_library(luxtorch_headers INTERFACE)
 target_include_directories(luxtorch_headers SYSTEM INTERFACE
   "${LUXTORCH_RANDOM123_INCLUDE}" "${LUXTORCH_JSON_INCLUDE}")
 
+# Highway: the vectors of our kernels, chosen by the processor at run time.
+luxtorch_require_header(hwy/highway.h libhwy-dev LUXTORCH_HIGHWAY_INCLUDE)
+find_library(LUXTORCH_HIGHWAY_LIBRARY hwy HINTS "${LUXTORCH_HIGHWAY_INCLUDE}/../lib")
+if(NOT LUXTORCH_HIGHWAY_LIBRARY)
+  message(FATAL_ERROR "Highway's headers are in ${LUXTORCH_HIGHWAY_INCLUDE}, but its library hwy was not "
+    "found. On Debian: apt-get install libhwy-dev. Elsewhere: -DLUXTORCH_HIGHWAY_LIBRARY=/path/to/libhwy.so")
+endif()
+add_library(luxtorch_highway INTERFACE)
+target_include_directories(luxtorch_highway SYSTEM INTERFACE "${LUXTORCH_HIGHWAY_INCLUDE}")
+target_link_libraries(luxtorch_highway INTERFACE "${LUXTORCH_HIGHWAY_LIBRARY}")
+
 find_package(ZLIB QUIET)
 if(NOT LUXTORCH_WITH_HDF5)
   set(HDF5_FOUND FALSE)

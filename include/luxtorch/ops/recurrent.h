@@ -30,6 +30,7 @@ struct SequenceOptions {
   /// its length, its y is zero from there, reverse begins at its own last step, and what x holds
   /// beyond is never looked at.
   Tensor lengths = {};
+  bool sequence = true;  // false: y is not needed, and may be left undefined
 };
 
 /// y: every step's output, (batch, time, out) or (time, batch, out); h, c: after the last step that

@@ -9,7 +9,7 @@
 
 #include <algorithm>
 
-#include "kernels/recurrent/accumulate-inl.h"
+#include "kernels/recurrent/products-inl.h"
 #include "kernels/recurrent/cells-inl.h"
 #include "kernels/recurrent/group.h"
 #include "kernels/recurrent/tile-inl.h"
@@ -55,7 +55,7 @@ class BackwardGroup {
       end = begin;
       team_.meet();
     }
-    if (gradients_.h || gradients_.c) End(steps > 0);
+    if (gradients_.h || gradients_.c) Step(-1, steps > 0);
   }
 
  private:
@@ -109,15 +109,16 @@ class BackwardGroup {
     }
   }
 
+  // Step s, or -1: what is before the first.
   void Step(int64_t s, bool more) {
     if (!rows_.all_full && more) {
       ClearGatesAfter(s);
       team_.meet();
     }
-    const int64_t active = rows_.active(s);
+    const int64_t rows = s < 0 ? rows_.count : rows_.active(s);
     for (int64_t tile = first_; tile < last_; ++tile) {
-      ForBlocks<RowsOfTile(kVectors)>(active, [&](auto rows, int64_t row) HWY_ATTR {
-        Tile<decltype(rows)::value>(s, more, tile, row);
+      ForBlocks<RowsOfTile(kVectors)>(rows, [&](auto block, int64_t row) HWY_ATTR {
+        Tile<decltype(block)::value>(s, more, tile, row);
       });
     }
   }
@@ -126,6 +127,14 @@ class BackwardGroup {
   HWY_INLINE void Tile(int64_t s, bool more, int64_t tile, int64_t row) const {
     Sums<D, R, kVectors> sums;
     ByHidden(s, more, tile, row, sums);
+    if (HWY_UNLIKELY(s < 0)) {
+      HWY_UNROLL(8)
+      for (int r = 0; r < R; ++r) {
+        HWY_UNROLL(8)
+        for (int v = 0; v < kVectors; ++v) ToStart(row + r, tile * kColumns + v * kLanes, sums.at[r][v]);
+      }
+      return;
+    }
     const int64_t slot = chunk_.slot(s);
     HWY_UNROLL(8)
     for (int r = 0; r < R; ++r) {
@@ -238,79 +247,32 @@ class BackwardGroup {
       const int64_t t = call_.reverse ? rows_.length[r] - 1 - step : step;
       to[i] = gradients_.x + rows_.batch[r] * gradients_.x_batch + t * gradients_.x_time;
     }
-    if (InputVectors(call_.in, kLanes) == 1) return ByInput<1>(s, rows, to);
-    ByInput<4>(s, rows, to);
-  }
-
-  template <int kInputVectors>
-  void ByInput(int64_t s, int64_t rows, T* const* to) const {
-    constexpr int64_t kInputColumns = kInputVectors * kLanes;
     const int64_t first = rows * team_.rank / team_.size,
                   count = rows * (team_.rank + 1) / team_.size - first,
-                  from = chunk_.slot(s) * layout_.rows;
-    const T* weight = weights_.ih;
-    for (int64_t i = 0; i < call_.in; i += kInputColumns) {
-      ForBlocks<RowsOfTile(kInputVectors)>(count, [&](auto block, int64_t row) HWY_ATTR {
-        constexpr int R = decltype(block)::value;
-        InputTile<R, kInputVectors>(from + first + row, weight, to + first + row, i);
-      });
-      weight += layout_.panels * kWidth * kInputColumns;
-    }
-  }
-
-  template <int R, int kInputVectors>
-  HWY_INLINE void InputTile(int64_t row, const T* weight, T* const* to, int64_t i) const {
-    Sums<D, R, kInputVectors> sums;
-    HWY_UNROLL(8)
-    for (int r = 0; r < R; ++r) {
-      HWY_UNROLL(8)
-      for (int v = 0; v < kInputVectors; ++v) sums.at[r][v] = hn::Zero(d);
-    }
-    constexpr int64_t kInputColumns = kInputVectors * kLanes;
-    for (int64_t p = 0; p < layout_.panels; ++p, weight += kWidth * kInputColumns) {
-      const T* gates = chunk_.gates(p, 0) + row * kWidth;
-      const T* rows[R];
-      HWY_UNROLL(8)
-      for (int r = 0; r < R; ++r) rows[r] = gates + r * kWidth;
-      MultiplyRows(d, rows, weight, kInputColumns, kWidth, sums);
-    }
-    HWY_UNROLL(8)
-    for (int r = 0; r < R; ++r) {
-      HWY_UNROLL(8)
-      for (int v = 0; v < kInputVectors; ++v) {
-        const int64_t column = i + v * kLanes;
-        if (column < call_.in) StoreFirst(d, sums.at[r][v], to[r] + column, call_.in - column);
-      }
+                  vectors = InputVectors(call_.in, kLanes);
+    RowsOfProduct<T> product{
+        .block = chunk_.gates(0, 0) + (chunk_.slot(s) * layout_.rows + first) * kWidth,
+        .part = chunk_.gates(1, 0) - chunk_.gates(0, 0),
+        .parts = layout_.panels,
+        .n = kWidth,
+        .weight = weights_.ih,
+        .to = to + first};
+    for (int64_t i = 0; i < call_.in; i += vectors * kLanes) {
+      product.column = i, product.columns = call_.in - i;
+      if (vectors == 1) MultiplyInto<1>(d, product, count);
+      else MultiplyInto<4>(d, product, count);
+      product.weight += layout_.panels * kWidth * vectors * kLanes;
     }
   }
 
   // By the states that the sequence started from.
-  void End(bool more) {
-    if (more) {
-      ClearGatesAfter(-1);
-      team_.meet();
-    }
-    for (int64_t tile = first_; tile < last_; ++tile) {
-      ForBlocks<RowsOfTile(kVectors)>(rows_.count, [&](auto rows, int64_t row) HWY_ATTR {
-        constexpr int R = decltype(rows)::value;
-        Sums<D, R, kVectors> sums;
-        ByHidden(-1, more, tile, row, sums);
-        HWY_UNROLL(8)
-        for (int r = 0; r < R; ++r) {
-          HWY_UNROLL(8)
-          for (int v = 0; v < kVectors; ++v) {
-            const int64_t unit = tile * kColumns + v * kLanes, left = call_.out - unit;
-            if (left <= 0) continue;
-            const int64_t to = rows_.batch[row + r] * call_.out + unit;
-            if (gradients_.h) StoreFirst(d, sums.at[r][v], gradients_.h + to, left);
-            if (Cell::kMemory && gradients_.c) {
-              const T* by_c = chunk_.by_c + (row + r) * layout_.padded + unit;
-              StoreFirst(d, hn::LoadU(d, by_c), gradients_.c + to, left);
-            }
-          }
-        }
-      });
-    }
+  HWY_NOINLINE void ToStart(int64_t row, int64_t unit, V by_h) const {
+    const int64_t left = call_.out - unit, to = rows_.batch[row] * call_.out + unit;
+    if (left <= 0) return;
+    if (gradients_.h) StoreFirst(d, by_h, gradients_.h + to, left);
+    if (!Cell::kMemory || !gradients_.c) return;
+    const T* by_c = chunk_.by_c + row * layout_.padded + unit;
+    StoreFirst(d, hn::LoadU(d, by_c), gradients_.c + to, left);
   }
 
   const RecurrentCall<T>& call_;

@@ -21,11 +21,8 @@ HWY_INLINE void RunBackward(const RecurrentCall<T>& call, const RecurrentLayout&
           .Run();
     };
     auto run_gated = [&]<class Cell>() HWY_ATTR {
-      switch (HiddenVectors(layout)) {
-        case 1: return run.template operator()<Cell, 1>();
-        case 2: return run.template operator()<Cell, 2>();
-        default: return run.template operator()<Cell, 4>();
-      }
+      return HiddenVectors(layout) == 1 ? run.template operator()<Cell, 1>()
+                                        : run.template operator()<Cell, 4>();
     };
     switch (call.cell) {
       case RecurrentCell::lstm: return run_gated.template operator()<Lstm>();

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "kernels/recurrent/products-inl.h"
 #include "kernels/recurrent/cells-inl.h"
 #include "kernels/recurrent/group.h"
 #include "kernels/recurrent/tile-inl.h"
@@ -114,41 +115,14 @@ class ForwardGroup {
       for (int64_t r = 0, active = rows_.active(s + i); r < active; ++r)
         x[n++] = x_[r] + i * x_step_;
     }
+    RowsOfProduct<T> product{.from = x, .n = call_.in, .columns = kWidth};
     for (int64_t p = first_; p < last_; ++p) {
-      ForBlocks<kRows>(n, [&](auto rows, int64_t row) HWY_ATTR {
-        constexpr int R = decltype(rows)::value;
-        Sums<D, R, kVectors> sums;
-        StartWithBias(p, sums);
-        AddInput(p, x + row, sums);
-        T* z = z_ + (p * kChunkRows + row) * kWidth;
-        HWY_UNROLL(8)
-        for (int r = 0; r < R; ++r) {
-          HWY_UNROLL(8)
-          for (int v = 0; v < kVectors; ++v)
-            hn::StoreU(sums.at[r][v], d, z + r * kWidth + v * kLanes);
-        }
-      });
+      product.start = weights_.bias + p * kBias;
+      product.weight = weights_.ih + p * call_.in * kWidth;
+      product.dense = z_ + p * kChunkRows * kWidth;
+      MultiplyInto<kVectors>(d, product, n);
     }
     z_first_ = 0;
-  }
-
-  template <int R>
-  HWY_INLINE void StartWithBias(int64_t p, Sums<D, R, kVectors>& sums) const {
-    const T* bias = weights_.bias + p * kBias;
-    HWY_UNROLL(8)
-    for (int v = 0; v < kVectors; ++v) {
-      const V b = hn::LoadU(d, bias + v * kLanes);
-      HWY_UNROLL(8)
-      for (int r = 0; r < R; ++r) sums.at[r][v] = b;
-    }
-  }
-
-  template <int R>
-  HWY_INLINE void AddInput(int64_t p, const T* const* x, Sums<D, R, kVectors>& sums) const {
-    const T* row[R];
-    HWY_UNROLL(8)
-    for (int r = 0; r < R; ++r) row[r] = x[r];
-    MultiplyRows(d, row, weights_.ih + p * call_.in * kWidth, kWidth, call_.in, sums);
   }
 
   template <int R>
@@ -163,8 +137,20 @@ class ForwardGroup {
       }
       return;
     }
-    StartWithBias(p, sums);
-    if (!call_.tokens) return AddInput(p, x_ + row, sums);
+    const T* bias = weights_.bias + p * kBias;
+    HWY_UNROLL(8)
+    for (int v = 0; v < kVectors; ++v) {
+      const V b = hn::LoadU(d, bias + v * kLanes);
+      HWY_UNROLL(8)
+      for (int r = 0; r < R; ++r) sums.at[r][v] = b;
+    }
+    if (!call_.tokens) {
+      const T* rows[R];
+      HWY_UNROLL(8)
+      for (int r = 0; r < R; ++r) rows[r] = x_[row + r];
+      MultiplyRows(d, rows, weights_.ih + p * call_.in * kWidth, kWidth, call_.in, sums);
+      return;
+    }
     HWY_UNROLL(8)
     for (int r = 0; r < R; ++r) {
       const T* weight = weights_.ih + (p * call_.in + *token_[row + r]) * kWidth;

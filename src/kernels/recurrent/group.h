@@ -35,7 +35,7 @@ int64_t InputStride(int64_t in) {
 // Vectors of columns of a tile of the gradients by h and by the input.
 inline int64_t HiddenVectors(const RecurrentLayout& layout) {
   const int64_t vectors = layout.padded / layout.lanes;
-  return vectors <= 2 ? vectors : 4;
+  return vectors == 1 ? 1 : 4;
 }
 inline int64_t InputVectors(int64_t in, int64_t lanes) { return in <= lanes ? 1 : 4; }
 

@@ -17,9 +17,11 @@ namespace luxtorch::kernels::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// AVX-512 has 32 registers, NEON too; the others have 16.
+// AVX-512 has 32 registers, NEON too, AVX2 16; without vectors, few sums are what a compiler likes.
 #if HWY_TARGET == HWY_AVX3 || HWY_ARCH_ARM_A64
 constexpr int kRegisters = 32;
+#elif HWY_TARGET == HWY_EMU128 || HWY_TARGET == HWY_SCALAR
+constexpr int kRegisters = 6;
 #else
 constexpr int kRegisters = 16;
 #endif

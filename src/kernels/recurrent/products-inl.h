@@ -1,0 +1,117 @@
+// The long products of many rows at once. None depends on the cell, so each is compiled once for all.
+#if defined(LUXTORCH_KERNELS_PRODUCTS_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef LUXTORCH_KERNELS_PRODUCTS_INL_H
+#undef LUXTORCH_KERNELS_PRODUCTS_INL_H
+#else
+#define LUXTORCH_KERNELS_PRODUCTS_INL_H
+#endif
+
+#include "kernels/recurrent/tile-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace luxtorch::kernels::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+// sums[k][v] += sum over rows of a[row][k] * gates[row][v], for k of 0 to n - 1.
+template <int kVectors, class D, class T = hn::TFromD<D>>
+HWY_NOINLINE void AddProduct(D d, const T* a, int64_t a_stride, const T* gates, int64_t rows,
+                           int64_t n, T* to) {
+  constexpr int64_t kLanes = hn::MaxLanes(D()), kWidth = kVectors * kLanes;
+  ForBlocks<RowsOfTile(kVectors)>(n, [&](auto block, int64_t k) HWY_ATTR {
+    constexpr int K = decltype(block)::value;
+    T* at = to + k * kWidth;
+    Sums<D, K, kVectors> sums;
+    HWY_UNROLL(8)
+    for (int r = 0; r < K; ++r) {
+      HWY_UNROLL(8)
+      for (int v = 0; v < kVectors; ++v) sums.at[r][v] = hn::LoadU(d, at + r * kWidth + v * kLanes);
+    }
+    MultiplyColumns(d, a + k, a_stride, gates, kWidth, rows, sums);
+    HWY_UNROLL(8)
+    for (int r = 0; r < K; ++r) {
+      HWY_UNROLL(8)
+      for (int v = 0; v < kVectors; ++v) hn::StoreU(sums.at[r][v], d, at + r * kWidth + v * kLanes);
+    }
+  });
+}
+
+template <int kVectors, class D, class T = hn::TFromD<D>>
+HWY_NOINLINE void AddSum(D d, const T* gates, int64_t rows, T* to) {
+  constexpr int64_t kLanes = hn::MaxLanes(D());
+  hn::Vec<D> sum[kVectors];
+  HWY_UNROLL(8)
+  for (int v = 0; v < kVectors; ++v) sum[v] = hn::LoadU(d, to + v * kLanes);
+  for (int64_t r = 0; r < rows; ++r, gates += kVectors * kLanes) {
+    HWY_UNROLL(8)
+    for (int v = 0; v < kVectors; ++v) sum[v] = hn::Add(sum[v], hn::LoadU(d, gates + v * kLanes));
+  }
+  HWY_UNROLL(8)
+  for (int v = 0; v < kVectors; ++v) hn::StoreU(sum[v], d, to + v * kLanes);
+}
+
+// Each row's gates to its token's row.
+template <int kVectors, class D, class T = hn::TFromD<D>>
+HWY_NOINLINE void AddRows(D d, const int64_t* tokens, const T* gates, int64_t rows, T* to) {
+  constexpr int64_t kLanes = hn::MaxLanes(D()), kWidth = kVectors * kLanes;
+  for (int64_t r = 0; r < rows; ++r, gates += kWidth) {
+    T* at = to + tokens[r] * kWidth;
+    HWY_UNROLL(8)
+    for (int v = 0; v < kVectors; ++v) {
+      const auto sum = hn::Add(hn::LoadU(d, at + v * kLanes), hn::LoadU(d, gates + v * kLanes));
+      hn::StoreU(sum, d, at + v * kLanes);
+    }
+  }
+}
+
+// The operands of MultiplyInto.
+template <class T>
+struct RowsOfProduct {
+  const T* start = nullptr;       // what each row's sum starts from, or zero
+  const T* const* from = nullptr; // rows of n numbers anywhere, or
+  const T* block = nullptr;       // `parts` blocks of such rows, `part` apart: one row is `parts` * n long
+  int64_t part = 0, parts = 1, n = 0;
+  const T* weight = nullptr;      // (parts * n, width)
+  T* const* to = nullptr;         // where each row's result goes, from `column` on, or
+  T* dense = nullptr;             // one row after the other
+  int64_t column = 0, columns = 0;  // of the result at most so many
+};
+
+// result = start + from * weight, for so many rows.
+template <int kVectors, class D, class T = hn::TFromD<D>>
+HWY_NOINLINE void MultiplyInto(D d, const RowsOfProduct<T>& p, int64_t rows) {
+  constexpr int64_t kLanes = hn::MaxLanes(D()), kWidth = kVectors * kLanes;
+  ForBlocks<RowsOfTile(kVectors)>(rows, [&](auto block, int64_t row) HWY_ATTR {
+    constexpr int R = decltype(block)::value;
+    Sums<D, R, kVectors> sums;
+    HWY_UNROLL(8)
+    for (int v = 0; v < kVectors; ++v) {
+      const auto start = p.start ? hn::LoadU(d, p.start + v * kLanes) : hn::Zero(d);
+      HWY_UNROLL(8)
+      for (int r = 0; r < R; ++r) sums.at[r][v] = start;
+    }
+    const T* weight = p.weight;
+    for (int64_t part = 0; part < p.parts; ++part, weight += p.n * kWidth) {
+      const T* from[R];
+      HWY_UNROLL(8)
+      for (int r = 0; r < R; ++r) {
+        from[r] = p.from ? p.from[row + r] : p.block + part * p.part + (row + r) * p.n;
+      }
+      MultiplyRows(d, from, weight, kWidth, p.n, sums);
+    }
+    HWY_UNROLL(8)
+    for (int r = 0; r < R; ++r) {
+      HWY_UNROLL(8)
+      for (int v = 0; v < kVectors; ++v) {
+        T* to = p.to ? p.to[row + r] + p.column : p.dense + (row + r) * kWidth;
+        if (v * kLanes < p.columns)
+          StoreFirst(d, sums.at[r][v], to + v * kLanes, p.columns - v * kLanes);
+      }
+    }
+  });
+}
+
+}  // namespace luxtorch::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
