@@ -15,6 +15,7 @@ from pathlib import Path
 FOLDERS = {
     "core": 0,
     "kernels": 1,
+    "kernels/recurrent": 1.2,
     "ops": 1.5,
     "io/hdf5": 1.6,  # a container format, which knows no trees
     "io/jld2": 1.8,

@@ -35,9 +35,11 @@ Tensor last_of(const Tensor& h, const Tensor& lengths) {
 template <class C>
 SequenceRun run_at_once(const C& cell, const SequenceCall& call, const Tree& ps, const Tree& st) {
   const auto& [x, carry, lengths] = call.in;
-  auto [out, st2] =
-      cell.sequence(x, carry, ps, st,
-                    {.time_first = call.time_first, .reverse = call.reverse, .lengths = lengths});
+  auto [out, st2] = cell.sequence(x, carry, ps, st,
+                                  {.time_first = call.time_first,
+                                   .reverse = call.reverse,
+                                   .lengths = lengths,
+                                   .sequence = call.all});
   auto last = out.c.defined() ? tuple({out.h, out.c}) : tuple({out.h});
   return {call.all ? out.y : last_of(out.h, lengths), std::move(last), std::move(st2)};
 }

@@ -68,8 +68,10 @@ SequenceOutput rnn_sequence(const Tensor& x, const Tensor& h, const CellWeights&
     case RecurrentPath::fused:
       return fused_sequence(is_tanh ? RecurrentCell::rnn_tanh : RecurrentCell::rnn_relu, x, h, {},
                             w, options);
-    case RecurrentPath::torch: break;
-    default: return plain::rnn_sequence(x, h, w, activation, options);
+    case RecurrentPath::torch:
+      break;
+    default:
+      return plain::rnn_sequence(x, h, w, activation, options);
   }
   auto run = [&](auto f) {
     return f(ordered(x, options), h.unsqueeze(0), flat(w), w.bias_ih.defined(), kLayers, kDropout,
@@ -83,9 +85,12 @@ SequenceOutput rnn_sequence(const Tensor& x, const Tensor& h, const CellWeights&
 SequenceOutput lstm_sequence(const Tensor& x, const Tensor& h, const Tensor& c,
                              const CellWeights& w, SequenceOptions options) {
   switch (choose_path({x, h, c, w, options.lengths}, true)) {
-    case RecurrentPath::fused: return fused_sequence(RecurrentCell::lstm, x, h, c, w, options);
-    case RecurrentPath::torch: break;
-    default: return plain::lstm_sequence(x, h, c, w, options);
+    case RecurrentPath::fused:
+      return fused_sequence(RecurrentCell::lstm, x, h, c, w, options);
+    case RecurrentPath::torch:
+      break;
+    default:
+      return plain::lstm_sequence(x, h, c, w, options);
   }
   auto [y, hn, cn] =
       at::lstm(ordered(x, options), {h.unsqueeze(0), c.unsqueeze(0)}, flat(w), w.bias_ih.defined(),
@@ -96,9 +101,12 @@ SequenceOutput lstm_sequence(const Tensor& x, const Tensor& h, const Tensor& c,
 SequenceOutput gru_sequence(const Tensor& x, const Tensor& h, const CellWeights& w,
                             SequenceOptions options) {
   switch (choose_path({x, h, {}, w, options.lengths}, true)) {
-    case RecurrentPath::fused: return fused_sequence(RecurrentCell::gru, x, h, {}, w, options);
-    case RecurrentPath::torch: break;
-    default: return plain::gru_sequence(x, h, w, options);
+    case RecurrentPath::fused:
+      return fused_sequence(RecurrentCell::gru, x, h, {}, w, options);
+    case RecurrentPath::torch:
+      break;
+    default:
+      return plain::gru_sequence(x, h, w, options);
   }
   auto [y, hn] = at::gru(ordered(x, options), h.unsqueeze(0), flat(w), w.bias_ih.defined(), kLayers,
                          kDropout, kTrain, kBidirectional, !options.time_first);

@@ -23,11 +23,14 @@ bool has_memory(RecurrentCell cell) { return cell == RecurrentCell::lstm; }
 
 SequenceOutput in_plain_operators(const SequenceInputs& in) {
   switch (in.cell) {
-    case RecurrentCell::lstm: return plain::lstm_sequence(in.x, in.h, in.c, in.w, in.options);
-    case RecurrentCell::gru: return plain::gru_sequence(in.x, in.h, in.w, in.options);
+    case RecurrentCell::lstm:
+      return plain::lstm_sequence(in.x, in.h, in.c, in.w, in.options);
+    case RecurrentCell::gru:
+      return plain::gru_sequence(in.x, in.h, in.w, in.options);
     case RecurrentCell::rnn_tanh:
       return plain::rnn_sequence(in.x, in.h, in.w, tanh, in.options);
-    case RecurrentCell::rnn_relu: break;
+    case RecurrentCell::rnn_relu:
+      break;
   }
   return plain::rnn_sequence(in.x, in.h, in.w, relu, in.options);
 }
@@ -45,8 +48,8 @@ struct Kept : torch::CustomClassHolder {
 SequenceGradients gradients_with_graph(SequenceInputs in, const SequenceOutput& by) {
   Tensors inputs;
   // Through an alias, the gradient by one input does not pass through another that it came from.
-  for (Tensor* t : {&in.x, &in.h, &in.c, &in.w.weight_ih, &in.w.weight_hh, &in.w.bias_ih,
-                    &in.w.bias_hh}) {
+  for (Tensor* t :
+       {&in.x, &in.h, &in.c, &in.w.weight_ih, &in.w.weight_hh, &in.w.bias_ih, &in.w.bias_hh}) {
     if (t->defined() && t->requires_grad()) inputs.push_back(*t = at::alias(*t));
   }
   const auto out = in_plain_operators(in);
@@ -59,8 +62,8 @@ SequenceGradients gradients_with_graph(SequenceInputs in, const SequenceOutput& 
                                      /*create_graph=*/true, /*allow_unused=*/true);
   SequenceGradients grads;
   size_t next = 0, i = 0;
-  for (Tensor* t : {&in.x, &in.h, &in.c, &in.w.weight_ih, &in.w.weight_hh, &in.w.bias_ih,
-                    &in.w.bias_hh}) {
+  for (Tensor* t :
+       {&in.x, &in.h, &in.c, &in.w.weight_ih, &in.w.weight_hh, &in.w.bias_ih, &in.w.bias_hh}) {
     if (t->defined() && t->requires_grad()) grads[i] = found[next++];
     ++i;
   }
@@ -136,12 +139,10 @@ bool records(const Tensor& t) { return t.defined() && t.requires_grad(); }
 
 SequenceOutput fused_sequence(RecurrentCell cell, const Tensor& x, const Tensor& h, const Tensor& c,
                               const CellWeights& w, const SequenceOptions& options) {
-  const bool recorded =
-      at::GradMode::is_enabled() &&
-      (records(x) || records(h) || records(c) || records(w.weight_ih) || records(w.weight_hh) ||
-       records(w.bias_ih) || records(w.bias_hh));
-  if (!recorded)
-    return run_forward(sequence_inputs(cell, x, h, c, w, options), /*keep=*/false).out;
+  const bool recorded = at::GradMode::is_enabled() &&
+                        (records(x) || records(h) || records(c) || records(w.weight_ih) ||
+                         records(w.weight_hh) || records(w.bias_ih) || records(w.bias_hh));
+  if (!recorded) return run_forward(sequence_inputs(cell, x, h, c, w, options), /*keep=*/false).out;
   return output_of(cell, options,
                    FusedSequence::apply(x, h, maybe(c), w.weight_ih, w.weight_hh, maybe(w.bias_ih),
                                         maybe(w.bias_hh), FusedSequence::Rest{cell, options}));

@@ -48,8 +48,10 @@ RecurrentCall<T> call_of(const SequenceInputs& in) {
   call.batch = in.x.size(batch), call.time = in.x.size(1 - batch);
   call.in = in.w.weight_ih.size(1), call.out = in.w.weight_hh.size(1);
   call.reverse = in.options.reverse;
-  if (in.x.is_floating_point()) call.x = data<T>(in.x);
-  else call.tokens = data<int64_t>(in.x);
+  if (in.x.is_floating_point())
+    call.x = data<T>(in.x);
+  else
+    call.tokens = data<int64_t>(in.x);
   const Strides x(in.x, in.options);
   call.x_batch = x.batch, call.x_time = x.time;
   call.lengths = data<int64_t>(in.options.lengths);
@@ -73,7 +75,8 @@ void on_threads(const RecurrentLayout& layout, int64_t slices, const F& f) {
   if (layout.team > 1) {
 #pragma omp parallel num_threads(static_cast<int>(layout.team))
     {
-      RecurrentTeam team{omp_get_thread_num(), omp_get_num_threads(), [](void*) {
+      RecurrentTeam team{omp_get_thread_num(), omp_get_num_threads(),
+                         [](void*) {
 #pragma omp barrier
                          },
                          nullptr};
@@ -91,7 +94,8 @@ void on_threads(const RecurrentLayout& layout, int64_t slices, const F& f) {
 template <class F>
 void for_panels(const RecurrentLayout& layout, int64_t elements, const F& f) {
   constexpr int64_t kWorthAThread = 1 << 16;
-  const int64_t grain = std::max<int64_t>(1, kWorthAThread * layout.panels / std::max<int64_t>(1, elements));
+  const int64_t grain =
+      std::max<int64_t>(1, kWorthAThread * layout.panels / std::max<int64_t>(1, elements));
   at::parallel_for(0, layout.panels, grain, f);
 }
 
@@ -125,8 +129,11 @@ SequenceRun forward(const SequenceInputs& in, bool keep) {
   });
 
   const Strides y(run.out.y, in.options);
-  const kernels::RecurrentOutput<T> out{mutable_data<T>(run.out.y), y.batch, y.time,
-                                        mutable_data<T>(run.out.h), mutable_data<T>(run.out.c),
+  const kernels::RecurrentOutput<T> out{mutable_data<T>(run.out.y),
+                                        y.batch,
+                                        y.time,
+                                        mutable_data<T>(run.out.h),
+                                        mutable_data<T>(run.out.c),
                                         mutable_data<T>(run.saved)};
   on_threads(layout, slices, [&](int64_t i, const RecurrentTeam& team) {
     for (int64_t g = layout.groups * i / slices; g < layout.groups * (i + 1) / slices; ++g)
@@ -156,8 +163,8 @@ SequenceGradients backward(const SequenceInputs& in, const Tensor& saved,
                 packed_size = padded(kernels::packed_for_backward_size(call, layout, wanted.x)),
                 sums_size = wanted.weights ? kernels::accumulators_size(call, layout) : 0,
                 scratch_size = padded(kernels::backward_scratch_size(call, layout));
-  const Tensor memory = at::empty({packed_size + padded(slices * sums_size) + slices * scratch_size},
-                                  in.w.weight_hh.options());
+  const Tensor memory = at::empty(
+      {packed_size + padded(slices * sums_size) + slices * scratch_size}, in.w.weight_hh.options());
   T* packed = memory.mutable_data_ptr<T>();
   T* sums = packed + packed_size;
   T* scratch = sums + padded(slices * sums_size);
@@ -169,7 +176,7 @@ SequenceGradients backward(const SequenceInputs& in, const Tensor& saved,
 
   const Strides y(by.y, in.options), to_x(x, in.options);
   const kernels::RecurrentGradients<T> gradients{
-      data<T>(by.y),      y.batch,   y.time,    data<T>(by.h),      data<T>(by.c),
+      data<T>(by.y),      y.batch,    y.time,    data<T>(by.h),      data<T>(by.c),
       mutable_data<T>(x), to_x.batch, to_x.time, mutable_data<T>(h), mutable_data<T>(c),
       wanted.weights};
   on_threads(layout, slices, [&](int64_t i, const RecurrentTeam& team) {
@@ -182,11 +189,10 @@ SequenceGradients backward(const SequenceInputs& in, const Tensor& saved,
   });
   if (wanted.weights) {
     for_panels(layout, sums_size, [&](int64_t first, int64_t last) {
-      kernels::sum_accumulators(
-          call, layout, sums, slices,
-          {mutable_data<T>(weight_ih), mutable_data<T>(weight_hh), mutable_data<T>(bias_ih),
-           mutable_data<T>(bias_hh)},
-          first, last);
+      kernels::sum_accumulators(call, layout, sums, slices,
+                                {mutable_data<T>(weight_ih), mutable_data<T>(weight_hh),
+                                 mutable_data<T>(bias_ih), mutable_data<T>(bias_hh)},
+                                first, last);
     });
   }
   return grads;

@@ -70,10 +70,10 @@ Tree run(const RecurrentKind& kind, const Case& c, const Tree& at) {
   const auto dtype = at["h"].tensor().scalar_type();
   auto f = [&](const Tree& t) {
     auto x = c.tokens ? tokens_of(c) : t["x"].tensor();
-    auto out = kind.sequence(
-        c.time_first ? x.transpose(0, 1) : x, {t["h"].tensor(), t["c"].tensor()},
-        recurrent_weights(t),
-        {.time_first = c.time_first, .reverse = c.reverse, .lengths = lengths_of(c)});
+    auto out =
+        kind.sequence(c.time_first ? x.transpose(0, 1) : x, {t["h"].tensor(), t["c"].tensor()},
+                      recurrent_weights(t),
+                      {.time_first = c.time_first, .reverse = c.reverse, .lengths = lengths_of(c)});
     if (c.time_first) out.y = out.y.transpose(0, 1);
     auto sum = zeros({}, {.dtype = dtype});
     uint64_t i = 0;

@@ -27,26 +27,26 @@ struct RecurrentCall {
   RecurrentCell cell = RecurrentCell::lstm;
   int64_t batch = 0, time = 0, in = 0, out = 0;
   bool reverse = false;
-  const T* x = nullptr;                // x[b * x_batch + t * x_time + i], or
-  const int64_t* tokens = nullptr;     // tokens[b * x_batch + t * x_time]
+  const T* x = nullptr;             // x[b * x_batch + t * x_time + i], or
+  const int64_t* tokens = nullptr;  // tokens[b * x_batch + t * x_time]
   int64_t x_batch = 0, x_time = 0;
-  const int64_t* lengths = nullptr;    // of each row, or nullptr for time
+  const int64_t* lengths = nullptr;  // of each row, or nullptr for time
   const T *weight_ih = nullptr, *weight_hh = nullptr, *bias_ih = nullptr, *bias_hh = nullptr;
   const T *h = nullptr, *c = nullptr;  // what the sequence starts from
 };
 
 /// How a call is cut into groups and vectors; the same for its forward and its backward.
 struct RecurrentLayout {
-  int64_t lanes;         // of a vector
-  int64_t units;         // vectors of hidden units in a panel of weights
+  int64_t lanes;  // of a vector
+  int64_t units;  // vectors of hidden units in a panel of weights
   int64_t panels;
-  int64_t width;         // columns of a panel: gates * units * lanes
-  int64_t padded;        // panels * units * lanes
-  int64_t h_stride;      // between two rows of h
-  int64_t saved_gates;   // vectors saved for a unit
-  bool memory;           // c too
-  int64_t rows, groups;  // rows of a group; the last may have fewer
-  int64_t team;          // threads that share one group, or 1
+  int64_t width;               // columns of a panel: gates * units * lanes
+  int64_t padded;              // panels * units * lanes
+  int64_t h_stride;            // between two rows of h
+  int64_t saved_gates;         // vectors saved for a unit
+  bool memory;                 // c too
+  int64_t rows, groups;        // rows of a group; the last may have fewer
+  int64_t team;                // threads that share one group, or 1
   std::vector<int64_t> order;  // rows from the longest to the shortest; empty: as they are
 
   /// The row of the batch that is row r of group g.
@@ -87,19 +87,20 @@ template <class T>
 int64_t packed_weights_size(const RecurrentCall<T>& call, const RecurrentLayout& layout);
 /// Panels first to last - 1.
 template <class T>
-PackedWeights<T> pack_weights(const RecurrentCall<T>& call, const RecurrentLayout& layout, T* buffer,
-                              int64_t first, int64_t last);
+PackedWeights<T> pack_weights(const RecurrentCall<T>& call, const RecurrentLayout& layout,
+                              T* buffer, int64_t first, int64_t last);
 
 template <class T>
 struct RecurrentOutput {
-  T* y = nullptr;               // y[b * y_batch + t * y_time + j], or nullptr; beyond a length untouched
+  T* y = nullptr;  // y[b * y_batch + t * y_time + j], or nullptr; beyond a length untouched
   int64_t y_batch = 0, y_time = 0;
-  T *h = nullptr, *c = nullptr; // after the last step, contiguous
-  T* saved = nullptr;           // for backward, or nullptr
+  T *h = nullptr, *c = nullptr;  // after the last step, contiguous
+  T* saved = nullptr;            // for backward, or nullptr
 };
 /// Elements that one thread, or a team, needs as scratch.
 template <class T>
-int64_t forward_scratch_size(const RecurrentCall<T>& call, const RecurrentLayout& layout, bool saves);
+int64_t forward_scratch_size(const RecurrentCall<T>& call, const RecurrentLayout& layout,
+                             bool saves);
 /// Runs group g.
 template <class T>
 void recurrent_forward(const RecurrentCall<T>& call, const RecurrentLayout& layout,
@@ -135,8 +136,8 @@ int64_t backward_scratch_size(const RecurrentCall<T>& call, const RecurrentLayou
 template <class T>
 void recurrent_backward(const RecurrentCall<T>& call, const RecurrentLayout& layout,
                         const PackedForBackward<T>& weights, const T* saved,
-                        const RecurrentGradients<T>& gradients, int64_t g, T* accumulators, T* scratch,
-                        const RecurrentTeam& team);
+                        const RecurrentGradients<T>& gradients, int64_t g, T* accumulators,
+                        T* scratch, const RecurrentTeam& team);
 
 /// Where the accumulators of all threads go, summed in their order; biases may be nullptr.
 template <class T>

@@ -9,9 +9,9 @@
 
 #include <algorithm>
 
-#include "kernels/recurrent/products-inl.h"
 #include "kernels/recurrent/cells-inl.h"
 #include "kernels/recurrent/group.h"
+#include "kernels/recurrent/products-inl.h"
 #include "kernels/recurrent/tile-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -34,12 +34,18 @@ class BackwardGroup {
                 const PackedForBackward<T>& weights, const T* saved,
                 const RecurrentGradients<T>& gradients, int64_t g, T* accumulators, T* scratch,
                 const RecurrentTeam& team)
-      : call_(call), layout_(layout), weights_(weights), gradients_(gradients), team_(team),
-        rows_(call, layout, g), saved_(layout, const_cast<T*>(saved), g, call.time),
+      : call_(call),
+        layout_(layout),
+        weights_(weights),
+        gradients_(gradients),
+        team_(team),
+        rows_(call, layout, g),
+        saved_(layout, const_cast<T*>(saved), g, call.time),
         chunk_(layout, call.in, scratch, Cell::kMemory, Cell::kTwoSums),
         accumulators_(call.in, call.out, layout, accumulators),
         tiles_((layout.padded + kColumns - 1) / kColumns),
-        first_(tiles_ * team.rank / team.size), last_(tiles_ * (team.rank + 1) / team.size) {}
+        first_(tiles_ * team.rank / team.size),
+        last_(tiles_ * (team.rank + 1) / team.size) {}
 
   void Run() {
     Begin();
@@ -131,7 +137,8 @@ class BackwardGroup {
       HWY_UNROLL(8)
       for (int r = 0; r < R; ++r) {
         HWY_UNROLL(8)
-        for (int v = 0; v < kVectors; ++v) ToStart(row + r, tile * kColumns + v * kLanes, sums.at[r][v]);
+        for (int v = 0; v < kVectors; ++v)
+          ToStart(row + r, tile * kColumns + v * kLanes, sums.at[r][v]);
       }
       return;
     }
@@ -156,14 +163,14 @@ class BackwardGroup {
         } else {
           // Beyond the last unit x may have left infinities times zero.
           const auto mask = hn::FirstN(d, std::max<int64_t>(left, 0));
-          Cell::Backward(
-              d, by_h, [mask](V x) HWY_ATTR { return hn::IfThenElseZero(mask, x); }, at);
+          Cell::Backward(d, by_h, [mask](V x) HWY_ATTR { return hn::IfThenElseZero(mask, x); }, at);
         }
       }
     }
   }
 
-  HWY_INLINE BackwardUnit<T> Unit(int64_t s, int64_t slot, int64_t row, int64_t p, int64_t u) const {
+  HWY_INLINE BackwardUnit<T> Unit(int64_t s, int64_t slot, int64_t row, int64_t p,
+                                  int64_t u) const {
     const int64_t unit = (p * Cell::kUnits + u) * kLanes;
     const int64_t h_step = layout_.rows * layout_.h_stride, c_step = layout_.rows * layout_.padded;
     const T* h = saved_.h + s * h_step + row * layout_.h_stride + unit;
@@ -199,8 +206,10 @@ class BackwardGroup {
         const int64_t t = call_.reverse ? rows_.length[r] - 1 - s : s;
         const int64_t from = rows_.batch[r] * call_.x_batch + t * call_.x_time,
                       to = chunk_.slot(s) * layout_.rows + r;
-        if (call_.tokens) chunk_.tokens[to] = call_.tokens[from];
-        else std::copy_n(call_.x + from, call_.in, chunk_.x + to * chunk_.x_stride);
+        if (call_.tokens)
+          chunk_.tokens[to] = call_.tokens[from];
+        else
+          std::copy_n(call_.x + from, call_.in, chunk_.x + to * chunk_.x_stride);
       }
     }
   }
@@ -259,8 +268,10 @@ class BackwardGroup {
         .to = to + first};
     for (int64_t i = 0; i < call_.in; i += vectors * kLanes) {
       product.column = i, product.columns = call_.in - i;
-      if (vectors == 1) MultiplyInto<1>(d, product, count);
-      else MultiplyInto<4>(d, product, count);
+      if (vectors == 1)
+        MultiplyInto<1>(d, product, count);
+      else
+        MultiplyInto<4>(d, product, count);
       product.weight += layout_.panels * kWidth * vectors * kLanes;
     }
   }

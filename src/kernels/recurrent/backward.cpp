@@ -25,8 +25,10 @@ HWY_INLINE void RunBackward(const RecurrentCall<T>& call, const RecurrentLayout&
                                         : run.template operator()<Cell, 4>();
     };
     switch (call.cell) {
-      case RecurrentCell::lstm: return run_gated.template operator()<Lstm>();
-      case RecurrentCell::gru: return run_gated.template operator()<Gru>();
+      case RecurrentCell::lstm:
+        return run_gated.template operator()<Lstm>();
+      case RecurrentCell::gru:
+        return run_gated.template operator()<Gru>();
       case RecurrentCell::rnn_tanh:
         return layout.units == 1 ? run.template operator()<Rnn<1, false>, 1>()
                                  : run.template operator()<Rnn<4, false>, 4>();

@@ -25,10 +25,10 @@ struct ForwardUnit {
 template <class T>
 struct BackwardUnit {
   const T *h_in, *h_out, *c_in, *c_out, *saved;
-  T* by_c;            // the gradient by c, of this step and then of the one before
-  T* by_h;            // gets the part of the gradient by the h before that passes no product
-  T* by_gates;        // gets it by each gate's sum with x, gate after gate
-  T* by_hidden_gates; // by each gate's sum with h; by_gates itself unless kTwoSums
+  T* by_c;             // the gradient by c, of this step and then of the one before
+  T* by_h;             // gets the part of the gradient by the h before that passes no product
+  T* by_gates;         // gets it by each gate's sum with x, gate after gate
+  T* by_hidden_gates;  // by each gate's sum with h; by_gates itself unless kTwoSums
 };
 
 // kGates: products per unit. kUnits: vectors of units in a panel. kSaved: vectors saved for a unit.
@@ -63,8 +63,7 @@ struct Lstm {
             g = hn::LoadU(d, at.saved + 2 * kLanes), o = hn::LoadU(d, at.saved + 3 * kLanes);
     const V c = Tanh(d, hn::LoadU(d, at.c_out));
     const V by_o = hn::Mul(hn::Mul(by_h, c), hn::Mul(o, hn::Sub(one, o)));
-    const V by_c =
-        hn::MulAdd(hn::Mul(by_h, o), hn::NegMulAdd(c, c, one), hn::LoadU(d, at.by_c));
+    const V by_c = hn::MulAdd(hn::Mul(by_h, o), hn::NegMulAdd(c, c, one), hn::LoadU(d, at.by_c));
     const V by_i = hn::Mul(hn::Mul(by_c, g), hn::Mul(i, hn::Sub(one, i)));
     const V by_f = hn::Mul(hn::Mul(by_c, hn::LoadU(d, at.c_in)), hn::Mul(f, hn::Sub(one, f)));
     const V by_g = hn::Mul(hn::Mul(by_c, i), hn::NegMulAdd(g, g, one));
@@ -102,8 +101,8 @@ struct Gru {
     const V r = hn::LoadU(d, at.saved), z = hn::LoadU(d, at.saved + kLanes),
             n = hn::LoadU(d, at.saved + 2 * kLanes), hidden = hn::LoadU(d, at.saved + 3 * kLanes);
     const V by_n = hn::Mul(hn::Mul(by_h, hn::Sub(one, z)), hn::NegMulAdd(n, n, one));
-    const V by_z = hn::Mul(hn::Mul(by_h, hn::Sub(hn::LoadU(d, at.h_in), n)),
-                           hn::Mul(z, hn::Sub(one, z)));
+    const V by_z =
+        hn::Mul(hn::Mul(by_h, hn::Sub(hn::LoadU(d, at.h_in), n)), hn::Mul(z, hn::Sub(one, z)));
     const V by_r = hn::Mul(hn::Mul(by_n, hidden), hn::Mul(r, hn::Sub(one, r)));
     for (T* to : {at.by_gates, at.by_hidden_gates}) {
       hn::StoreU(valid(by_r), d, to);

@@ -8,9 +8,9 @@
 
 #include <algorithm>
 
-#include "kernels/recurrent/products-inl.h"
 #include "kernels/recurrent/cells-inl.h"
 #include "kernels/recurrent/group.h"
+#include "kernels/recurrent/products-inl.h"
 #include "kernels/recurrent/tile-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -31,10 +31,16 @@ class ForwardGroup {
 
  public:
   ForwardGroup(const RecurrentCall<T>& call, const RecurrentLayout& layout,
-               const PackedWeights<T>& weights, const RecurrentOutput<T>& out, int64_t g, T* scratch,
-               const RecurrentTeam& team)
-      : call_(call), layout_(layout), weights_(weights), out_(out), team_(team),
-        rows_(call, layout, g), saves_(out.saved != nullptr), hoists_(Hoists(call, layout)),
+               const PackedWeights<T>& weights, const RecurrentOutput<T>& out, int64_t g,
+               T* scratch, const RecurrentTeam& team)
+      : call_(call),
+        layout_(layout),
+        weights_(weights),
+        out_(out),
+        team_(team),
+        rows_(call, layout, g),
+        saves_(out.saved != nullptr),
+        hoists_(Hoists(call, layout)),
         first_(layout.panels * team.rank / team.size),
         last_(layout.panels * (team.rank + 1) / team.size) {
     const SavedGroup<T> saved(layout, saves_ ? out.saved : scratch, saves_ ? g : 0,
@@ -46,8 +52,10 @@ class ForwardGroup {
     for (int64_t r = 0; r < rows_.count; ++r) {
       const int64_t b = rows_.batch[r];
       const int64_t t = call.reverse ? std::max<int64_t>(rows_.length[r] - 1, 0) : 0;
-      if (call.tokens) token_[r] = call.tokens + b * call.x_batch + t * call.x_time;
-      else x_[r] = call.x + b * call.x_batch + t * call.x_time;
+      if (call.tokens)
+        token_[r] = call.tokens + b * call.x_batch + t * call.x_time;
+      else
+        x_[r] = call.x + b * call.x_batch + t * call.x_time;
       y_[r] = out.y ? out.y + b * out.y_batch + t * out.y_time : nullptr;
     }
   }
@@ -64,9 +72,8 @@ class ForwardGroup {
         InputProducts(s, chunk_end);
       }
       for (int64_t p = first_; p < last_; ++p) {
-        ForBlocks<kRows>(active, [&](auto rows, int64_t row) HWY_ATTR {
-          Tile<decltype(rows)::value>(s, p, row);
-        });
+        ForBlocks<kRows>(active, [&](auto rows, int64_t row)
+                                     HWY_ATTR { Tile<decltype(rows)::value>(s, p, row); });
       }
       Advance(active);
       z_first_ += active;
@@ -101,8 +108,10 @@ class ForwardGroup {
 
   void Advance(int64_t active) {
     for (int64_t r = 0; r < active; ++r) {
-      if (call_.tokens) token_[r] += x_step_;
-      else x_[r] += x_step_;
+      if (call_.tokens)
+        token_[r] += x_step_;
+      else
+        x_[r] += x_step_;
       if (out_.y) y_[r] += y_step_;
     }
   }

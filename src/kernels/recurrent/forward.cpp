@@ -11,15 +11,17 @@ namespace luxtorch::kernels::HWY_NAMESPACE {
 
 template <class T>
 HWY_INLINE void RunForward(const RecurrentCall<T>& call, const RecurrentLayout& layout,
-                           const PackedWeights<T>& weights, const RecurrentOutput<T>& out, int64_t g,
-                           T* scratch, const RecurrentTeam& team) {
+                           const PackedWeights<T>& weights, const RecurrentOutput<T>& out,
+                           int64_t g, T* scratch, const RecurrentTeam& team) {
   WithTag<T>(layout.lanes, [&](auto d) HWY_ATTR {
     auto run = [&]<class Cell>() HWY_ATTR {
       ForwardGroup<Cell, decltype(d)>(call, layout, weights, out, g, scratch, team).Run();
     };
     switch (call.cell) {
-      case RecurrentCell::lstm: return run.template operator()<Lstm>();
-      case RecurrentCell::gru: return run.template operator()<Gru>();
+      case RecurrentCell::lstm:
+        return run.template operator()<Lstm>();
+      case RecurrentCell::gru:
+        return run.template operator()<Gru>();
       case RecurrentCell::rnn_tanh:
         return layout.units == 1 ? run.template operator()<Rnn<1, false>>()
                                  : run.template operator()<Rnn<4, false>>();

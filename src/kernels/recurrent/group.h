@@ -115,7 +115,8 @@ class GateChunk {
     by_c = memory ? take(rows * layout.padded) : nullptr;
   }
   static int64_t size(const RecurrentLayout& layout, int64_t in, bool two_sums) {
-    const int64_t gates = (ChunkSteps(layout.rows) + 1) * layout.rows * layout.panels * layout.width;
+    const int64_t gates =
+        (ChunkSteps(layout.rows) + 1) * layout.rows * layout.panels * layout.width;
     return inputs(layout, in) + gates * (two_sums ? 2 : 1) + 2 * layout.rows * layout.padded;
   }
 

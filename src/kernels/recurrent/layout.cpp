@@ -62,8 +62,8 @@ RecurrentLayout recurrent_layout(const RecurrentCall<T>& call, int64_t threads) 
   l.team = 1;
   if (call.batch < 4 * threads && weights >= kWorthABarrier) l.team = threads, threads = 1;
   l.rows = std::max<int64_t>(
-      1, ceil_div(call.batch, threads * ceil_div(std::max<int64_t>(call.batch, 1),
-                                                 threads * kMostRows)));
+      1, ceil_div(call.batch,
+                  threads * ceil_div(std::max<int64_t>(call.batch, 1), threads * kMostRows)));
   l.groups = ceil_div(call.batch, l.rows);
   if (call.lengths) {
     l.order.resize(call.batch);
@@ -96,11 +96,11 @@ int64_t backward_scratch_size(const RecurrentCall<T>& call, const RecurrentLayou
   return GateChunk<T>::size(layout, call.in, call.cell == RecurrentCell::gru);
 }
 
-#define LUXTORCH_INSTANTIATE(T)                                                                \
-  template RecurrentLayout recurrent_layout(const RecurrentCall<T>&, int64_t);                 \
-  template int64_t recurrent_saved_size(const RecurrentCall<T>&, const RecurrentLayout&);      \
+#define LUXTORCH_INSTANTIATE(T)                                                                 \
+  template RecurrentLayout recurrent_layout(const RecurrentCall<T>&, int64_t);                  \
+  template int64_t recurrent_saved_size(const RecurrentCall<T>&, const RecurrentLayout&);       \
   template int64_t forward_scratch_size(const RecurrentCall<T>&, const RecurrentLayout&, bool); \
-  template int64_t accumulators_size(const RecurrentCall<T>&, const RecurrentLayout&);         \
+  template int64_t accumulators_size(const RecurrentCall<T>&, const RecurrentLayout&);          \
   template int64_t backward_scratch_size(const RecurrentCall<T>&, const RecurrentLayout&);
 LUXTORCH_INSTANTIATE(float)
 LUXTORCH_INSTANTIATE(double)

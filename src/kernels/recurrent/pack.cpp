@@ -71,8 +71,8 @@ int64_t packed_weights_size(const RecurrentCall<T>& call, const RecurrentLayout&
 }
 
 template <class T>
-PackedWeights<T> pack_weights(const RecurrentCall<T>& call, const RecurrentLayout& layout, T* buffer,
-                              int64_t first, int64_t last) {
+PackedWeights<T> pack_weights(const RecurrentCall<T>& call, const RecurrentLayout& layout,
+                              T* buffer, int64_t first, int64_t last) {
   PackedWeights<T> w;
   w.ih = buffer;
   w.hh = w.ih + layout.panels * layout.width * call.in;
@@ -88,8 +88,10 @@ PackedWeights<T> pack_weights(const RecurrentCall<T>& call, const RecurrentLayou
       const bool apart = call.cell == RecurrentCell::gru && row >= 2 * call.out;
       for (int64_t l = 0; l < lanes; ++l) {
         bias[column + l] = call.bias_ih[row + l];
-        if (apart) bias[layout.width + l] = call.bias_hh[row + l];
-        else bias[column + l] += call.bias_hh[row + l];
+        if (apart)
+          bias[layout.width + l] = call.bias_hh[row + l];
+        else
+          bias[column + l] += call.bias_hh[row + l];
       }
     });
   }
@@ -124,8 +126,8 @@ namespace {
 
 // One panel's sums of all threads, each (n, width), to its rows of (rows of gates, n).
 template <class T>
-void unpack(const RecurrentLayout& layout, int64_t out, const T* sums, int64_t stride, int64_t count,
-            int64_t n, int64_t p, T* to) {
+void unpack(const RecurrentLayout& layout, int64_t out, const T* sums, int64_t stride,
+            int64_t count, int64_t n, int64_t p, T* to) {
   constexpr int64_t kBlock = 16;
   for_columns(layout, out, p, [&](int64_t column, int64_t row, int64_t lanes) {
     for (int64_t k = 0; k < n; k += kBlock) {
@@ -163,16 +165,15 @@ void sum_accumulators(const RecurrentCall<T>& call, const RecurrentLayout& layou
   }
 }
 
-#define LUXTORCH_INSTANTIATE(T)                                                                  \
-  template int64_t packed_weights_size(const RecurrentCall<T>&, const RecurrentLayout&);         \
-  template PackedWeights<T> pack_weights(const RecurrentCall<T>&, const RecurrentLayout&, T*,    \
-                                         int64_t, int64_t);                                      \
-  template int64_t packed_for_backward_size(const RecurrentCall<T>&, const RecurrentLayout&,     \
-                                            bool);                                               \
-  template PackedForBackward<T> pack_for_backward(const RecurrentCall<T>&,                       \
-                                                  const RecurrentLayout&, bool, T*, int64_t,     \
-                                                  int64_t);                                      \
-  template void sum_accumulators(const RecurrentCall<T>&, const RecurrentLayout&, const T*,      \
+#define LUXTORCH_INSTANTIATE(T)                                                                    \
+  template int64_t packed_weights_size(const RecurrentCall<T>&, const RecurrentLayout&);           \
+  template PackedWeights<T> pack_weights(const RecurrentCall<T>&, const RecurrentLayout&, T*,      \
+                                         int64_t, int64_t);                                        \
+  template int64_t packed_for_backward_size(const RecurrentCall<T>&, const RecurrentLayout&,       \
+                                            bool);                                                 \
+  template PackedForBackward<T> pack_for_backward(const RecurrentCall<T>&, const RecurrentLayout&, \
+                                                  bool, T*, int64_t, int64_t);                     \
+  template void sum_accumulators(const RecurrentCall<T>&, const RecurrentLayout&, const T*,        \
                                  int64_t, const WeightGradients<T>&, int64_t, int64_t);
 LUXTORCH_INSTANTIATE(float)
 LUXTORCH_INSTANTIATE(double)

@@ -16,7 +16,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 // sums[k][v] += sum over rows of a[row][k] * gates[row][v], for k of 0 to n - 1.
 template <int kVectors, class D, class T = hn::TFromD<D>>
 HWY_NOINLINE void AddProduct(D d, const T* a, int64_t a_stride, const T* gates, int64_t rows,
-                           int64_t n, T* to) {
+                             int64_t n, T* to) {
   constexpr int64_t kLanes = hn::MaxLanes(D()), kWidth = kVectors * kLanes;
   ForBlocks<RowsOfTile(kVectors)>(n, [&](auto block, int64_t k) HWY_ATTR {
     constexpr int K = decltype(block)::value;
@@ -67,13 +67,14 @@ HWY_NOINLINE void AddRows(D d, const int64_t* tokens, const T* gates, int64_t ro
 // The operands of MultiplyInto.
 template <class T>
 struct RowsOfProduct {
-  const T* start = nullptr;       // what each row's sum starts from, or zero
-  const T* const* from = nullptr; // rows of n numbers anywhere, or
-  const T* block = nullptr;       // `parts` blocks of such rows, `part` apart: one row is `parts` * n long
+  const T* start = nullptr;        // what each row's sum starts from, or zero
+  const T* const* from = nullptr;  // rows of n numbers anywhere, or
+  const T* block =
+      nullptr;  // `parts` blocks of such rows, `part` apart: one row is `parts` * n long
   int64_t part = 0, parts = 1, n = 0;
-  const T* weight = nullptr;      // (parts * n, width)
-  T* const* to = nullptr;         // where each row's result goes, from `column` on, or
-  T* dense = nullptr;             // one row after the other
+  const T* weight = nullptr;        // (parts * n, width)
+  T* const* to = nullptr;           // where each row's result goes, from `column` on, or
+  T* dense = nullptr;               // one row after the other
   int64_t column = 0, columns = 0;  // of the result at most so many
 };
 

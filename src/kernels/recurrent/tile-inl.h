@@ -39,8 +39,8 @@ struct Sums {
 
 // sums[r][v] += sum over k of a[r][k] * b[k * b_stride + v * lanes]
 template <class D, int kRows, int kVectors, class T = hn::TFromD<D>>
-HWY_INLINE void MultiplyRows(D d, const T* const (&a)[kRows], const T* b, int64_t b_stride, int64_t n,
-                             Sums<D, kRows, kVectors>& sums) {
+HWY_INLINE void MultiplyRows(D d, const T* const (&a)[kRows], const T* b, int64_t b_stride,
+                             int64_t n, Sums<D, kRows, kVectors>& sums) {
   constexpr size_t kLanes = hn::MaxLanes(D());
   for (int64_t k = 0; k < n; ++k, b += b_stride) {
     hn::Vec<D> right[kVectors];
@@ -50,8 +50,7 @@ HWY_INLINE void MultiplyRows(D d, const T* const (&a)[kRows], const T* b, int64_
     for (int r = 0; r < kRows; ++r) {
       const auto left = hn::Set(d, a[r][k]);
       HWY_UNROLL(8)
-      for (int v = 0; v < kVectors; ++v)
-        sums.at[r][v] = hn::MulAdd(left, right[v], sums.at[r][v]);
+      for (int v = 0; v < kVectors; ++v) sums.at[r][v] = hn::MulAdd(left, right[v], sums.at[r][v]);
     }
   }
 }
@@ -69,8 +68,7 @@ HWY_INLINE void MultiplyColumns(D d, const T* a, int64_t a_stride, const T* b, i
     for (int r = 0; r < kRows; ++r) {
       const auto left = hn::Set(d, a[r]);
       HWY_UNROLL(8)
-      for (int v = 0; v < kVectors; ++v)
-        sums.at[r][v] = hn::MulAdd(left, right[v], sums.at[r][v]);
+      for (int v = 0; v < kVectors; ++v) sums.at[r][v] = hn::MulAdd(left, right[v], sums.at[r][v]);
     }
   }
 }
