@@ -263,7 +263,7 @@ Out<ops::SequenceOutput> StockCell<C, Options>::sequence(const Tensor& x, const 
   auto out = Kind<C>::sequence(self(), xs, state, w, options);
   if (single) {
     auto last = State{out.h, out.c}.squeeze();
-    out = {out.y.squeeze(batch), last.h, last.c};
+    out = {out.y.defined() ? out.y.squeeze(batch) : out.y, last.h, last.c};
   }
   return {std::move(out), std::move(start).st()};
 }
