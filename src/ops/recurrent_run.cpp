@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "ops/recycled_memory.h"
+
 #ifdef _OPENMP
 #include <omp.h>
 #endif
@@ -105,6 +107,7 @@ SequenceRun forward(const SequenceInputs& in, bool keep) {
   SequenceRun run;
   auto& layout = run.layout = kernels::recurrent_layout(call, at::get_num_threads());
   const auto options = in.w.weight_hh.options();
+  const Dtype dtype = in.w.weight_hh.scalar_type();
   const std::vector<int64_t> state{call.batch, call.out};
 
   run.out.h = at::empty(state, options);
@@ -115,12 +118,12 @@ SequenceRun forward(const SequenceInputs& in, bool keep) {
                            : std::vector<int64_t>{call.batch, call.time, call.out};
     run.out.y = call.lengths ? at::zeros(shape, options) : at::empty(shape, options);
   }
-  if (keep) run.saved = at::empty({kernels::recurrent_saved_size(call, layout)}, options);
+  if (keep) run.saved = recycled_memory(kernels::recurrent_saved_size(call, layout), dtype);
 
   const int64_t slices = slices_of(layout),
                 packed_size = padded(kernels::packed_weights_size(call, layout)),
                 scratch_size = padded(kernels::forward_scratch_size(call, layout, keep));
-  const Tensor memory = at::empty({packed_size + slices * scratch_size}, options);
+  const Tensor memory = recycled_memory(packed_size + slices * scratch_size, dtype);
   T* packed = memory.mutable_data_ptr<T>();
   kernels::PackedWeights<T> weights{};
   for_panels(layout, packed_size, [&](int64_t first, int64_t last) {
@@ -163,8 +166,9 @@ SequenceGradients backward(const SequenceInputs& in, const Tensor& saved,
                 packed_size = padded(kernels::packed_for_backward_size(call, layout, wanted.x)),
                 sums_size = wanted.weights ? kernels::accumulators_size(call, layout) : 0,
                 scratch_size = padded(kernels::backward_scratch_size(call, layout));
-  const Tensor memory = at::empty(
-      {packed_size + padded(slices * sums_size) + slices * scratch_size}, in.w.weight_hh.options());
+  const Tensor memory =
+      recycled_memory(packed_size + padded(slices * sums_size) + slices * scratch_size,
+                      in.w.weight_hh.scalar_type());
   T* packed = memory.mutable_data_ptr<T>();
   T* sums = packed + packed_size;
   T* scratch = sums + padded(slices * sums_size);
