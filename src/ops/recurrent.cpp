@@ -14,6 +14,7 @@
 #include "ops/recurrent_choice.h"
 #include "ops/recurrent_fused.h"
 #include "ops/recurrent_plain.h"
+#include "ops/recurrent_step.h"
 
 namespace luxtorch::ops {
 
@@ -41,23 +42,47 @@ Tensor ordered(const Tensor& x, const SequenceOptions& options) {
   return options.reverse ? at::flip(x, {options.time_first ? 0 : 1}) : x;
 }
 
+// One way of two to take a step: the kernels, or what choose_path() says instead.
+bool takes_fused_step(const RecurrentInput& in, bool stock) {
+  const Tensor none;
+  const RecurrentInputs all{in.x, in.h, in.c, in.w, none};
+  if (choose_path(all, stock) != RecurrentPath::fused) return false;
+  if (step_is_fused(in)) return true;
+  const bool torch_knows =
+      in.x.is_floating_point() && (in.cell == RecurrentCell::lstm || in.cell == RecurrentCell::gru);
+  choose_other_path(torch_knows ? RecurrentPath::torch : RecurrentPath::plain,
+                    "one step without a graph is not worth the packing of its weights");
+  return false;
+}
+
 }  // namespace
 
 Tensor rnn_cell(const Tensor& x, const Tensor& h, const CellWeights& w,
                 const Activation& activation) {
+  const bool is_tanh = activation == tanh;
+  const RecurrentInput in{
+      is_tanh ? RecurrentCell::rnn_tanh : RecurrentCell::rnn_relu, x, h, {}, w, {}};
+  if (takes_fused_step(in, is_tanh || activation == relu)) return fused_step(in).h;
   return plain::rnn_cell(x, h, w, activation);
 }
 
 std::pair<Tensor, Tensor> lstm_cell(const Tensor& x, const Tensor& h, const Tensor& c,
                                     const CellWeights& w) {
-  if (!x.is_floating_point()) return plain::lstm_cell(x, h, c, w);
+  const RecurrentInput in{RecurrentCell::lstm, x, h, c, w, {}};
+  if (takes_fused_step(in, true)) {
+    auto out = fused_step(in);
+    return {std::move(out.h), std::move(out.c)};
+  }
+  if (last_recurrent_run().path != RecurrentPath::torch) return plain::lstm_cell(x, h, c, w);
   auto [h2, c2] =
       at::lstm_cell(x, {h, c}, w.weight_ih, w.weight_hh, maybe(w.bias_ih), maybe(w.bias_hh));
   return {h2, c2};
 }
 
 Tensor gru_cell(const Tensor& x, const Tensor& h, const CellWeights& w) {
-  if (!x.is_floating_point()) return plain::gru_cell(x, h, w);
+  const RecurrentInput in{RecurrentCell::gru, x, h, {}, w, {}};
+  if (takes_fused_step(in, true)) return fused_step(in).h;
+  if (last_recurrent_run().path != RecurrentPath::torch) return plain::gru_cell(x, h, w);
   return at::gru_cell(x, h, w.weight_ih, w.weight_hh, maybe(w.bias_ih), maybe(w.bias_hh));
 }
 

@@ -15,5 +15,7 @@ struct RecurrentInputs {
 
 /// stock: the cell has a kernel. Remembers the choice for last_recurrent_run().
 RecurrentPath choose_path(const RecurrentInputs& in, bool stock);
+/// The choice where the kernels could run but had better not, with the reason, a literal.
+void choose_other_path(RecurrentPath path, const char* reason);
 
 }  // namespace luxtorch::ops

@@ -68,6 +68,8 @@ RecurrentPath choose_path(const RecurrentInputs& in, bool stock) {
   return last_run.path;
 }
 
+void choose_other_path(RecurrentPath path, const char* reason) { last_run = {path, reason}; }
+
 RecurrentRun last_recurrent_run() { return last_run; }
 
 PlainRecurrence::PlainRecurrence() { ++plain_guards; }

@@ -34,27 +34,30 @@ T* mutable_data(const Tensor& t) {
   return t.defined() ? t.mutable_data_ptr<T>() : nullptr;
 }
 
-// Strides of a sequence between rows of the batch and between steps.
+// Strides between rows of the batch and between steps, of x, y and their gradients.
 struct Strides {
-  int64_t batch, time;
-  Strides(const Tensor& t, const SequenceOptions& options)
-      : batch(t.defined() ? t.stride(options.time_first ? 1 : 0) : 0),
-        time(t.defined() ? t.stride(options.time_first ? 0 : 1) : 0) {}
+  int64_t batch = 0, time = 0;
+  Strides(const Tensor& t, const RecurrentInput& in) {
+    if (!t.defined()) return;
+    batch = t.stride(in.options.time_first && !is_step(in) ? 1 : 0);
+    if (!is_step(in)) time = t.stride(in.options.time_first ? 0 : 1);
+  }
 };
 
 template <class T>
-RecurrentCall<T> call_of(const SequenceInputs& in) {
+RecurrentCall<T> call_of(const RecurrentInput& in) {
   RecurrentCall<T> call;
-  const int64_t batch = in.options.time_first ? 1 : 0;
+  const int64_t batch = in.options.time_first && !is_step(in) ? 1 : 0;
   call.cell = in.cell;
-  call.batch = in.x.size(batch), call.time = in.x.size(1 - batch);
+  call.batch = in.x.size(batch), call.time = is_step(in) ? 1 : in.x.size(1 - batch);
   call.in = in.w.weight_ih.size(1), call.out = in.w.weight_hh.size(1);
   call.reverse = in.options.reverse;
-  if (in.x.is_floating_point())
+  if (in.x.is_floating_point()) {
     call.x = data<T>(in.x);
-  else
+  } else {
     call.tokens = data<int64_t>(in.x);
-  const Strides x(in.x, in.options);
+  }
+  const Strides x(in.x, in);
   call.x_batch = x.batch, call.x_time = x.time;
   call.lengths = data<int64_t>(in.options.lengths);
   call.weight_ih = data<T>(in.w.weight_ih), call.weight_hh = data<T>(in.w.weight_hh);
@@ -66,169 +69,208 @@ RecurrentCall<T> call_of(const SequenceInputs& in) {
 // Whole cache lines, so that threads do not write into each other's.
 int64_t padded(int64_t elements) { return (elements + 31) / 32 * 32; }
 
-int64_t slices_of(const RecurrentLayout& layout) {
-  return std::min<int64_t>(at::get_num_threads(), layout.groups);
-}
-
 // Calls f(i, team) for slices of the groups on a thread each, or on every thread of a team.
 template <class F>
-void on_threads(const RecurrentLayout& layout, int64_t slices, const F& f) {
+void on_threads(const RecurrentLayout& layout, const F& f) {
 #ifdef _OPENMP
   if (layout.team > 1) {
 #pragma omp parallel num_threads(static_cast<int>(layout.team))
     {
-      RecurrentTeam team{omp_get_thread_num(), omp_get_num_threads(),
-                         [](void*) {
+      const RecurrentTeam team{omp_get_thread_num(), omp_get_num_threads(),
+                               [](void*) {
 #pragma omp barrier
-                         },
-                         nullptr};
+                               },
+                               nullptr};
       f(0, team);
     }
     return;
   }
 #endif
-  at::parallel_for(0, slices, 1, [&](int64_t begin, int64_t end) {
+  if (layout.slices == 1) return f(0, RecurrentTeam{});
+  at::parallel_for(0, layout.slices, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) f(i, RecurrentTeam{});
   });
 }
 
-// Panels of large weights are packed by all threads.
+// Panels of large weights are handled by all threads.
 template <class F>
 void for_panels(const RecurrentLayout& layout, int64_t elements, const F& f) {
   constexpr int64_t kWorthAThread = 1 << 16;
-  const int64_t grain =
-      std::max<int64_t>(1, kWorthAThread * layout.panels / std::max<int64_t>(1, elements));
+  if (elements <= kWorthAThread) return f(0, layout.panels);
+  const int64_t grain = std::max<int64_t>(1, kWorthAThread * layout.panels / elements);
   at::parallel_for(0, layout.panels, grain, f);
 }
 
 template <class T>
-SequenceRun forward(const SequenceInputs& in, bool keep) {
+PreparedForward prepare(const RecurrentInput& in) {
   const auto call = call_of<T>(in);
-  SequenceRun run;
-  auto& layout = run.layout = kernels::recurrent_layout(call, at::get_num_threads());
+  PreparedForward p{kernels::recurrent_layout(call, at::get_num_threads()), {}};
+  const int64_t size = kernels::packed_weights_size(call, p.layout);
+  p.packed = recycled_memory(size, in.w.weight_hh.scalar_type());
+  T* to = p.packed.mutable_data_ptr<T>();
+  for_panels(p.layout, size, [&](int64_t first, int64_t last) {
+    kernels::pack_weights(call, p.layout, to, first, last);
+  });
+  return p;
+}
+
+template <class T>
+ForwardRun forward(const RecurrentInput& in, const PreparedForward& prepared, bool keep) {
+  const auto call = call_of<T>(in);
+  const auto& layout = prepared.layout;
   const auto options = in.w.weight_hh.options();
   const Dtype dtype = in.w.weight_hh.scalar_type();
-  const std::vector<int64_t> state{call.batch, call.out};
-
-  run.out.h = at::empty(state, options);
-  if (in.c.defined()) run.out.c = at::empty(state, options);
-  if (in.options.sequence) {
-    const auto shape = in.options.time_first
-                           ? std::vector<int64_t>{call.time, call.batch, call.out}
-                           : std::vector<int64_t>{call.batch, call.time, call.out};
+  ForwardRun run;
+  run.out.h = at::empty({call.batch, call.out}, options);
+  if (in.c.defined()) run.out.c = at::empty({call.batch, call.out}, options);
+  if (in.options.sequence && !is_step(in)) {
+    std::array<int64_t, 3> shape{call.batch, call.time, call.out};
+    if (in.options.time_first) std::swap(shape[0], shape[1]);
     run.out.y = call.lengths ? at::zeros(shape, options) : at::empty(shape, options);
   }
   if (keep) run.saved = recycled_memory(kernels::recurrent_saved_size(call, layout), dtype);
 
-  const int64_t slices = slices_of(layout),
-                packed_size = padded(kernels::packed_weights_size(call, layout)),
-                scratch_size = padded(kernels::forward_scratch_size(call, layout, keep));
-  const Tensor memory = recycled_memory(packed_size + slices * scratch_size, dtype);
-  T* packed = memory.mutable_data_ptr<T>();
-  kernels::PackedWeights<T> weights{};
-  for_panels(layout, packed_size, [&](int64_t first, int64_t last) {
-    const auto w = kernels::pack_weights(call, layout, packed, first, last);
-    if (first == 0) weights = w;
-  });
-
-  const Strides y(run.out.y, in.options);
+  const int64_t scratch_size = padded(kernels::forward_scratch_size(call, layout, keep));
+  Tensor scratch;
+  if (scratch_size > 0) scratch = recycled_memory(layout.slices * scratch_size, dtype);
+  T* const memory = mutable_data<T>(scratch);
+  const auto weights =
+      kernels::pack_weights(call, layout, prepared.packed.mutable_data_ptr<T>(), 0, 0);
+  const Strides y(run.out.y, in);
   const kernels::RecurrentOutput<T> out{mutable_data<T>(run.out.y),
                                         y.batch,
                                         y.time,
                                         mutable_data<T>(run.out.h),
                                         mutable_data<T>(run.out.c),
                                         mutable_data<T>(run.saved)};
-  on_threads(layout, slices, [&](int64_t i, const RecurrentTeam& team) {
-    for (int64_t g = layout.groups * i / slices; g < layout.groups * (i + 1) / slices; ++g)
+  on_threads(layout, [&](int64_t i, const RecurrentTeam& team) {
+    for (int64_t g = layout.first_group(i); g < layout.first_group(i + 1); ++g)
       kernels::recurrent_forward(call, layout, weights, out, g,
-                                 packed + packed_size + i * scratch_size, team);
+                                 memory ? memory + i * scratch_size : nullptr, team);
   });
   return run;
 }
 
 template <class T>
-SequenceGradients backward(const SequenceInputs& in, const Tensor& saved,
-                           const RecurrentLayout& layout, const SequenceOutput& by,
-                           const WantedGradients& wanted) {
+Tensor prepare_back(const RecurrentInput& in, const RecurrentLayout& layout, bool by_x) {
   const auto call = call_of<T>(in);
-  SequenceGradients grads;
-  auto& [x, h, c, weight_ih, weight_hh, bias_ih, bias_hh] = grads;
-  auto like = [](const Tensor& t) { return at::empty(t.sizes(), t.options()); };
-  if (wanted.x) x = call.lengths ? at::zeros(in.x.sizes(), in.x.options()) : like(in.x);
-  if (wanted.h) h = like(in.h);
-  if (wanted.c) c = like(in.c);
-  if (wanted.weights) {
-    weight_ih = like(in.w.weight_ih), weight_hh = like(in.w.weight_hh);
-    if (in.w.bias_ih.defined()) bias_ih = like(in.w.bias_ih), bias_hh = like(in.w.bias_hh);
-  }
-
-  const int64_t slices = slices_of(layout),
-                packed_size = padded(kernels::packed_for_backward_size(call, layout, wanted.x)),
-                sums_size = wanted.weights ? kernels::accumulators_size(call, layout) : 0,
-                scratch_size = padded(kernels::backward_scratch_size(call, layout));
-  const Tensor memory =
-      recycled_memory(packed_size + padded(slices * sums_size) + slices * scratch_size,
-                      in.w.weight_hh.scalar_type());
-  T* packed = memory.mutable_data_ptr<T>();
-  T* sums = packed + packed_size;
-  T* scratch = sums + padded(slices * sums_size);
-  kernels::PackedForBackward<T> weights{};
-  for_panels(layout, packed_size, [&](int64_t first, int64_t last) {
-    const auto w = kernels::pack_for_backward(call, layout, wanted.x, packed, first, last);
-    if (first == 0) weights = w;
+  const int64_t size = kernels::packed_for_backward_size(call, layout, by_x);
+  const Tensor packed = recycled_memory(size, in.w.weight_hh.scalar_type());
+  T* to = packed.mutable_data_ptr<T>();
+  for_panels(layout, size, [&](int64_t first, int64_t last) {
+    kernels::pack_for_backward(call, layout, by_x, to, first, last);
   });
+  return packed;
+}
 
-  const Strides y(by.y, in.options), to_x(x, in.options);
+template <class T>
+std::array<Tensor, 3> backward(const RecurrentInput& in, const RecurrentLayout& layout,
+                               const BackwardCall& back) {
+  const auto call = call_of<T>(in);
+  std::array<Tensor, 3> grads;
+  auto& [x, h, c] = grads;
+  if (back.x)
+    x = call.lengths ? at::zeros(in.x.sizes(), in.x.options())
+                     : at::empty(in.x.sizes(), in.x.options());
+  if (back.h) h = at::empty({call.batch, call.out}, in.h.options());
+  if (back.c) c = at::empty({call.batch, call.out}, in.h.options());
+
+  const int64_t scratch_size = padded(kernels::backward_scratch_size(call, layout)),
+                sums_size = padded(kernels::accumulators_size(call, layout));
+  const Tensor scratch =
+      recycled_memory(layout.slices * scratch_size, in.w.weight_hh.scalar_type());
+  T* const memory = scratch.mutable_data_ptr<T>();
+  T* const sums = mutable_data<T>(back.sums);
+  const auto weights =
+      kernels::pack_for_backward(call, layout, back.x, back.packed.mutable_data_ptr<T>(), 0, 0);
+  const Strides y(back.by.y, in), to_x(x, in);
   const kernels::RecurrentGradients<T> gradients{
-      data<T>(by.y),      y.batch,    y.time,    data<T>(by.h),      data<T>(by.c),
+      data<T>(back.by.y), y.batch,    y.time,    data<T>(back.by.h), data<T>(back.by.c),
       mutable_data<T>(x), to_x.batch, to_x.time, mutable_data<T>(h), mutable_data<T>(c),
-      wanted.weights};
-  on_threads(layout, slices, [&](int64_t i, const RecurrentTeam& team) {
-    T* own = sums + i * sums_size;
-    if (team.rank == 0) std::fill_n(own, sums_size, T(0));
-    team.meet();
-    for (int64_t g = layout.groups * i / slices; g < layout.groups * (i + 1) / slices; ++g)
-      kernels::recurrent_backward(call, layout, weights, saved.const_data_ptr<T>(), gradients, g,
-                                  own, scratch + i * scratch_size, team);
+      sums != nullptr};
+  on_threads(layout, [&](int64_t i, const RecurrentTeam& team) {
+    for (int64_t g = layout.first_group(i); g < layout.first_group(i + 1); ++g)
+      kernels::recurrent_backward(call, layout, weights, back.saved.const_data_ptr<T>(), gradients,
+                                  g, sums ? sums + i * sums_size : nullptr,
+                                  memory + i * scratch_size, team);
   });
-  if (wanted.weights) {
-    for_panels(layout, sums_size, [&](int64_t first, int64_t last) {
-      kernels::sum_accumulators(call, layout, sums, slices,
-                                {mutable_data<T>(weight_ih), mutable_data<T>(weight_hh),
-                                 mutable_data<T>(bias_ih), mutable_data<T>(bias_hh)},
-                                first, last);
-    });
-  }
   return grads;
 }
 
-bool is_float(const SequenceInputs& in) { return in.w.weight_hh.scalar_type() == kFloat32; }
+template <class T>
+Tensor zero(const RecurrentInput& in, const RecurrentLayout& layout) {
+  const int64_t size = padded(kernels::accumulators_size(call_of<T>(in), layout));
+  Tensor sums = recycled_memory(layout.slices * size, in.w.weight_hh.scalar_type());
+  T* const to = sums.mutable_data_ptr<T>();
+  at::parallel_for(0, layout.slices, 1, [&](int64_t first, int64_t last) {
+    std::fill_n(to + first * size, (last - first) * size, T(0));
+  });
+  return sums;
+}
+
+template <class T>
+std::array<Tensor, 4> gradients_of_weights(const RecurrentInput& in, const RecurrentLayout& layout,
+                                           const Tensor& sums) {
+  const auto call = call_of<T>(in);
+  std::array<Tensor, 4> grads;
+  auto& [weight_ih, weight_hh, bias_ih, bias_hh] = grads;
+  auto like = [](const Tensor& t) { return at::empty(t.sizes(), t.options()); };
+  weight_ih = like(in.w.weight_ih), weight_hh = like(in.w.weight_hh);
+  if (in.w.bias_ih.defined()) bias_ih = like(in.w.bias_ih), bias_hh = like(in.w.bias_hh);
+  const kernels::WeightGradients<T> to{mutable_data<T>(weight_ih), mutable_data<T>(weight_hh),
+                                       mutable_data<T>(bias_ih), mutable_data<T>(bias_hh)};
+  const int64_t size = padded(kernels::accumulators_size(call, layout));
+  for_panels(layout, size, [&](int64_t first, int64_t last) {
+    kernels::sum_accumulators(call, layout, sums.mutable_data_ptr<T>(), size, layout.slices, to,
+                              first, last);
+  });
+  return grads;
+}
+
+bool is_float(const RecurrentInput& in) { return in.w.weight_hh.scalar_type() == kFloat32; }
 
 }  // namespace
 
-SequenceInputs sequence_inputs(kernels::RecurrentCell cell, const Tensor& x, const Tensor& h,
-                               const Tensor& c, const CellWeights& w,
-                               const SequenceOptions& options) {
-  SequenceInputs in{cell,
-                    x.is_floating_point() ? with_dense_rows(x) : x,
-                    dense(h),
-                    dense(c),
-                    {dense(w.weight_ih), dense(w.weight_hh), dense(w.bias_ih), dense(w.bias_hh)},
-                    options};
-  in.options.lengths = dense(options.lengths);
-  return in;
+RecurrentInput dense_input(const RecurrentInput& in) {
+  RecurrentInput d{
+      in.cell,
+      in.x.is_floating_point() ? with_dense_rows(in.x) : in.x,
+      dense(in.h),
+      dense(in.c),
+      {dense(in.w.weight_ih), dense(in.w.weight_hh), dense(in.w.bias_ih), dense(in.w.bias_hh)},
+      in.options};
+  d.options.lengths = dense(in.options.lengths);
+  return d;
 }
 
-SequenceRun run_forward(const SequenceInputs& in, bool keep) {
-  return is_float(in) ? forward<float>(in, keep) : forward<double>(in, keep);
+PreparedForward prepare_forward(const RecurrentInput& in) {
+  return is_float(in) ? prepare<float>(in) : prepare<double>(in);
 }
 
-SequenceGradients run_backward(const SequenceInputs& in, const Tensor& saved,
-                               const RecurrentLayout& layout, const SequenceOutput& by,
-                               const WantedGradients& wanted) {
-  const SequenceOutput dense_by{with_dense_rows(by.y), dense(by.h), dense(by.c)};
-  return is_float(in) ? backward<float>(in, saved, layout, dense_by, wanted)
-                      : backward<double>(in, saved, layout, dense_by, wanted);
+ForwardRun run_forward(const RecurrentInput& in, const PreparedForward& prepared, bool keep) {
+  return is_float(in) ? forward<float>(in, prepared, keep) : forward<double>(in, prepared, keep);
+}
+
+Tensor prepare_backward(const RecurrentInput& in, const RecurrentLayout& layout, bool by_x) {
+  return is_float(in) ? prepare_back<float>(in, layout, by_x)
+                      : prepare_back<double>(in, layout, by_x);
+}
+
+Tensor zero_sums(const RecurrentInput& in, const RecurrentLayout& layout) {
+  return is_float(in) ? zero<float>(in, layout) : zero<double>(in, layout);
+}
+
+std::array<Tensor, 4> weight_gradients(const RecurrentInput& in, const RecurrentLayout& layout,
+                                       const Tensor& sums) {
+  return is_float(in) ? gradients_of_weights<float>(in, layout, sums)
+                      : gradients_of_weights<double>(in, layout, sums);
+}
+
+std::array<Tensor, 3> run_backward(const RecurrentInput& in, const RecurrentLayout& layout,
+                                   const BackwardCall& call) {
+  const SequenceOutput by{with_dense_rows(call.by.y), dense(call.by.h), dense(call.by.c)};
+  const BackwardCall d{call.saved, call.packed, by, call.x, call.h, call.c, call.sums};
+  return is_float(in) ? backward<float>(in, layout, d) : backward<double>(in, layout, d);
 }
 
 }  // namespace luxtorch::ops

@@ -1,5 +1,5 @@
-// The kernels of one sequence on tensors: what they are given, their memory, their threads. Knows
-// nothing of gradients' graphs.
+// The kernels of recurrent sequences and single steps on tensors: what they are given, their memory,
+// their threads. Knows nothing of gradients' graphs.
 #pragma once
 
 #include <array>
@@ -9,33 +9,53 @@
 
 namespace luxtorch::ops {
 
-/// Contiguous but for x, whose rows are.
-struct SequenceInputs {
+/// Contiguous but for x, whose rows are. x: a sequence, or one step, which has a dimension less.
+struct RecurrentInput {
   kernels::RecurrentCell cell;
   Tensor x, h, c;
   CellWeights w;
   SequenceOptions options;
 };
-SequenceInputs sequence_inputs(kernels::RecurrentCell cell, const Tensor& x, const Tensor& h,
-                               const Tensor& c, const CellWeights& w,
-                               const SequenceOptions& options);
+inline bool is_step(const RecurrentInput& in) {
+  return in.x.dim() == (in.x.is_floating_point() ? 2 : 1);
+}
+/// The same with rows and weights made contiguous where they are not.
+RecurrentInput dense_input(const RecurrentInput& in);
 
-/// saved is what run_backward needs, undefined if it was not to be kept; layout goes with it.
-struct SequenceRun {
+/// The weights as forward reads them, and how calls of this shape are cut; for as many calls as one
+/// likes, as long as weights and shapes stay.
+struct PreparedForward {
+  kernels::RecurrentLayout layout;
+  Tensor packed;
+};
+PreparedForward prepare_forward(const RecurrentInput& in);
+
+/// saved is what run_backward needs, undefined if it was not to be kept.
+struct ForwardRun {
   SequenceOutput out;
   Tensor saved;
-  kernels::RecurrentLayout layout;
 };
-SequenceRun run_forward(const SequenceInputs& in, bool keep);
+ForwardRun run_forward(const RecurrentInput& in, const PreparedForward& prepared, bool keep);
 
-/// By x, h, c, weight_ih, weight_hh, bias_ih, bias_hh.
-using SequenceGradients = std::array<Tensor, 7>;
-struct WantedGradients {
-  bool x = false, h = false, c = false, weights = false;
+/// by_x: the gradient by x can be asked for.
+Tensor prepare_backward(const RecurrentInput& in, const kernels::RecurrentLayout& layout,
+                        bool by_x);
+
+/// Sums of the weights' gradient over any number of calls of run_backward, zero at first.
+Tensor zero_sums(const RecurrentInput& in, const kernels::RecurrentLayout& layout);
+/// Their end: by weight_ih, weight_hh, bias_ih, bias_hh, undefined where there is none.
+std::array<Tensor, 4> weight_gradients(const RecurrentInput& in,
+                                       const kernels::RecurrentLayout& layout, const Tensor& sums);
+
+/// Which gradients, and what they come from: by are those by y, h and c, undefined where zero.
+struct BackwardCall {
+  const Tensor &saved, &packed;
+  const SequenceOutput& by;
+  bool x, h, c;
+  const Tensor& sums;  // undefined: not by the weights
 };
-/// by: the gradients by y, h and c, undefined where zero. Those that are not wanted are undefined.
-SequenceGradients run_backward(const SequenceInputs& in, const Tensor& saved,
-                               const kernels::RecurrentLayout& layout, const SequenceOutput& by,
-                               const WantedGradients& wanted);
+/// By x, h and c; undefined where not wanted.
+std::array<Tensor, 3> run_backward(const RecurrentInput& in, const kernels::RecurrentLayout& layout,
+                                   const BackwardCall& call);
 
 }  // namespace luxtorch::ops

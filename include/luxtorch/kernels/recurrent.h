@@ -46,9 +46,12 @@ struct RecurrentLayout {
   int64_t saved_gates;         // vectors saved for a unit
   bool memory;                 // c too
   int64_t rows, groups;        // rows of a group; the last may have fewer
+  int64_t slices;              // of the groups, a thread's work; each has sums of its own
   int64_t team;                // threads that share one group, or 1
   std::vector<int64_t> order;  // rows from the longest to the shortest; empty: as they are
 
+  /// Of slice i; that of slice i + 1 is its end.
+  int64_t first_group(int64_t i) const { return groups * i / slices; }
   /// The row of the batch that is row r of group g.
   int64_t row(int64_t g, int64_t r) const {
     if (order.empty()) return g * rows + r;
@@ -128,7 +131,7 @@ int64_t packed_for_backward_size(const RecurrentCall<T>& call, const RecurrentLa
 template <class T>
 PackedForBackward<T> pack_for_backward(const RecurrentCall<T>& call, const RecurrentLayout& layout,
                                        bool by_x, T* buffer, int64_t first, int64_t last);
-/// Elements of one thread's accumulators of the weights' gradient, to be zeroed before the first group.
+/// Elements of one slice's accumulators of the weights' gradient, to be zeroed before the first group.
 template <class T>
 int64_t accumulators_size(const RecurrentCall<T>& call, const RecurrentLayout& layout);
 template <class T>
@@ -139,14 +142,14 @@ void recurrent_backward(const RecurrentCall<T>& call, const RecurrentLayout& lay
                         const RecurrentGradients<T>& gradients, int64_t g, T* accumulators,
                         T* scratch, const RecurrentTeam& team);
 
-/// Where the accumulators of all threads go, summed in their order; biases may be nullptr.
+/// Where the accumulators of all slices go, summed in their order (and used up); biases may be nullptr.
 template <class T>
 struct WeightGradients {
   T *weight_ih = nullptr, *weight_hh = nullptr, *bias_ih = nullptr, *bias_hh = nullptr;
 };
 template <class T>
-void sum_accumulators(const RecurrentCall<T>& call, const RecurrentLayout& layout,
-                      const T* accumulators, int64_t count, const WeightGradients<T>& gradients,
+void sum_accumulators(const RecurrentCall<T>& call, const RecurrentLayout& layout, T* accumulators,
+                      int64_t stride, int64_t count, const WeightGradients<T>& gradients,
                       int64_t first, int64_t last);
 
 /// The vectors in use, for instance "AVX3".

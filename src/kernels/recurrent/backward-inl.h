@@ -67,13 +67,20 @@ class BackwardGroup {
  private:
   void Begin() {
     if (team_.rank != 0) return;
-    for (int64_t r = 0; r < rows_.count; ++r) {
-      auto row = [&](const T* from, T* to) {
-        std::fill_n(to, layout_.padded, T(0));
-        if (from) std::copy_n(from + rows_.batch[r] * call_.out, call_.out, to);
-      };
-      row(gradients_.h_out, chunk_.by_h + r * layout_.padded);
-      if constexpr (Cell::kMemory) row(gradients_.c_out, chunk_.by_c + r * layout_.padded);
+    CopyRows(gradients_.h_out, chunk_.by_h);
+    if constexpr (Cell::kMemory) CopyRows(gradients_.c_out, chunk_.by_c);
+  }
+
+  void CopyRows(const T* from, T* to) const {
+    if (!from) {
+      std::fill_n(to, rows_.count * layout_.padded, T(0));
+    } else if (rows_.is_block() && layout_.padded == call_.out) {
+      std::copy_n(from + rows_.batch[0] * call_.out, rows_.count * call_.out, to);
+    } else {
+      for (int64_t r = 0; r < rows_.count; ++r, to += layout_.padded) {
+        std::copy_n(from + rows_.batch[r] * call_.out, call_.out, to);
+        std::fill(to + call_.out, to + layout_.padded, T(0));
+      }
     }
   }
 
@@ -206,10 +213,16 @@ class BackwardGroup {
         const int64_t t = call_.reverse ? rows_.length[r] - 1 - s : s;
         const int64_t from = rows_.batch[r] * call_.x_batch + t * call_.x_time,
                       to = chunk_.slot(s) * layout_.rows + r;
-        if (call_.tokens)
+        if (call_.tokens) {
           chunk_.tokens[to] = call_.tokens[from];
-        else
+        } else if (call_.in > kLanes) {
           std::copy_n(call_.x + from, call_.in, chunk_.x + to * chunk_.x_stride);
+        } else {
+          // Shorter than the call of a function that copies memory.
+          HWY_UNROLL(1)
+          for (int64_t i = 0; i < call_.in; ++i)
+            chunk_.x[to * chunk_.x_stride + i] = call_.x[from + i];
+        }
       }
     }
   }

@@ -88,22 +88,33 @@ class ForwardGroup {
 
   void Begin() {
     if (team_.rank != 0) return;
-    for (int64_t r = 0; r < rows_.count; ++r) {
-      auto row = [&](const T* from, T* to) {
-        std::copy_n(from + rows_.batch[r] * call_.out, call_.out, to);
-        std::fill(to + call_.out, to + layout_.padded, T(0));
-      };
-      row(call_.h, h(0) + r * layout_.h_stride);
-      if constexpr (Cell::kMemory) row(call_.c, c(0) + r * layout_.padded);
+    CopyRows(call_.h, h(0), layout_.h_stride);
+    if constexpr (Cell::kMemory) CopyRows(call_.c, c(0), layout_.padded);
+  }
+
+  void CopyRows(const T* from, T* to, int64_t stride) const {
+    if (rows_.is_block() && stride == call_.out) {
+      std::copy_n(from + rows_.batch[0] * call_.out, rows_.count * call_.out, to);
+      return;
+    }
+    for (int64_t r = 0; r < rows_.count; ++r, to += stride) {
+      std::copy_n(from + rows_.batch[r] * call_.out, call_.out, to);
+      std::fill(to + call_.out, to + layout_.padded, T(0));
     }
   }
 
   void End() const {
-    for (int64_t r = 0; r < rows_.count; ++r) {
-      const int64_t to = rows_.batch[r] * call_.out, s = rows_.length[r];
-      std::copy_n(h(s) + r * layout_.h_stride, call_.out, out_.h + to);
-      if constexpr (Cell::kMemory) std::copy_n(c(s) + r * layout_.padded, call_.out, out_.c + to);
-    }
+    auto copy = [&](auto state, int64_t stride, T* to) {
+      if (rows_.is_block() && rows_.all_full && stride == call_.out) {
+        std::copy_n(state(call_.time), rows_.count * call_.out, to + rows_.batch[0] * call_.out);
+        return;
+      }
+      for (int64_t r = 0; r < rows_.count; ++r)
+        std::copy_n(state(rows_.length[r]) + r * stride, call_.out,
+                    to + rows_.batch[r] * call_.out);
+    };
+    copy([this](int64_t s) { return h(s); }, layout_.h_stride, out_.h);
+    if constexpr (Cell::kMemory) copy([this](int64_t s) { return c(s); }, layout_.padded, out_.c);
   }
 
   void Advance(int64_t active) {

@@ -62,12 +62,17 @@ struct Accumulators {
 struct GroupRows {
   template <class T>
   GroupRows(const RecurrentCall<T>& call, const RecurrentLayout& layout, int64_t g)
-      : count(layout.rows_of(g, call.batch)), time(call.time), all_full(!call.lengths) {
+      : count(layout.rows_of(g, call.batch)),
+        time(call.time),
+        all_full(!call.lengths),
+        block(layout.order.empty()) {
     for (int64_t r = 0; r < count; ++r) {
       batch[r] = layout.row(g, r);
       length[r] = call.lengths ? call.lengths[batch[r]] : call.time;
     }
   }
+  // They are rows of the batch that lie one after the other.
+  bool is_block() const { return block; }
   int64_t steps() const { return count ? length[0] : 0; }
   // Rows that have a step s: the first ones.
   int64_t active(int64_t s) const {
@@ -76,7 +81,7 @@ struct GroupRows {
   }
 
   int64_t count, time;
-  bool all_full;
+  bool all_full, block;
   int64_t batch[kMostRows], length[kMostRows];
 };
 

@@ -65,6 +65,7 @@ RecurrentLayout recurrent_layout(const RecurrentCall<T>& call, int64_t threads) 
       1, ceil_div(call.batch,
                   threads * ceil_div(std::max<int64_t>(call.batch, 1), threads * kMostRows)));
   l.groups = ceil_div(call.batch, l.rows);
+  l.slices = std::max<int64_t>(1, std::min(threads, l.groups));
   if (call.lengths) {
     l.order.resize(call.batch);
     std::iota(l.order.begin(), l.order.end(), 0);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "kernels/recurrent/group.h"
+#include "kernels/recurrent/transpose.h"
 
 namespace luxtorch::kernels {
 
@@ -25,18 +26,9 @@ void for_columns(const RecurrentLayout& layout, int64_t out, int64_t p, const F&
 template <class T>
 void pack_columns(const RecurrentLayout& layout, int64_t out, const T* weight, int64_t n, int64_t p,
                   T* to) {
-  constexpr int64_t kBlock = 16;
-  const bool padded = (p + 1) * layout.units * layout.lanes > out;
-  if (padded) std::fill_n(to, n * layout.width, T(0));
+  if ((p + 1) * layout.units * layout.lanes > out) std::fill_n(to, n * layout.width, T(0));
   for_columns(layout, out, p, [&](int64_t column, int64_t row, int64_t lanes) {
-    for (int64_t k = 0; k < n; k += kBlock) {
-      const int64_t end = std::min(n, k + kBlock);
-      for (int64_t l = 0; l < lanes; ++l) {
-        const T* from = weight + (row + l) * n;
-        T* at = to + column + l;
-        for (int64_t i = k; i < end; ++i) at[i * layout.width] = from[i];
-      }
-    }
+    transpose(weight + row * n, n, lanes, n, to + column, layout.width);
   });
 }
 
@@ -124,44 +116,40 @@ PackedForBackward<T> pack_for_backward(const RecurrentCall<T>& call, const Recur
 
 namespace {
 
-// One panel's sums of all threads, each (n, width), to its rows of (rows of gates, n).
+// One panel's sums of all slices, each (n, width), to its rows of (rows of gates, n). The first
+// slice's become the sums of all.
 template <class T>
-void unpack(const RecurrentLayout& layout, int64_t out, const T* sums, int64_t stride,
-            int64_t count, int64_t n, int64_t p, T* to) {
-  constexpr int64_t kBlock = 16;
+void unpack(const RecurrentLayout& layout, int64_t out, T* sums, int64_t stride, int64_t count,
+            int64_t n, int64_t p, T* to) {
+  for (int64_t t = 1; t < count; ++t) {
+    const T* more = sums + t * stride;
+    for (int64_t i = 0; i < n * layout.width; ++i) sums[i] += more[i];
+  }
   for_columns(layout, out, p, [&](int64_t column, int64_t row, int64_t lanes) {
-    for (int64_t k = 0; k < n; k += kBlock) {
-      const int64_t end = std::min(n, k + kBlock);
-      for (int64_t l = 0; l < lanes; ++l) {
-        const T* from = sums + column + l;
-        T* at = to + (row + l) * n;
-        for (int64_t i = k; i < end; ++i) {
-          T sum = from[i * layout.width];
-          for (int64_t t = 1; t < count; ++t) sum += from[t * stride + i * layout.width];
-          at[i] = sum;
-        }
-      }
-    }
+    transpose(sums + column, layout.width, n, lanes, to + row * n, n);
   });
 }
 
 }  // namespace
 
 template <class T>
-void sum_accumulators(const RecurrentCall<T>& call, const RecurrentLayout& layout,
-                      const T* accumulators, int64_t count, const WeightGradients<T>& gradients,
+void sum_accumulators(const RecurrentCall<T>& call, const RecurrentLayout& layout, T* accumulators,
+                      int64_t stride, int64_t count, const WeightGradients<T>& gradients,
                       int64_t first, int64_t last) {
-  const Accumulators<const T> sums(call.in, call.out, layout, accumulators);
-  const int64_t stride = accumulators_size(call, layout);
+  const Accumulators<T> sums(call.in, call.out, layout, accumulators);
   for (int64_t p = first; p < last; ++p) {
-    auto add = [&](const T* from, int64_t n, T* to) {
+    auto add = [&](T* from, int64_t n, T* to) {
       unpack(layout, call.out, from, stride, count, n, p, to);
     };
     add(sums.ih(p), call.in, gradients.weight_ih);
     add(sums.hh(p), call.out, gradients.weight_hh);
     if (!gradients.bias_ih) continue;
     add(sums.bias(p), 1, gradients.bias_ih);
-    add(call.cell == RecurrentCell::gru ? sums.bias_hh(p) : sums.bias(p), 1, gradients.bias_hh);
+    if (call.cell == RecurrentCell::gru) {
+      add(sums.bias_hh(p), 1, gradients.bias_hh);
+    } else {
+      unpack(layout, call.out, sums.bias(p), stride, 1, 1, p, gradients.bias_hh);
+    }
   }
 }
 
@@ -173,7 +161,7 @@ void sum_accumulators(const RecurrentCall<T>& call, const RecurrentLayout& layou
                                             bool);                                                 \
   template PackedForBackward<T> pack_for_backward(const RecurrentCall<T>&, const RecurrentLayout&, \
                                                   bool, T*, int64_t, int64_t);                     \
-  template void sum_accumulators(const RecurrentCall<T>&, const RecurrentLayout&, const T*,        \
+  template void sum_accumulators(const RecurrentCall<T>&, const RecurrentLayout&, T*, int64_t,     \
                                  int64_t, const WeightGradients<T>&, int64_t, int64_t);
 LUXTORCH_INSTANTIATE(float)
 LUXTORCH_INSTANTIATE(double)

@@ -1,0 +1,282 @@
+#include "ops/recurrent_step.h"
+
+#include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/graph_task.h>
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+
+#include "ops/recurrent_graph.h"
+
+namespace luxtorch::ops {
+
+namespace {
+
+using torch::autograd::Node;
+using Tensors = torch::autograd::variable_list;
+// An intrusive pointer or, before LibTorch 2.13, a shared one.
+using NodePointer = decltype(torch::autograd::Edge::function);
+
+template <class N, class... Arguments>
+auto make_node(Arguments&&... arguments) {
+  if constexpr (std::is_same_v<NodePointer, std::shared_ptr<Node>>) {
+    return std::shared_ptr<N>(new N(std::forward<Arguments>(arguments)...),
+                              [](auto* node) { deleteNode(node); });
+  } else {
+    return c10::make_intrusive<N>(std::forward<Arguments>(arguments)...);
+  }
+}
+
+constexpr std::array<const Tensor CellWeights::*, 4> kWeights{
+    &CellWeights::weight_ih, &CellWeights::weight_hh, &CellWeights::bias_ih, &CellWeights::bias_hh};
+// A node's edges: to what made x, h and c, and from the first step to the weights.
+constexpr size_t kFirstWeight = 3;
+
+class StepRecord {
+ public:
+  StepRecord(const RecurrentInput& in)
+      : weights_(in.w), dense_(dense_input(in)), prepared_(prepare_forward(dense_)) {
+    for (size_t i = 0; i < kWeights.size(); ++i) versions_[i] = version(in.w.*kWeights[i]);
+    dense_.x = dense_.h = dense_.c = Tensor();
+  }
+
+  // Whether a step continues this one's sequence: the same weights, unchanged, and the same shape.
+  bool goes_on(const RecurrentInput& in) const {
+    if (in.cell != dense_.cell || in.x.size(0) != batch || in.x.dim() != dimensions) return false;
+    for (size_t i = 0; i < kWeights.size(); ++i) {
+      const Tensor& now = in.w.*kWeights[i];
+      if (!now.is_same(weights_.*kWeights[i]) || version(now) != versions_[i]) return false;
+    }
+    return true;
+  }
+
+  // What the kernels are given; the weights are those of the record's beginning, or an error.
+  RecurrentInput dense(const Tensor& x, const Tensor& h, const Tensor& c) const {
+    RecurrentInput in = dense_;
+    in.x = x, in.h = h, in.c = c;
+    const CellWeights w = in.w;
+    in = dense_input(in);
+    in.w = w;
+    return in;
+  }
+  void check_weights() const {
+    for (size_t i = 0; i < kWeights.size(); ++i) {
+      if (version(weights_.*kWeights[i]) != versions_[i]) changed("a weight");
+    }
+  }
+  [[noreturn]] static void changed(const char* what) {
+    throw std::runtime_error(
+        std::string("one of the variables needed for gradient computation has been modified by an "
+                    "inplace operation: ") +
+        what + " of a recurrent step.");
+  }
+
+  const Tensor& packed_for_backward(const RecurrentInput& in, bool by_x) {
+    const std::lock_guard lock(mutex_);
+    if (!packed_.defined() || (by_x && !packed_by_x_)) {
+      packed_ = prepare_backward(in, prepared_.layout, by_x);
+      packed_by_x_ = by_x;
+    }
+    return packed_;
+  }
+
+  // Sums of the pass backward that is under way. Its steps run one after the other.
+  Tensor& sums() {
+    const std::lock_guard lock(mutex_);
+    return passes_[torch::autograd::get_current_graph_task_id()].sums;
+  }
+  // The same with a graph: added up as they come.
+  std::array<Tensor, 4>& sums_with_graph() {
+    const std::lock_guard lock(mutex_);
+    return passes_[torch::autograd::get_current_graph_task_id()].with_graph;
+  }
+  void end_of_pass() {
+    const std::lock_guard lock(mutex_);
+    passes_.erase(torch::autograd::get_current_graph_task_id());
+  }
+
+  static uint32_t version(const Tensor& t) {
+    // A tensor made under inference mode has no counter, and cannot change.
+    return t.defined() && !t.is_inference() ? t._version() : 0;
+  }
+
+  const CellWeights& weights() const { return weights_; }
+  const PreparedForward& prepared() const { return prepared_; }
+
+  int64_t batch = 0, dimensions = 0;  // of x
+  Node* first = nullptr;              // alive as long as any of its followers
+
+ private:
+  struct Pass {
+    Tensor sums;
+    std::array<Tensor, 4> with_graph;
+  };
+
+  CellWeights weights_;
+  std::array<uint32_t, 4> versions_{};
+  RecurrentInput dense_;
+  PreparedForward prepared_;
+  std::mutex mutex_;
+  Tensor packed_;
+  bool packed_by_x_ = false;
+  std::map<int, Pass> passes_;  // by graph task
+};
+
+class StepNode : public Node {
+ public:
+  StepNode(std::shared_ptr<StepRecord> record, const RecurrentInput& in, Tensor saved)
+      : record_(std::move(record)),
+        x_(in.x),
+        h_(in.h),
+        c_(in.c),
+        saved_(std::move(saved)),
+        x_version_(StepRecord::version(in.x)),
+        h_version_(StepRecord::version(in.h)),
+        c_version_(StepRecord::version(in.c)) {}
+
+  const std::shared_ptr<StepRecord>& record() const { return record_; }
+  std::string name() const override { return "luxtorch::RecurrentStep"; }
+
+  void release_variables() override {
+    const std::lock_guard lock(mutex_);
+    x_ = h_ = c_ = saved_ = Tensor();
+    released_ = true;
+  }
+
+  Tensors apply(Tensors&& by_outputs) override {
+    const auto [x, h, c, saved] = variables();
+    if (StepRecord::version(x) != x_version_) StepRecord::changed("x");
+    record_->check_weights();
+    const SequenceOutput by{{}, by_outputs[0], by_outputs.size() > 1 ? by_outputs[1] : Tensor()};
+    const bool with_graph = at::GradMode::is_enabled();
+    Tensors all(is_first() ? kFirstWeight + kWeights.size() : kFirstWeight);
+    if (by.h.defined() || by.c.defined()) {
+      if (with_graph)
+        by_plain_operators(x, h, c, by, all);
+      else
+        by_kernels(x, h, c, saved, by, all);
+    }
+    if (is_first()) hand_on(x, h, c, with_graph, all);
+    return all;
+  }
+
+ private:
+  bool is_first() const { return record_->first == this; }
+
+  std::array<Tensor, 4> variables() {
+    const std::lock_guard lock(mutex_);
+    if (released_) {
+      throw std::runtime_error(
+          "Trying to backward through the graph a second time, or through a recurrent step whose "
+          "saved "
+          "values have been freed. Specify retain_graph=true to go backward more than once.");
+    }
+    return {x_, h_, c_, saved_};
+  }
+
+  // The weights are asked of the first step, which is reached through this one.
+  bool weights_wanted() const {
+    for (size_t i = kFirstWeight; i < record_->first->num_outputs(); ++i) {
+      if (record_->first->task_should_compute_output(i)) return true;
+    }
+    return false;
+  }
+
+  void by_kernels(const Tensor& x, const Tensor& h, const Tensor& c, const Tensor& saved,
+                  const SequenceOutput& by, Tensors& all) {
+    const auto in = record_->dense(x, h, c);
+    const auto& layout = record_->prepared().layout;
+    const bool by_x = task_should_compute_output(0);
+    Tensor sums;
+    if (weights_wanted()) {
+      Tensor& of_pass = record_->sums();
+      if (!of_pass.defined()) of_pass = zero_sums(in, layout);
+      sums = of_pass;
+    }
+    auto found = run_backward(in, layout,
+                              {saved, record_->packed_for_backward(in, by_x), by, by_x,
+                               task_should_compute_output(1), task_should_compute_output(2), sums});
+    std::move(found.begin(), found.end(), all.begin());
+  }
+
+  void by_plain_operators(const Tensor& x, const Tensor& h, const Tensor& c,
+                          const SequenceOutput& by, Tensors& all) {
+    if (StepRecord::version(h) != h_version_ || StepRecord::version(c) != c_version_)
+      StepRecord::changed("the carry");
+    auto cell = record_->dense(x, h, c).cell;
+    auto found = gradients_with_graph({cell, x, h, c, record_->weights(), {}}, by);
+    std::move(found.begin(), found.begin() + kFirstWeight, all.begin());
+    if (!weights_wanted()) return;
+    auto& sums = record_->sums_with_graph();
+    for (size_t i = 0; i < sums.size(); ++i) {
+      Tensor& more = found[kFirstWeight + i];
+      if (more.defined()) sums[i] = sums[i].defined() ? sums[i].add(more) : std::move(more);
+    }
+  }
+
+  void hand_on(const Tensor& x, const Tensor& h, const Tensor& c, bool with_graph, Tensors& all) {
+    if (with_graph) {
+      auto& sums = record_->sums_with_graph();
+      std::move(sums.begin(), sums.end(), all.begin() + kFirstWeight);
+    } else if (const Tensor sums = record_->sums(); sums.defined()) {
+      auto found = weight_gradients(record_->dense(x, h, c), record_->prepared().layout, sums);
+      std::move(found.begin(), found.end(), all.begin() + kFirstWeight);
+    }
+    record_->end_of_pass();
+  }
+
+  std::shared_ptr<StepRecord> record_;
+  std::mutex mutex_;
+  Tensor x_, h_, c_, saved_;
+  uint32_t x_version_, h_version_, c_version_;
+  bool released_ = false;
+};
+
+// The record of the sequence that a carry belongs to, if this step goes on with it.
+std::shared_ptr<StepRecord> record_of(const RecurrentInput& in) {
+  for (const Tensor* t : {&in.h, &in.c}) {
+    if (!t->defined() || !t->requires_grad()) continue;
+    if (auto* node = dynamic_cast<StepNode*>(t->grad_fn().get());
+        node && node->record()->goes_on(in)) {
+      return node->record();
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+bool step_is_fused(const RecurrentInput& in) {
+  constexpr int64_t kSoonPacked = 1 << 13;
+  return records_graph(in) || in.w.weight_ih.numel() + in.w.weight_hh.numel() <= kSoonPacked;
+}
+
+SequenceOutput fused_step(const RecurrentInput& in) {
+  if (!records_graph(in)) {
+    const auto dense = dense_input(in);
+    return run_forward(dense, prepare_forward(dense), /*keep=*/false).out;
+  }
+  auto record = record_of(in);
+  const bool first = !record;
+  if (first) {
+    record = std::make_shared<StepRecord>(in);
+    record->batch = in.x.size(0), record->dimensions = in.x.dim();
+  }
+  auto run = run_forward(record->dense(in.x, in.h, in.c), record->prepared(), /*keep=*/true);
+  auto node = make_node<StepNode>(record, in, std::move(run.saved));
+  if (first) {
+    record->first = node.get();
+    node->set_next_edges(torch::autograd::collect_next_edges(
+        in.x, in.h, in.c, in.w.weight_ih, in.w.weight_hh, in.w.bias_ih, in.w.bias_hh));
+  } else {
+    node->set_next_edges(torch::autograd::collect_next_edges(in.x, in.h, in.c));
+  }
+  torch::autograd::create_gradient_edge(run.out.h, node);
+  if (run.out.c.defined()) torch::autograd::create_gradient_edge(run.out.c, node);
+  return run.out;
+}
+
+}  // namespace luxtorch::ops
