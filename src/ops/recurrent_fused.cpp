@@ -97,8 +97,9 @@ struct FusedSequence : torch::autograd::Function<FusedSequence> {
     const bool weights = needed[3] || needed[4] || needed[5] || needed[6];
     const Tensor packed = prepare_backward(dense, layout, needed[0]);
     const Tensor sums = weights ? zero_sums(dense, layout) : Tensor();
-    auto [x, h, c] =
-        run_backward(dense, layout, {saved, packed, by, needed[0], needed[1], needed[2], sums});
+    Tensor scratch;
+    auto [x, h, c] = run_backward(
+        dense, layout, {saved, packed, by, needed[0], needed[1], needed[2], sums, scratch});
     RecurrentGradients all{std::move(x), std::move(h), std::move(c)};
     if (weights) {
       auto by_weights = weight_gradients(dense, layout, sums);

@@ -1,7 +1,6 @@
 #include "ops/recurrent_run.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
@@ -118,15 +117,14 @@ template <class T>
 ForwardRun forward(const RecurrentInput& in, const PreparedForward& prepared, bool keep) {
   const auto call = call_of<T>(in);
   const auto& layout = prepared.layout;
-  const auto options = in.w.weight_hh.options();
   const Dtype dtype = in.w.weight_hh.scalar_type();
   ForwardRun run;
-  run.out.h = at::empty({call.batch, call.out}, options);
-  if (in.c.defined()) run.out.c = at::empty({call.batch, call.out}, options);
+  run.out.h = uninitialized({call.batch, call.out}, dtype);
+  if (in.c.defined()) run.out.c = uninitialized({call.batch, call.out}, dtype);
   if (in.options.sequence && !is_step(in)) {
     std::array<int64_t, 3> shape{call.batch, call.time, call.out};
     if (in.options.time_first) std::swap(shape[0], shape[1]);
-    run.out.y = call.lengths ? at::zeros(shape, options) : at::empty(shape, options);
+    run.out.y = call.lengths ? at::zeros(shape, dtype) : uninitialized(shape, dtype);
   }
   if (keep) run.saved = recycled_memory(kernels::recurrent_saved_size(call, layout), dtype);
 
@@ -167,19 +165,18 @@ template <class T>
 std::array<Tensor, 3> backward(const RecurrentInput& in, const RecurrentLayout& layout,
                                const BackwardCall& back) {
   const auto call = call_of<T>(in);
+  const Dtype dtype = in.w.weight_hh.scalar_type();
   std::array<Tensor, 3> grads;
   auto& [x, h, c] = grads;
   if (back.x)
-    x = call.lengths ? at::zeros(in.x.sizes(), in.x.options())
-                     : at::empty(in.x.sizes(), in.x.options());
-  if (back.h) h = at::empty({call.batch, call.out}, in.h.options());
-  if (back.c) c = at::empty({call.batch, call.out}, in.h.options());
+    x = call.lengths ? at::zeros(in.x.sizes(), dtype) : uninitialized(in.x.sizes(), dtype);
+  if (back.h) h = uninitialized({call.batch, call.out}, dtype);
+  if (back.c) c = uninitialized({call.batch, call.out}, dtype);
 
   const int64_t scratch_size = padded(kernels::backward_scratch_size(call, layout)),
                 sums_size = padded(kernels::accumulators_size(call, layout));
-  const Tensor scratch =
-      recycled_memory(layout.slices * scratch_size, in.w.weight_hh.scalar_type());
-  T* const memory = scratch.mutable_data_ptr<T>();
+  if (!back.scratch.defined()) back.scratch = recycled_memory(layout.slices * scratch_size, dtype);
+  T* const memory = back.scratch.mutable_data_ptr<T>();
   T* const sums = mutable_data<T>(back.sums);
   const auto weights =
       kernels::pack_for_backward(call, layout, back.x, back.packed.mutable_data_ptr<T>(), 0, 0);
@@ -214,7 +211,7 @@ std::array<Tensor, 4> gradients_of_weights(const RecurrentInput& in, const Recur
   const auto call = call_of<T>(in);
   std::array<Tensor, 4> grads;
   auto& [weight_ih, weight_hh, bias_ih, bias_hh] = grads;
-  auto like = [](const Tensor& t) { return at::empty(t.sizes(), t.options()); };
+  auto like = [](const Tensor& t) { return uninitialized(t.sizes(), t.scalar_type()); };
   weight_ih = like(in.w.weight_ih), weight_hh = like(in.w.weight_hh);
   if (in.w.bias_ih.defined()) bias_ih = like(in.w.bias_ih), bias_hh = like(in.w.bias_hh);
   const kernels::WeightGradients<T> to{mutable_data<T>(weight_ih), mutable_data<T>(weight_hh),
@@ -269,7 +266,8 @@ std::array<Tensor, 4> weight_gradients(const RecurrentInput& in, const Recurrent
 std::array<Tensor, 3> run_backward(const RecurrentInput& in, const RecurrentLayout& layout,
                                    const BackwardCall& call) {
   const SequenceOutput by{with_dense_rows(call.by.y), dense(call.by.h), dense(call.by.c)};
-  const BackwardCall d{call.saved, call.packed, by, call.x, call.h, call.c, call.sums};
+  const BackwardCall d{call.saved, call.packed, by,        call.x,
+                       call.h,     call.c,      call.sums, call.scratch};
   return is_float(in) ? backward<float>(in, layout, d) : backward<double>(in, layout, d);
 }
 

@@ -53,6 +53,7 @@ struct BackwardCall {
   const SequenceOutput& by;
   bool x, h, c;
   const Tensor& sums;  // undefined: not by the weights
+  Tensor& scratch;     // made if undefined, for the next call of this shape
 };
 /// By x, h and c; undefined where not wanted.
 std::array<Tensor, 3> run_backward(const RecurrentInput& in, const kernels::RecurrentLayout& layout,

@@ -53,14 +53,9 @@ class StepRecord {
     return true;
   }
 
-  // What the kernels are given; the weights are those of the record's beginning, or an error.
-  RecurrentInput dense(const Tensor& x, const Tensor& h, const Tensor& c) const {
-    RecurrentInput in = dense_;
-    in.x = x, in.h = h, in.c = c;
-    const CellWeights w = in.w;
-    in = dense_input(in);
-    in.w = w;
-    return in;
+  // What the kernels are given, beside this record's weights.
+  RecurrentInput with(const Tensor& x, const Tensor& h, const Tensor& c) const {
+    return {dense_.cell, x, h, c, dense_.w, {}};
   }
   void check_weights() const {
     for (size_t i = 0; i < kWeights.size(); ++i) {
@@ -74,24 +69,15 @@ class StepRecord {
         what + " of a recurrent step.");
   }
 
-  const Tensor& packed_for_backward(const RecurrentInput& in, bool by_x) {
+  // What the steps of one pass backward share. They run one after the other.
+  struct Pass {
+    Tensor packed, sums, scratch;
+    bool packed_by_x = false;
+    std::array<Tensor, 4> sums_with_graph;
+  };
+  Pass& pass() {
     const std::lock_guard lock(mutex_);
-    if (!packed_.defined() || (by_x && !packed_by_x_)) {
-      packed_ = prepare_backward(in, prepared_.layout, by_x);
-      packed_by_x_ = by_x;
-    }
-    return packed_;
-  }
-
-  // Sums of the pass backward that is under way. Its steps run one after the other.
-  Tensor& sums() {
-    const std::lock_guard lock(mutex_);
-    return passes_[torch::autograd::get_current_graph_task_id()].sums;
-  }
-  // The same with a graph: added up as they come.
-  std::array<Tensor, 4>& sums_with_graph() {
-    const std::lock_guard lock(mutex_);
-    return passes_[torch::autograd::get_current_graph_task_id()].with_graph;
+    return passes_[torch::autograd::get_current_graph_task_id()];
   }
   void end_of_pass() {
     const std::lock_guard lock(mutex_);
@@ -110,18 +96,11 @@ class StepRecord {
   Node* first = nullptr;              // alive as long as any of its followers
 
  private:
-  struct Pass {
-    Tensor sums;
-    std::array<Tensor, 4> with_graph;
-  };
-
   CellWeights weights_;
   std::array<uint32_t, 4> versions_{};
   RecurrentInput dense_;
   PreparedForward prepared_;
   std::mutex mutex_;
-  Tensor packed_;
-  bool packed_by_x_ = false;
   std::map<int, Pass> passes_;  // by graph task
 };
 
@@ -187,18 +166,22 @@ class StepNode : public Node {
 
   void by_kernels(const Tensor& x, const Tensor& h, const Tensor& c, const Tensor& saved,
                   const SequenceOutput& by, Tensors& all) {
-    const auto in = record_->dense(x, h, c);
+    // Of h and c backward wants the shapes alone.
+    const auto in = record_->with(x.stride(-1) == 1 ? x : x.contiguous(), h, c);
     const auto& layout = record_->prepared().layout;
+    auto& pass = record_->pass();
     const bool by_x = task_should_compute_output(0);
-    Tensor sums;
-    if (weights_wanted()) {
-      Tensor& of_pass = record_->sums();
-      if (!of_pass.defined()) of_pass = zero_sums(in, layout);
-      sums = of_pass;
+    if (!pass.packed.defined() || (by_x && !pass.packed_by_x)) {
+      pass.packed = prepare_backward(in, layout, by_x);
+      pass.packed_by_x = by_x;
     }
-    auto found = run_backward(in, layout,
-                              {saved, record_->packed_for_backward(in, by_x), by, by_x,
-                               task_should_compute_output(1), task_should_compute_output(2), sums});
+    const bool by_weights = weights_wanted();
+    if (by_weights && !pass.sums.defined()) pass.sums = zero_sums(in, layout);
+    const Tensor none;
+    auto found =
+        run_backward(in, layout,
+                     {saved, pass.packed, by, by_x, task_should_compute_output(1),
+                      task_should_compute_output(2), by_weights ? pass.sums : none, pass.scratch});
     std::move(found.begin(), found.end(), all.begin());
   }
 
@@ -206,11 +189,12 @@ class StepNode : public Node {
                           const SequenceOutput& by, Tensors& all) {
     if (StepRecord::version(h) != h_version_ || StepRecord::version(c) != c_version_)
       StepRecord::changed("the carry");
-    auto cell = record_->dense(x, h, c).cell;
-    auto found = gradients_with_graph({cell, x, h, c, record_->weights(), {}}, by);
+    auto in = record_->with(x, h, c);
+    in.w = record_->weights();
+    auto found = gradients_with_graph(std::move(in), by);
     std::move(found.begin(), found.begin() + kFirstWeight, all.begin());
     if (!weights_wanted()) return;
-    auto& sums = record_->sums_with_graph();
+    auto& sums = record_->pass().sums_with_graph;
     for (size_t i = 0; i < sums.size(); ++i) {
       Tensor& more = found[kFirstWeight + i];
       if (more.defined()) sums[i] = sums[i].defined() ? sums[i].add(more) : std::move(more);
@@ -218,11 +202,12 @@ class StepNode : public Node {
   }
 
   void hand_on(const Tensor& x, const Tensor& h, const Tensor& c, bool with_graph, Tensors& all) {
+    auto& pass = record_->pass();
     if (with_graph) {
-      auto& sums = record_->sums_with_graph();
-      std::move(sums.begin(), sums.end(), all.begin() + kFirstWeight);
-    } else if (const Tensor sums = record_->sums(); sums.defined()) {
-      auto found = weight_gradients(record_->dense(x, h, c), record_->prepared().layout, sums);
+      std::move(pass.sums_with_graph.begin(), pass.sums_with_graph.end(),
+                all.begin() + kFirstWeight);
+    } else if (pass.sums.defined()) {
+      auto found = weight_gradients(record_->with(x, h, c), record_->prepared().layout, pass.sums);
       std::move(found.begin(), found.end(), all.begin() + kFirstWeight);
     }
     record_->end_of_pass();
@@ -265,7 +250,8 @@ SequenceOutput fused_step(const RecurrentInput& in) {
     record = std::make_shared<StepRecord>(in);
     record->batch = in.x.size(0), record->dimensions = in.x.dim();
   }
-  auto run = run_forward(record->dense(in.x, in.h, in.c), record->prepared(), /*keep=*/true);
+  auto run = run_forward(dense_input(record->with(in.x, in.h, in.c)), record->prepared(),
+                         /*keep=*/true);
   auto node = make_node<StepNode>(record, in, std::move(run.saved));
   if (first) {
     record->first = node.get();

@@ -1,8 +1,9 @@
 #include "ops/recycled_memory.h"
 
+#include <ATen/EmptyTensor.h>
 #include <ATen/ops/from_blob.h>
 
-#include <cstdlib>
+#include <algorithm>
 #include <mutex>
 #include <new>
 #include <vector>
@@ -69,11 +70,18 @@ Shelf& shelf() {
 }  // namespace
 
 Tensor recycled_memory(int64_t elements, Dtype dtype) {
-  const size_t bytes = std::max<size_t>(64, elements * c10::elementSize(dtype));
+  // So little comes from memory that the allocator keeps anyway.
+  constexpr size_t kLittle = 64 << 10;
+  const size_t bytes = elements * c10::elementSize(dtype);
+  if (bytes <= kLittle) return uninitialized({elements}, dtype);
   const Block block = shelf().take(bytes);
   return at::from_blob(
       block.memory, {elements}, [block](void*) { shelf().put_back(block); },
       at::TensorOptions(dtype));
+}
+
+Tensor uninitialized(Shape shape, Dtype dtype) {
+  return Tensor(at::detail::empty_cpu(shape, dtype));
 }
 
 }  // namespace luxtorch::ops

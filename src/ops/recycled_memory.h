@@ -13,4 +13,7 @@ namespace luxtorch::ops {
 /// larger tensors go back at once. From any thread.
 Tensor recycled_memory(int64_t elements, Dtype dtype);
 
+/// at::empty on the CPU without the way through torch's dispatcher.
+Tensor uninitialized(Shape shape, Dtype dtype);
+
 }  // namespace luxtorch::ops
