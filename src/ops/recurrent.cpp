@@ -43,10 +43,8 @@ Tensor ordered(const Tensor& x, const SequenceOptions& options) {
 }
 
 // One way of two to take a step: the kernels, or what choose_path() says instead.
-bool takes_fused_step(const RecurrentInput& in, bool stock) {
-  const Tensor none;
-  const RecurrentInputs all{in.x, in.h, in.c, in.w, none};
-  if (choose_path(all, stock) != RecurrentPath::fused) return false;
+bool takes_fused_step(const RecurrentInput& in, int64_t gates) {
+  if (choose_path({in.x, in.h, in.c, in.w, nullptr}, gates) != RecurrentPath::fused) return false;
   if (step_is_fused(in)) return true;
   const bool torch_knows =
       in.x.is_floating_point() && (in.cell == RecurrentCell::lstm || in.cell == RecurrentCell::gru);
@@ -62,14 +60,14 @@ Tensor rnn_cell(const Tensor& x, const Tensor& h, const CellWeights& w,
   const bool is_tanh = activation == tanh;
   const RecurrentInput in{
       is_tanh ? RecurrentCell::rnn_tanh : RecurrentCell::rnn_relu, x, h, {}, w, {}};
-  if (takes_fused_step(in, is_tanh || activation == relu)) return fused_step(in).h;
+  if (takes_fused_step(in, is_tanh || activation == relu ? 1 : 0)) return fused_step(in).h;
   return plain::rnn_cell(x, h, w, activation);
 }
 
 std::pair<Tensor, Tensor> lstm_cell(const Tensor& x, const Tensor& h, const Tensor& c,
                                     const CellWeights& w) {
   const RecurrentInput in{RecurrentCell::lstm, x, h, c, w, {}};
-  if (takes_fused_step(in, true)) {
+  if (takes_fused_step(in, 4)) {
     auto out = fused_step(in);
     return {std::move(out.h), std::move(out.c)};
   }
@@ -81,7 +79,7 @@ std::pair<Tensor, Tensor> lstm_cell(const Tensor& x, const Tensor& h, const Tens
 
 Tensor gru_cell(const Tensor& x, const Tensor& h, const CellWeights& w) {
   const RecurrentInput in{RecurrentCell::gru, x, h, {}, w, {}};
-  if (takes_fused_step(in, true)) return fused_step(in).h;
+  if (takes_fused_step(in, 3)) return fused_step(in).h;
   if (last_recurrent_run().path != RecurrentPath::torch) return plain::gru_cell(x, h, w);
   return at::gru_cell(x, h, w.weight_ih, w.weight_hh, maybe(w.bias_ih), maybe(w.bias_hh));
 }
@@ -89,7 +87,7 @@ Tensor gru_cell(const Tensor& x, const Tensor& h, const CellWeights& w) {
 SequenceOutput rnn_sequence(const Tensor& x, const Tensor& h, const CellWeights& w,
                             const Activation& activation, SequenceOptions options) {
   const bool is_tanh = activation == tanh;
-  switch (choose_path({x, h, {}, w, options.lengths}, is_tanh || activation == relu)) {
+  switch (choose_path({x, h, {}, w, &options}, is_tanh || activation == relu ? 1 : 0)) {
     case RecurrentPath::fused:
       return fused_sequence(is_tanh ? RecurrentCell::rnn_tanh : RecurrentCell::rnn_relu, x, h, {},
                             w, options);
@@ -109,7 +107,7 @@ SequenceOutput rnn_sequence(const Tensor& x, const Tensor& h, const CellWeights&
 
 SequenceOutput lstm_sequence(const Tensor& x, const Tensor& h, const Tensor& c,
                              const CellWeights& w, SequenceOptions options) {
-  switch (choose_path({x, h, c, w, options.lengths}, true)) {
+  switch (choose_path({x, h, c, w, &options}, 4)) {
     case RecurrentPath::fused:
       return fused_sequence(RecurrentCell::lstm, x, h, c, w, options);
     case RecurrentPath::torch:
@@ -125,7 +123,7 @@ SequenceOutput lstm_sequence(const Tensor& x, const Tensor& h, const Tensor& c,
 
 SequenceOutput gru_sequence(const Tensor& x, const Tensor& h, const CellWeights& w,
                             SequenceOptions options) {
-  switch (choose_path({x, h, {}, w, options.lengths}, true)) {
+  switch (choose_path({x, h, {}, w, &options}, 3)) {
     case RecurrentPath::fused:
       return fused_sequence(RecurrentCell::gru, x, h, {}, w, options);
     case RecurrentPath::torch:

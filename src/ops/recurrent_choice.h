@@ -10,11 +10,12 @@ namespace luxtorch::ops {
 struct RecurrentInputs {
   const Tensor &x, &h, &c;
   const CellWeights& w;
-  const Tensor& lengths;
+  const SequenceOptions* options;  // nullptr: one step
 };
 
-/// stock: the cell has a kernel. Remembers the choice for last_recurrent_run().
-RecurrentPath choose_path(const RecurrentInputs& in, bool stock);
+/// gates: of a cell that has a kernel, else 0. Remembers the choice for last_recurrent_run(). Shapes that
+/// do not fit together go to torch's operators, which say what is wrong.
+RecurrentPath choose_path(const RecurrentInputs& in, int64_t gates);
 /// The choice where the kernels could run but had better not, with the reason, a literal.
 void choose_other_path(RecurrentPath path, const char* reason);
 

@@ -274,5 +274,26 @@ TEST(RecurrentPaths, AreAskedForAndChosen) {
   EXPECT_EQ(said(), "plain (there are no rows)");
 }
 
+TEST(RecurrentPaths, LeaveShapesThatDoNotFitToTorchWhichSaysSo) {
+  const auto kind = stock()[2];
+  const Case c{2, 3, 4, 5};
+  const auto at = inputs(kind, c);
+  for (auto [key, wrong] : {std::pair{"h", std::vector<int64_t>{2, 4}},
+                            {"c", {3, 5}},
+                            {"x", {2, 3, 5}},
+                            {"w_ih", {20, 3}},
+                            {"w_hh", {20, 6}},
+                            {"b_hh", {19}}}) {
+    SCOPED_TRACE(key);
+    const auto bad = at.with(key, zeros(wrong, {.dtype = kFloat64}));
+    EXPECT_THROW(run(kind, c, bad), std::exception);
+    auto step = [&] {
+      kind.cell(bad["x"].tensor().select(1, 0), {bad["h"].tensor(), bad["c"].tensor()},
+                recurrent_weights(bad));
+    };
+    EXPECT_THROW(step(), std::exception);
+  }
+}
+
 }  // namespace
 }  // namespace luxtorch::testing

@@ -39,8 +39,9 @@ constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 template <class T>
 RecurrentLayout recurrent_layout(const RecurrentCall<T>& call, int64_t threads) {
-  // Less than this is done sooner than a second thread has woken up.
-  constexpr int64_t kWorthAThread = 100'000;
+  // Less than this, in multiplications, is done sooner than a second thread has woken up. A gate's
+  // function takes as long as about twenty.
+  constexpr int64_t kWorthAThread = 50'000, kFunction = 20;
   // Weights that a step reads from far away, so that sharing them pays for a barrier per step.
   constexpr int64_t kWorthABarrier = 256 << 10;
 
@@ -56,7 +57,7 @@ RecurrentLayout recurrent_layout(const RecurrentCall<T>& call, int64_t threads) 
   l.saved_gates = rnn ? 0 : 4;
   l.memory = call.cell == RecurrentCell::lstm;
 
-  const int64_t step = gates * call.out * (call.in + call.out);
+  const int64_t step = gates * call.out * (call.in + call.out + kFunction);
   threads = std::clamp<int64_t>(call.batch * call.time * step / kWorthAThread, 1, threads);
   const int64_t weights = l.panels * l.width * call.out * static_cast<int64_t>(sizeof(T));
   l.team = 1;
