@@ -94,7 +94,7 @@ void on_threads(const RecurrentLayout& layout, const F& f) {
 // Panels of large weights are handled by all threads.
 template <class F>
 void for_panels(const RecurrentLayout& layout, int64_t elements, const F& f) {
-  constexpr int64_t kWorthAThread = 1 << 16;
+  constexpr int64_t kWorthAThread = 1 << 14;
   if (elements <= kWorthAThread) return f(0, layout.panels);
   const int64_t grain = std::max<int64_t>(1, kWorthAThread * layout.panels / elements);
   at::parallel_for(0, layout.panels, grain, f);
@@ -105,7 +105,7 @@ PreparedForward prepare(const RecurrentInput& in) {
   const auto call = call_of<T>(in);
   PreparedForward p{kernels::recurrent_layout(call, at::get_num_threads()), {}};
   const int64_t size = kernels::packed_weights_size(call, p.layout);
-  p.packed = recycled_memory(size, in.w.weight_hh.scalar_type());
+  p.packed = recycled({size}, in.w.weight_hh.scalar_type());
   T* to = p.packed.mutable_data_ptr<T>();
   for_panels(p.layout, size, [&](int64_t first, int64_t last) {
     kernels::pack_weights(call, p.layout, to, first, last);
@@ -119,18 +119,18 @@ ForwardRun forward(const RecurrentInput& in, const PreparedForward& prepared, bo
   const auto& layout = prepared.layout;
   const Dtype dtype = in.w.weight_hh.scalar_type();
   ForwardRun run;
-  run.out.h = uninitialized({call.batch, call.out}, dtype);
-  if (in.c.defined()) run.out.c = uninitialized({call.batch, call.out}, dtype);
+  run.out.h = recycled({call.batch, call.out}, dtype);
+  if (in.c.defined()) run.out.c = recycled({call.batch, call.out}, dtype);
   if (in.options.sequence && !is_step(in)) {
     std::array<int64_t, 3> shape{call.batch, call.time, call.out};
     if (in.options.time_first) std::swap(shape[0], shape[1]);
-    run.out.y = call.lengths ? at::zeros(shape, dtype) : uninitialized(shape, dtype);
+    run.out.y = call.lengths ? at::zeros(shape, dtype) : recycled(shape, dtype);
   }
-  if (keep) run.saved = recycled_memory(kernels::recurrent_saved_size(call, layout), dtype);
+  if (keep) run.saved = recycled({kernels::recurrent_saved_size(call, layout)}, dtype);
 
   const int64_t scratch_size = padded(kernels::forward_scratch_size(call, layout, keep));
   Tensor scratch;
-  if (scratch_size > 0) scratch = recycled_memory(layout.slices * scratch_size, dtype);
+  if (scratch_size > 0) scratch = recycled({layout.slices * scratch_size}, dtype);
   T* const memory = mutable_data<T>(scratch);
   const auto weights =
       kernels::pack_weights(call, layout, prepared.packed.mutable_data_ptr<T>(), 0, 0);
@@ -153,7 +153,7 @@ template <class T>
 Tensor prepare_back(const RecurrentInput& in, const RecurrentLayout& layout, bool by_x) {
   const auto call = call_of<T>(in);
   const int64_t size = kernels::packed_for_backward_size(call, layout, by_x);
-  const Tensor packed = recycled_memory(size, in.w.weight_hh.scalar_type());
+  const Tensor packed = recycled({size}, in.w.weight_hh.scalar_type());
   T* to = packed.mutable_data_ptr<T>();
   for_panels(layout, size, [&](int64_t first, int64_t last) {
     kernels::pack_for_backward(call, layout, by_x, to, first, last);
@@ -169,13 +169,13 @@ std::array<Tensor, 3> backward(const RecurrentInput& in, const RecurrentLayout& 
   std::array<Tensor, 3> grads;
   auto& [x, h, c] = grads;
   if (back.x)
-    x = call.lengths ? at::zeros(in.x.sizes(), dtype) : uninitialized(in.x.sizes(), dtype);
-  if (back.h) h = uninitialized({call.batch, call.out}, dtype);
-  if (back.c) c = uninitialized({call.batch, call.out}, dtype);
+    x = call.lengths ? at::zeros(in.x.sizes(), dtype) : recycled(in.x.sizes(), dtype);
+  if (back.h) h = recycled({call.batch, call.out}, dtype);
+  if (back.c) c = recycled({call.batch, call.out}, dtype);
 
   const int64_t scratch_size = padded(kernels::backward_scratch_size(call, layout)),
                 sums_size = padded(kernels::accumulators_size(call, layout));
-  if (!back.scratch.defined()) back.scratch = recycled_memory(layout.slices * scratch_size, dtype);
+  if (!back.scratch.defined()) back.scratch = recycled({layout.slices * scratch_size}, dtype);
   T* const memory = back.scratch.mutable_data_ptr<T>();
   T* const sums = mutable_data<T>(back.sums);
   const auto weights =
@@ -197,7 +197,7 @@ std::array<Tensor, 3> backward(const RecurrentInput& in, const RecurrentLayout& 
 template <class T>
 Tensor zero(const RecurrentInput& in, const RecurrentLayout& layout) {
   const int64_t size = padded(kernels::accumulators_size(call_of<T>(in), layout));
-  Tensor sums = recycled_memory(layout.slices * size, in.w.weight_hh.scalar_type());
+  Tensor sums = recycled({layout.slices * size}, in.w.weight_hh.scalar_type());
   T* const to = sums.mutable_data_ptr<T>();
   at::parallel_for(0, layout.slices, 1, [&](int64_t first, int64_t last) {
     std::fill_n(to + first * size, (last - first) * size, T(0));
@@ -211,7 +211,7 @@ std::array<Tensor, 4> gradients_of_weights(const RecurrentInput& in, const Recur
   const auto call = call_of<T>(in);
   std::array<Tensor, 4> grads;
   auto& [weight_ih, weight_hh, bias_ih, bias_hh] = grads;
-  auto like = [](const Tensor& t) { return uninitialized(t.sizes(), t.scalar_type()); };
+  auto like = [](const Tensor& t) { return recycled(t.sizes(), t.scalar_type()); };
   weight_ih = like(in.w.weight_ih), weight_hh = like(in.w.weight_hh);
   if (in.w.bias_ih.defined()) bias_ih = like(in.w.bias_ih), bias_hh = like(in.w.bias_hh);
   const kernels::WeightGradients<T> to{mutable_data<T>(weight_ih), mutable_data<T>(weight_hh),

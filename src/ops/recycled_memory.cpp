@@ -1,9 +1,12 @@
 #include "ops/recycled_memory.h"
 
 #include <ATen/EmptyTensor.h>
-#include <ATen/ops/from_blob.h>
+#include <c10/core/Allocator.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
 #include <mutex>
 #include <new>
 #include <vector>
@@ -12,76 +15,87 @@ namespace luxtorch::ops {
 
 namespace {
 
-struct Block {
-  void* memory;
-  size_t bytes;
-};
+constexpr std::align_val_t kAlignment{64};
 
-class Shelf {
+// Blocks by size: four sizes for each power of two, so that at most a fifth of a block is unused.
+class Shelf final : public c10::Allocator {
  public:
-  // A block of at least so many bytes, at most twice as many.
-  Block take(size_t bytes) {
-    {
-      const std::lock_guard lock(mutex_);
-      for (auto it = blocks_.rbegin(); it != blocks_.rend(); ++it) {
-        if (it->bytes < bytes || it->bytes > 2 * bytes) continue;
-        const Block found = *it;
-        blocks_.erase(std::next(it).base());
-        kept_ -= found.bytes;
-        return found;
-      }
-    }
-    return {::operator new(bytes, kAlignment), bytes};
+  c10::DataPtr allocate(size_t bytes) override {
+    const size_t size = size_of(index_of(bytes));
+    // The size stands before the memory, in a line of its own.
+    void* block = take(size);
+    if (!block) block = ::operator new(size + kHeader, kAlignment);
+    std::memcpy(block, &size, sizeof size);
+    void* memory = static_cast<char*>(block) + kHeader;
+    return {memory, block, &put_back, c10::Device(c10::DeviceType::CPU)};
+  }
+  c10::DeleterFnPtr raw_deleter() const override { return nullptr; }
+  void copy_data(void* to, const void* from, size_t bytes) const override {
+    std::memcpy(to, from, bytes);
   }
 
-  void put_back(Block block) {
-    if (block.bytes <= kMost) {
-      const std::lock_guard lock(mutex_);
-      // The oldest makes room: sizes that are not asked for any more.
-      while (kept_ + block.bytes > kMost || blocks_.size() == kMostBlocks) {
-        kept_ -= blocks_.front().bytes;
-        release(blocks_.front());
-        blocks_.erase(blocks_.begin());
-      }
-      blocks_.push_back(block);
-      kept_ += block.bytes;
-      return;
-    }
-    release(block);
+  // Never destroyed: tensors may be let go after it would have been.
+  static Shelf& shared() {
+    static Shelf& it = *new Shelf;
+    return it;
   }
 
  private:
-  static constexpr std::align_val_t kAlignment{64};
-  static constexpr size_t kMost = size_t{64} << 20, kMostBlocks = 64;
+  static constexpr size_t kHeader = 64, kMost = size_t{64} << 20, kSizes = 4 * 40;
 
-  static void release(Block block) { ::operator delete(block.memory, kAlignment); }
+  static size_t index_of(size_t bytes) {
+    bytes = std::max<size_t>(bytes, 64);
+    const auto power = static_cast<size_t>(std::bit_width(bytes - 1)) - 1;  // 2^power < bytes
+    const size_t quarter = (bytes - 1 - (size_t{1} << power)) >> (power - 2);
+    return 4 * (power - 5) + quarter;
+  }
+  static size_t size_of(size_t index) {
+    const size_t power = index / 4 + 5;
+    return (size_t{1} << power) + (index % 4 + 1) * (size_t{1} << (power - 2));
+  }
+
+  void* take(size_t size) {
+    const std::lock_guard lock(mutex_);
+    const size_t index = index_of(size);
+    if (index >= kSizes || blocks_[index].empty()) return nullptr;
+    void* block = blocks_[index].back();
+    blocks_[index].pop_back();
+    kept_ -= size;
+    return block;
+  }
+
+  static void put_back(void* block) {
+    Shelf& self = shared();
+    size_t size;
+    std::memcpy(&size, block, sizeof size);
+    const size_t index = index_of(size);
+    if (size > kMost || index >= kSizes) return ::operator delete(block, kAlignment);
+    const std::lock_guard lock(self.mutex_);
+    // Full of sizes that are asked for no more, or it would be smaller.
+    if (self.kept_ + size > kMost) self.clear();
+    self.blocks_[index].push_back(block);
+    self.kept_ += size;
+  }
+
+  void clear() {
+    for (auto& blocks : blocks_) {
+      for (void* block : blocks) ::operator delete(block, kAlignment);
+      blocks.clear();
+    }
+    kept_ = 0;
+  }
 
   std::mutex mutex_;
-  std::vector<Block> blocks_;
+  std::array<std::vector<void*>, kSizes> blocks_;
   size_t kept_ = 0;
 };
 
-// Never destroyed: tensors may be let go after it would have been.
-Shelf& shelf() {
-  static Shelf& it = *new Shelf;
-  return it;
-}
-
 }  // namespace
 
-Tensor recycled_memory(int64_t elements, Dtype dtype) {
-  // So little comes from memory that the allocator keeps anyway.
-  constexpr size_t kLittle = 64 << 10;
-  const size_t bytes = elements * c10::elementSize(dtype);
-  if (bytes <= kLittle) return uninitialized({elements}, dtype);
-  const Block block = shelf().take(bytes);
-  return at::from_blob(
-      block.memory, {elements}, [block](void*) { shelf().put_back(block); },
-      at::TensorOptions(dtype));
-}
-
-Tensor uninitialized(Shape shape, Dtype dtype) {
-  return Tensor(at::detail::empty_cpu(shape, dtype));
+Tensor recycled(Shape shape, Dtype dtype) {
+  return Tensor(at::detail::empty_generic(shape, &Shelf::shared(),
+                                          c10::DispatchKeySet(c10::DispatchKey::CPU), dtype,
+                                          std::nullopt));
 }
 
 }  // namespace luxtorch::ops
