@@ -168,8 +168,7 @@ std::array<Tensor, 3> backward(const RecurrentInput& in, const RecurrentLayout& 
   const Dtype dtype = in.w.weight_hh.scalar_type();
   std::array<Tensor, 3> grads;
   auto& [x, h, c] = grads;
-  if (back.x)
-    x = call.lengths ? at::zeros(in.x.sizes(), dtype) : recycled(in.x.sizes(), dtype);
+  if (back.x) x = call.lengths ? at::zeros(in.x.sizes(), dtype) : recycled(in.x.sizes(), dtype);
   if (back.h) h = recycled({call.batch, call.out}, dtype);
   if (back.c) c = recycled({call.batch, call.out}, dtype);
 

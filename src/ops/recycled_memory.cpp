@@ -93,9 +93,8 @@ class Shelf final : public c10::Allocator {
 }  // namespace
 
 Tensor recycled(Shape shape, Dtype dtype) {
-  return Tensor(at::detail::empty_generic(shape, &Shelf::shared(),
-                                          c10::DispatchKeySet(c10::DispatchKey::CPU), dtype,
-                                          std::nullopt));
+  return Tensor(at::detail::empty_generic(
+      shape, &Shelf::shared(), c10::DispatchKeySet(c10::DispatchKey::CPU), dtype, std::nullopt));
 }
 
 }  // namespace luxtorch::ops
