@@ -60,11 +60,12 @@ class OptionsTest(unittest.TestCase):
         self.assertIn("apt-get install libhdf5-dev", output)
 
     def test_a_missing_header_is_named_with_its_debian_package(self):
-        for header, package, variable in (("Random123/philox.h", "librandom123-dev", "LUXTORCH_RANDOM123_INCLUDE"),
-                                          ("nlohmann/json.hpp", "nlohmann-json3-dev", "LUXTORCH_JSON_INCLUDE")):
+        libraries = (("Random123/philox.h", "librandom123-dev", "LUXTORCH_RANDOM123_INCLUDE"),
+                     ("nlohmann/json.hpp", "nlohmann-json3-dev", "LUXTORCH_JSON_INCLUDE"),
+                     ("hwy/highway.h", "libhwy-dev", "LUXTORCH_HIGHWAY_INCLUDE"))
+        for header, package, variable in libraries:
             with self.subTest(header=header):
-                found = [f"-D{other}=/usr/include" for other in ("LUXTORCH_RANDOM123_INCLUDE", "LUXTORCH_JSON_INCLUDE")
-                         if other != variable]
+                found = [f"-D{other}=/usr/include" for _, _, other in libraries if other != variable]
                 status, output, _ = self.configure("--fresh", "-DCMAKE_SYSTEM_IGNORE_PATH=/usr/include", *found)
                 self.assertNotEqual(status, 0)
                 self.assertIn(f"{header} was not found. On Debian: apt-get install {package}", output)
