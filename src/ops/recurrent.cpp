@@ -42,55 +42,60 @@ Tensor ordered(const Tensor& x, const SequenceOptions& options) {
   return options.reverse ? at::flip(x, {options.time_first ? 0 : 1}) : x;
 }
 
-// One way of two to take a step: the kernels, or what choose_path() says instead.
-bool takes_fused_step(const RecurrentInput& in, int64_t gates) {
-  if (choose_path({in.x, in.h, in.c, in.w, nullptr}, gates) != RecurrentPath::fused) return false;
-  if (step_is_fused(in)) return true;
-  const bool torch_knows =
-      in.x.is_floating_point() && (in.cell == RecurrentCell::lstm || in.cell == RecurrentCell::gru);
-  choose_other_path(torch_knows ? RecurrentPath::torch : RecurrentPath::plain,
-                    "one step without a graph is not worth the packing of its weights");
-  return false;
+RecurrentCell rnn_with(const Activation& activation) {
+  return activation == relu ? RecurrentCell::rnn_relu : RecurrentCell::rnn_tanh;
 }
+bool has_kernel(const Activation& activation) { return activation == tanh || activation == relu; }
 
 }  // namespace
 
 Tensor rnn_cell(const Tensor& x, const Tensor& h, const CellWeights& w,
                 const Activation& activation) {
-  const bool is_tanh = activation == tanh;
   const RecurrentInput in{
-      is_tanh ? RecurrentCell::rnn_tanh : RecurrentCell::rnn_relu, x, h, {}, w, {}};
-  if (takes_fused_step(in, is_tanh || activation == relu ? 1 : 0)) return fused_step(in).h;
+      .cell = rnn_with(activation), .x = x, .h = h, .c = {}, .w = w, .step = true};
+  if (choose_path(in, has_kernel(activation)) == RecurrentPath::fused) return fused_step(in).h;
   return plain::rnn_cell(x, h, w, activation);
 }
 
 std::pair<Tensor, Tensor> lstm_cell(const Tensor& x, const Tensor& h, const Tensor& c,
                                     const CellWeights& w) {
-  const RecurrentInput in{RecurrentCell::lstm, x, h, c, w, {}};
-  if (takes_fused_step(in, 4)) {
-    auto out = fused_step(in);
-    return {std::move(out.h), std::move(out.c)};
+  const RecurrentInput in{
+      .cell = RecurrentCell::lstm, .x = x, .h = h, .c = c, .w = w, .step = true};
+  switch (choose_path(in)) {
+    case RecurrentPath::fused: {
+      auto out = fused_step(in);
+      return {std::move(out.h), std::move(out.c)};
+    }
+    case RecurrentPath::torch:
+      break;
+    default:
+      return plain::lstm_cell(x, h, c, w);
   }
-  if (last_recurrent_run().path != RecurrentPath::torch) return plain::lstm_cell(x, h, c, w);
   auto [h2, c2] =
       at::lstm_cell(x, {h, c}, w.weight_ih, w.weight_hh, maybe(w.bias_ih), maybe(w.bias_hh));
   return {h2, c2};
 }
 
 Tensor gru_cell(const Tensor& x, const Tensor& h, const CellWeights& w) {
-  const RecurrentInput in{RecurrentCell::gru, x, h, {}, w, {}};
-  if (takes_fused_step(in, 3)) return fused_step(in).h;
-  if (last_recurrent_run().path != RecurrentPath::torch) return plain::gru_cell(x, h, w);
+  const RecurrentInput in{
+      .cell = RecurrentCell::gru, .x = x, .h = h, .c = {}, .w = w, .step = true};
+  switch (choose_path(in)) {
+    case RecurrentPath::fused:
+      return fused_step(in).h;
+    case RecurrentPath::torch:
+      break;
+    default:
+      return plain::gru_cell(x, h, w);
+  }
   return at::gru_cell(x, h, w.weight_ih, w.weight_hh, maybe(w.bias_ih), maybe(w.bias_hh));
 }
 
 SequenceOutput rnn_sequence(const Tensor& x, const Tensor& h, const CellWeights& w,
                             const Activation& activation, SequenceOptions options) {
-  const bool is_tanh = activation == tanh;
-  switch (choose_path({x, h, {}, w, &options}, is_tanh || activation == relu ? 1 : 0)) {
+  const RecurrentInput in{rnn_with(activation), x, h, {}, w, options};
+  switch (choose_path(in, has_kernel(activation))) {
     case RecurrentPath::fused:
-      return fused_sequence(is_tanh ? RecurrentCell::rnn_tanh : RecurrentCell::rnn_relu, x, h, {},
-                            w, options);
+      return fused_sequence(in);
     case RecurrentPath::torch:
       break;
     default:
@@ -100,16 +105,17 @@ SequenceOutput rnn_sequence(const Tensor& x, const Tensor& h, const CellWeights&
     return f(ordered(x, options), h.unsqueeze(0), flat(w), w.bias_ih.defined(), kLayers, kDropout,
              kTrain, kBidirectional, !options.time_first);
   };
-  auto [y, hn] = is_tanh ? run([](auto&&... a) { return at::rnn_tanh(a...); })
-                         : run([](auto&&... a) { return at::rnn_relu(a...); });
+  auto [y, hn] = activation == tanh ? run([](auto&&... a) { return at::rnn_tanh(a...); })
+                                    : run([](auto&&... a) { return at::rnn_relu(a...); });
   return {ordered(y, options), hn.squeeze(0), {}};
 }
 
 SequenceOutput lstm_sequence(const Tensor& x, const Tensor& h, const Tensor& c,
                              const CellWeights& w, SequenceOptions options) {
-  switch (choose_path({x, h, c, w, &options}, 4)) {
+  const RecurrentInput in{RecurrentCell::lstm, x, h, c, w, options};
+  switch (choose_path(in)) {
     case RecurrentPath::fused:
-      return fused_sequence(RecurrentCell::lstm, x, h, c, w, options);
+      return fused_sequence(in);
     case RecurrentPath::torch:
       break;
     default:
@@ -123,9 +129,10 @@ SequenceOutput lstm_sequence(const Tensor& x, const Tensor& h, const Tensor& c,
 
 SequenceOutput gru_sequence(const Tensor& x, const Tensor& h, const CellWeights& w,
                             SequenceOptions options) {
-  switch (choose_path({x, h, {}, w, &options}, 3)) {
+  const RecurrentInput in{RecurrentCell::gru, x, h, {}, w, options};
+  switch (choose_path(in)) {
     case RecurrentPath::fused:
-      return fused_sequence(RecurrentCell::gru, x, h, {}, w, options);
+      return fused_sequence(in);
     case RecurrentPath::torch:
       break;
     default:

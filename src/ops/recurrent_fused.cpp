@@ -7,7 +7,6 @@
 #include <optional>
 
 #include "ops/recurrent_graph.h"
-#include "ops/recurrent_run.h"
 
 namespace luxtorch::ops {
 
@@ -97,9 +96,8 @@ struct FusedSequence : torch::autograd::Function<FusedSequence> {
     const bool weights = needed[3] || needed[4] || needed[5] || needed[6];
     const Tensor packed = prepare_backward(dense, layout, needed[0]);
     const Tensor sums = weights ? zero_sums(dense, layout) : Tensor();
-    Tensor scratch;
-    auto [x, h, c] = run_backward(
-        dense, layout, {saved, packed, by, needed[0], needed[1], needed[2], sums, scratch});
+    auto [x, h, c] =
+        run_backward(dense, layout, {saved, packed, by, needed[0], needed[1], needed[2], sums});
     RecurrentGradients all{std::move(x), std::move(h), std::move(c)};
     if (weights) {
       auto by_weights = weight_gradients(dense, layout, sums);
@@ -113,16 +111,16 @@ Maybe maybe(const Tensor& t) { return t.defined() ? Maybe(t) : std::nullopt; }
 
 }  // namespace
 
-SequenceOutput fused_sequence(RecurrentCell cell, const Tensor& x, const Tensor& h, const Tensor& c,
-                              const CellWeights& w, const SequenceOptions& options) {
-  const RecurrentInput in{cell, x, h, c, w, options};
+SequenceOutput fused_sequence(const RecurrentInput& in) {
   if (!records_graph(in)) {
     const auto dense = dense_input(in);
     return run_forward(dense, prepare_forward(dense), /*keep=*/false).out;
   }
-  return output_of(cell, options,
-                   FusedSequence::apply(x, h, maybe(c), w.weight_ih, w.weight_hh, maybe(w.bias_ih),
-                                        maybe(w.bias_hh), FusedSequence::Rest{cell, options}));
+  const auto& w = in.w;
+  return output_of(
+      in.cell, in.options,
+      FusedSequence::apply(in.x, in.h, maybe(in.c), w.weight_ih, w.weight_hh, maybe(w.bias_ih),
+                           maybe(w.bias_hh), FusedSequence::Rest{in.cell, in.options}));
 }
 
 }  // namespace luxtorch::ops

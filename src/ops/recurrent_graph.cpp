@@ -33,7 +33,7 @@ SequenceOutput step_in_plain_operators(const RecurrentInput& in) {
 }
 
 SequenceOutput in_plain_operators(const RecurrentInput& in) {
-  if (is_step(in)) return step_in_plain_operators(in);
+  if (in.step) return step_in_plain_operators(in);
   switch (in.cell) {
     case RecurrentCell::lstm:
       return plain::lstm_sequence(in.x, in.h, in.c, in.w, in.options);

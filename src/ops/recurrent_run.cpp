@@ -38,17 +38,17 @@ struct Strides {
   int64_t batch = 0, time = 0;
   Strides(const Tensor& t, const RecurrentInput& in) {
     if (!t.defined()) return;
-    batch = t.stride(in.options.time_first && !is_step(in) ? 1 : 0);
-    if (!is_step(in)) time = t.stride(in.options.time_first ? 0 : 1);
+    batch = t.stride(in.options.time_first && !in.step ? 1 : 0);
+    if (!in.step) time = t.stride(in.options.time_first ? 0 : 1);
   }
 };
 
 template <class T>
 RecurrentCall<T> call_of(const RecurrentInput& in) {
   RecurrentCall<T> call;
-  const int64_t batch = in.options.time_first && !is_step(in) ? 1 : 0;
+  const int64_t batch = in.options.time_first && !in.step ? 1 : 0;
   call.cell = in.cell;
-  call.batch = in.x.size(batch), call.time = is_step(in) ? 1 : in.x.size(1 - batch);
+  call.batch = in.x.size(batch), call.time = in.step ? 1 : in.x.size(1 - batch);
   call.in = in.w.weight_ih.size(1), call.out = in.w.weight_hh.size(1);
   call.reverse = in.options.reverse;
   if (in.x.is_floating_point()) {
@@ -121,7 +121,7 @@ ForwardRun forward(const RecurrentInput& in, const PreparedForward& prepared, bo
   ForwardRun run;
   run.out.h = recycled({call.batch, call.out}, dtype);
   if (in.c.defined()) run.out.c = recycled({call.batch, call.out}, dtype);
-  if (in.options.sequence && !is_step(in)) {
+  if (in.options.sequence && !in.step) {
     std::array<int64_t, 3> shape{call.batch, call.time, call.out};
     if (in.options.time_first) std::swap(shape[0], shape[1]);
     run.out.y = call.lengths ? at::zeros(shape, dtype) : recycled(shape, dtype);
@@ -174,8 +174,8 @@ std::array<Tensor, 3> backward(const RecurrentInput& in, const RecurrentLayout& 
 
   const int64_t scratch_size = padded(kernels::backward_scratch_size(call, layout)),
                 sums_size = padded(kernels::accumulators_size(call, layout));
-  if (!back.scratch.defined()) back.scratch = recycled({layout.slices * scratch_size}, dtype);
-  T* const memory = back.scratch.mutable_data_ptr<T>();
+  const Tensor scratch = recycled({layout.slices * scratch_size}, dtype);
+  T* const memory = scratch.mutable_data_ptr<T>();
   T* const sums = mutable_data<T>(back.sums);
   const auto weights =
       kernels::pack_for_backward(call, layout, back.x, back.packed.mutable_data_ptr<T>(), 0, 0);
@@ -228,13 +228,10 @@ bool is_float(const RecurrentInput& in) { return in.w.weight_hh.scalar_type() ==
 }  // namespace
 
 RecurrentInput dense_input(const RecurrentInput& in) {
-  RecurrentInput d{
-      in.cell,
-      in.x.is_floating_point() ? with_dense_rows(in.x) : in.x,
-      dense(in.h),
-      dense(in.c),
-      {dense(in.w.weight_ih), dense(in.w.weight_hh), dense(in.w.bias_ih), dense(in.w.bias_hh)},
-      in.options};
+  RecurrentInput d = in;
+  if (in.x.is_floating_point()) d.x = with_dense_rows(in.x);
+  d.h = dense(in.h), d.c = dense(in.c);
+  d.w = {dense(in.w.weight_ih), dense(in.w.weight_hh), dense(in.w.bias_ih), dense(in.w.bias_hh)};
   d.options.lengths = dense(in.options.lengths);
   return d;
 }
@@ -265,8 +262,7 @@ std::array<Tensor, 4> weight_gradients(const RecurrentInput& in, const Recurrent
 std::array<Tensor, 3> run_backward(const RecurrentInput& in, const RecurrentLayout& layout,
                                    const BackwardCall& call) {
   const SequenceOutput by{with_dense_rows(call.by.y), dense(call.by.h), dense(call.by.c)};
-  const BackwardCall d{call.saved, call.packed, by,        call.x,
-                       call.h,     call.c,      call.sums, call.scratch};
+  const BackwardCall d{call.saved, call.packed, by, call.x, call.h, call.c, call.sums};
   return is_float(in) ? backward<float>(in, layout, d) : backward<double>(in, layout, d);
 }
 

@@ -9,17 +9,15 @@
 
 namespace luxtorch::ops {
 
-/// Contiguous but for x, whose rows are. x: a sequence, or one step, which has a dimension less.
+/// What a recurrent operator is given; c is undefined for cells without a memory.
 struct RecurrentInput {
   kernels::RecurrentCell cell;
   Tensor x, h, c;
   CellWeights w;
-  SequenceOptions options;
+  SequenceOptions options = {};
+  bool step = false;  // x is one step, without a dimension of time, not a sequence
 };
-inline bool is_step(const RecurrentInput& in) {
-  return in.x.dim() == (in.x.is_floating_point() ? 2 : 1);
-}
-/// The same with rows and weights made contiguous where they are not.
+/// The same, contiguous but for x, whose rows are, as all functions below want it.
 RecurrentInput dense_input(const RecurrentInput& in);
 
 /// The weights as forward reads them, and how calls of this shape are cut; for as many calls as one
@@ -53,7 +51,6 @@ struct BackwardCall {
   const SequenceOutput& by;
   bool x, h, c;
   const Tensor& sums;  // undefined: not by the weights
-  Tensor& scratch;     // made if undefined, for the next call of this shape
 };
 /// By x, h and c; undefined where not wanted.
 std::array<Tensor, 3> run_backward(const RecurrentInput& in, const kernels::RecurrentLayout& layout,

@@ -37,15 +37,19 @@ constexpr size_t kFirstWeight = 3;
 
 class StepRecord {
  public:
-  StepRecord(const RecurrentInput& in)
-      : weights_(in.w), dense_(dense_input(in)), prepared_(prepare_forward(dense_)) {
+  explicit StepRecord(const RecurrentInput& in)
+      : batch_(in.x.size(0)),
+        dimensions_(in.x.dim()),
+        weights_(in.w),
+        dense_(dense_input(in)),
+        prepared_(prepare_forward(dense_)) {
     for (size_t i = 0; i < kWeights.size(); ++i) versions_[i] = version(in.w.*kWeights[i]);
     dense_.x = dense_.h = dense_.c = Tensor();
   }
 
   // Whether a step continues this one's sequence: the same weights, unchanged, and the same shape.
   bool goes_on(const RecurrentInput& in) const {
-    if (in.cell != dense_.cell || in.x.size(0) != batch || in.x.dim() != dimensions) return false;
+    if (in.cell != dense_.cell || in.x.size(0) != batch_ || in.x.dim() != dimensions_) return false;
     for (size_t i = 0; i < kWeights.size(); ++i) {
       const Tensor& now = in.w.*kWeights[i];
       if (!now.is_same(weights_.*kWeights[i]) || version(now) != versions_[i]) return false;
@@ -55,7 +59,7 @@ class StepRecord {
 
   // What the kernels are given, beside this record's weights.
   RecurrentInput with(const Tensor& x, const Tensor& h, const Tensor& c) const {
-    return {dense_.cell, x, h, c, dense_.w, {}};
+    return {.cell = dense_.cell, .x = x, .h = h, .c = c, .w = dense_.w, .step = true};
   }
   void check_weights() const {
     for (size_t i = 0; i < kWeights.size(); ++i) {
@@ -69,19 +73,30 @@ class StepRecord {
         what + " of a recurrent step.");
   }
 
-  // What the steps of one pass backward share. They run one after the other.
-  struct Pass {
-    Tensor packed, sums, scratch;
-    bool packed_by_x = false;
-    std::array<Tensor, 4> sums_with_graph;
-  };
-  Pass& pass() {
+  Tensor packed_for_backward(const RecurrentInput& in, bool by_x) {
     const std::lock_guard lock(mutex_);
-    return passes_[torch::autograd::get_current_graph_task_id()];
+    if (!packed_.defined() || (by_x && !packed_by_x_)) {
+      packed_ = prepare_backward(in, prepared_.layout, by_x);
+      packed_by_x_ = by_x;
+    }
+    return packed_;
   }
-  void end_of_pass() {
+
+  // Sums of the weights' gradient over the steps of one pass backward, which run one after the other:
+  // those of the kernels or, with a graph, what was added up as it came.
+  struct Sums {
+    Tensor of_kernels;
+    std::array<Tensor, 4> with_graph;
+  };
+  Sums& sums() {
     const std::lock_guard lock(mutex_);
-    passes_.erase(torch::autograd::get_current_graph_task_id());
+    return sums_[torch::autograd::get_current_graph_task_id()];
+  }
+  // At the end of the pass.
+  Sums take_sums() {
+    const std::lock_guard lock(mutex_);
+    auto found = sums_.extract(torch::autograd::get_current_graph_task_id());
+    return found.empty() ? Sums() : std::move(found.mapped());
   }
 
   static uint32_t version(const Tensor& t) {
@@ -92,16 +107,18 @@ class StepRecord {
   const CellWeights& weights() const { return weights_; }
   const PreparedForward& prepared() const { return prepared_; }
 
-  int64_t batch = 0, dimensions = 0;  // of x
-  Node* first = nullptr;              // alive as long as any of its followers
+  Node* first = nullptr;  // alive as long as any of its followers
 
  private:
+  int64_t batch_, dimensions_;  // of x
   CellWeights weights_;
   std::array<uint32_t, 4> versions_{};
   RecurrentInput dense_;
   PreparedForward prepared_;
   std::mutex mutex_;
-  std::map<int, Pass> passes_;  // by graph task
+  Tensor packed_;
+  bool packed_by_x_ = false;
+  std::map<int, Sums> sums_;  // by graph task
 };
 
 class StepNode : public Node {
@@ -130,15 +147,14 @@ class StepNode : public Node {
     if (StepRecord::version(x) != x_version_) StepRecord::changed("x");
     record_->check_weights();
     const SequenceOutput by{{}, by_outputs[0], by_outputs.size() > 1 ? by_outputs[1] : Tensor()};
-    const bool with_graph = at::GradMode::is_enabled();
     Tensors all(is_first() ? kFirstWeight + kWeights.size() : kFirstWeight);
     if (by.h.defined() || by.c.defined()) {
-      if (with_graph)
+      if (at::GradMode::is_enabled())
         by_plain_operators(x, h, c, by, all);
       else
         by_kernels(x, h, c, saved, by, all);
     }
-    if (is_first()) hand_on(x, h, c, with_graph, all);
+    if (is_first()) hand_on(x, h, c, all);
     return all;
   }
 
@@ -150,8 +166,7 @@ class StepNode : public Node {
     if (released_) {
       throw std::runtime_error(
           "Trying to backward through the graph a second time, or through a recurrent step whose "
-          "saved "
-          "values have been freed. Specify retain_graph=true to go backward more than once.");
+          "saved values have been freed. Specify retain_graph=true to go backward more than once.");
     }
     return {x_, h_, c_, saved_};
   }
@@ -166,22 +181,18 @@ class StepNode : public Node {
 
   void by_kernels(const Tensor& x, const Tensor& h, const Tensor& c, const Tensor& saved,
                   const SequenceOutput& by, Tensors& all) {
-    // Of h and c backward wants the shapes alone.
-    const auto in = record_->with(x.stride(-1) == 1 ? x : x.contiguous(), h, c);
+    const auto in = dense_input(record_->with(x, h, c));
     const auto& layout = record_->prepared().layout;
-    auto& pass = record_->pass();
-    const bool by_x = task_should_compute_output(0);
-    if (!pass.packed.defined() || (by_x && !pass.packed_by_x)) {
-      pass.packed = prepare_backward(in, layout, by_x);
-      pass.packed_by_x = by_x;
+    Tensor sums;
+    if (weights_wanted()) {
+      auto& of_pass = record_->sums().of_kernels;
+      if (!of_pass.defined()) of_pass = zero_sums(in, layout);
+      sums = of_pass;
     }
-    const bool by_weights = weights_wanted();
-    if (by_weights && !pass.sums.defined()) pass.sums = zero_sums(in, layout);
-    const Tensor none;
-    auto found =
-        run_backward(in, layout,
-                     {saved, pass.packed, by, by_x, task_should_compute_output(1),
-                      task_should_compute_output(2), by_weights ? pass.sums : none, pass.scratch});
+    const bool by_x = task_should_compute_output(0);
+    auto found = run_backward(in, layout,
+                              {saved, record_->packed_for_backward(in, by_x), by, by_x,
+                               task_should_compute_output(1), task_should_compute_output(2), sums});
     std::move(found.begin(), found.end(), all.begin());
   }
 
@@ -194,23 +205,18 @@ class StepNode : public Node {
     auto found = gradients_with_graph(std::move(in), by);
     std::move(found.begin(), found.begin() + kFirstWeight, all.begin());
     if (!weights_wanted()) return;
-    auto& sums = record_->pass().sums_with_graph;
+    auto& sums = record_->sums().with_graph;
     for (size_t i = 0; i < sums.size(); ++i) {
       Tensor& more = found[kFirstWeight + i];
       if (more.defined()) sums[i] = sums[i].defined() ? sums[i].add(more) : std::move(more);
     }
   }
 
-  void hand_on(const Tensor& x, const Tensor& h, const Tensor& c, bool with_graph, Tensors& all) {
-    auto& pass = record_->pass();
-    if (with_graph) {
-      std::move(pass.sums_with_graph.begin(), pass.sums_with_graph.end(),
-                all.begin() + kFirstWeight);
-    } else if (pass.sums.defined()) {
-      auto found = weight_gradients(record_->with(x, h, c), record_->prepared().layout, pass.sums);
-      std::move(found.begin(), found.end(), all.begin() + kFirstWeight);
-    }
-    record_->end_of_pass();
+  void hand_on(const Tensor& x, const Tensor& h, const Tensor& c, Tensors& all) {
+    auto [of_kernels, by_weights] = record_->take_sums();
+    if (of_kernels.defined())
+      by_weights = weight_gradients(record_->with(x, h, c), record_->prepared().layout, of_kernels);
+    std::move(by_weights.begin(), by_weights.end(), all.begin() + kFirstWeight);
   }
 
   std::shared_ptr<StepRecord> record_;
@@ -234,11 +240,6 @@ std::shared_ptr<StepRecord> record_of(const RecurrentInput& in) {
 
 }  // namespace
 
-bool step_is_fused(const RecurrentInput& in) {
-  constexpr int64_t kSoonPacked = 1 << 13;
-  return records_graph(in) || in.w.weight_ih.numel() + in.w.weight_hh.numel() <= kSoonPacked;
-}
-
 SequenceOutput fused_step(const RecurrentInput& in) {
   if (!records_graph(in)) {
     const auto dense = dense_input(in);
@@ -246,10 +247,7 @@ SequenceOutput fused_step(const RecurrentInput& in) {
   }
   auto record = record_of(in);
   const bool first = !record;
-  if (first) {
-    record = std::make_shared<StepRecord>(in);
-    record->batch = in.x.size(0), record->dimensions = in.x.dim();
-  }
+  if (first) record = std::make_shared<StepRecord>(in);
   auto run = run_forward(dense_input(record->with(in.x, in.h, in.c)), record->prepared(),
                          /*keep=*/true);
   auto node = make_node<StepNode>(record, in, std::move(run.saved));

@@ -10,10 +10,6 @@
 
 namespace luxtorch::ops {
 
-/// Whether a step of these inputs is worth kernels: without a graph the weights are packed for this
-/// step alone.
-bool step_is_fused(const RecurrentInput& in);
-
 /// For what choose_path() calls fused. Gradients of the first order come from the kernels, higher ones
 /// from plain operators.
 SequenceOutput fused_step(const RecurrentInput& in);

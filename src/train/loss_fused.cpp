@@ -13,19 +13,14 @@
 #include <vector>
 
 #include "luxtorch/kernels/loss.h"
+#include "ops/wrapped.h"
 
 namespace luxtorch::detail {
 
 namespace {
 
 bool is_dense(const Tensor& t) {
-  // Tensors whose memory is not what they stand for: batched or wrapped by a transform, conjugated, negated, all zeros.
-  static const c10::DispatchKeySet others{
-      c10::DispatchKey::FuncTorchBatched, c10::DispatchKey::FuncTorchGradWrapper,
-      c10::DispatchKey::Batched,          c10::DispatchKey::Python,
-      c10::DispatchKey::Functionalize,    c10::DispatchKey::Conjugate,
-      c10::DispatchKey::Negative,         c10::DispatchKey::ZeroTensor};
-  return t.device().is_cpu() && t.layout() == at::kStrided && !t.key_set().has_any(others) &&
+  return t.device().is_cpu() && t.layout() == at::kStrided && !ops::is_wrapped(t) &&
          t.is_contiguous() && !t._fw_grad(/*level=*/0).defined();
 }
 

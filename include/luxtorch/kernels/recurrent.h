@@ -20,6 +20,10 @@ namespace luxtorch::kernels {
 
 enum class RecurrentCell { rnn_tanh, rnn_relu, lstm, gru };
 
+constexpr int64_t gates_of(RecurrentCell cell) {
+  return cell == RecurrentCell::lstm ? 4 : cell == RecurrentCell::gru ? 3 : 1;
+}
+
 /// A call. Weights, biases and states are contiguous, with the shapes of ops::CellWeights; biases may
 /// be nullptr, c is for the LSTM alone.
 template <class T>

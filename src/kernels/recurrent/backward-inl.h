@@ -67,21 +67,9 @@ class BackwardGroup {
  private:
   void Begin() {
     if (team_.rank != 0) return;
-    CopyRows(gradients_.h_out, chunk_.by_h);
-    if constexpr (Cell::kMemory) CopyRows(gradients_.c_out, chunk_.by_c);
-  }
-
-  void CopyRows(const T* from, T* to) const {
-    if (!from) {
-      std::fill_n(to, rows_.count * layout_.padded, T(0));
-    } else if (rows_.is_block() && layout_.padded == call_.out) {
-      std::copy_n(from + rows_.batch[0] * call_.out, rows_.count * call_.out, to);
-    } else {
-      for (int64_t r = 0; r < rows_.count; ++r, to += layout_.padded) {
-        std::copy_n(from + rows_.batch[r] * call_.out, call_.out, to);
-        std::fill(to + call_.out, to + layout_.padded, T(0));
-      }
-    }
+    rows_.gather(gradients_.h_out, call_.out, chunk_.by_h, layout_.padded, layout_.padded);
+    if constexpr (Cell::kMemory)
+      rows_.gather(gradients_.c_out, call_.out, chunk_.by_c, layout_.padded, layout_.padded);
   }
 
   // Rows whose last step was s have no gates after it.

@@ -88,24 +88,14 @@ class ForwardGroup {
 
   void Begin() {
     if (team_.rank != 0) return;
-    CopyRows(call_.h, h(0), layout_.h_stride);
-    if constexpr (Cell::kMemory) CopyRows(call_.c, c(0), layout_.padded);
-  }
-
-  void CopyRows(const T* from, T* to, int64_t stride) const {
-    if (rows_.is_block() && stride == call_.out) {
-      std::copy_n(from + rows_.batch[0] * call_.out, rows_.count * call_.out, to);
-      return;
-    }
-    for (int64_t r = 0; r < rows_.count; ++r, to += stride) {
-      std::copy_n(from + rows_.batch[r] * call_.out, call_.out, to);
-      std::fill(to + call_.out, to + layout_.padded, T(0));
-    }
+    rows_.gather(call_.h, call_.out, h(0), layout_.h_stride, layout_.padded);
+    if constexpr (Cell::kMemory)
+      rows_.gather(call_.c, call_.out, c(0), layout_.padded, layout_.padded);
   }
 
   void End() const {
     auto copy = [&](auto state, int64_t stride, T* to) {
-      if (rows_.is_block() && rows_.all_full && stride == call_.out) {
+      if (rows_.all_full && stride == call_.out) {
         std::copy_n(state(call_.time), rows_.count * call_.out, to + rows_.batch[0] * call_.out);
         return;
       }

@@ -62,17 +62,12 @@ struct Accumulators {
 struct GroupRows {
   template <class T>
   GroupRows(const RecurrentCall<T>& call, const RecurrentLayout& layout, int64_t g)
-      : count(layout.rows_of(g, call.batch)),
-        time(call.time),
-        all_full(!call.lengths),
-        block(layout.order.empty()) {
+      : count(layout.rows_of(g, call.batch)), time(call.time), all_full(!call.lengths) {
     for (int64_t r = 0; r < count; ++r) {
       batch[r] = layout.row(g, r);
       length[r] = call.lengths ? call.lengths[batch[r]] : call.time;
     }
   }
-  // They are rows of the batch that lie one after the other.
-  bool is_block() const { return block; }
   int64_t steps() const { return count ? length[0] : 0; }
   // Rows that have a step s: the first ones.
   int64_t active(int64_t s) const {
@@ -80,8 +75,24 @@ struct GroupRows {
     return std::lower_bound(length, length + count, s, std::greater<>()) - length;
   }
 
+  // Their rows of a state (batch, out) to rows `stride` apart, from out to padded zero; all zero where
+  // there is no state.
+  template <class T>
+  void gather(const T* from, int64_t out, T* to, int64_t stride, int64_t padded) const {
+    if (!from) {
+      std::fill_n(to, count * stride, T(0));
+    } else if (all_full && stride == out) {
+      std::copy_n(from + batch[0] * out, count * out, to);
+    } else {
+      for (int64_t r = 0; r < count; ++r, to += stride) {
+        std::copy_n(from + batch[r] * out, out, to);
+        std::fill(to + out, to + padded, T(0));
+      }
+    }
+  }
+
   int64_t count, time;
-  bool all_full, block;
+  bool all_full;  // every row has all steps, and they lie one after the other
   int64_t batch[kMostRows], length[kMostRows];
 };
 

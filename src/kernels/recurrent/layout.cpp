@@ -46,8 +46,8 @@ RecurrentLayout recurrent_layout(const RecurrentCall<T>& call, int64_t threads) 
   constexpr int64_t kWorthABarrier = 256 << 10;
 
   RecurrentLayout l{};
-  const bool rnn = call.cell == RecurrentCell::rnn_tanh || call.cell == RecurrentCell::rnn_relu;
-  const int64_t gates = rnn ? 1 : call.cell == RecurrentCell::gru ? 3 : 4;
+  const int64_t gates = gates_of(call.cell);
+  const bool rnn = gates == 1;
   l.lanes = lanes(T(), call.out);
   l.units = rnn && call.out > l.lanes ? 4 : 1;
   l.panels = ceil_div(call.out, l.units * l.lanes);
