@@ -1,6 +1,8 @@
 // Loops over single steps: kernels and one node for each, one hand-over of the weights' gradient for
 // all, against plain operators.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include <sstream>
 #include <thread>
@@ -207,6 +209,35 @@ TEST(RecurrentSteps, GoBackFromManyThreadsAtOnce) {
     }
     for (auto& t : threads) t.join();
     for (const auto& g : got) EXPECT_SAME(g, expected);
+  }
+}
+
+TEST(RecurrentSteps, GoBackFromManyThreadsAtOnceThroughOneGraphThatIsKept) {
+  for (const auto& kind : stock()) {
+    SCOPED_TRACE(kind.name);
+    const auto at = leaves_of(kind);
+    const auto loss = straight(kind, at);
+    const auto weights = std::vector<Tensor>{at["w_ih"].tensor(), at["w_hh"].tensor()};
+    auto back = [&](const Tensor& by) {
+      return torch::autograd::grad({loss}, weights, {by}, /*retain_graph=*/true);
+    };
+    const auto one = zeros({}, {.dtype = kFloat64}) + 1;
+    const auto expected = back(one);
+    std::vector<double> worst(4, 1);
+    std::vector<std::thread> threads;
+    for (size_t i = 0; i < worst.size(); ++i) {
+      threads.emplace_back([&, i] {
+        const double times = static_cast<double>(i + 1);
+        worst[i] = 0;
+        for (int n = 0; n < 20; ++n) {
+          const auto got = back(one * times);
+          for (size_t w = 0; w < got.size(); ++w)
+            worst[i] = std::max(worst[i], relative_difference(got[w], expected[w] * times));
+        }
+      });
+    }
+    for (auto& t : threads) t.join();
+    EXPECT_THAT(worst, ::testing::Each(::testing::Le(kPlainFloat64)));
   }
 }
 
