@@ -15,6 +15,8 @@
 #include "luxtorch/core/types.h"
 #include "luxtorch/data/dataloader.h"
 #include "luxtorch/data/dataset.h"
+#include "luxtorch/data/sample.h"
+#include "luxtorch/data/text.h"
 #include "luxtorch/data/toy.h"
 #include "luxtorch/init.h"
 #include "luxtorch/interop/torch_module.h"
