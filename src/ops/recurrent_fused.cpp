@@ -112,10 +112,7 @@ Maybe maybe(const Tensor& t) { return t.defined() ? Maybe(t) : std::nullopt; }
 }  // namespace
 
 SequenceOutput fused_sequence(const RecurrentInput& in) {
-  if (!records_graph(in)) {
-    const auto dense = dense_input(in);
-    return run_forward(dense, prepare_forward(dense), /*keep=*/false).out;
-  }
+  if (!records_graph(in)) return run_forward(dense_input(in));
   const auto& w = in.w;
   return output_of(
       in.cell, in.options,

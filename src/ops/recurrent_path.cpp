@@ -49,7 +49,7 @@ bool shapes_fit(const RecurrentInput& in) {
 // Packing the weights for one step alone takes as long as a step of torch's, if they are many.
 bool is_worth_packing(const RecurrentInput& in) {
   constexpr int64_t kSoonPacked = 1 << 13;
-  return !in.step || records_graph(in) ||
+  return !in.step || records_graph(in) || reads_unpacked_weights(in) ||
          in.w.weight_ih.numel() + in.w.weight_hh.numel() <= kSoonPacked;
 }
 

@@ -114,18 +114,43 @@ PreparedForward prepare(const RecurrentInput& in) {
 }
 
 template <class T>
+SequenceOutput new_output(const RecurrentInput& in, const RecurrentCall<T>& call) {
+  const Dtype dtype = in.w.weight_hh.scalar_type();
+  SequenceOutput out;
+  out.h = recycled({call.batch, call.out}, dtype);
+  if (in.c.defined()) out.c = recycled({call.batch, call.out}, dtype);
+  if (in.options.sequence && !in.step) {
+    std::array<int64_t, 3> shape{call.batch, call.time, call.out};
+    if (in.options.time_first) std::swap(shape[0], shape[1]);
+    out.y = call.lengths ? at::zeros(shape, dtype) : recycled(shape, dtype);
+  }
+  return out;
+}
+
+template <class T>
+kernels::RecurrentOutput<T> output_of(const SequenceOutput& out, const RecurrentInput& in,
+                                      const Tensor& saved) {
+  const Strides y(out.y, in);
+  return {mutable_data<T>(out.y), y.batch, y.time, mutable_data<T>(out.h), mutable_data<T>(out.c),
+          mutable_data<T>(saved)};
+}
+
+template <class T>
+SequenceOutput single_step(const RecurrentInput& in) {
+  const auto call = call_of<T>(in);
+  auto out = new_output(in, call);
+  const Tensor scratch =
+      recycled({kernels::single_step_scratch_size(call)}, in.w.weight_hh.scalar_type());
+  kernels::recurrent_single_step(call, output_of<T>(out, in, {}), scratch.mutable_data_ptr<T>());
+  return out;
+}
+
+template <class T>
 ForwardRun forward(const RecurrentInput& in, const PreparedForward& prepared, bool keep) {
   const auto call = call_of<T>(in);
   const auto& layout = prepared.layout;
   const Dtype dtype = in.w.weight_hh.scalar_type();
-  ForwardRun run;
-  run.out.h = recycled({call.batch, call.out}, dtype);
-  if (in.c.defined()) run.out.c = recycled({call.batch, call.out}, dtype);
-  if (in.options.sequence && !in.step) {
-    std::array<int64_t, 3> shape{call.batch, call.time, call.out};
-    if (in.options.time_first) std::swap(shape[0], shape[1]);
-    run.out.y = call.lengths ? at::zeros(shape, dtype) : recycled(shape, dtype);
-  }
+  ForwardRun run{new_output(in, call), {}};
   if (keep) run.saved = recycled({kernels::recurrent_saved_size(call, layout)}, dtype);
 
   const int64_t scratch_size = padded(kernels::forward_scratch_size(call, layout, keep));
@@ -134,13 +159,7 @@ ForwardRun forward(const RecurrentInput& in, const PreparedForward& prepared, bo
   T* const memory = mutable_data<T>(scratch);
   const auto weights =
       kernels::pack_weights(call, layout, prepared.packed.mutable_data_ptr<T>(), 0, 0);
-  const Strides y(run.out.y, in);
-  const kernels::RecurrentOutput<T> out{mutable_data<T>(run.out.y),
-                                        y.batch,
-                                        y.time,
-                                        mutable_data<T>(run.out.h),
-                                        mutable_data<T>(run.out.c),
-                                        mutable_data<T>(run.saved)};
+  const auto out = output_of<T>(run.out, in, run.saved);
   on_threads(layout, [&](int64_t i, const RecurrentTeam& team) {
     for (int64_t g = layout.first_group(i); g < layout.first_group(i + 1); ++g)
       kernels::recurrent_forward(call, layout, weights, out, g,
@@ -238,6 +257,20 @@ RecurrentInput dense_input(const RecurrentInput& in) {
 
 PreparedForward prepare_forward(const RecurrentInput& in) {
   return is_float(in) ? prepare<float>(in) : prepare<double>(in);
+}
+
+bool reads_unpacked_weights(const RecurrentInput& in) {
+  // Reading the weights again for each row takes as long as packing them for so many.
+  constexpr int64_t kFewRows = 4;
+  const int64_t elements = in.x.is_floating_point() ? in.w.weight_ih.size(1) : 1;
+  const bool one_step = in.step || in.x.size(in.options.time_first ? 0 : 1) == 1;
+  return one_step && !in.options.lengths.defined() && in.x.numel() <= kFewRows * elements;
+}
+
+SequenceOutput run_forward(const RecurrentInput& in) {
+  if (reads_unpacked_weights(in))
+    return is_float(in) ? single_step<float>(in) : single_step<double>(in);
+  return run_forward(in, prepare_forward(in), /*keep=*/false).out;
 }
 
 ForwardRun run_forward(const RecurrentInput& in, const PreparedForward& prepared, bool keep) {

@@ -20,6 +20,12 @@ struct RecurrentInput {
 /// The same, contiguous but for x, whose rows are, as all functions below want it.
 RecurrentInput dense_input(const RecurrentInput& in);
 
+/// Without a graph: the weights are packed for this call, or read as they lie where few rows take one
+/// step.
+SequenceOutput run_forward(const RecurrentInput& in);
+/// Whether the weights would be read as they lie.
+bool reads_unpacked_weights(const RecurrentInput& in);
+
 /// The weights as forward reads them, and how calls of this shape are cut; for as many calls as one
 /// likes, as long as weights and shapes stay.
 struct PreparedForward {

@@ -241,10 +241,7 @@ std::shared_ptr<StepRecord> record_of(const RecurrentInput& in) {
 }  // namespace
 
 SequenceOutput fused_step(const RecurrentInput& in) {
-  if (!records_graph(in)) {
-    const auto dense = dense_input(in);
-    return run_forward(dense, prepare_forward(dense), /*keep=*/false).out;
-  }
+  if (!records_graph(in)) return run_forward(dense_input(in));
   auto record = record_of(in);
   const bool first = !record;
   if (first) record = std::make_shared<StepRecord>(in);

@@ -270,10 +270,41 @@ TEST(RecurrentSteps, NoticeAnInputOrAWeightThatIsChangedBeforeBackward) {
   }
 }
 
+TEST(RecurrentSteps, WithoutAGraphGiveFewRowsThePlainValuesFromWeightsAsTheyLie) {
+  for (const auto& kind : stock()) {
+    for (auto [batch, in, out] :
+         {std::array<int64_t, 3>{1, 1, 1}, {1, 40, 7}, {4, 3, 16}, {3, 68, 133}}) {
+      for (bool bias : {true, false}) {
+        const auto at = recurrent_inputs(kind.gates, bias, batch, in, out);
+        const auto features = random::normal(Rng(2), {batch, in}, 0, 0.7, kFloat64);
+        const auto tokens = arange(batch, {.dtype = kInt64}).remainder(in);
+        for (const auto& x : {features, tokens}) {
+          SCOPED_TRACE(kind.name + ", batch " + std::to_string(batch) + ", out " +
+                       std::to_string(out));
+          auto run = [&](Dtype dtype) {
+            const auto t = tree::to(at, dtype);
+            const auto x1 = x.is_floating_point() ? x.to(dtype) : x;
+            const auto one = kind.cell(x1, start(t), recurrent_weights(t));
+            const auto all = kind.sequence(x1.unsqueeze(0), start(t), recurrent_weights(t),
+                                           {.time_first = true, .reverse = true});
+            return tuple({named({{"h", one.h}, {"c", one.c.defined() ? Tree(one.c) : Tree()}}),
+                          recurrent_output(all)});
+          };
+          const auto got = run(kFloat64);
+          ASSERT_EQ(ops::last_recurrent_run().path, ops::RecurrentPath::fused);
+          const auto expected = plainly([&] { return run(kFloat64); });
+          EXPECT_TREES_CLOSE(got, expected, kPlainFloat64);
+          EXPECT_TREES_CLOSE(run(kFloat32), tree::to(expected, kFloat32), kPlainFloat32);
+        }
+      }
+    }
+  }
+}
+
 TEST(RecurrentSteps, WithoutAGraphLeaveLargeWeightsToTorch) {
   const auto kind = stock()[2];
-  const auto at = recurrent_inputs(4, true, 2, 64, 128);
-  kind.cell(zeros({2, 64}, {.dtype = kFloat64}), start(at), recurrent_weights(at));
+  const auto at = recurrent_inputs(4, true, 5, 64, 128);
+  kind.cell(zeros({5, 64}, {.dtype = kFloat64}), start(at), recurrent_weights(at));
   std::ostringstream said;
   said << ops::last_recurrent_run();
   EXPECT_EQ(said.str(), "torch (one step without a graph is not worth the packing of its weights)");

@@ -114,6 +114,13 @@ void recurrent_forward(const RecurrentCall<T>& call, const RecurrentLayout& layo
                        const PackedWeights<T>& weights, const RecurrentOutput<T>& out, int64_t g,
                        T* scratch, const RecurrentTeam& team);
 
+/// One step (call.time is 1, no lengths, nothing saved) from the weights as they lie, whole batch: of a
+/// few rows it takes less time than packing. scratch: single_step_scratch_size elements.
+template <class T>
+int64_t single_step_scratch_size(const RecurrentCall<T>& call);
+template <class T>
+void recurrent_single_step(const RecurrentCall<T>& call, const RecurrentOutput<T>& out, T* scratch);
+
 /// Gradients by outputs (nullptr: zero) and, where wanted, by inputs.
 template <class T>
 struct RecurrentGradients {
