@@ -97,8 +97,14 @@ void expect_plain_values(const RecurrentKind& kind, const Case& c) {
   ASSERT_EQ(ops::last_recurrent_run().path, ops::RecurrentPath::fused);
   EXPECT_TREES_CLOSE(got, expected, kPlainFloat64);
   // Both in float32 would differ by the rounding of both.
-  EXPECT_TREES_CLOSE(run(kind, c, tree::to(at, kFloat32)), tree::to(expected, kFloat32),
-                     c.batch * c.time > 50'000 ? kLongFloat32 : kPlainFloat32);
+  const auto tolerance = c.batch * c.time >= 50'000 ? kLongFloat32 : kPlainFloat32;
+  const auto single = run(kind, c, tree::to(at, kFloat32));
+  EXPECT_TREES_CLOSE(single["out"], tree::to(expected["out"], kFloat32), tolerance);
+  // Of so many sums relu finds one that rounding moves across its corner.
+  const bool corners = kind.name == rnn_kind(relu).name && c.batch * c.time * c.out > 400'000;
+  if (!corners) {
+    EXPECT_TREES_CLOSE(single["grads"], tree::to(expected["grads"], kFloat32), tolerance);
+  }
 }
 
 TEST(RecurrentKernels, GiveThePlainValuesAndGradientsForOddAndForLargeShapes) {
@@ -121,8 +127,7 @@ TEST(RecurrentKernels, GiveThePlainValuesAndGradientsForOddAndForLargeShapes) {
         }
       }
     }
-    // Of so many sums relu finds one that rounding moves across its corner.
-    if (kind.name != rnn_kind(relu).name) expect_plain_values(kind, {1000, 51, 2, 8});
+    expect_plain_values(kind, {1000, 51, 2, 8});
   }
 }
 
