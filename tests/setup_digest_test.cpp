@@ -14,6 +14,7 @@
 #include "luxtorch/layers/dense.h"
 #include "luxtorch/layers/dropout.h"
 #include "luxtorch/layers/norm.h"
+#include "luxtorch/layers/parallel.h"
 #include "luxtorch/layers/recurrent.h"
 #include "luxtorch/ops/activation.h"
 #include "support/compare.h"

@@ -75,36 +75,16 @@ Out<Tree> SkipConnection<ConnectionIsLayer>::operator()(const Tree& x, const Tre
 template class SkipConnection<true>;
 template class SkipConnection<false>;
 
-template <bool ConnectionIsLayer>
-Out<Tree> Parallel<ConnectionIsLayer>::operator()(const Tree& x, const Tree& ps,
-                                                  const Tree& st) const {
-  const Tree& ps_layers = ConnectionIsLayer ? ps["layers"] : ps;
-  const Tree& st_layers = ConnectionIsLayer ? st["layers"] : st;
-  bool each_its_own = x.is_tuple();
-  if (each_its_own && x.size() != layers_.size()) {
-    fail(*this, fmt::format("expected a tuple of {}, one for each layer, got {}.", layers_.size(),
-                            describe_kind(x)));
-  }
-  std::vector<Tree> ys;
-  std::vector<Tree::Item> states;
-  size_t i = 0;
-  layers_.luxtorch_layers([&](std::string_view name, const Layer& layer) {
-    auto [y, st_layer] = layer(each_its_own ? x[i] : x, ps_layers[name], st_layers[name]);
-    ys.push_back(std::move(y));
-    states.emplace_back(std::string(name), std::move(st_layer));
-    ++i;
-  });
-  Tree y = tuple(std::move(ys)), st2 = named(std::move(states));
-  if (!connection_) return {std::move(y), std::move(st2)};
-  if constexpr (ConnectionIsLayer) {
-    auto [joined, st_connection] = (*connection_)(y, ps["connection"], st["connection"]);
-    return {std::move(joined),
-            named({{"layers", std::move(st2)}, {"connection", std::move(st_connection)}})};
-  } else {
-    return {(*connection_)(y, {}, {}).first, std::move(st2)};
-  }
+RepeatedLayer::RepeatedLayer(Layer model, RepeatedOptions options)
+    : model_(std::move(model)), options_(options) {
+  check_positive("RepeatedLayer", ".repeats", options.repeats);
 }
-template class Parallel<true>;
-template class Parallel<false>;
+
+Out<Tree> RepeatedLayer::operator()(const Tree& x, const Tree& ps, const Tree& st) const {
+  Out<Tree> out{x, st};
+  for (int64_t i = 0; i < options_.repeats; ++i)
+    out = model_(options_.input_injection ? tuple({out.first, x}) : out.first, ps, out.second);
+  return out;
+}
 
 }  // namespace luxtorch

@@ -16,6 +16,22 @@ bool are_tokens(const Tensor& x);
 /// tokens; under vmap they cannot be looked at, and none is found.
 int64_t first_wrong_token(const Tensor& tokens, int64_t count);
 
+/// Refuses the token at `wrong`, counted through the flattened tokens. count_name: what the layer
+/// calls the number of different tokens.
+template <class L>
+[[noreturn]] void refuse_token(const L& layer, const Tensor& tokens, int64_t wrong, int64_t count,
+                               const char* count_name) {
+  auto value = tokens.flatten()[wrong].template item<int64_t>();
+  std::vector<int64_t> position(static_cast<size_t>(tokens.dim()));
+  for (auto d = position.size(); d-- > 0;) {
+    auto size = tokens.size(static_cast<int64_t>(d));
+    position[d] = wrong % size, wrong /= size;
+  }
+  fail(layer,
+       fmt::format("expected tokens from 0 to {}, {} being {}, got {}{}.", count - 1, count_name,
+                   count, value, position.empty() ? "" : " at " + shape_text(position)));
+}
+
 /// As int64, on the parameters' device, each from 0 to in_dims - 1. leading: how the tokens' shape
 /// is written, as "batch, time", of `rank` sizes, or one fewer in an unbatched call. visible: the
 /// tokens that count, 0 in the place of the others; asked for only where something is wrong.
@@ -37,14 +53,7 @@ Tensor checked_tokens(const L& layer, const Tensor& x, int64_t in_dims, const Te
     return tokens;
   auto seen = visible ? visible(tokens) : tokens;
   if ((wrong = first_wrong_token(seen, in_dims)) == seen.numel()) return tokens;
-  auto value = seen.flatten()[wrong].template item<int64_t>();
-  std::vector<int64_t> position(static_cast<size_t>(seen.dim()));
-  for (auto d = position.size(); d-- > 0;) {
-    auto size = seen.size(static_cast<int64_t>(d));
-    position[d] = wrong % size, wrong /= size;
-  }
-  fail(layer, fmt::format("expected tokens from 0 to {}, in_dims being {}, got {}{}.", in_dims - 1,
-                          in_dims, value, position.empty() ? "" : " at " + shape_text(position)));
+  refuse_token(layer, seen, wrong, in_dims, "in_dims");
 }
 
 }  // namespace luxtorch

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include "layers/joining_layers.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/layers/dense.h"
 #include "luxtorch/layers/dropout.h"
+#include "luxtorch/layers/parallel.h"
 #include "support/compare.h"
 
 namespace luxtorch::testing {
@@ -17,22 +19,6 @@ Tensor twice(const Tensor& x) { return x * 2; }
 Tensor plus_one(const Tensor& x) { return x + 1; }
 
 Tensor x34() { return random::normal(Rng(1), {3, 4}); }
-
-// Layers that join: of two tensors with parameters, and of a tree with states.
-struct Weighted {
-  Tree initial_parameters(Rng) const { return named({{"weight", full({1}, 3)}}); }
-  Out<Tensor> operator()(const Tensor& a, const Tensor& b, const Tree& ps, const Tree& st) const {
-    return {a * ps["weight"].tensor() + b, st};
-  }
-};
-struct CountedSum {
-  Tree initial_states(Rng) const { return named({{"calls", 0}}); }
-  Out<Tensor> operator()(const Tree& ys, const Tree&, const Tree& st) const {
-    auto sum = ys[0].tensor();
-    for (size_t i = 1; i < ys.size(); ++i) sum = sum + ys[i].tensor();
-    return {sum, named({{"calls", st["calls"].scalar<int64_t>() + 1}})};
-  }
-};
 
 TEST(Chain, RunsItsLayersOneAfterAnotherAndNamesThem) {
   Chain model(Dense(4, 5, tanh), plus_one, Dense(5, 2));
@@ -161,53 +147,46 @@ TEST(SkipConnection, GoesAroundSeveralLayers) {
                "[Dense] at layer_1: expected x of shape (..., 4), got (3, 5).");
 }
 
-TEST(Parallel, GivesOneInputToAllLayersAndEachOfATupleItsOwn) {
-  auto layer = Parallel(nullptr, Dense(4, 2), twice);
-  auto [ps, st] = setup(Rng(0), layer);
-  EXPECT_EQ(ps.keys(), (Keys{"layer_1", "layer_2"}));
-  auto x = x34();
-  auto y = Dense(4, 2)(x, ps["layer_1"], st["layer_1"]).first;
-  EXPECT_SAME(apply(layer, Tree(x), ps, st).first, tuple({y, x * 2}));
-  EXPECT_SAME(apply(layer, tuple({x, ones({5})}), ps, st).first, tuple({y, full({5}, 2)}));
-  EXPECT_ERROR(ShapeError, apply(layer, tuple({x, x, x}), ps, st),
-               "[Parallel] expected a tuple of 2, one for each layer, got a tuple of 3.");
+TEST(RepeatedLayer, RunsOneModelAgainAndAgainWithTheSameParameters) {
+  RepeatedLayer model(Dense(4, 4, tanh), {.repeats = 3});
+  auto [ps, st] = setup(Rng(0), model);
+  EXPECT_SAME(ps, setup(Rng(0), Dense(4, 4)).first);
+  auto y = x34();
+  for (int i = 0; i < 3; ++i) y = Dense(4, 4, tanh)(y, ps, st).first;
+  EXPECT_SAME(apply<Tensor>(model, x34(), ps, st).first, y);
 }
 
-TEST(Parallel, JoinsByAFunctionOfAsManyTensorsAsLayers) {
+TEST(RepeatedLayer, RunsTenTimesUnlessToldOtherwise) {
+  RepeatedLayer model(plus_one);
+  EXPECT_SAME(apply<Tensor>(model, zeros({2}), named({}), named({})).first, full({2}, 10));
+}
+
+TEST(RepeatedLayer, GivesTheFirstInputBesideTheLastOutputWhereItIsInjected) {
+  RepeatedLayer model([](const Tensor& y, const Tensor& x) { return y * 2 + x; },
+                      {.repeats = 3, .input_injection = true});
   auto x = x34();
-  auto join = [](const Tensor& a, const Tensor& b, const Tensor& c) {
-    return a + b * 10 + c * 100;
+  EXPECT_CLOSE(apply<Tensor>(model, x, named({}), named({})).first, x * (8 + 4 + 2 + 1), 1e-6);
+}
+
+TEST(RepeatedLayer, ThreadsTheModelsStates) {
+  struct Counter {
+    Tree initial_states(Rng) const { return named({{"calls", 0}}); }
+    Out<Tensor> operator()(const Tensor& x, const Tree&, const Tree& st) const {
+      return {x, named({{"calls", st["calls"].scalar<int64_t>() + 1}})};
+    }
   };
-  auto layer = Parallel(join, twice, plus_one, twice);
-  auto [ps, st] = setup(Rng(0), layer);
-  EXPECT_CLOSE(apply<Tensor>(layer, x, ps, st).first, x * 212 + 10, 1e-6);
-  auto of_a_tree = Parallel([](const Tree& ys) { return ys[1].tensor(); }, twice, plus_one);
-  auto [ps2, st2] = setup(Rng(0), of_a_tree);
-  EXPECT_SAME(apply<Tensor>(of_a_tree, x, ps2, st2).first, x + 1);
+  RepeatedLayer model(Counter{}, {.repeats = 4});
+  auto [ps, st] = setup(Rng(0), model);
+  EXPECT_SAME(apply(model, x34(), ps, st).second, named({{"calls", 4}}));
 }
 
-TEST(Parallel, JoinsByALayerWithItsOwnParametersAndStates) {
-  auto layer = Parallel(Weighted{}, field("a", Dense(4, 2)), field("b", Dense(4, 2)));
-  auto [ps, st] = setup(Rng(0), layer);
-  EXPECT_EQ(ps.keys(), (Keys{"layers", "connection"}));
-  EXPECT_EQ(ps["layers"].keys(), (Keys{"a", "b"}));
-  auto x = x34();
-  auto a = Dense(4, 2)(x, ps["layers"]["a"], named({})).first;
-  auto b = Dense(4, 2)(x, ps["layers"]["b"], named({})).first;
-  EXPECT_CLOSE(apply<Tensor>(layer, x, ps, st).first, a * 3 + b, 1e-6);
-
-  auto counted = Parallel(CountedSum{}, twice, twice, twice, twice, twice);
-  auto [ps2, st2] = setup(Rng(0), counted);
-  auto [y, st3] = apply<Tensor>(counted, x, ps2, st2);
-  EXPECT_CLOSE(y, x * 10, 1e-6);
-  EXPECT_EQ(st3["connection"]["calls"].scalar<int64_t>(), 1);
-}
-
-TEST(Parallel, SaysWhichLayerRefusedItsInput) {
-  auto layer = Parallel(Weighted{}, field("a", Dense(4, 2)), field("b", Dense(5, 2)));
-  auto [ps, st] = setup(Rng(0), layer);
-  EXPECT_ERROR(ShapeError, apply(layer, x34(), ps, st),
-               "[Dense] at layers.b: expected x of shape (..., 5), got (3, 4).");
+TEST(RepeatedLayer, RefusesToRunNotEvenOnceAndSaysWhereTheModelFailed) {
+  EXPECT_ERROR(ArgumentError, RepeatedLayer(Dense(2, 2), {.repeats = 0}),
+               "[RepeatedLayer] expected .repeats of at least 1, got 0.");
+  Chain model(field("loop", RepeatedLayer(Dense(4, 3))));
+  auto [ps, st] = setup(Rng(0), model);
+  EXPECT_ERROR(ShapeError, apply(model, x34(), ps, st),
+               "[Dense] at loop: expected x of shape (..., 4), got (3, 3).");
 }
 
 }  // namespace

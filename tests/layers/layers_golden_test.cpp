@@ -1,9 +1,9 @@
 // Layers compared with Python PyTorch: outputs, new states and all gradients, in float64 and in float32.
+#include "layers/as_torch.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/layers/dense.h"
 #include "luxtorch/layers/norm.h"
 #include "luxtorch/layers/recurrent.h"
-#include "luxtorch/train/grad.h"
 #include "support/compare.h"
 #include "support/golden.h"
 
@@ -13,28 +13,6 @@ namespace {
 const Tree& golden() {
   static const Tree all = load_golden("layers");
   return all;
-}
-
-// y and what else comes out, with the structure of the case's `last`.
-using Run = std::function<std::pair<Tensor, Tree>(const Tree& inputs)>;
-
-void expect_as_torch(const Tree& expected64, const Run& run) {
-  for (auto dtype : {kFloat64, kFloat32}) {
-    SCOPED_TRACE(dtype == kFloat64 ? "float64" : "float32");
-    auto tolerance = dtype == kFloat64 ? kGoldenFloat64 : kGoldenFloat32;
-    auto expected = tree::to(expected64, dtype);
-    auto [y, last] = run(expected["inputs"]);
-    EXPECT_CLOSE(y, expected["y"].tensor(), tolerance);
-    EXPECT_TREES_CLOSE(last, expected["last"], tolerance);
-    auto loss = [&](const Tree& inputs) {
-      auto [y, last] = run(inputs);
-      auto sum = (y * expected["w_y"].tensor()).sum();
-      for (size_t i = 0; i < last.size(); ++i)
-        sum = sum + (last[i].tensor() * expected["w_last"][i].tensor()).sum();
-      return sum;
-    };
-    EXPECT_TREES_CLOSE(grad(loss, expected["inputs"]), expected["grads"], tolerance);
-  }
 }
 
 const Tree no_rng = named({{"rng", Rng(0)}});

@@ -2,71 +2,21 @@
 
 #include <ostream>
 
+#include "luxtorch/compact.h"
 #include "luxtorch/core/ops.h"
-#include "luxtorch/layers/containers.h"
 #include "luxtorch/layers/dense.h"
 #include "luxtorch/layers/dropout.h"
+#include "luxtorch/layers/embedding.h"
 #include "luxtorch/layers/norm.h"
 #include "luxtorch/layers/recurrent.h"
 #include "luxtorch/layers/sequence.h"
+#include "support/corpus_rows.h"
 
 namespace luxtorch::testing {
 
 namespace {
 
-Tree input(std::vector<int64_t> shape, uint64_t seed = 0) {
-  return random::normal(Rng(seed).fold_in("corpus"), shape);
-}
-
-// A layer called as its own type: with a tensor, with (x, carry) or with a tree.
-template <class L>
-Out<Tree> call(const L& layer, const Tree& x, const Tree& ps, const Tree& st) {
-  if (x.is_tensor()) {
-    auto [y, st2] = apply(layer, x.tensor(), ps, st);
-    return {to_tree(std::move(y)), std::move(st2)};
-  }
-  if constexpr (requires { layer(x[0].tensor(), x[1], ps, st); }) {
-    auto [y, st2] = layer(x[0].tensor(), x[1], ps, st);
-    return {to_tree(std::move(y)), std::move(st2)};
-  } else {
-    return apply<Tree>(layer, x, ps, st);
-  }
-}
-
-struct Counts {
-  int64_t parameters, states;
-};
-
-template <class L>
-CorpusRow row(std::string name, L layer, Tree x, Counts counts) {
-  auto typed = [layer](const Tree& x, const Tree& ps, const Tree& st) {
-    return call(layer, x, ps, st);
-  };
-  return {std::move(name), Layer(std::move(layer)), typed,
-          std::move(x),    counts.parameters,       counts.states};
-}
-CorpusRow time_first(CorpusRow row, int64_t y_rows) {
-  row.x_rows = 1, row.y_rows = y_rows;
-  return row;
-}
-CorpusRow without_rows(CorpusRow row) {
-  row.has_rows = false;
-  return row;
-}
-
-// A user's own: a layer of two tensors with parameters, a cell, a container.
-struct Gate {
-  int64_t dims;
-  Tree initial_parameters(Rng rng) const {
-    return named({{"gate", init::Normal{}(rng.fold_in("gate"), {dims})}});
-  }
-  Tree initial_states(Rng) const { return named({{"calls", 0}}); }
-  Out<Tensor> operator()(const Tensor& a, const Tensor& b, const Tree& ps, const Tree& st) const {
-    auto g = ps["gate"].tensor().sigmoid();
-    return {a * g + b * (1 - g), st.with("calls", st["calls"].scalar<int64_t>() + 1)};
-  }
-};
-
+// A user's own: a cell, a container.
 struct LeakyCell {
   int64_t in_dims, out_dims;
   Tree initial_parameters(Rng rng) const {
@@ -98,32 +48,12 @@ struct Classifier {
   }
 };
 
-Tensor add(const Tensor& a, const Tensor& b) { return a + b; }
-
 void add_feedforward(std::vector<CorpusRow>& all) {
   auto x = input({4, 3});
   all.push_back(row("Dense", Dense(3, 2), x, {8, 0}));
   all.push_back(row("DenseTanhNoBias", Dense(3, 2, tanh, {.use_bias = false}), x, {6, 0}));
   all.push_back(row("DenseOfASequence", Dense(3, 2, gelu), input({4, 5, 3}), {8, 0}));
   all.push_back(without_rows(row("DenseOfAVector", Dense(3, 2, sigmoid), input({3}), {8, 0})));
-
-  all.push_back(row("Function", [](const Tensor& t) { return t.sin(); }, x, {0, 0}));
-  all.push_back(row("ChainEmpty", Chain(), x, {0, 0}));
-  all.push_back(row("Chain",
-                    Chain(Dense(3, 4, tanh), Dense(4, 2), [](const Tensor& y) { return y * y; }), x,
-                    {26, 0}));
-  all.push_back(
-      row("ChainNamed",
-          Chain(field("a", Dense(3, 4, swish)), field("b", Chain(Dropout(0.5), Dense(4, 1)))), x,
-          {21, 2}));
-  all.push_back(row("SkipConnection", SkipConnection(Dense(3, 3, tanh), add), x, {12, 0}));
-  all.push_back(row("SkipConnectionByALayer",
-                    SkipConnection(Chain(Dense(3, 3), Dropout(0.2)), Gate{3}), x, {15, 3}));
-  all.push_back(row("Parallel", Parallel(add, Dense(3, 2), Dense(3, 2, tanh)), x, {16, 0}));
-  all.push_back(row("ParallelTuple", Parallel(nullptr, Dense(3, 2), Dropout(0.5)), x, {8, 2}));
-  all.push_back(row("ParallelOfATuple",
-                    Parallel(Gate{2}, field("a", Dense(3, 2)), field("b", Dense(5, 2))),
-                    tuple({x, input({4, 5}, 1)}), {22, 1}));
 
   all.push_back(row("Dropout", Dropout(0.3), x, {0, 2}));
   all.push_back(row("DropoutOfRows", Dropout(0.5, {.dims = {0}}), input({4, 5, 3}), {0, 2}));
@@ -259,6 +189,9 @@ void add_tokens(std::vector<CorpusRow>& all) {
   of_tokens("RecurrenceOfTokens", Recurrence(LSTMCell(3, 2)), tokens, {56, 1});
   of_tokens("RNNOfTokens", RNN(3, 2, {.num_layers = 2, .bidirectional = true}), tokens,
             {14 * 2 + 16 * 2, 4});
+  of_tokens("Embedding", Embedding(4, 2), tokens, {8, 0});
+  of_tokens("EmbeddingOfAVector", Embedding(3, 2, {.init_weight = init::rand}), tokens.select(1, 0),
+            {6, 0});
 }
 
 }  // namespace
@@ -267,6 +200,8 @@ const std::vector<CorpusRow>& corpus() {
   static const auto all = [] {
     std::vector<CorpusRow> rows;
     add_feedforward(rows);
+    add_containers(rows);
+    add_reshaping(rows);
     add_cells(rows);
     add_sequences(rows);
     add_sequence_layers(rows);

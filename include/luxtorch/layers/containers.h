@@ -1,8 +1,9 @@
-// Containers: Chain, SkipConnection, Parallel.
+// Containers: Chain, SkipConnection, RepeatedLayer. Layers beside each other: parallel.h.
 //
 //     Chain(Dense(2, 8, lux::tanh), Dense(8, 1), [](const Tensor& y) { return y.squeeze(-1); })
 //     Chain(field("encoder", Dense(2, 8)), field("decoder", Dense(8, 2)))
 //     SkipConnection(Dense(8, 8), [](const Tensor& y, const Tensor& x) { return y + x; })
+//     RepeatedLayer(Dense(8, 8, lux::tanh), {.repeats = 3})
 //
 // Level 3. They hold erased layers; a function of tensors is a layer without parameters.
 #pragma once
@@ -21,7 +22,7 @@ namespace detail {
 // A plain function needs no name among the parameters: Lux leaves it out, and so do we.
 template <class F>
 constexpr bool is_function =
-    !CallsAs<F, Tree> && !CallsAs<F, TensorProbe> && !CallsAs<F, TensorProbe, TensorProbe> &&
+    !CallsAs<F, TensorProbe> && !CallsAs<F, Tree> && !CallsAs<F, TensorProbe, TensorProbe> &&
     !CallsAs<F, TensorProbe, TensorProbe, TensorProbe> &&
     !CallsAs<F, TensorProbe, TensorProbe, TensorProbe, TensorProbe> && !std::same_as<F, Layer>;
 
@@ -73,6 +74,8 @@ class Chain {
   size_t size() const { return layers_.size(); }
   const Layer& operator[](size_t i) const;
   const Layer& operator[](std::string_view name) const;
+  /// All of them with their names, in order.
+  const detail::NamedLayers& items() const { return layers_; }
   /// The layers of [first, last) with their names.
   Chain slice(size_t first, size_t last) const;
 
@@ -107,36 +110,27 @@ class SkipConnection {
 template <class L, class C>
 SkipConnection(L layers, C connection) -> SkipConnection<!detail::is_function<C>>;
 
-/// Layers side by side: element i of a tuple x goes to layer i, any other x to all.
-/// y = connection(y_1, ..., y_n), or the tuple of them where the connection is nullptr. Parameters:
-/// layer_1, layer_2, ... or the fields' names; under {layers, connection} if the connection is a
-/// layer.
-template <bool ConnectionIsLayer>
-class Parallel {
+struct RepeatedOptions {
+  int64_t repeats = 10;
+  bool input_injection = false;  // the model takes a tuple (y, x) each time, with the first x
+};
+
+/// y = model(model(...model(x))): one model again and again, with the same parameters. Parameters and
+/// states: the model's; its states move on from each time to the next.
+class RepeatedLayer {
  public:
-  template <class C, class... L>
-    requires(detail::Chainable<L> && ...)
-  explicit Parallel(C connection, L... layers)
-      : layers_(detail::named_layers(std::move(layers)...)) {
-    if constexpr (!std::same_as<C, std::nullptr_t>) connection_ = Layer(std::move(connection));
-  }
+  explicit RepeatedLayer(Layer model, RepeatedOptions options = {});
 
   template <class F>
-  void luxtorch_layers(const F& f) const {
-    if constexpr (ConnectionIsLayer) {
-      f(std::string_view("layers"), layers_), f(std::string_view("connection"), *connection_);
-    } else {
-      layers_.luxtorch_layers(f);
-    }
+  void luxtorch_wrapped(const F& f) const {
+    f(std::string_view("model"), model_);
   }
   Out<Tree> operator()(const Tree& x, const Tree& ps, const Tree& st) const;
-  std::string label() const { return "Parallel"; }
+  std::string label() const { return "RepeatedLayer"; }
 
  private:
-  std::optional<Layer> connection_;
-  Chain layers_;  // for its names: never called
+  Layer model_;
+  RepeatedOptions options_;
 };
-template <class C, class... L>
-Parallel(C connection, L... layers) -> Parallel<!detail::is_function<C>>;
 
 }  // namespace luxtorch
