@@ -128,6 +128,7 @@ std::string show(const L& model) {
 }
 
 template <HasLabel L>
+  requires LayerLike<L>
 std::ostream& operator<<(std::ostream& out, const L& model) {
   return detail::print(out, show(model));
 }

@@ -40,6 +40,8 @@
 #include "luxtorch/train/loss.h"
 #include "luxtorch/train/optim.h"
 #include "luxtorch/train/progress.h"
+#include "luxtorch/train/schedule.h"
+#include "luxtorch/train/scheduler.h"
 #include "luxtorch/train/train_state.h"
 #include "luxtorch/tree.h"
 #include "luxtorch/version.h"

@@ -82,7 +82,7 @@ Tree FlatParameters::state() const {
       ++slot;
       items.emplace_back(std::string(name), layout_->tree(parts, false));
     }
-    if (rules[r].kind->counts) {
+    if (rules[r].counts()) {
       for (size_t a = 0; a < parts.size(); ++a) parts[a] = counts_[r][a];
       items.emplace_back("step", layout_->tree(parts, false));
     }
@@ -131,7 +131,7 @@ void FlatParameters::load_state_(const Tree& state) {
         layout_->view(slots.back(), a).copy_(leaf.tensor());
       });
     }
-    if (rules[r].kind->counts) {
+    if (rules[r].counts()) {
       layout_->for_each(part["step"], who, "counts",
                         [&](size_t a, const Tree& leaf) { counts[r][a] = leaf.scalar<int64_t>(); });
     }

@@ -130,10 +130,12 @@ Optimizer::Impl Optimizer::Chain::adjusted(const Hyperparameters& changes) const
   return std::make_shared<Chain>(std::move(next));
 }
 
+Optimizer::Impl Optimizer::of(const Program& program) { return std::make_shared<Builtin>(program); }
+
 Optimizer::Impl Optimizer::rule(std::string_view name, const std::vector<double>& values) {
   const auto& kind = detail::rule_kind(name);
   detail::check_values(kind, values);
-  return std::make_shared<Builtin>(Program({{&kind, values}}, false));
+  return of(Program({{&kind, values}}, false));
 }
 
 Optimizer::Impl Optimizer::chain(const std::vector<Optimizer>& parts) {
@@ -154,7 +156,7 @@ Optimizer::Impl Optimizer::chain(const std::vector<Optimizer>& parts) {
       builtin = false;
     }
   }
-  if (builtin) return std::make_shared<Builtin>(Program(std::move(rules), true));
+  if (builtin) return of(Program(std::move(rules), true));
   return std::make_shared<Chain>(parts);
 }
 

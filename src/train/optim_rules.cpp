@@ -136,7 +136,7 @@ std::vector<std::pair<std::string_view, std::vector<double>>> listed(const Hyper
   return all;
 }
 
-bool adjustable(std::string_view name) { return name != "n"; }
+bool adjustable(const Rule& rule, const HyperName& h) { return h.name != "n" && !rule.follows(h); }
 
 }  // namespace
 
@@ -156,6 +156,20 @@ void check_values(const RuleKind& kind, std::span<const double> values) {
       }
     }
   }
+}
+
+std::vector<double> Rule::values_at(int64_t t) const {
+  auto now = values;
+  for (const auto& h : kind->hyper) {
+    if (!follows(h)) continue;
+    const auto& s = *schedules[h.first];
+    double v = now[h.first] = s(t);
+    if (auto allowed = refused(h.name, v); !allowed.empty()) {
+      throw ArgumentError("Scheduler", fmt::format("expected {} {}, got {} from {} at step {}.",
+                                                   h.name, allowed, v, s.label(), t));
+    }
+  }
+  return now;
 }
 
 size_t Program::slots() const {
@@ -178,18 +192,21 @@ std::string Program::label() const {
   std::string text;
   for (const auto& rule : rules_) {
     if (!text.empty()) text += ", ";
+    text += rule.schedules.empty() ? "" : "Scheduler(";
     text += std::string(shown(*rule.kind)) + "(";
     bool leading = true;
     for (const auto& h : rule.kind->hyper) {
       if (!leading) text += ", ";
       leading = false;
       if (!h.positional) text += std::string(h.name) + " = ";
-      text += h.count == 2 ? fmt::format("({}, {})", rule.values[h.first], rule.values[h.first + 1])
-                           : fmt::format("{}", rule.values[h.first]);
+      text += rule.follows(h) ? rule.schedules[h.first]->label()
+              : h.count == 2
+                  ? fmt::format("({}, {})", rule.values[h.first], rule.values[h.first + 1])
+                  : fmt::format("{}", rule.values[h.first]);
     }
     if (rule.kind->name == "RMSProp centred") text += ", centred = true";
     if (rule.kind->name == "AdamW decoupled") text += ", couple = false";
-    text += ")";
+    text += rule.schedules.empty() ? ")" : "))";
   }
   return chain_ ? "OptimiserChain(" + text + ")" : text;
 }
@@ -199,9 +216,11 @@ Program Program::adjusted(const Hyperparameters& changes) const {
   for (const auto& [name, values] : listed(changes)) {
     bool found = false;
     std::string there;
+    bool follows = false;
     for (auto& rule : rules) {
       for (const auto& h : rule.kind->hyper) {
-        if (!adjustable(h.name)) continue;
+        follows = follows || (h.name == name && rule.follows(h));
+        if (!adjustable(rule, h)) continue;
         there += (there.empty() ? "" : ", ") + std::string(h.name);
         if (h.name != name) continue;
         found = true;
@@ -211,11 +230,32 @@ Program Program::adjusted(const Hyperparameters& changes) const {
     }
     if (!found) {
       throw ArgumentError(
-          "adjust", fmt::format("expected a hyper-parameter of {}, which has {}, got {}.", label(),
-                                there.empty() ? "none to adjust" : there, name));
+          "adjust",
+          fmt::format("expected a hyper-parameter of {}, which has {}, got {}.{}", label(),
+                      there.empty() ? "none to adjust" : there, name,
+                      follows
+                          ? " It follows a schedule: Scheduler(optimizer, schedule) sets another"
+                            " one."
+                          : ""));
     }
   }
   for (const auto& rule : rules) check_values(*rule.kind, rule.values);
+  return Program(std::move(rules), chain_);
+}
+
+std::optional<Program> Program::scheduled(std::string_view name,
+                                          const schedule::Schedule& s) const {
+  auto rules = rules_;
+  bool found = false;
+  for (auto& rule : rules) {
+    for (const auto& h : rule.kind->hyper) {
+      if (h.name != name) continue;
+      rule.schedules.resize(rule.values.size());
+      rule.schedules[h.first] = s;
+      found = true;
+    }
+  }
+  if (!found) return std::nullopt;
   return Program(std::move(rules), chain_);
 }
 
@@ -224,7 +264,7 @@ bool Program::has(const Hyperparameters& changes) const {
     bool found = false;
     for (const auto& rule : rules_) {
       for (const auto& h : rule.kind->hyper)
-        found = found || (adjustable(h.name) && h.name == change.first);
+        found = found || (adjustable(rule, h) && h.name == change.first);
     }
     if (!found) return false;
   }

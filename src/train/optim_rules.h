@@ -11,6 +11,7 @@
 
 #include "kernels/optimizer.h"
 #include "luxtorch/train/optim.h"
+#include "luxtorch/train/schedule.h"
 
 namespace luxtorch::detail {
 
@@ -42,7 +43,15 @@ const RuleKind& rule_kind(std::string_view name);
 struct Rule {
   const RuleKind* kind;
   std::vector<double> values;
+  std::vector<std::optional<schedule::Schedule>> schedules = {};  // by value; empty: none has one
+
   double initial() const { return kind->initial ? kind->initial(values.data()) : 0; }
+  /// Do its updates have numbers?
+  bool counts() const { return kind->counts || !schedules.empty(); }
+  /// Does a schedule set it?
+  bool follows(const HyperName& h) const { return !schedules.empty() && schedules[h.first]; }
+  /// Its numbers at update t, from 1. ArgumentError: a schedule's value is out of range.
+  std::vector<double> values_at(int64_t t) const;
 };
 
 class Program {
@@ -58,6 +67,9 @@ class Program {
   std::string label() const;
   /// ArgumentError for a change that no rule has or that is out of range.
   Program adjusted(const Hyperparameters& changes) const;
+  /// Every rule that has this hyper-parameter of one number follows the schedule; nothing where
+  /// none has it.
+  std::optional<Program> scheduled(std::string_view name, const schedule::Schedule& s) const;
   /// Has some rule every hyper-parameter that is set?
   bool has(const Hyperparameters& changes) const;
 

@@ -71,6 +71,7 @@ class Run {
 
   void all() {
     auto rules = program_.rules();
+    ask_schedules();
     size_t slot = 0;
     for (size_t r = 0; r < rules.size(); ++r) {
       last_ = r + 1 == rules.size();
@@ -82,6 +83,26 @@ class Run {
 
  private:
   using Coefficients = std::array<double, kernels::kMaxCoefficients>;
+
+  // Before anything moves: a schedule may complain.
+  void ask_schedules() {
+    auto rules = program_.rules();
+    for (size_t r = 0; r < rules.size(); ++r) {
+      if (rules[r].schedules.empty()) continue;
+      scheduled_.resize(rules.size());
+      for (const auto& slice : slices_) values(r, counts_[r][slice.array] + 1);
+    }
+  }
+
+  // A rule's hyper-parameters at update t. Parameters that were never skipped share one t.
+  const double* values(size_t r, int64_t t) {
+    const Rule& rule = program_.rules()[r];
+    if (rule.schedules.empty()) return rule.values.data();
+    for (const auto& [known, at_known] : scheduled_[r]) {
+      if (known == t) return at_known.data();
+    }
+    return scheduled_[r].emplace_back(t, rule.values_at(t)).second.data();
+  }
 
   void one(size_t r, size_t slot) {
     const Rule& rule = program_.rules()[r];
@@ -119,11 +140,11 @@ class Run {
     const Coefficients* same = nullptr;
     for (size_t i = 0; i < slices_.size(); ++i) {
       if (!slices_[i].active) continue;
-      int64_t t = rule.kind->counts ? ++counts_[r][slices_[i].array] : 0;
+      int64_t t = rule.counts() ? ++counts_[r][slices_[i].array] : 0;
       if (same && t == before) {
         all[i] = *same;
       } else {
-        rule.kind->coefficients(rule.values.data(), static_cast<double>(t), all[i].data());
+        rule.kind->coefficients(values(r, t), static_cast<double>(t), all[i].data());
       }
       same = &all[i], before = t;
     }
@@ -234,6 +255,7 @@ class Run {
   std::vector<Slice>& slices_;
   std::vector<std::vector<int64_t>>& counts_;
   bool apply_, last_ = false;
+  std::vector<std::vector<std::pair<int64_t, std::vector<double>>>> scheduled_;  // by rule, by t
 };
 
 }  // namespace

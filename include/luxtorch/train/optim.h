@@ -67,6 +67,7 @@ concept GradientTransform = requires(const O& o, const Tree& t) {
 namespace detail {
 class Program;
 }
+struct Schedules;  // scheduler.h
 
 /// Any optimiser, erased.
 class Optimizer {
@@ -120,6 +121,7 @@ class Optimizer {
 
   static Impl rule(std::string_view kind, const std::vector<double>& values);
   static Impl chain(const std::vector<Optimizer>& parts);
+  static Impl scheduled(const Optimizer& o, const Schedules& schedules);
   [[noreturn]] static void cannot_adjust(const std::type_info& type);
   [[noreturn]] static void cannot_transform(const std::type_info& type);
   static Tree subtract(const Tree& ps, const Tree& d);
@@ -127,8 +129,10 @@ class Optimizer {
  private:
   template <class O>
   struct Model;
+  static Impl of(const detail::Program& program);
   struct Builtin;
   struct Chain;
+  struct Scheduled;
   Impl impl_;
 };
 
