@@ -81,7 +81,7 @@ TEST(Schedule, OneCycleGoesUpAndDownInHalfCosines) {
   EXPECT_DOUBLE_EQ(s(1), 0.2);
   EXPECT_DOUBLE_EQ(s(4), 1);
   expect_formula(Shifted(s, 11), [](double) { return 0.1; }, 30);
-  EXPECT_DOUBLE_EQ(OneCycle(100, 5)(1), 5. / 25);
+  EXPECT_NEAR(OneCycle(100, 5)(1), 5. / 25, 1e-14);
   EXPECT_DOUBLE_EQ(OneCycle(100, 5)(101), 5. / 1e5);
   EXPECT_DOUBLE_EQ(OneCycle(4, 1, {.percent_start = 0})(1), 1);
   EXPECT_DOUBLE_EQ(OneCycle(4, 1, {.percent_start = 1})(5), 1e-5);
