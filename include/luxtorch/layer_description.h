@@ -128,7 +128,7 @@ std::string show(const L& model) {
 }
 
 template <HasLabel L>
-  requires LayerLike<L>
+  requires(LayerLike<L> || std::same_as<L, Layer>)
 std::ostream& operator<<(std::ostream& out, const L& model) {
   return detail::print(out, show(model));
 }
