@@ -1,8 +1,10 @@
 #include "luxtorch/data/dataloader.h"
 
 #include <ATen/ops/index_select.h>
+#include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "luxtorch/core/error.h"
 #include "luxtorch/data/dataset.h"
@@ -44,14 +46,30 @@ struct Batches::Iterator::Plan {
   }
 };
 
-Batches::Iterator::Iterator(std::shared_ptr<const Plan> plan) : plan_(std::move(plan)) {
-  if (!at_end()) batch_ = plan_->batch(0);
+// How far the copies of an epoch's iterator are. It lives as long as one of them.
+struct Batches::Iterator::Epoch {
+  uint64_t number;
+  int64_t handed_out;
+  bool ended = false;
+};
+
+Batches::Iterator::Iterator(std::shared_ptr<const Plan> plan, std::shared_ptr<Epoch> epoch)
+    : plan_(std::move(plan)), epoch_(std::move(epoch)) {
+  if (epoch_) position_ = epoch_->handed_out;
+  if (!at_end()) batch_ = plan_->batch(position_);
+  record_();
+}
+void Batches::Iterator::record_() {
+  if (!epoch_) return;
+  epoch_->ended = at_end();
+  epoch_->handed_out = at_end() ? position_ : position_ + 1;
 }
 bool Batches::Iterator::at_end() const { return position_ >= plan_->size; }
 Batches::Iterator& Batches::Iterator::operator++() {
   ++position_;
   // At the end, too: the last batch's memory is not kept.
   batch_ = at_end() ? Tree() : plan_->batch(position_);
+  record_();
   return *this;
 }
 
@@ -106,6 +124,45 @@ Batches DataLoader::batches(uint64_t epoch) const {
   return Batches(std::move(plan));
 }
 
-Batches::Iterator DataLoader::begin() { return batches(epoch_++).begin(); }
+Batches::Iterator DataLoader::begin() {
+  auto plan = batches(epoch_).plan_;
+  auto epoch = std::make_shared<Batches::Iterator::Epoch>(
+      Batches::Iterator::Epoch{.number = epoch_, .handed_out = std::exchange(skip_, 0)});
+  ++epoch_;
+  current_ = epoch;
+  return Batches::Iterator(std::move(plan), std::move(epoch));
+}
+
+Tree DataLoader::position() const {
+  auto current = current_.lock();
+  bool inside = current && !current->ended;
+  return named({{"rng", rng_},
+                {"epoch", inside ? current->number : epoch_},
+                {"batches", inside ? current->handed_out : skip_},
+                {"numobs", numobs_},
+                {"batch_size", options_.batch_size}});
+}
+
+void DataLoader::set_position_(const Tree& position) {
+  auto of = [&](const char* key) { return position[key].scalar<int64_t>(); };
+  auto rng = position["rng"].scalar<Rng>();
+  auto epoch = of("epoch"), batches = of("batches");
+  if (of("numobs") != numobs_ || of("batch_size") != options_.batch_size) {
+    throw ArgumentError(
+        "DataLoader", fmt::format("expected the position of a loader of {} observations in batches "
+                                  "of {}, got that of {} in batches of {}. Are the data others?",
+                                  numobs_, options_.batch_size, of("numobs"), of("batch_size")));
+  }
+  if (epoch < 0 || batches < 0 || batches > size_) {
+    throw ArgumentError(
+        "DataLoader", fmt::format("expected a position within {} batches of an epoch, got batch {} "
+                                  "of epoch {}.",
+                                  size_, batches, epoch));
+  }
+  rng_ = rng;
+  epoch_ = static_cast<uint64_t>(epoch);
+  skip_ = batches;
+  current_.reset();
+}
 
 }  // namespace luxtorch::data

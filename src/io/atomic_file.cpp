@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "io/durable.h"
 #include "luxtorch/core/error.h"
 
 namespace luxtorch::io {
@@ -53,7 +54,7 @@ void AtomicFile::check_target() {
   } else if (!target_.has_filename()) {
     fail("a file", "the name of a folder", "Add a file name.");
   }
-  fs::path folder = target_.has_parent_path() ? target_.parent_path() : fs::path(".");
+  fs::path folder = folder_of(target_);
   if (::stat(folder.c_str(), &status) != 0)
     fail("a folder " + folder.string(), std::strerror(errno), "Create the folder first.");
   if (!S_ISDIR(status.st_mode))
@@ -76,13 +77,7 @@ void AtomicFile::create() {
 }
 
 void AtomicFile::write_at(uint64_t offset, std::string_view bytes) {
-  while (!bytes.empty()) {
-    ssize_t written = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (written < 0 && errno == EINTR) continue;
-    if (written <= 0) fail_with_errno("a disk that takes the file");
-    offset += static_cast<uint64_t>(written);
-    bytes.remove_prefix(static_cast<size_t>(written));
-  }
+  if (!write_all(descriptor_, offset, bytes)) fail_with_errno("a disk that takes the file");
 }
 
 void AtomicFile::commit() {
@@ -93,12 +88,7 @@ void AtomicFile::commit() {
   if (::rename(temporary_.c_str(), target_.c_str()) != 0)
     fail_with_errno("a file that may be replaced");
   temporary_.clear();
-  fs::path folder = target_.has_parent_path() ? target_.parent_path() : fs::path(".");
-  int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor >= 0) {
-    ::fsync(descriptor);  // not every file system can; the file itself is safe
-    ::close(descriptor);
-  }
+  sync_folder(folder_of(target_));
 }
 
 }  // namespace luxtorch::io

@@ -7,10 +7,8 @@
 #include <ATen/ops/zeros.h>
 
 #include <cstdlib>
-#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 namespace luxtorch::test {
 namespace {
@@ -197,29 +195,11 @@ std::vector<Sample> jld2_corpus() {
 
 std::string exact_json(const Tree& tree) { return to_json(tree).dump(); }
 
-std::string read_file(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream bytes;
-  bytes << in.rdbuf();
-  return bytes.str();
-}
-
-void write_file(const std::filesystem::path& path, const std::string& bytes) {
-  std::ofstream(path, std::ios::binary) << bytes;
-}
-
 int compare_with_checker(const std::filesystem::path& folder, const std::string& option) {
   std::string source = LUXTORCH_SOURCE_DIR;
   std::string command = std::string("\"") + LUXTORCH_PYTHON + "\" \"" + source +
                         "/tests/io/compare_jld2.py\" " + option + " \"" + folder.string() + "\"";
   return std::system(command.c_str());
-}
-
-std::filesystem::path fresh_folder(const std::string& name) {
-  auto folder = std::filesystem::path(LUXTORCH_TEST_TMP) / name;
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directories(folder);
-  return folder;
 }
 
 }  // namespace luxtorch::test

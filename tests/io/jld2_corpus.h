@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "luxtorch/tree.h"
+#include "support/files.h"
 
 namespace luxtorch::test {
 
@@ -20,14 +21,8 @@ std::vector<Sample> jld2_corpus();
 /// A tree as JSON that loses no bit: numbers as the hexadecimal digits of their bytes.
 std::string exact_json(const Tree& tree);
 
-std::string read_file(const std::filesystem::path& path);
-void write_file(const std::filesystem::path& path, const std::string& bytes);
-
 /// Compares every FILE.jld2 of a folder that has a FILE.json (of exact_json) with what
 /// tools/verify_jld2.py reads, by compare_jld2.py; 0 where all are equal, else it prints why not.
 int compare_with_checker(const std::filesystem::path& folder, const std::string& option = "");
-
-/// A new, empty folder for one test's files.
-std::filesystem::path fresh_folder(const std::string& name);
 
 }  // namespace luxtorch::test

@@ -4,11 +4,9 @@
 #include <ATen/ops/zeros.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <csignal>
 #include <cstdlib>
 
 #include "io/jld2_corpus.h"
@@ -21,10 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-size_t entries(const fs::path& folder) {
-  return static_cast<size_t>(
-      std::distance(fs::directory_iterator(folder), fs::directory_iterator()));
-}
+using test::entries;
+using test::SmallDisk;
 
 TEST(Jld2LoadErrors, AMissingFileAndAFolderAreWrongPaths) {
   auto folder = test::fresh_folder("jld2_load_errors");
@@ -183,25 +179,6 @@ TEST(Jld2SaveErrors, WhatAFileCannotHoldIsNamedAndTheOldFileStays) {
   EXPECT_EQ(test::read_file(path), before);
   EXPECT_EQ(entries(folder), 1U);
 }
-
-// A disk that takes no more than 20,000 bytes per file, for as long as it lives.
-class SmallDisk {
- public:
-  SmallDisk() : handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-    ::getrlimit(RLIMIT_FSIZE, &before_);
-    rlimit small = before_;
-    small.rlim_cur = 20000;
-    ::setrlimit(RLIMIT_FSIZE, &small);
-  }
-  ~SmallDisk() {
-    ::setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_);
-  }
-
- private:
-  void (*handler_)(int);
-  rlimit before_{};
-};
 
 TEST(Jld2SaveErrors, AFullDiskLeavesTheOldFileAndTheNextSaveWorks) {
   auto folder = test::fresh_folder("jld2_full");

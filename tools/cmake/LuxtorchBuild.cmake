@@ -75,6 +75,13 @@ add_library(luxtorch_highway INTERFACE)
 target_include_directories(luxtorch_highway SYSTEM INTERFACE "${LUXTORCH_HIGHWAY_INCLUDE}")
 target_link_libraries(luxtorch_highway INTERFACE "${LUXTORCH_HIGHWAY_LIBRARY}")
 
+# OpenSSL: the digests of checkpoints.
+find_package(OpenSSL QUIET COMPONENTS Crypto)
+if(NOT TARGET OpenSSL::Crypto)
+  message(FATAL_ERROR "OpenSSL was not found. On Debian: apt-get install libssl-dev. "
+    "Elsewhere: -DOPENSSL_ROOT_DIR=/path")
+endif()
+
 find_package(ZLIB QUIET)
 if(NOT LUXTORCH_WITH_HDF5)
   set(HDF5_FOUND FALSE)

@@ -54,9 +54,12 @@ class Batches {
     friend class Batches;
     friend class DataLoader;
     struct Plan;
-    explicit Iterator(std::shared_ptr<const Plan> plan);
+    struct Epoch;
+    explicit Iterator(std::shared_ptr<const Plan> plan, std::shared_ptr<Epoch> epoch = {});
     bool at_end() const;
+    void record_();
     std::shared_ptr<const Plan> plan_;
+    std::shared_ptr<Epoch> epoch_;  // of a loader that wants to know how far it is
     int64_t position_ = 0;
     Tree batch_;
   };
@@ -78,7 +81,8 @@ class DataLoader {
   /// numobs.
   explicit DataLoader(Tree data, DataLoaderOptions options = {}, Rng rng = Rng(0));
 
-  /// Starts the next epoch. Epoch e = 0, 1, ... takes its permutation from rng.fold_in(e).
+  /// Starts the next epoch, or goes on with the one of set_position_. Epoch e = 0, 1, ... takes its
+  /// permutation from rng.fold_in(e).
   Batches::Iterator begin();
   std::default_sentinel_t end() const { return {}; }
 
@@ -91,9 +95,21 @@ class DataLoader {
   /// observations.
   int64_t batch_size() const { return options_.batch_size; }
   int64_t numobs() const { return numobs_; }
-  /// Epochs begun so far. A training that goes on from a file sets it.
+  /// Epochs begun so far: the number of the next one.
   uint64_t epoch() const { return epoch_; }
-  void set_epoch_(uint64_t next) { epoch_ = next; }
+  void set_epoch_(uint64_t next) {
+    epoch_ = next;
+    skip_ = 0;
+  }
+
+  /// Where a training stands, for its checkpoint: in an epoch behind the batch in hand, or, once its
+  /// iterator is at the end or gone, at the beginning of the next epoch. To be asked for by the
+  /// thread that iterates. A named tree: rng, epoch, batches (handed out in it), numobs, batch_size.
+  Tree position() const;
+  /// The next begin() goes on from there, with the batches that the loader would have given; an epoch
+  /// whose last batch was in hand is then an empty range. Takes the rng too. A TreeError for another
+  /// tree, an ArgumentError for the position of a loader of other data or batches.
+  void set_position_(const Tree& position);
   /// What was adjusted, in a sentence; empty when nothing was.
   const std::string& warning() const { return warning_; }
   const Tree& data() const { return data_; }
@@ -105,6 +121,8 @@ class DataLoader {
   Rng rng_;
   int64_t numobs_, size_;
   uint64_t epoch_ = 0;
+  int64_t skip_ = 0;  // batches of the next epoch that have been handed out before
+  std::weak_ptr<const Batches::Iterator::Epoch> current_;
   std::string warning_;
 };
 

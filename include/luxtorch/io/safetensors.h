@@ -1,0 +1,51 @@
+// Trees to and from safetensors files, the weights' format of PyTorch's, JAX's and Rust's
+// libraries.
+//
+//     safetensors::save("model.safetensors", named({{"ps", ps}, {"st", st}}));
+//     Tree file = safetensors::load("model.safetensors");
+//     predict(model, x, file["ps"], file["st"]);
+//
+// In Python, safetensors.torch.load_file("model.safetensors") gives the tensors by their paths:
+// "ps.layer_1.weight". What such a file has no place for (tuples, empty nodes, numbers, strings,
+// rngs, nothing) stands as JSON in its __metadata__, so that load gives back the very tree.
+//
+// Level 2: the end of the data flow, trees to files. Every function may be called from several
+// threads.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "luxtorch/tree.h"
+
+namespace luxtorch::safetensors {
+
+struct SaveOptions {
+  /// More words for __metadata__, for other programs: {{"license", "MIT"}}. "format" is "pt" unless
+  /// named here.
+  std::vector<std::pair<std::string, std::string>> metadata = {};
+};
+
+/// Writes any tree. A tensor's name is its path, or "tensor" where the whole tree is one. Tensors
+/// are copied from their device; views that share memory become arrays of their own; a graph is left
+/// out.
+///
+/// The file appears at once and whole: it is written beside `path`, synced and renamed. After an
+/// error the old file is still there, untouched. Throws ArgumentError for a path that cannot be
+/// written, a full disk and metadata of a key of ours, UnsupportedError for what the format cannot
+/// hold (complex128 and quantised tensors, sparse ones, texts of metadata and keys that are not
+/// UTF-8, more than 500 levels).
+void save(const std::filesystem::path& path, const Tree& tree, SaveOptions options = {});
+
+/// The tree that save wrote, bit for bit, on the CPU. A file of another program gives a named tree
+/// that is nested on the names' dots, in the file's order: "0.weight" is file["0"]["weight"].
+///
+/// Every length and offset is checked before it is used. Throws ArgumentError for a path that cannot
+/// be read, FormatError, which says where and why, for a file that is damaged or not safetensors,
+/// UnsupportedError for dtypes that torch does not have and for names that are no paths ("a..b", or
+/// "a" beside "a.b").
+Tree load(const std::filesystem::path& path);
+
+}  // namespace luxtorch::safetensors

@@ -1,0 +1,19 @@
+// SHA-256 (FIPS 180-4): what tells whether a file is the one that was meant.
+//
+//     if (sha256_file("corpus.txt") != "59a0ad62833b2e15...") ...
+//
+// Level 2.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+namespace luxtorch {
+
+/// 64 lower-case hexadecimal digits.
+std::string sha256(std::string_view bytes);
+/// Of a file's bytes. ArgumentError for a path that cannot be read.
+std::string sha256_file(const std::filesystem::path& path);
+
+}  // namespace luxtorch

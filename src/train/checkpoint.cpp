@@ -1,0 +1,140 @@
+// CheckpointFolder: saving, and what stays.
+#include "luxtorch/train/checkpoint.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#if __has_include(<torch/headeronly/version.h>)
+#include <torch/headeronly/version.h>
+#else
+#include <torch/version.h>
+#endif
+
+#include "io/atomic_folder.h"
+#include "io/safetensors_format.h"
+#include "luxtorch/core/error.h"
+#include "luxtorch/version.h"
+#include "train/checkpoint_manifest.h"
+#include "train/optim_rules.h"
+
+namespace luxtorch {
+namespace fs = std::filesystem;
+
+using detail::Manifest;
+using detail::SavedCheckpoint;
+
+namespace {
+
+constexpr const char* kWho = "CheckpointFolder::save";
+
+[[noreturn]] void refuse(const fs::path& path, const std::string& expected,
+                         const std::string& got) {
+  ArgumentError error("CheckpointFolder",
+                      "expected " + expected + ", got " + got + ". Choose another path.");
+  error.prepend_path_(path.string());
+  throw error;
+}
+
+// Each rule as (name, numbers...); nothing for a user's own optimiser.
+Tree hyperparameters_of(const Optimizer& optimizer) {
+  if (!optimizer.program()) return {};
+  std::vector<Tree> rules;
+  for (const auto& rule : optimizer.program()->rules()) {
+    std::vector<Tree> row = {rule.kind->name};
+    row.insert(row.end(), rule.values.begin(), rule.values.end());
+    rules.push_back(tuple(std::move(row)));
+  }
+  return tuple(std::move(rules));
+}
+
+const SavedCheckpoint* best_of(const std::vector<SavedCheckpoint>& newest_first) {
+  const SavedCheckpoint* best = nullptr;
+  for (const auto& candidate : newest_first) {
+    const auto& metric = candidate.manifest.metric;
+    if (!metric || std::isnan(*metric)) continue;
+    if (!best || *metric <= *best->manifest.metric) best = &candidate;
+  }
+  return best;
+}
+
+}  // namespace
+
+CheckpointFolder::CheckpointFolder(fs::path folder, CheckpointFolderOptions options)
+    : folder_(std::move(folder)), options_(options) {
+  if (options_.keep < 1)
+    throw ArgumentError("CheckpointFolder",
+                        fmt::format("expected keep of at least 1, got {}.", options_.keep));
+  if (folder_.empty()) refuse(folder_, "a path", "an empty one");
+  std::error_code failed;
+  fs::create_directories(folder_, failed);
+  std::error_code unknown;
+  if (fs::exists(folder_, unknown) && !fs::is_directory(folder_, unknown))
+    refuse(folder_, "a folder", "a file");
+  if (failed) refuse(folder_, "a folder that can be made", failed.message());
+  if (::faccessat(AT_FDCWD, folder_.c_str(), R_OK | W_OK | X_OK, AT_EACCESS) != 0)
+    refuse(folder_, "a folder that can be written to", std::strerror(errno));
+}
+
+fs::path CheckpointFolder::save(const TrainState& ts, const CheckpointExtras& extras) const {
+  Tree program = named({{"values", extras.values},
+                        {"rng", extras.rng ? Tree(*extras.rng) : Tree()},
+                        {"data", extras.data}});
+  const std::array<Tree, detail::kParts.size()> trees = {ts.parameters(), ts.states(),
+                                                         ts.optimizer_state(), std::move(program)};
+  std::vector<safetensors::Image> images;
+  for (size_t i = 0; i < trees.size(); ++i) {
+    try {
+      images.emplace_back(kWho, trees[i], safetensors::SaveOptions{});
+    } catch (Error& error) {
+      error.prepend_path_(detail::kParts[i]);
+      throw;
+    }
+  }
+
+  io::remove_leftovers(folder_);
+  auto before = detail::contents_of_run(folder_).saved;
+  Manifest manifest{.number = before.empty() ? 1 : before.front().manifest.number + 1,
+                    .step = ts.step,
+                    .metric = extras.metric,
+                    .luxtorch = version(),
+                    .torch = TORCH_VERSION,
+                    .model = show(ts.model),
+                    .optimizer = ts.optimizer().label(),
+                    .hyperparameters = hyperparameters_of(ts.optimizer()),
+                    .frozen = ts.frozen(),
+                    .parts = {}};
+  fs::path path = folder_ / detail::checkpoint_name(ts.step);
+  io::AtomicFolder folder(kWho, path);
+  for (size_t i = 0; i < images.size(); ++i) {
+    auto written = folder.write(detail::part_file(detail::kParts[i]),
+                                [&](const auto& to) { images[i].write(to); });
+    manifest.parts[i] = {written.bytes, std::move(written.sha256)};
+  }
+  folder.write(detail::kManifestName, [&](const auto& to) { to(detail::manifest_text(manifest)); });
+  folder.commit();
+
+  auto now = detail::contents_of_run(folder_).saved;
+  const auto* best = options_.keep_best ? best_of(now) : nullptr;
+  for (size_t i = static_cast<size_t>(options_.keep); i < now.size(); ++i)
+    if (&now[i] != best) io::remove_folder(now[i].path);
+  return path;
+}
+
+std::vector<fs::path> CheckpointFolder::checkpoints() const {
+  std::vector<fs::path> paths;
+  for (auto& saved : detail::contents_of_run(folder_).saved) paths.push_back(std::move(saved.path));
+  return paths;
+}
+
+std::optional<fs::path> CheckpointFolder::best() const {
+  auto saved = detail::contents_of_run(folder_).saved;
+  const auto* best = best_of(saved);
+  return best ? std::optional(best->path) : std::nullopt;
+}
+
+}  // namespace luxtorch

@@ -1,0 +1,134 @@
+// Checkpoint::restore_.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "luxtorch/core/error.h"
+#include "luxtorch/train/checkpoint.h"
+#include "luxtorch/train/freeze.h"
+#include "text.h"
+#include "train/optim_rules.h"
+#include "train/train_state_storage.h"
+
+namespace luxtorch {
+
+namespace {
+
+[[noreturn]] void refuse(const Checkpoint& c, const std::string& message) {
+  TreeError error("Checkpoint::restore_", message);
+  error.prepend_path_(c.path.string());
+  throw error;
+}
+
+void check_model(const Checkpoint& c, const TrainState& ts) {
+  auto mine = show(ts.model);
+  if (mine == c.model) return;
+  std::istringstream ours(mine), theirs(c.model);
+  std::string our_line, their_line;
+  int number = 0;
+  do {
+    ++number;
+    if (!std::getline(ours, our_line)) our_line.clear();
+    if (!std::getline(theirs, their_line)) their_line.clear();
+  } while (our_line == their_line && (ours || theirs));
+  auto trimmed = [](const std::string& line) {
+    auto start = line.find_first_not_of(' ');
+    return start == line.npos ? std::string("its end") : "`" + line.substr(start) + "`";
+  };
+  refuse(c, fmt::format("expected a checkpoint of this model, got another model's: line {} of its "
+                        "text is {} in place of {}. Make the model as it was.",
+                        number, trimmed(their_line), trimmed(our_line)));
+}
+
+void check_same(const Checkpoint& c, const char* what, const Tree& expected, const Tree& got) {
+  if (auto d = tree::difference(expected, got); !d.empty())
+    refuse(c, fmt::format("expected {} like those of the model, got others: {}.", what, d));
+}
+
+// On the devices of the tensors that are there now, else on the parameters'.
+Tree on_device_of(const Tree& now, const Tree& saved, Device device) {
+  if (saved.is_tensor() && saved.tensor().defined()) {
+    bool known = now.is_tensor() && now.tensor().defined();
+    return saved.tensor().to(known ? now.tensor().device() : device);
+  }
+  if (saved.is_named()) {
+    std::vector<Tree::Item> items;
+    for (const auto& [key, part] : saved.items()) {
+      bool known = now.is_named() && now.contains(key);
+      items.emplace_back(key, on_device_of(known ? now[key] : Tree(), part, device));
+    }
+    return named(std::move(items));
+  }
+  if (saved.is_tuple()) {
+    std::vector<Tree> elements;
+    for (size_t i = 0; i < saved.size(); ++i) {
+      bool known = now.is_tuple() && i < now.size();
+      elements.push_back(on_device_of(known ? now[i] : Tree(), saved[i], device));
+    }
+    return tuple(std::move(elements));
+  }
+  return saved;
+}
+
+struct RebuiltRule : Optimizer {
+  RebuiltRule(std::string_view kind, const std::vector<double>& values)
+      : Optimizer(rule(kind, values)) {}
+};
+
+// ts' optimiser with the numbers that the checkpoint's had.
+Optimizer rebuilt(const Checkpoint& c, const Optimizer& mine) {
+  auto differ = [&](bool same) {
+    if (!same)
+      refuse(c, fmt::format("expected a checkpoint of the optimiser {}, got one of {}. Make the "
+                            "optimiser as it was.",
+                            mine.label(), c.optimizer));
+  };
+  const auto* program = mine.program();
+  const Tree& saved = c.hyperparameters;
+  if (!program) {
+    differ(mine.label() == c.optimizer);
+    return mine;
+  }
+  differ(saved.is_tuple() && saved.size() == program->rules().size());
+  std::vector<Optimizer> rules;
+  for (size_t i = 0; i < saved.size(); ++i) {
+    const auto& rule = program->rules()[i];
+    const auto row = saved[i].elements();
+    differ(row.size() == rule.values.size() + 1 && row[0].scalar<std::string>() == rule.kind->name);
+    std::vector<double> values;
+    for (const Tree& number : row.subspan(1)) values.push_back(number.scalar<double>());
+    rules.push_back(RebuiltRule(rule.kind->name, values));
+  }
+  return program->is_chain() ? OptimiserChain(rules) : rules.at(0);
+}
+
+}  // namespace
+
+void Checkpoint::restore_(TrainState& ts) const {
+  check_model(*this, ts);
+  Tree now = ts.parameters();
+  auto first = tree::tensors(now);
+  Device device = first.empty() ? Device(c10::DeviceType::CPU) : first[0].device();
+  Optimizer same = rebuilt(*this, ts.optimizer());
+  check_same(*this, "parameters", now, parameters);
+  bool builtin = ts.optimizer().program() != nullptr;
+  if (builtin) check_same(*this, "moments", ts.optimizer_state(), optimizer_state);
+  if (auto m = misfits(ts.states(), states); !m.empty())
+    refuse(*this, fmt::format("expected states like those of the model, got {}.", m));
+
+  TrainState next = ts;
+  if (builtin) TrainStateAccess::own_(next).flat.set_program_(*same.program());
+  TrainStateAccess::set_optimizer_(next, std::move(same));
+  next.set_parameters_(parameters);
+  next.set_states_(on_device_of(ts.states(), states, device));
+  next.set_optimizer_state_(builtin ? optimizer_state
+                                    : on_device_of(ts.optimizer_state(), optimizer_state, device));
+  thaw_(next);
+  freeze_(next,
+          [&](const std::string& path) { return std::ranges::find(frozen, path) != frozen.end(); });
+  next.step = step;
+  ts = std::move(next);
+}
+
+}  // namespace luxtorch

@@ -1,0 +1,33 @@
+// Files and folders for tests that write some.
+#pragma once
+
+#include <sys/resource.h>
+
+#include <filesystem>
+#include <string>
+
+namespace luxtorch::test {
+
+/// A new, empty folder for one test's files.
+std::filesystem::path fresh_folder(const std::string& name);
+
+std::string read_file(const std::filesystem::path& path);
+void write_file(const std::filesystem::path& path, const std::string& bytes);
+
+/// How many files and folders a folder holds.
+size_t entries(const std::filesystem::path& folder);
+
+/// A disk that takes no more than so many bytes per file, for as long as it lives.
+class SmallDisk {
+ public:
+  explicit SmallDisk(size_t bytes = 20000);
+  ~SmallDisk();
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+
+ private:
+  void (*handler_)(int);
+  rlimit before_{};
+};
+
+}  // namespace luxtorch::test
