@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <ostream>
+#include <unordered_map>
 
 #include "luxtorch/core/error.h"
 #include "luxtorch/tree.h"
@@ -240,26 +241,33 @@ Tree unflatten(const Tree& structure, const std::vector<Tree>& leaves) {
 
 Tree nest(const std::vector<Tree::Item>& flat) {
   // Grouped by the first part of the name, in order of first appearance.
-  std::vector<std::pair<std::string, std::vector<Tree::Item>>> groups;
+  struct Group {
+    std::string head;
+    std::vector<Tree> leaves;
+    std::vector<Tree::Item> parts;
+  };
+  std::vector<Group> groups;
+  std::unordered_map<std::string, size_t> known;
   for (const auto& [name, part] : flat) {
     auto dot = name.find('.');
-    auto head = name.substr(0, dot), tail = dot == name.npos ? "" : name.substr(dot + 1);
-    auto same = [&](const auto& g) { return g.first == head; };
-    auto found = std::find_if(groups.begin(), groups.end(), same);
-    if (found == groups.end()) found = groups.insert(groups.end(), {head, {}});
-    found->second.emplace_back(tail, part);
+    auto head = name.substr(0, dot);
+    auto [found, is_new] = known.emplace(head, groups.size());
+    if (is_new) groups.push_back({head, {}, {}});
+    auto& group = groups[found->second];
+    if (dot == name.npos) {
+      group.leaves.push_back(part);
+    } else {
+      group.parts.emplace_back(name.substr(dot + 1), part);
+    }
   }
   std::vector<Tree::Item> items;
-  for (auto& [head, parts] : groups) {
-    auto leaves =
-        std::count_if(parts.begin(), parts.end(), [](auto& p) { return p.first.empty(); });
-    if (leaves > 0 && parts.size() > 1) {
-      throw TreeError("tree::nest", leaves > 1
-                                        ? "expected unique names, got \"" + head + "\" twice."
-                                        : "expected names that nest, got \"" + head +
-                                              "\" as a leaf and as a group.");
-    }
-    items.emplace_back(head, leaves > 0 ? parts[0].second : nest(parts));
+  for (auto& [head, leaves, parts] : groups) {
+    if (leaves.size() > 1)
+      throw TreeError("tree::nest", "expected unique names, got \"" + head + "\" twice.");
+    if (leaves.size() == 1 && !parts.empty())
+      throw TreeError("tree::nest",
+                      "expected names that nest, got \"" + head + "\" as a leaf and as a group.");
+    items.emplace_back(head, leaves.empty() ? nest(parts) : leaves[0]);
   }
   return named(std::move(items));
 }

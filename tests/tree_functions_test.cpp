@@ -106,8 +106,9 @@ TEST(TreeFunctions, NestGroupsFlatNamesOnTheirDots) {
                "[tree::nest] expected names that nest, got \"a\" as a leaf and as a group.");
   EXPECT_ERROR(TreeError, tree::nest({{"a.b", 2}, {"a.b", 1}}),
                "[tree::nest] expected unique names, got \"b\" twice.");
-  EXPECT_ERROR(TreeError, tree::nest({{"a..b", 2}}),
-               "[named] expected keys without '.' and not empty, got \"\".");
+  for (const char* name : {"a..b", "a.", ".a", ""})
+    EXPECT_ERROR(TreeError, tree::nest({{name, 2}}),
+                 "[named] expected keys without '.' and not empty, got \"\".");
 }
 
 TEST(TreeFunctions, DifferenceNamesTheFirstPlaceAndBothSides) {

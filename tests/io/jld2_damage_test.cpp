@@ -1,13 +1,12 @@
 // Damaged files: whatever the bytes say, load gives an error of the library or a value.
 #include <gtest/gtest.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <cstring>
 #include <random>
 
 #include "../../src/io/hdf5/bytes.h"
 #include "io/jld2_corpus.h"
+#include "io/memory_file.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/io/jld2.h"
 
@@ -40,24 +39,7 @@ std::vector<File> files() {
   return result;
 }
 
-// A file without a disk: these tests write some hundred thousand.
-class MemoryFile {
- public:
-  MemoryFile() : descriptor_(::memfd_create("damaged.jld2", MFD_CLOEXEC)) {}
-  ~MemoryFile() { ::close(descriptor_); }
-  MemoryFile(const MemoryFile&) = delete;
-  MemoryFile& operator=(const MemoryFile&) = delete;
-
-  fs::path path() const { return "/proc/self/fd/" + std::to_string(descriptor_); }
-  void hold(const std::string& bytes) const {
-    ASSERT_EQ(::ftruncate(descriptor_, static_cast<off_t>(bytes.size())), 0);
-    ASSERT_EQ(::pwrite(descriptor_, bytes.data(), bytes.size(), 0),
-              static_cast<ssize_t>(bytes.size()));
-  }
-
- private:
-  int descriptor_;
-};
+using test::MemoryFile;
 
 enum class Outcome { kError, kValue };
 
