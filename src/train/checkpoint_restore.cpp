@@ -32,9 +32,12 @@ void check_model(const Checkpoint& c, const TrainState& ts) {
     if (!std::getline(ours, our_line)) our_line.clear();
     if (!std::getline(theirs, their_line)) their_line.clear();
   } while (our_line == their_line && (ours || theirs));
+  // Without the counts of parameters, which stand behind the layers.
   auto trimmed = [](const std::string& line) {
     auto start = line.find_first_not_of(' ');
-    return start == line.npos ? std::string("its end") : "`" + line.substr(start) + "`";
+    if (start == line.npos) return std::string("its end");
+    auto end = line.find_last_not_of(", ", line.find("  #"));
+    return "`" + line.substr(start, end + 1 - start) + "`";
   };
   refuse(c, fmt::format("expected a checkpoint of this model, got another model's: line {} of its "
                         "text is {} in place of {}. Make the model as it was.",
