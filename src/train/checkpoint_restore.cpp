@@ -33,6 +33,7 @@ void check_model(const Checkpoint& c, const TrainState& ts) {
     if (!std::getline(theirs, their_line)) their_line.clear();
   } while (our_line == their_line && (ours || theirs));
   // Without the counts of parameters, which stand behind the layers.
+  // Without the counts of parameters, which stand behind the layers.
   auto trimmed = [](const std::string& line) {
     auto start = line.find_first_not_of(' ');
     if (start == line.npos) return std::string("its end");
@@ -74,36 +75,36 @@ Tree on_device_of(const Tree& now, const Tree& saved, Device device) {
   return saved;
 }
 
-struct RebuiltRule : Optimizer {
-  RebuiltRule(std::string_view kind, const std::vector<double>& values)
-      : Optimizer(rule(kind, values)) {}
+struct OfProgram : Optimizer {
+  explicit OfProgram(const detail::Program& program) : Optimizer(of(program)) {}
 };
 
-// ts' optimiser with the numbers that the checkpoint's had.
-Optimizer rebuilt(const Checkpoint& c, const Optimizer& mine) {
-  auto differ = [&](bool same) {
+// ts' optimiser with the numbers that the checkpoint's had. Schedules are functions: they are ts'.
+Optimizer with_numbers_of(const Checkpoint& c, const Optimizer& mine) {
+  auto require = [&](bool same, const Optimizer& optimizer) {
     if (!same)
       refuse(c, fmt::format("expected a checkpoint of the optimiser {}, got one of {}. Make the "
                             "optimiser as it was.",
-                            mine.label(), c.optimizer));
+                            optimizer.label(), c.optimizer));
   };
   const auto* program = mine.program();
   const Tree& saved = c.hyperparameters;
   if (!program) {
-    differ(mine.label() == c.optimizer);
+    require(mine.label() == c.optimizer, mine);
     return mine;
   }
-  differ(saved.is_tuple() && saved.size() == program->rules().size());
-  std::vector<Optimizer> rules;
-  for (size_t i = 0; i < saved.size(); ++i) {
-    const auto& rule = program->rules()[i];
+  require(saved.is_tuple() && saved.size() == program->rules().size(), mine);
+  std::vector<detail::Rule> rules(program->rules().begin(), program->rules().end());
+  for (size_t i = 0; i < rules.size(); ++i) {
     const auto row = saved[i].elements();
-    differ(row.size() == rule.values.size() + 1 && row[0].scalar<std::string>() == rule.kind->name);
-    std::vector<double> values;
-    for (const Tree& number : row.subspan(1)) values.push_back(number.scalar<double>());
-    rules.push_back(RebuiltRule(rule.kind->name, values));
+    require(row.size() == rules[i].values.size() + 1 &&
+                row[0].scalar<std::string>() == rules[i].kind->name,
+            mine);
+    for (size_t j = 1; j < row.size(); ++j) rules[i].values[j - 1] = row[j].scalar<double>();
   }
-  return program->is_chain() ? OptimiserChain(rules) : rules.at(0);
+  Optimizer same = OfProgram(detail::Program(std::move(rules), program->is_chain()));
+  require(same.label() == c.optimizer, same);
+  return same;
 }
 
 }  // namespace
@@ -113,7 +114,7 @@ void Checkpoint::restore_(TrainState& ts) const {
   Tree now = ts.parameters();
   auto first = tree::tensors(now);
   Device device = first.empty() ? Device(c10::DeviceType::CPU) : first[0].device();
-  Optimizer same = rebuilt(*this, ts.optimizer());
+  Optimizer same = with_numbers_of(*this, ts.optimizer());
   check_same(*this, "parameters", now, parameters);
   bool builtin = ts.optimizer().program() != nullptr;
   if (builtin) check_same(*this, "moments", ts.optimizer_state(), optimizer_state);

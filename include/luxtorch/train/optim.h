@@ -119,6 +119,7 @@ class Optimizer {
   using Impl = std::shared_ptr<const Interface>;
   explicit Optimizer(Impl impl) : impl_(std::move(impl)) {}
 
+  static Impl of(const detail::Program& program);
   static Impl rule(std::string_view kind, const std::vector<double>& values);
   static Impl chain(const std::vector<Optimizer>& parts);
   static Impl scheduled(const Optimizer& o, const Schedules& schedules);
@@ -129,7 +130,6 @@ class Optimizer {
  private:
   template <class O>
   struct Model;
-  static Impl of(const detail::Program& program);
   struct Builtin;
   struct Chain;
   struct Scheduled;
