@@ -70,6 +70,11 @@ class OptionsTest(unittest.TestCase):
                 self.assertNotEqual(status, 0)
                 self.assertIn(f"{header} was not found. On Debian: apt-get install {package}", output)
 
+    def test_a_missing_openssl_is_named_with_its_debian_package(self):
+        status, output, _ = self.configure(absent=["OpenSSL"])
+        self.assertNotEqual(status, 0)
+        self.assertIn("OpenSSL was not found. On Debian: apt-get install libssl-dev", output)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,4 +1,4 @@
-"""The README's code: every cell of the table's last column and the layer of one's own compile."""
+"""The README's code: every cell of the table's last column, the layer of one's own and the checkpoints compile."""
 
 import os
 import re
@@ -45,6 +45,10 @@ class ReadmeTest(unittest.TestCase):
         layer = re.search(r"^```cpp\n(.*?)^```", section("A layer of your own"), re.MULTILINE | re.DOTALL)[1]
         use = "\ninline auto made = lux::setup(lux::Rng(0), Residual{lux::Dense(8, 8), lux::Dropout(0.1)});\n"
         self.compiles(PRELUDE + layer + use + "".join(ROW % (i, code.rstrip(";")) for i, code in enumerate(rows)))
+
+    def test_the_training_with_checkpoints_compiles(self):
+        training = re.search(r"^```cpp\n(.*?)^```", section("Checkpoints"), re.MULTILINE | re.DOTALL)[1]
+        self.compiles(PRELUDE + "#include <iostream>\n" + training)
 
     def test_what_it_links_to_is_there(self):
         prose = re.sub(r"```.*?```|`[^`]*`", "", README.read_text(), flags=re.DOTALL)
