@@ -110,9 +110,13 @@ void AtomicFolder::commit() {
     } else {
       // A file system that cannot exchange two names.
       replaced = temporary_name(path_);
-      if (::rename(path_.c_str(), replaced.c_str()) != 0 ||
-          ::rename(temporary_.c_str(), path_.c_str()) != 0)
+      if (::rename(path_.c_str(), replaced.c_str()) != 0) fail("", "a folder that may be replaced");
+      if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
+        int why = errno;
+        ::rename(replaced.c_str(), path_.c_str());
+        errno = why;
         fail("", "a folder that may be replaced");
+      }
     }
   }
   temporary_.clear();

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <vector>
 
 namespace luxtorch::io {
 
@@ -24,6 +25,16 @@ void sync_folder(const std::filesystem::path& folder) {
   if (descriptor < 0) return;
   ::fsync(descriptor);
   ::close(descriptor);
+}
+
+std::error_code make_folders(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> made;
+  std::error_code error;
+  for (auto path = folder; !std::filesystem::exists(path, error) && !error; path = folder_of(path))
+    made.push_back(path);
+  std::filesystem::create_directories(folder, error);
+  for (const auto& path : made) sync_folder(folder_of(path));
+  return error;
 }
 
 std::filesystem::path folder_of(const std::filesystem::path& path) {

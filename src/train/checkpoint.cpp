@@ -16,6 +16,7 @@
 #endif
 
 #include "io/atomic_folder.h"
+#include "io/durable.h"
 #include "io/safetensors_format.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/version.h"
@@ -70,9 +71,7 @@ CheckpointFolder::CheckpointFolder(fs::path folder, CheckpointFolderOptions opti
     throw ArgumentError("CheckpointFolder",
                         fmt::format("expected keep of at least 1, got {}.", options_.keep));
   if (folder_.empty()) refuse(folder_, "a path", "an empty one");
-  std::error_code failed;
-  fs::create_directories(folder_, failed);
-  std::error_code unknown;
+  std::error_code failed = io::make_folders(folder_), unknown;
   if (fs::exists(folder_, unknown) && !fs::is_directory(folder_, unknown))
     refuse(folder_, "a folder", "a file");
   if (failed) refuse(folder_, "a folder that can be made", failed.message());

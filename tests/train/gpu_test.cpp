@@ -9,10 +9,12 @@
 #include "luxtorch/layers/dropout.h"
 #include "luxtorch/layers/norm.h"
 #include "luxtorch/layers/recurrent.h"
+#include "luxtorch/train/checkpoint.h"
 #include "luxtorch/train/loss.h"
 #include "luxtorch/train/optim.h"
 #include "luxtorch/train/train_state.h"
 #include "support/compare.h"
+#include "support/files.h"
 
 namespace luxtorch {
 namespace {
@@ -51,6 +53,24 @@ TEST_F(Gpu, TrainingTakesTheCpusPath) {
   }
   EXPECT_TRUE(
       tree::all_close(tree::to(there.parameters(), cpu_device()), cpu.parameters(), 1e-3, 1e-4));
+}
+
+TEST_F(Gpu, ACheckpointIsTakenUpThereAndOnTheCpu) {
+  Chain model(StatefulRecurrentCell(GRUCell(2, 4)), Dropout(0.5), Dense(4, 1));
+  auto [ps, st] = setup(Rng(0), model);
+  TrainState there(model, tree::to(ps, gpu), tree::to(st, gpu), Adam(0.01));
+  Tree batch =
+      tree::to(tuple({random::normal(Rng(1), {8, 2}), random::normal(Rng(2), {8, 1})}), gpu);
+  single_train_step_(MSELoss{}, batch, there);
+  auto c = load_checkpoint(CheckpointFolder(test::fresh_folder("checkpoint_gpu")).save(there));
+  TrainState again(model, tree::to(ps, gpu), tree::to(st, gpu), Adam(0.01));
+  c.restore_(again);
+  EXPECT_SAME(again.parameters(), there.parameters());
+  EXPECT_SAME(again.states(), tree::detach(there.states()));  // the carry is there too
+  EXPECT_SAME(again.optimizer_state(), there.optimizer_state());
+  TrainState here(model, ps, st, Adam(0.01));
+  c.restore_(here);
+  EXPECT_SAME(here.parameters(), tree::to(there.parameters(), cpu_device()));
 }
 
 TEST_F(Gpu, InputsOnTheOtherDeviceAreRefused) {
