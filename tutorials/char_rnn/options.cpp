@@ -32,7 +32,6 @@ Options Options::from_command_line(int argc, char** argv) {
       "Without --corpus it learns from Shakespeare's works, which are fetched once.");
   app.get_formatter()->column_width(34);
   app.option_defaults()->always_capture_default();
-  const auto at_least = [](double low) { return CLI::Range(low, 1e18); };
 
   app.add_option("--cell", o.cell, "The recurrent cell")
       ->check(CLI::IsMember({"lstm", "gru", "rnn"}))
@@ -49,8 +48,10 @@ Options Options::from_command_line(int argc, char** argv) {
   number("--clip", o.clip, "Largest norm of a gradient; not with --reference", CLI::PositiveNumber);
   auto* dropout = number("--dropout", o.dropout, "Of both layers' outputs (--reference: 0)",
                          CLI::Range(0.0, 0.99));
-  number("--warmup", o.warmup, "Steps up to that rate; not with --reference", at_least(0));
-  number("--seed", o.seed, "Where parameters, order and samples start from", at_least(0));
+  number("--warmup", o.warmup, "Steps up to that rate; not with --reference",
+         CLI::NonNegativeNumber);
+  number("--seed", o.seed, "Where parameters, order and samples start from",
+         CLI::NonNegativeNumber);
   app.add_flag("--reference", o.reference, "Train and write as the reference does, for comparison")
       ->group("Network and training");
 
