@@ -36,6 +36,8 @@ std::vector<File> files() {
       auto path = fs::path(LUXTORCH_TEST_DATA) / "jld2" / version / (std::string(name) + ".jld2");
       result.push_back({std::string(version) + "/" + name, test::read_file(path)});
     }
+  result.push_back(
+      {"zstd", test::read_file(LUXTORCH_TEST_DATA "/jld2/0.6.5/filter_shuffle_zstd.jld2")});
   return result;
 }
 

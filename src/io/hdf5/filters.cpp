@@ -1,4 +1,4 @@
-// The filter pipeline: deflate and shuffle.
+// The filter pipeline: deflate, Zstandard and shuffle.
 #include <algorithm>
 
 #include "io/hdf5/fault.h"
@@ -21,11 +21,17 @@ std::vector<uint8_t> unshuffle(const std::vector<uint8_t>& in, uint64_t element)
 
 std::string filter_name(uint16_t id) {
   switch (id) {
+    case Filter::kDeflate:
+      return "deflate";
+    case 3:
+      return "Fletcher32";
+    case 4:
+      return "szip";
     case 307:
       return "bzip2";
     case 32004:
       return "LZ4";
-    case 32015:
+    case Filter::kZstd:
       return "Zstandard";
     default:
       return "HDF5 filter " + std::to_string(id);
@@ -34,8 +40,15 @@ std::string filter_name(uint16_t id) {
 
 }  // namespace
 
-// Deflate's best case is 258 bytes for two bits.
-uint64_t most_inflated(uint64_t stored) { return checked_product(stored, 1032) + 64; }
+// Deflate's best case is 258 bytes for two bits, Zstandard's 128 KiB for a block of four bytes.
+uint64_t most_unfiltered(uint64_t stored, const std::vector<Filter>& filters) {
+  uint64_t most = stored;
+  for (const Filter& filter : filters) {
+    if (filter.id == Filter::kDeflate) most = std::max(most, checked_product(stored, 1032) + 64);
+    if (filter.id == Filter::kZstd) most = std::max(most, checked_product(stored / 4 + 1, 1 << 17));
+  }
+  return most;
+}
 
 std::vector<Filter> Filter::parse_pipeline(Bytes message) {
   Cursor in(message);
@@ -66,17 +79,20 @@ std::vector<uint8_t> unfilter(Bytes stored, const std::vector<Filter>& filters, 
   for (size_t i = filters.size(); i-- > 0;) {
     const Filter& filter = filters[i];
     if (i < 32 && (skipped >> i & 1U) != 0) continue;
-    if (filter.id == Filter::kDeflate) {
-      if (!untouched) unsupported("deflate as the last filter", "another filter after it");
-      if (size > most_inflated(stored.size()))
-        damaged(std::to_string(size) + " bytes after inflating",
+    if (filter.id == Filter::kDeflate || filter.id == Filter::kZstd) {
+      if (!untouched)
+        unsupported(filter_name(filter.id) + " as the last filter", "another filter after it");
+      if (size > most_unfiltered(stored.size(), {filter}))
+        damaged(std::to_string(size) + " bytes after decompressing",
                 "only " + std::to_string(stored.size()) + " stored bytes");
-      out = inflate_exactly(stored, size);
+      out = filter.id == Filter::kDeflate ? inflate_exactly(stored, size)
+                                          : unzstd_exactly(stored, size);
     } else if (filter.id == Filter::kShuffle) {
       if (untouched) out.assign(stored.data(), stored.data() + stored.size());
       out = unshuffle(out, filter.parameters.empty() ? 1 : filter.parameters[0]);
     } else {
-      unsupported("data compressed with deflate, with or without shuffle", filter_name(filter.id));
+      unsupported("data compressed with deflate or Zstandard, with or without shuffle",
+                  filter_name(filter.id));
     }
     untouched = false;
   }

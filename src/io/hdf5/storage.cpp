@@ -132,7 +132,7 @@ std::vector<uint8_t> read_chunk_tree(const File& file, const Layout& layout,
     if (!offsets.insert(chunk.offset).second)
       damaged("chunks that do not overlap", "two at one place");
   uint64_t most = 0;
-  for (const Chunk& chunk : chunks) most += most_inflated(chunk.stored.size());
+  for (const Chunk& chunk : chunks) most += most_unfiltered(chunk.stored.size(), filters);
   if (total > most)
     damaged(std::to_string(total) + " bytes of elements", "chunks too small for them");
   std::vector<uint8_t> out(total);

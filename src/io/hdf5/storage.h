@@ -28,6 +28,7 @@ struct Layout {
 struct Filter {
   static constexpr uint16_t kDeflate = 1;
   static constexpr uint16_t kShuffle = 2;
+  static constexpr uint16_t kZstd = 32015;
 
   uint16_t id = 0;
   std::vector<uint32_t> parameters;
@@ -53,7 +54,10 @@ std::vector<uint8_t> unfilter(Bytes stored, const std::vector<Filter>& filters, 
 /// Inflates zlib data that must become exactly `size` bytes.
 std::vector<uint8_t> inflate_exactly(Bytes stored, uint64_t size);
 
-/// The bytes that `stored` deflated bytes can become at most.
-uint64_t most_inflated(uint64_t stored);
+/// Decompresses Zstandard frames that must become exactly `size` bytes.
+std::vector<uint8_t> unzstd_exactly(Bytes stored, uint64_t size);
+
+/// The bytes that `stored` bytes can become at most when `filters` are undone.
+uint64_t most_unfiltered(uint64_t stored, const std::vector<Filter>& filters);
 
 }  // namespace luxtorch::hdf5

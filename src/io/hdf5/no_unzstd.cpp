@@ -1,0 +1,14 @@
+// Zstandard data, in a build without libzstd.
+#include "io/hdf5/fault.h"
+#include "io/hdf5/storage.h"
+
+namespace luxtorch::hdf5 {
+
+std::vector<uint8_t> unzstd_exactly(Bytes /*stored*/, uint64_t /*size*/) {
+  unsupported(
+      "a build of luxtorch with libzstd (libzstd-dev on Debian) for arrays compressed with "
+      "Zstandard, HDF5 filter 32015",
+      "one without");
+}
+
+}  // namespace luxtorch::hdf5
