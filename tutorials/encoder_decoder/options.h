@@ -10,7 +10,7 @@ struct Options {
   double teacher_forcing = 0, noise = 0.1, learning_rate = 0.01;
   uint64_t seed = 0;
   std::string device = "cpu";
-  int threads = 0;  // 0: torch's choice
+  int threads = 1;  // 0: torch's choice; the decoder's steps are too small to share well
   std::filesystem::path plots;
 
   /// Ends the program for --help (status 0) and for what it cannot take (status 2, with a line that says why).
