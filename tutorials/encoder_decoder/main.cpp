@@ -97,8 +97,8 @@ struct EncoderDecoder {
 
 // ------------------------------------------------------------------------------------------------------- The errors
 //
-// Root mean square errors, of everything and of each step ahead. Series are normalised, so that an error of 1 is what the
-// mean of all series would make, as a forecast of each value.
+// Root mean square errors. The series are normalised, so that an error of 1 is what one makes who always forecasts their
+// mean. The network is asked twice: on its own, and told the truth after each forecast.
 
 double rmse(const Tensor& forecast, const Tensor& truth) {
   return std::sqrt((forecast - truth).square().mean().item<double>());
@@ -129,11 +129,11 @@ lux::TrainState train(const lux::Layer& model, const Tensor& series, const Tenso
                                rng.fold_in("shuffle"));
   const auto rate = o.learning_rate;
   const int64_t steps = o.epochs * loader.size();
-  using namespace lux::schedule;
-  auto schedule = Warmup(50, CosAnneal(rate, rate / 100, steps, {.restart = false}));
+  namespace schedule = lux::schedule;
+  auto lr = schedule::Warmup(50, schedule::CosAnneal(rate, rate / 100, steps, {.restart = false}));
   lux::TrainState ts(
       model, lux::tree::to(ps, series.device()), lux::tree::to(st, series.device()),
-      lux::OptimiserChain(lux::ClipGlobalNorm(1.0), lux::Scheduler(lux::Adam(), schedule)));
+      lux::OptimiserChain(lux::ClipGlobalNorm(1.0), lux::Scheduler(lux::Adam(), lr)));
 
   lux::ProgressBar bar(std::cout, steps, "steps", lux::is_terminal(std::cout));
   for (int64_t epoch = 1; epoch <= o.epochs; ++epoch) {
