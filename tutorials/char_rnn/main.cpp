@@ -47,9 +47,12 @@ Text make_text(const std::string& text) {
           tokens.narrow(0, n - part, part)};
 }
 
-/// Eight streams through the text: each row of a batch goes on where it ended in the batch before.
-std::vector<Tree> carried_batches(const Text& text, const Options& o) {
-  auto [x, y] = data::streams(text.train, o.batch_size, o.sequence);
+/// Streams through the text: each row of a batch goes on where it ended in the batch before. Every epoch they start at
+/// other places, so that the network does not learn the order of things by heart.
+std::vector<Tree> carried_batches(const Text& text, const Options& o, int64_t epoch) {
+  const int64_t n = text.train.numel(), shift = n / o.batch_size * (epoch % o.epochs) / o.epochs;
+  auto turned = lux::cat({text.train.narrow(0, shift, n - shift), text.train.narrow(0, 0, shift)});
+  auto [x, y] = data::streams(turned, o.batch_size, o.sequence);
   std::vector<Tree> batches;
   for (int64_t s = 0; s < x.size(1); ++s)
     batches.push_back(lux::tuple({x.select(1, s), y.select(1, s)}));
@@ -68,7 +71,8 @@ std::pair<std::vector<Tree>, std::vector<Tree>> shuffled_batches(const Text& tex
 const lux::CrossEntropyLoss cross_entropy{.logits = true};  // the mean over all symbols
 
 struct Recipe {
-  std::vector<Tree> batches, test;
+  std::function<std::vector<Tree>(int64_t epoch)> batches;
+  std::vector<Tree> test;
   lux::Objective objective;
   lux::Optimizer optimizer;
   double symbols_in_loss = 1;  // what the objective is to be divided by, for nats per symbol
@@ -80,10 +84,11 @@ Recipe make_recipe(const Text& text, const Options& o) {
     auto sum = [](const Tensor& logits, const Tensor& y) {
       return cross_entropy(logits, y) * static_cast<double>(y.size(1));
     };
-    return {train, test, sum, lux::Adam(o.learning_rate), static_cast<double>(o.sequence)};
+    return {[train](int64_t) { return train; }, test, sum, lux::Adam(o.learning_rate),
+            static_cast<double>(o.sequence)};
   }
-  auto batches = carried_batches(text, o);
-  const auto steps = static_cast<int64_t>(batches.size()) * o.epochs;
+  auto batches = [text, o](int64_t epoch) { return carried_batches(text, o, epoch); };
+  const auto steps = static_cast<int64_t>(batches(0).size()) * o.epochs;
   const auto down =
       lux::schedule::CosAnneal(o.learning_rate, 0, std::max<int64_t>(1, steps - o.warmup));
   return {batches,
@@ -166,7 +171,8 @@ void train(const Options& o) {
   const Corpus corpus = load_corpus(o);
   const Text text = make_text(corpus.text);
   const Recipe recipe = make_recipe(text, o);
-  const auto per_epoch = static_cast<int64_t>(recipe.batches.size());
+  auto batches = recipe.batches(0);
+  const auto per_epoch = static_cast<int64_t>(batches.size());
   const int64_t steps = per_epoch * o.epochs;
 
   const Layer model = make_model(o, text.alphabet.size());
@@ -209,8 +215,9 @@ void train(const Options& o) {
   while (ts.step < steps) {
     const int64_t i = ts.step % per_epoch, epoch = ts.step / per_epoch + 1;
     if (i == 0) ts.set_states_(at_start(ts.states()));
+    if (i == 0 || seen == 0) batches = recipe.batches(epoch - 1);
     // A loss that is not a number is an error that names the step.
-    auto [grads, loss, stats] = lux::single_train_step_(recipe.objective, recipe.batches[i], ts);
+    auto [grads, loss, stats] = lux::single_train_step_(recipe.objective, batches[i], ts);
     losses.add(loss.item<double>() / recipe.symbols_in_loss), ++seen;
     const double rate = static_cast<double>(seen * o.batch_size * o.sequence) /
                         std::chrono::duration<double>(Clock::now() - since).count();

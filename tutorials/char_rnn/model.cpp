@@ -11,10 +11,9 @@ const Tree kNothing = lux::tuple({Tree(), Tree()});
 
 struct CharRNN {
   lux::Recurrence rnn_1, rnn_2;
-  lux::Dropout dropout;
   lux::Dense head;
   bool carries;
-  LUXTORCH_LAYERS(rnn_1, rnn_2, dropout, head)
+  LUXTORCH_LAYERS(rnn_1, rnn_2, head)
 
   Tree initial_states(Rng) const { return lux::named({{"carry", kNothing}}); }
 
@@ -22,17 +21,12 @@ struct CharRNN {
     const Tree& carry = carries ? st["carry"] : kNothing;
     auto [one, st_1] =
         lux::apply<Step>(rnn_1, lux::tuple({tokens, carry[0]}), ps["rnn_1"], st["rnn_1"]);
-    auto [kept, st_dropout] = dropout(one.y, ps["dropout"], st["dropout"]);
     auto [two, st_2] =
-        lux::apply<Step>(rnn_2, lux::tuple({kept, carry[1]}), ps["rnn_2"], st["rnn_2"]);
-    std::tie(kept, st_dropout) = dropout(two.y, ps["dropout"], st_dropout);
-    auto [logits, st_head] = head(kept, ps["head"], st["head"]);
+        lux::apply<Step>(rnn_2, lux::tuple({one.y, carry[1]}), ps["rnn_2"], st["rnn_2"]);
+    auto [logits, st_head] = head(two.y, ps["head"], st["head"]);
     Tree left = carries ? lux::tree::detach(lux::tuple({one.carry, two.carry})) : kNothing;
-    return {logits, lux::named({{"rnn_1", st_1},
-                                {"rnn_2", st_2},
-                                {"dropout", st_dropout},
-                                {"head", st_head},
-                                {"carry", left}})};
+    return {logits,
+            lux::named({{"rnn_1", st_1}, {"rnn_2", st_2}, {"head", st_head}, {"carry", left}})};
   }
 };
 
@@ -45,8 +39,7 @@ Layer make_model(const Options& o, int64_t symbols) {
     auto layer = [&](int64_t in) {
       return lux::Recurrence(cell_of(in), {.return_sequence = true, .return_carry = true});
     };
-    return CharRNN{layer(symbols), layer(o.hidden), lux::Dropout(o.dropout),
-                   lux::Dense(o.hidden, symbols), !o.reference};
+    return CharRNN{layer(symbols), layer(o.hidden), lux::Dense(o.hidden, symbols), !o.reference};
   };
   if (o.cell == "gru") return with([&](int64_t in) { return lux::GRUCell(in, o.hidden); });
   if (o.cell == "rnn") return with([&](int64_t in) { return lux::RNNCell(in, o.hidden); });

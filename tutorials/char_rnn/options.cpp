@@ -13,7 +13,6 @@ luxtorch::Tree Options::recipe() const {
                           {"sequence", sequence},
                           {"learning_rate", learning_rate},
                           {"clip", clip},
-                          {"dropout", dropout},
                           {"warmup", warmup},
                           {"seed", static_cast<int64_t>(seed)}});
 }
@@ -21,7 +20,6 @@ luxtorch::Tree Options::recipe() const {
 void Options::take_network_(const luxtorch::Tree& recipe) {
   cell = recipe["cell"].scalar<std::string>();
   hidden = recipe["hidden"].scalar<int64_t>();
-  dropout = recipe["dropout"].scalar<double>();
   reference = recipe["reference"].scalar<bool>();
 }
 
@@ -46,8 +44,6 @@ Options Options::from_command_line(int argc, char** argv) {
   number("--sequence", o.sequence, "Symbols that a gradient goes back", CLI::PositiveNumber);
   number("--learning-rate", o.learning_rate, "Adam's, at its highest", CLI::PositiveNumber);
   number("--clip", o.clip, "Largest norm of a gradient; not with --reference", CLI::PositiveNumber);
-  auto* dropout = number("--dropout", o.dropout, "Of both layers' outputs (--reference: 0)",
-                         CLI::Range(0.0, 0.99));
   number("--warmup", o.warmup, "Steps up to that rate; not with --reference",
          CLI::NonNegativeNumber);
   number("--seed", o.seed, "Where parameters, order and samples start from",
@@ -106,9 +102,6 @@ Options Options::from_command_line(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     std::exit(app.exit(e) == 0 ? 0 : 2);
   }
-  if (o.reference) {
-    if (batch->count() == 0) o.batch_size = 32;
-    if (dropout->count() == 0) o.dropout = 0;
-  }
+  if (o.reference && batch->count() == 0) o.batch_size = 32;
   return o;
 }

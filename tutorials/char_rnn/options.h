@@ -12,7 +12,7 @@ struct Options {
   // The network and its training.
   std::string cell = "lstm";  // lstm, gru or rnn
   int64_t hidden = 128, epochs = 3, batch_size = 8, sequence = 32;
-  double learning_rate = 1e-2, clip = 1, dropout = 0.1;
+  double learning_rate = 1e-2, clip = 1;
   int64_t warmup = 100;
   bool reference = false;
   uint64_t seed = 0;

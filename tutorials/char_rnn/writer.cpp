@@ -12,10 +12,7 @@ using lux::Layer, lux::Rng, lux::Tensor, lux::Tree;
 
 Writer::Writer(const Layer& model, const Tree& ps, const Tree& st, const data::Alphabet& alphabet,
                const data::SampleOptions& options, Rng rng)
-    : model_(model, ps, lux::testmode(at_start(st))),
-      alphabet_(alphabet),
-      sampler_(options),
-      rng_(rng) {}
+    : model_(model, ps, at_start(st)), alphabet_(alphabet), sampler_(options), rng_(rng) {}
 
 void Writer::read(const std::string& prompt) {
   see(prompt.empty() ? lux::full({1, 1}, alphabet_.find("\n").value_or(0), {.dtype = lux::kInt64})
