@@ -88,7 +88,9 @@ Options Options::from_command_line(int argc, char** argv) {
       ->needs(sample)
       ->group("Writing");
 
-  app.add_option("--threads", o.threads, "Threads of torch; 0 is its own choice")
+  app.add_option(
+         "--threads", o.threads,
+         "Threads of torch; 0 is its own choice. Steps as small as these gain little by a second")
       ->check(CLI::NonNegativeNumber);
   try {
     app.parse(argc, argv);

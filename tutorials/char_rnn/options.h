@@ -34,7 +34,7 @@ struct Options {
   luxtorch::data::SampleOptions sampling;
   bool interactive = false;
 
-  int threads = 0;  // 0: torch's choice
+  int threads = 1;  // of torch; 0 is its own choice
 
   /// What must be the same for a training to go on.
   luxtorch::Tree recipe() const;
