@@ -114,7 +114,7 @@ class CharRnnTest(unittest.TestCase):
         pairs = bigram_nats(text[: -2 * part], text[-part:])
         nats = {}
         for cell in ("lstm", "gru", "rnn"):
-            out = self.train("--cell", cell, "--out", cell, epochs=2).stdout
+            out = self.train("--cell", cell, "--learning-rate", "0.01", "--out", cell, epochs=2).stdout
             self.assertRegex(out, r"Epoch \[2\]: Iteration \[\d+/\d+\] Loss \d")
             self.assertEqual(len(re.findall(r"^Epoch \[\d\]: validation ", out, re.MULTILINE)), 2)
             nats[cell] = self.held_out(out)
