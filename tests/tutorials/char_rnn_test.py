@@ -259,6 +259,9 @@ class CharRnnTest(unittest.TestCase):
         self.train()
         self.refuses(self.run_it("--sample", "char_rnn", "--prompt", "Now €", ok=False), '"€"', "4")
         self.refuses(self.run_it("--sample", "nowhere", ok=False), "nowhere")
+        before = self.train("--prompt", "Now €", "--out", "other", ok=False)
+        self.refuses(before, '"€"')
+        self.assertNotIn("Epoch", before.stdout)
 
     def test_unknown_values_are_refused_by_name(self):
         for arguments in (["--cell", "elman"], ["--sequence", "0"], ["--top-p", "2"], ["--temperature", "-1"], ["--interactive"],

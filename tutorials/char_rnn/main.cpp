@@ -170,6 +170,7 @@ void train(const Options& o) {
   const lux::CheckpointFolder folder(o.out, {.keep = o.keep});
   const Corpus corpus = load_corpus(o);
   const Text text = make_text(corpus.text);
+  if (!o.prompt.empty()) text.alphabet.encode(o.prompt);  // a symbol that is not there is said now
   const Recipe recipe = make_recipe(text, o);
   auto batches = recipe.batches(0);
   const auto per_epoch = static_cast<int64_t>(batches.size());
