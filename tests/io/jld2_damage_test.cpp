@@ -7,6 +7,7 @@
 #include "../../src/io/hdf5/bytes.h"
 #include "io/jld2_corpus.h"
 #include "io/memory_file.h"
+#include "io/plain_hdf5.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/io/jld2.h"
 
@@ -18,6 +19,7 @@ namespace fs = std::filesystem;
 struct File {
   std::string name;
   std::string bytes;
+  size_t start = 512;  // of what is not the user block
 };
 
 // Small files of ours and of JLD2.jl's.
@@ -38,6 +40,10 @@ std::vector<File> files() {
     }
   result.push_back(
       {"zstd", test::read_file(LUXTORCH_TEST_DATA "/jld2/0.6.5/filter_shuffle_zstd.jld2")});
+  for (const test::Hdf5Format& format : test::hdf5_formats()) {
+    test::write_hdf5_zoo(folder / format.name, format);
+    result.push_back({format.name, test::read_file(folder / format.name), 0});
+  }
   return result;
 }
 
@@ -46,10 +52,11 @@ using test::MemoryFile;
 enum class Outcome { kError, kValue };
 
 // Anything but an Error or a value ends the test program.
-Outcome try_to_load(const MemoryFile& file, const std::string& bytes) {
+Outcome try_to_load(const MemoryFile& file, const std::string& bytes,
+                    jld2::Report* report = nullptr) {
   file.hold(bytes);
   try {
-    Tree tree = jld2::load(file.path());
+    Tree tree = jld2::load(file.path(), {.report = report});
     tree::for_each([](const std::string&, const Tree&) {}, tree);
     return Outcome::kValue;
   } catch (const Error& error) {
@@ -65,11 +72,18 @@ uint32_t checksum(const std::string& bytes, size_t from, size_t size) {
 
 void put(std::string& bytes, size_t at, uint32_t value) { std::memcpy(&bytes[at], &value, 4); }
 
-// Makes all checksums right again, so that damage gets past them: those of the superblock at 512, and
-// of object headers whose first flags are JLD2's and libhdf5's (no times, sizes of 1 to 4 bytes).
+// Makes all checksums right again, so that damage gets past them: those of the superblock and of
+// chunk indices, and of object headers whose first flags are JLD2's and libhdf5's (sizes of 1 to 4
+// bytes).
 void repair_checksums(std::string& bytes) {
   if (bytes.size() < 560) return;
-  put(bytes, 512 + 44, checksum(bytes, 512, 44));
+  constexpr std::pair<const char*, size_t> kBlocks[] = {
+      {"\x89HDF", 48}, {"BTHD", 38}, {"FRHP", 146}, {"FAHD", 28}, {"EAHD", 72}};
+  for (auto [signature, size] : kBlocks)
+    for (size_t at = bytes.find(signature); at != std::string::npos && at + size <= bytes.size();
+         at = bytes.find(signature, at + 1))
+      if (*signature != '\x89' || bytes[at + 8] >= 2)
+        put(bytes, at + size - 4, checksum(bytes, at, size - 4));
   for (size_t at = bytes.find("OHDR"); at != std::string::npos; at = bytes.find("OHDR", at + 1)) {
     size_t width = size_t{1} << (bytes[at + 5] & 3);
     size_t begin =
@@ -124,18 +138,19 @@ TEST(Jld2Damage, BytesChangedBehindRightChecksumsGiveAnErrorOrAValue) {
     for (int i = 0; i < count; ++i) {
       std::string bytes = file.bytes;
       for (uint64_t n = 1 + random() % 3; n > 0; --n) {
-        size_t at = 512 + random() % (bytes.size() - 520);
+        size_t at = file.start + random() % (bytes.size() - file.start - 8);
         uint64_t kind = random() % 4;
         if (kind == 0) bytes[at] ^= static_cast<char>(1U << random() % 8);
         if (kind == 1) bytes[at] = static_cast<char>(random());
         if (kind == 2)
           std::memcpy(&bytes[at], &kNasty[random() % std::size(kNasty)], 1U << random() % 4);
         // Another part of the file: addresses and whole messages in the wrong place.
-        if (kind == 3)
-          std::memcpy(&bytes[at], &file.bytes[512 + random() % (bytes.size() - 520)], 8);
+        if (kind == 3) std::memcpy(&bytes[at], &file.bytes[random() % (bytes.size() - 8)], 8);
       }
       repair_checksums(bytes);
-      values += try_to_load(memory, bytes) == Outcome::kValue ? 1 : 0;
+      jld2::Report report;
+      values +=
+          try_to_load(memory, bytes, i % 2 == 0 ? &report : nullptr) == Outcome::kValue ? 1 : 0;
     }
   }
   EXPECT_GT(values, 0);

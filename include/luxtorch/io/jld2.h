@@ -12,7 +12,10 @@
 // threads; saving takes turns.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "luxtorch/tree.h"
 
@@ -42,15 +45,42 @@ struct SaveOptions {
 /// levels or some 2000 entries in one node) and in a build without HDF5.
 void save(const std::filesystem::path& path, const Tree& variables, SaveOptions options = {});
 
+/// What load() found that is no value of a kind that a Tree has. A value that several places of a
+/// file share is named once.
+struct Report {
+  struct Entry {
+    std::string path;        // "st_trained.layer_2.rng"
+    std::string julia_type;  // "LinearAlgebra.Adjoint{Float32, ...}"; empty: the file does not say
+    std::string problem;     // empty: the tree has its fields there; else why it has none there
+  };
+  std::vector<Entry> entries;  // 10,000 at most
+  size_t left_out = 0;         // more than those
+};
+
+struct LoadOptions {
+  /// Filled anew. Given, a value that this reader does not know (an HDF5 type, filter or link of
+  /// other programs) becomes an entry and none in the tree, and the rest loads.
+  Report* report = nullptr;
+  /// Bytes that the values may take; a file that claims more is refused before memory is asked
+  /// for. 0: as many as the machine has.
+  uint64_t memory_limit = 0;
+};
+
 /// Reads all variables of a file that JLD2.jl or save wrote, as a named tree in the file's order.
 /// Numbers become int64 and double leaves, Symbols strings, missing none, Val{true} true,
-/// generators an Rng, arrays of anything but numbers tuples. Other types become a named tree of
-/// their fields, after an entry `julia_type` with the type's name.
+/// generators an Rng, a Dict of names a named tree, arrays of anything but numbers tuples. Other
+/// types become a named tree of their fields, after an entry `julia_type` with the type's name:
+/// ranges without further ado, all others with an entry in the report.
 ///
-/// Files are read by bounds-checked code of our own: a damaged file gives an error or a value,
-/// whatever it holds. Throws ArgumentError for a path that cannot be read, FormatError for a file
-/// that is damaged or not JLD2, UnsupportedError for what this reader does not know.
-Tree load(const std::filesystem::path& path);
+/// Plain HDF5 files, as h5py and MATLAB write them, are read by Julia's rule for arrays: groups
+/// become named trees, a dataset (2, 8) a tensor (8, 2), booleans bool.
+///
+/// Files are mapped, and read by bounds-checked code of our own: a damaged file gives an error or
+/// a value, whatever it holds. Throws ArgumentError for a path that cannot be read, FormatError for
+/// a file that is damaged, not JLD2 or beyond the memory limit, and without a report
+/// UnsupportedError for what this reader does not know, with its path and what is known of its
+/// type.
+Tree load(const std::filesystem::path& path, LoadOptions options = {});
 
 /// Throws the error that save(path, ...) would throw for this path, and leaves nothing behind. For
 /// programs that train for an hour before they save.

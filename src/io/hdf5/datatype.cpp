@@ -87,6 +87,34 @@ void read_compound(Cursor& in, const Prefix& p, Datatype& type, int depth) {
   }
 }
 
+// JLD2 pads with NUL in UTF-8 and means every byte; other programs fill strings up.
+char padding_of(const Prefix& p) {
+  unsigned kind = p.bits[0] & 15U;
+  if (kind == 2) return ' ';
+  return p.bits[0] == 0x11 ? 'x' : '\0';
+}
+
+// The integers of an enumeration. Booleans of h5py and of C are one of FALSE and TRUE.
+DatatypePtr read_enum(Cursor& in, const Prefix& p, int depth) {
+  DatatypePtr base = parse(in, depth + 1);
+  if (base->kind != Datatype::Kind::kInteger || base->size != p.size)
+    damaged("an enumeration of integers", "another type");
+  unsigned count = p.bits[0] | p.bits[1] << 8U;
+  std::vector<std::string> names;
+  for (unsigned i = 0; i < count; ++i) {
+    names.push_back(in.text_until_nul());
+    if (p.version < 3) in.skip((8 - (names.back().size() + 1) % 8) % 8);
+  }
+  Bytes values = in.take(uint64_t{count} * p.size);
+  bool is_bool = p.size == 1 && names == std::vector<std::string>{"FALSE", "TRUE"} &&
+                 values.data()[0] == 0 && values.data()[1] == 1;
+  if (!is_bool) return base;
+  Datatype type;
+  type.kind = Datatype::Kind::kBool;
+  type.size = 1;
+  return std::make_shared<const Datatype>(std::move(type));
+}
+
 DatatypePtr parse(Cursor& in, int depth) {
   if (depth > kMaxDepth)
     unsupported("datatypes nested at most " + std::to_string(kMaxDepth) + " deep", "deeper ones");
@@ -104,6 +132,7 @@ DatatypePtr parse(Cursor& in, int depth) {
       break;
     case 3:
       type.kind = Datatype::Kind::kFixedString;
+      type.padding = padding_of(p);
       break;
     case 4:
       in.skip(4);
@@ -120,6 +149,8 @@ DatatypePtr parse(Cursor& in, int depth) {
       if (p.size != 8) unsupported("object references of 8 bytes", std::to_string(p.size));
       type.kind = Datatype::Kind::kReference;
       break;
+    case 8:
+      return read_enum(in, p, depth);
     case 9:
       if (p.size != 16) damaged("a variable-length type of 16 bytes", std::to_string(p.size));
       type.kind = (p.bits[0] & 15) == 1 ? Datatype::Kind::kVlenString : Datatype::Kind::kVlen;
@@ -156,7 +187,7 @@ Dataspace Dataspace::parse(Bytes message) {
   Cursor in(message);
   uint8_t version = in.u8();
   unsigned rank = in.u8();
-  in.skip(1);  // flags: whether maximal dimensions follow
+  bool has_most = (in.u8() & 1) != 0;
   if (version != 1 && version != 2)
     unsupported("a dataspace of version 1 or 2", std::to_string(version));
   if (rank > kMaxRank) damaged("at most 32 dimensions", std::to_string(rank));
@@ -169,8 +200,9 @@ Dataspace Dataspace::parse(Bytes message) {
     in.skip(5);
     space.kind = rank == 0 ? Kind::kScalar : Kind::kSimple;
   }
-  if (space.kind == Kind::kSimple)
-    for (unsigned i = 0; i < rank; ++i) space.dims.push_back(in.u64());
+  if (space.kind != Kind::kSimple) return space;
+  for (unsigned i = 0; i < rank; ++i) space.dims.push_back(in.u64());
+  for (unsigned i = 0; has_most && i < rank; ++i) space.most_dims.push_back(in.u64());
   return space;
 }
 

@@ -20,7 +20,7 @@ struct Datatype {
     kInteger,      // two's complement or unsigned, little-endian, 1 to 16 bytes
     kFloat,        // IEEE, little-endian, 2, 4 or 8 bytes
     kBool,         // a bitfield of one byte
-    kFixedString,  // exactly `size` bytes
+    kFixedString,  // `size` bytes, with `padding` at their end
     kOpaque,       // `size` bytes without structure
     kCompound,     // `members`
     kReference,    // the address of another object
@@ -36,6 +36,7 @@ struct Datatype {
   Kind kind = Kind::kOpaque;
   uint32_t size = 0;  // bytes of one value
   bool is_signed = false;
+  char padding = 'x';  // of a fixed string: a blank, NUL, or x for none
   std::vector<Member> members;
   DatatypePtr base;
 };
@@ -58,6 +59,7 @@ struct Dataspace {
   enum class Kind { kScalar, kSimple, kNull };
   Kind kind = Kind::kScalar;
   std::vector<uint64_t> dims;
+  std::vector<uint64_t> most_dims;  // what they may grow to, UINT64_MAX without limit; empty: dims
 
   static Dataspace parse(Bytes message);
   /// Number of elements: 1 for a scalar, 0 for null. Throws Fault where 64 bits do not hold it.

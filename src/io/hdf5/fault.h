@@ -8,10 +8,10 @@
 
 namespace luxtorch::hdf5 {
 
-/// A path that cannot be read (kPath), a file that is not right (kDamaged), or right but beyond
-/// this reader (kUnsupported).
+/// A path that cannot be read (kPath), a file that is not right (kDamaged), right but beyond this
+/// reader (kUnsupported), or that needs more memory than it may have (kLimit).
 struct Fault : std::exception {
-  enum class Kind { kPath, kDamaged, kUnsupported };
+  enum class Kind { kPath, kDamaged, kUnsupported, kLimit };
 
   Fault(Kind kind, std::string expected, std::string got)
       : kind(kind), expected(std::move(expected)), got(std::move(got)) {}
@@ -21,7 +21,8 @@ struct Fault : std::exception {
   Kind kind;
   std::string expected;
   std::string got;
-  std::string path;  // names of the enclosing values, joined by dots; filled while unwinding
+  std::string path;        // names of the enclosing values, joined by dots; filled while unwinding
+  std::string julia_type;  // of the value itself, where it has one; filled while unwinding
 };
 
 [[noreturn]] void damaged(std::string expected, std::string got);

@@ -19,34 +19,74 @@ Bytes find_superblock(Bytes file) {
   damaged("a JLD2 (HDF5) file", "a file without the HDF5 signature");
 }
 
-}  // namespace
-
-File::File(const std::filesystem::path& path) : map_(path) {
-  Bytes block = find_superblock(map_.bytes());
-  budget_ = checked_product(map_.bytes().size(), 4) + (1U << 16U);
-  Cursor in(block);
-  in.skip(kSignature.size());
-  unsigned version = in.u8();
-  if (version > 3) damaged("an HDF5 superblock of version 2 or 3", std::to_string(version));
-  if (version < 2)
-    unsupported("a file written by JLD2 (HDF5 superblock version 2 or 3)",
-                "a plain HDF5 file with superblock version " + std::to_string(version));
+// Sizes of addresses and lengths, a byte each.
+void require_wide_addresses(Cursor& in) {
   unsigned offset_size = in.u8();
   unsigned length_size = in.u8();
   if (offset_size != 8 || length_size != 8)
     unsupported("addresses and lengths of 8 bytes",
                 std::to_string(offset_size) + " and " + std::to_string(length_size));
+}
+
+}  // namespace
+
+File::File(const std::filesystem::path& path, uint64_t memory_limit)
+    : map_(path), memory_limit_(memory_limit) {
+  Bytes block = find_superblock(map_.bytes());
+  budget_ = checked_product(map_.bytes().size(), 4) + (1U << 16U);
+  auto version = block.get<uint8_t>(kSignature.size());
+  if (version > 3) damaged("an HDF5 superblock of version 0 to 3", std::to_string(version));
+  if (version < 2)
+    read_old_superblock(block);
+  else
+    read_superblock(block);
+  if (base_ > map_.bytes().size()) damaged("a base address inside the file", std::to_string(base_));
+}
+
+void File::read_superblock(Bytes block) {
+  Cursor in(block.from(kSignature.size() + 1));
+  require_wide_addresses(in);
   in.skip(1);  // consistency flags
   base_ = in.u64();
   in.skip(8);  // superblock extension
-  uint64_t end = in.u64();
+  require_end(in.u64());
   root_ = in.u64();
-  if (lookup3(block.sub(0, 44)) != in.u32())
-    damaged("a superblock with its own checksum", "another checksum");
-  if (base_ > map_.bytes().size()) damaged("a base address inside the file", std::to_string(base_));
+  verify_checksum(block.sub(0, 48));
+}
+
+// Versions 0 and 1, of plain HDF5 files.
+void File::read_old_superblock(Bytes block) {
+  Cursor in(block.from(kSignature.size()));
+  unsigned version = in.u8();
+  in.skip(4);
+  require_wide_addresses(in);
+  in.skip(version == 1 ? 13 : 9);
+  base_ = in.u64();
+  in.skip(8);  // free space
+  require_end(in.u64());
+  in.skip(8);  // driver information
+  in.skip(8);  // of the root's entry, its name
+  root_ = in.u64();
+}
+
+void File::require_end(uint64_t end) const {
   if (end > map_.bytes().size())
     damaged("a file of " + std::to_string(end) + " bytes",
             std::to_string(map_.bytes().size()) + " bytes, so the rest was cut off");
+}
+
+void File::verify_checksum(Bytes block) {
+  if (block.size() < 4) damaged("a checksum", "too few bytes");
+  uint64_t covered = block.size() - 4;
+  if (lookup3(block.sub(0, covered)) != block.get<uint32_t>(covered))
+    damaged("a block of the file with its own checksum", "another checksum");
+}
+
+void File::reserve(uint64_t bytes) const {
+  if (bytes > memory_limit_ - reserved_)
+    throw Fault(Fault::Kind::kLimit,
+                "values of at most " + std::to_string(memory_limit_) + " bytes", "some of more");
+  reserved_ += bytes;
 }
 
 Bytes File::at(uint64_t address) const { return map_.bytes().from(base_).from(address); }

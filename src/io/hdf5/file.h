@@ -23,6 +23,7 @@ struct Message {
     kDataspace = 0x1,
     kLinkInfo = 0x2,
     kDatatype = 0x3,
+    kFillValue = 0x5,
     kLink = 0x6,
     kLayout = 0x8,
     kGroupInfo = 0xa,
@@ -44,9 +45,13 @@ struct Object {
   Dataspace space;
   std::optional<Layout> layout;
   std::vector<Filter> filters;
+  Bytes fill;  // the element of what was never written; empty: zeros
   std::vector<Attribute> attributes;
-  std::vector<std::pair<std::string, uint64_t>> links;  // of a group: names and addresses, in order
+  // Of a group: names and addresses, in order. kNoObject: a soft or external link.
+  std::vector<std::pair<std::string, uint64_t>> links;
   bool is_group = false;
+
+  static constexpr uint64_t kNoObject = UINT64_MAX;
 
   const Attribute* attribute(std::string_view name) const;
 };
@@ -54,14 +59,16 @@ struct Object {
 /// An open file. All addresses are those that the file itself uses, relative to its superblock.
 class File {
  public:
-  /// Maps the file and reads its superblock (version 2 or 3, after a user block of 0 to 4096
-  /// bytes). Throws Fault.
-  explicit File(const std::filesystem::path& path);
+  /// Maps the file and reads its superblock (version 0 to 3, after a user block of 0 to 4096
+  /// bytes). `memory_limit`: bytes that reserve() gives at most. Throws Fault.
+  File(const std::filesystem::path& path, uint64_t memory_limit);
 
   /// Everything before the superblock.
   Bytes user_block() const { return map_.bytes().sub(0, base_); }
   uint64_t root() const { return root_; }
 
+  /// Bytes from the superblock's base on.
+  uint64_t size() const { return map_.bytes().size() - base_; }
   Bytes at(uint64_t address) const;
   Bytes block(uint64_t address, uint64_t length) const { return at(address).sub(0, length); }
 
@@ -75,14 +82,40 @@ class File {
   /// needs whose parts do not overlap.
   void spend(uint64_t bytes) const;
 
+  /// To be called before memory is taken whose size the file decides. Throws Fault (kLimit).
+  void reserve(uint64_t bytes) const;
+  /// What was reserved is free again.
+  void release(uint64_t bytes) const { reserved_ -= bytes; }
+
+  /// Throws Fault (kDamaged) where the last four bytes are not the checksum of those before.
+  static void verify_checksum(Bytes block);
+
  private:
+  void read_superblock(Bytes block);
+  void read_old_superblock(Bytes block);
+  void require_end(uint64_t end) const;
   std::vector<Message> messages(uint64_t address) const;
 
   MappedFile map_;
   uint64_t base_ = 0;
   uint64_t root_ = 0;
+  uint64_t memory_limit_ = 0;
   mutable uint64_t budget_ = 0;
+  mutable uint64_t reserved_ = 0;
   mutable std::unordered_map<uint64_t, std::unordered_map<uint32_t, Bytes>> heaps_;
+};
+
+/// Memory reserved for as long as it lives.
+class Reserved {
+ public:
+  Reserved(const File& file, uint64_t bytes) : file_(file), bytes_(bytes) { file.reserve(bytes); }
+  ~Reserved() { file_.release(bytes_); }
+  Reserved(const Reserved&) = delete;
+  Reserved& operator=(const Reserved&) = delete;
+
+ private:
+  const File& file_;
+  uint64_t bytes_;
 };
 
 }  // namespace luxtorch::hdf5

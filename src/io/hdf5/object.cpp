@@ -1,9 +1,11 @@
 // Object headers, versions 1 and 2.
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "io/hdf5/fault.h"
 #include "io/hdf5/file.h"
+#include "io/hdf5/links.h"
 
 namespace luxtorch::hdf5 {
 namespace {
@@ -11,13 +13,6 @@ namespace {
 constexpr uint8_t kShared = 2;         // message flag: the body is a reference
 constexpr uint8_t kFailIfUnknown = 8;  // message flag
 constexpr size_t kMaxChunks = 4096;
-
-// Version 2 chunks end with a checksum over everything before it.
-void verify_checksum(Bytes chunk) {
-  uint64_t covered = chunk.size() - 4;
-  if (lookup3(chunk.sub(0, covered)) != chunk.get<uint32_t>(covered))
-    damaged("an object header with its own checksum", "another checksum");
-}
 
 struct Chunks {
   unsigned version;
@@ -42,7 +37,7 @@ Chunks first_chunk_2(Bytes start) {
   uint64_t begin = in.position();
   in.skip(size);
   in.skip(4);
-  verify_checksum(start.sub(0, in.position()));
+  File::verify_checksum(start.sub(0, in.position()));
   return {2, (flags & 4U) != 0 ? 6U : 4U, {start.sub(begin, size)}};
 }
 
@@ -51,31 +46,33 @@ Bytes continuation(const File& file, Bytes body, unsigned version) {
   if (version == 1) return chunk;
   if (!chunk.starts_with("OCHK") || chunk.size() < 8)
     damaged("the continuation of an object header", "no OCHK signature");
-  verify_checksum(chunk);
+  File::verify_checksum(chunk);
   return chunk.sub(4, chunk.size() - 8);
 }
 
-std::pair<std::string, uint64_t> parse_link(Bytes body) {
-  Cursor in(body);
-  unsigned version = in.u8();
-  unsigned flags = in.u8();
-  if (version != 1) unsupported("a link of version 1", std::to_string(version));
-  unsigned kind = (flags & 8U) != 0 ? in.u8() : 0;
-  if ((flags & 4U) != 0) in.skip(8);   // creation order
-  if ((flags & 16U) != 0) in.skip(1);  // character set
-  uint64_t length = in.sized(1U << (flags & 3U));
-  std::string name = in.take(length).text();
-  if (kind != 0) unsupported("hard links", "a soft or external link named " + name);
-  return {std::move(name), in.u64()};
-}
-
-void require_compact_links(Bytes body) {
-  Cursor in(body);
+// In which heap and tree a large group's links are, if they are.
+std::optional<std::pair<uint64_t, uint64_t>> dense_storage(Bytes link_info) {
+  Cursor in(link_info);
   in.skip(1);
   unsigned flags = in.u8();
   if ((flags & 1U) != 0) in.skip(8);
-  if (in.u64() != UINT64_MAX)
-    unsupported("a group written by JLD2", "a group with links in a fractal heap");
+  uint64_t heap = in.u64();
+  uint64_t btree = in.u64();
+  if (heap == UINT64_MAX) return {};
+  return std::pair(heap, btree);
+}
+
+Bytes fill_value(Bytes message) {
+  Cursor in(message);
+  unsigned version = in.u8();
+  bool defined = true;
+  if (version == 3) {
+    defined = (in.u8() & 0x20U) != 0;
+  } else {
+    in.skip(2);
+    defined = in.u8() != 0 || version == 1;
+  }
+  return defined ? in.take(in.u32()) : Bytes();
 }
 
 }  // namespace
@@ -119,6 +116,10 @@ std::vector<Message> File::messages(uint64_t address) const {
 
 Object File::object(uint64_t address) const {
   Object object;
+  auto add_links = [&object](std::vector<Link> links) {
+    object.is_group = true;
+    for (Link& link : links) object.links.emplace_back(std::move(link.name), link.address);
+  };
   for (const Message& message : messages(address)) {
     switch (message.type) {
       case Message::kDataspace:
@@ -137,15 +138,20 @@ Object File::object(uint64_t address) const {
         object.attributes.push_back(Attribute::parse(message.body));
         break;
       case Message::kLink:
-        object.links.push_back(parse_link(message.body));
-        object.is_group = true;
+        add_links({parse_link(message.body)});
         break;
       case Message::kLinkInfo:
-        require_compact_links(message.body);
         object.is_group = true;
+        if (auto dense = dense_storage(message.body))
+          add_links(dense_links(*this, dense->first, dense->second));
         break;
       case Message::kSymbolTable:
-        unsupported("a group written by JLD2", "a group with an old-style symbol table");
+        add_links(symbol_table_links(*this, message.body.get<uint64_t>(0),
+                                     message.body.get<uint64_t>(8)));
+        break;
+      case Message::kFillValue:
+        object.fill = fill_value(message.body);
+        break;
       case Message::kGroupInfo:
         object.is_group = true;
         break;

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <cstring>
-#include <set>
 
+#include "io/hdf5/chunks.h"
 #include "io/hdf5/fault.h"
 #include "io/hdf5/file.h"
 
@@ -11,10 +11,11 @@ namespace luxtorch::hdf5 {
 namespace {
 
 constexpr uint64_t kNowhere = UINT64_MAX;
-constexpr unsigned kMaxRank = 33;  // chunk dimensions count the element size as one more
+constexpr uint64_t kMostUnwritten = 1 << 24;  // bytes that a file may claim without having them
+constexpr unsigned kMaxRank = 33;             // chunk dimensions count the element size as one more
 
 Layout parse_chunked_3(Cursor& in) {
-  Layout layout{.kind = Layout::Kind::kChunkTree};
+  Layout layout{.kind = Layout::Kind::kChunked};
   unsigned rank = in.u8();
   if (rank == 0 || rank > kMaxRank) damaged("1 to 33 chunk dimensions", std::to_string(rank));
   layout.address = in.u64();
@@ -23,7 +24,7 @@ Layout parse_chunked_3(Cursor& in) {
 }
 
 Layout parse_chunked_4(Cursor& in) {
-  Layout layout{.kind = Layout::Kind::kSingleChunk};
+  Layout layout{.kind = Layout::Kind::kChunked};
   unsigned flags = in.u8();
   unsigned rank = in.u8();
   unsigned width = in.u8();
@@ -31,53 +32,37 @@ Layout parse_chunked_4(Cursor& in) {
   if (width == 0 || width > 8) damaged("chunk dimensions of 1 to 8 bytes", std::to_string(width));
   for (unsigned i = 0; i + 1 < rank; ++i) layout.chunk_dims.push_back(in.sized(width));
   in.skip(width);
+  layout.whole_filtered = (flags & 1) != 0;
   unsigned index = in.u8();
-  if (index != 1)
-    unsupported("chunks in one piece or in a version 1 B-tree",
-                "chunk index type " + std::to_string(index));
-  if ((flags & 2) == 0) unsupported("a single chunk with filters", "one without");
-  layout.size = in.u64();
-  layout.skipped_filters = in.u32();
+  switch (index) {
+    case 1:
+      layout.kind = Layout::Kind::kSingleChunk;
+      layout.has_size = (flags & 2) != 0;
+      if (layout.has_size) {
+        layout.size = in.u64();
+        layout.skipped_filters = in.u32();
+      }
+      break;
+    case 2:
+      layout.index = Layout::Index::kImplicit;
+      break;
+    case 3:
+      layout.index = Layout::Index::kFixedArray;
+      in.skip(1);
+      break;
+    case 4:
+      layout.index = Layout::Index::kExtensibleArray;
+      in.skip(5);
+      break;
+    case 5:
+      layout.index = Layout::Index::kBtree2;
+      in.skip(6);
+      break;
+    default:
+      damaged("a chunk index of type 1 to 5", std::to_string(index));
+  }
   layout.address = in.u64();
   return layout;
-}
-
-struct Chunk {
-  std::vector<uint64_t> offset;  // of its first element, slowest dimension first
-  Bytes stored;
-  uint32_t skipped_filters;
-};
-
-// Collects the chunks below a version 1 B-tree node.
-void collect_chunks(const File& file, uint64_t address, size_t rank, int expected_level,
-                    std::vector<Chunk>& chunks) {
-  Cursor in(file.at(address));
-  if (!file.at(address).starts_with("TREE")) damaged("a chunk B-tree", "no TREE signature");
-  in.skip(4);
-  unsigned type = in.u8();
-  int level = in.u8();
-  unsigned entries = in.u16();
-  if (type != 1) damaged("a B-tree of chunks", "node type " + std::to_string(type));
-  // Levels that only fall bound the walk, whatever addresses the nodes hold.
-  if (expected_level >= 0 && level != expected_level)
-    damaged("B-tree level " + std::to_string(expected_level), std::to_string(level));
-  in.skip(16);  // siblings
-  file.spend(24 + uint64_t{entries} * (24 + 8 * rank));
-  for (unsigned i = 0; i < entries; ++i) {
-    Chunk chunk;
-    uint32_t size = in.u32();
-    chunk.skipped_filters = in.u32();
-    for (size_t d = 0; d < rank; ++d) chunk.offset.push_back(in.u64());
-    in.skip(8);
-    uint64_t child = in.u64();
-    if (level > 0) {
-      collect_chunks(file, child, rank, level - 1, chunks);
-    } else {
-      chunk.stored = file.block(child, size);
-      file.spend(size);
-      chunks.push_back(std::move(chunk));
-    }
-  }
 }
 
 // Copies the part of a chunk that lies inside the dataset, run by run of the fastest dimension.
@@ -86,11 +71,7 @@ void place_chunk(const Chunk& chunk, const std::vector<uint8_t>& data,
                  uint64_t element, std::vector<uint8_t>& out) {
   size_t rank = dims.size();
   std::vector<uint64_t> extent(rank);
-  for (size_t d = 0; d < rank; ++d) {
-    if (chunk.offset[d] >= dims[d] || chunk.offset[d] % chunk_dims[d] != 0)
-      damaged("chunks inside the dataset", "offset " + std::to_string(chunk.offset[d]));
-    extent[d] = std::min(chunk_dims[d], dims[d] - chunk.offset[d]);
-  }
+  for (size_t d = 0; d < rank; ++d) extent[d] = std::min(chunk_dims[d], dims[d] - chunk.offset[d]);
   uint64_t run = extent[rank - 1] * element;
   std::vector<uint64_t> at(rank, 0);
   while (true) {
@@ -107,38 +88,51 @@ void place_chunk(const Chunk& chunk, const std::vector<uint8_t>& data,
   }
 }
 
-std::vector<uint8_t> read_chunk_tree(const File& file, const Layout& layout,
-                                     const std::vector<Filter>& filters,
-                                     const std::vector<uint64_t>& dims, uint64_t element,
-                                     uint64_t total) {
+std::vector<uint8_t> filled(const Object& object, uint64_t element, uint64_t total) {
+  std::vector<uint8_t> out(total);
+  if (object.fill.size() != element) return out;
+  for (uint64_t at = 0; at < total; at += element)
+    std::memcpy(out.data() + at, object.fill.data(), element);
+  return out;
+}
+
+bool is_cut(const Chunk& chunk, const ChunkGrid& grid) {
+  for (size_t d = 0; d < grid.dims.size(); ++d)
+    if (grid.dims[d] - chunk.offset[d] < grid.chunk_dims[d]) return true;
+  return false;
+}
+
+std::vector<uint8_t> read_chunks(const File& file, const Object& object,
+                                 const std::vector<uint64_t>& dims, uint64_t element,
+                                 uint64_t total) {
+  const Layout& layout = *object.layout;
   size_t rank = dims.size();
   if (rank == 0 || layout.chunk_dims.size() != rank)
     damaged("as many chunk dimensions as dimensions",
             std::to_string(layout.chunk_dims.size()) + " and " + std::to_string(rank));
-  uint64_t chunk_bytes = element;
-  for (uint64_t dim : layout.chunk_dims) {
-    if (dim == 0) damaged("chunks with elements", "a chunk dimension of 0");
-    chunk_bytes = checked_product(chunk_bytes, dim);
+  ChunkGrid grid{.dims = dims,
+                 .most_dims = object.space.most_dims,
+                 .chunk_dims = layout.chunk_dims,
+                 .chunk_bytes = element,
+                 .filtered = !object.filters.empty()};
+  if (grid.most_dims.size() != rank) grid.most_dims = dims;
+  for (size_t d = 0; d < rank; ++d) {
+    if (grid.chunk_dims[d] == 0) damaged("chunks with elements", "a chunk dimension of 0");
+    if (grid.most_dims[d] < dims[d]) damaged("dimensions up to their limits", "larger ones");
+    grid.chunk_bytes = checked_product(grid.chunk_bytes, grid.chunk_dims[d]);
   }
-  std::vector<Chunk> chunks;
-  collect_chunks(file, layout.address, rank, -1, chunks);
-  uint64_t expected = 1;
-  for (size_t d = 0; d < rank; ++d)
-    expected = checked_product(expected, (dims[d] - 1) / layout.chunk_dims[d] + 1);
-  if (chunks.size() != expected)
-    damaged(std::to_string(expected) + " chunks", std::to_string(chunks.size()));
-  std::set<std::vector<uint64_t>> offsets;
-  for (const Chunk& chunk : chunks)
-    if (!offsets.insert(chunk.offset).second)
-      damaged("chunks that do not overlap", "two at one place");
-  uint64_t most = 0;
-  for (const Chunk& chunk : chunks) most += most_unfiltered(chunk.stored.size(), filters);
+  std::vector<Chunk> chunks = find_chunks(file, layout, grid);
+  uint64_t most = kMostUnwritten;
+  for (const Chunk& chunk : chunks) most += most_unfiltered(chunk.stored.size(), object.filters);
   if (total > most)
     damaged(std::to_string(total) + " bytes of elements", "chunks too small for them");
-  std::vector<uint8_t> out(total);
-  for (const Chunk& chunk : chunks)
-    place_chunk(chunk, unfilter(chunk.stored, filters, chunk.skipped_filters, chunk_bytes),
-                layout.chunk_dims, dims, element, out);
+  Reserved one_chunk(file, grid.chunk_bytes);
+  std::vector<uint8_t> out = filled(object, element, total);
+  for (const Chunk& chunk : chunks) {
+    uint32_t skipped = layout.whole_filtered && is_cut(chunk, grid) ? ~0U : chunk.skipped_filters;
+    place_chunk(chunk, unfilter(chunk.stored, object.filters, skipped, grid.chunk_bytes),
+                grid.chunk_dims, dims, element, out);
+  }
   return out;
 }
 
@@ -169,33 +163,37 @@ Layout Layout::parse(Bytes message) {
   }
 }
 
-RawData read_elements(const File& file, const Layout& layout, const std::vector<Filter>& filters,
-                      const std::vector<uint64_t>& dims, uint64_t element_size) {
+RawData read_elements(const File& file, const Object& object, const std::vector<uint64_t>& dims,
+                      uint64_t element_size) {
+  const Layout& layout = *object.layout;
   uint64_t total = element_size;
   for (uint64_t dim : dims) total = checked_product(total, dim);
   RawData raw;
   if (total == 0) return raw;
-  bool chunked =
-      layout.kind == Layout::Kind::kSingleChunk || layout.kind == Layout::Kind::kChunkTree;
-  if (!filters.empty() && !chunked) damaged("filtered data in chunks", "another layout");
+  bool chunked = layout.kind == Layout::Kind::kSingleChunk || layout.kind == Layout::Kind::kChunked;
+  if (!object.filters.empty() && !chunked) damaged("filtered data in chunks", "another layout");
   if (layout.kind == Layout::Kind::kCompact) {
     raw.bytes = layout.compact.sub(0, total);
     return raw;
   }
-  if (layout.address == kNowhere)
+  bool unwritten = layout.address == kNowhere;
+  if (unwritten && total > kMostUnwritten)
     damaged(std::to_string(total) + " bytes of elements", "a dataset without an address");
-  switch (layout.kind) {
-    case Layout::Kind::kContiguous:
-      file.spend(total);
-      raw.bytes = file.block(layout.address, total);
-      return raw;
-    case Layout::Kind::kSingleChunk:
-      file.spend(layout.size);
-      raw.owned =
-          unfilter(file.block(layout.address, layout.size), filters, layout.skipped_filters, total);
-      break;
-    default:
-      raw.owned = read_chunk_tree(file, layout, filters, dims, element_size, total);
+  if (layout.kind == Layout::Kind::kContiguous && !unwritten) {
+    file.spend(total);
+    raw.bytes = file.block(layout.address, total);
+    return raw;
+  }
+  Reserved elements(file, total);
+  if (unwritten) {
+    raw.owned = filled(object, element_size, total);
+  } else if (layout.kind == Layout::Kind::kSingleChunk) {
+    uint64_t size = layout.has_size ? layout.size : total;
+    file.spend(size);
+    raw.owned =
+        unfilter(file.block(layout.address, size), object.filters, layout.skipped_filters, total);
+  } else {
+    raw.owned = read_chunks(file, object, dims, element_size, total);
   }
   raw.bytes = Bytes(raw.owned.data(), raw.owned.size());
   return raw;

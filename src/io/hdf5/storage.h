@@ -9,15 +9,21 @@
 namespace luxtorch::hdf5 {
 
 class File;
+struct Object;
 
 /// A data layout message.
 struct Layout {
-  enum class Kind { kCompact, kContiguous, kSingleChunk, kChunkTree };
+  enum class Kind { kCompact, kContiguous, kSingleChunk, kChunked };
+  /// How the chunks of kChunked are found (chunks.h).
+  enum class Index { kBtree1, kImplicit, kFixedArray, kExtensibleArray, kBtree2 };
 
   Kind kind = Kind::kCompact;
-  Bytes compact = {};             // kCompact: the elements
-  uint64_t address = UINT64_MAX;  // of the elements, the chunk, or the tree; all ones: nowhere
+  Bytes compact = {};  // kCompact: the elements
+  Index index = Index::kBtree1;
+  uint64_t address = UINT64_MAX;  // of the elements, the chunk, or the index; all ones: nowhere
   uint64_t size = 0;              // bytes stored at `address` (kContiguous, kSingleChunk)
+  bool has_size = false;          // kSingleChunk: `size` is known; else it is that of the elements
+  bool whole_filtered = false;    // chunks that the dataset's edge cuts are stored without filters
   uint32_t skipped_filters = 0;   // kSingleChunk: a bit for each filter that was not applied
   std::vector<uint64_t> chunk_dims = {};  // chunked: slowest first, without the element size
 
@@ -42,10 +48,11 @@ struct RawData {
   std::vector<uint8_t> owned;
 };
 
-/// Gives exactly `element_size` times the product of `dims` bytes. Allocates no more than the stored
-/// bytes can expand to, whatever the header claims. Throws Fault.
-RawData read_elements(const File& file, const Layout& layout, const std::vector<Filter>& filters,
-                      const std::vector<uint64_t>& dims, uint64_t element_size);
+/// The elements of a dataset of shape `dims` (slowest first), exactly `element_size` bytes each.
+/// What was never written has the dataset's fill value. Allocates no more than the stored bytes can
+/// expand to and 16 MiB, whatever the header claims. Throws Fault.
+RawData read_elements(const File& file, const Object& object, const std::vector<uint64_t>& dims,
+                      uint64_t element_size);
 
 /// Undoes `filters` (but for those in `skipped`); the result has exactly `size` bytes.
 std::vector<uint8_t> unfilter(Bytes stored, const std::vector<Filter>& filters, uint32_t skipped,

@@ -1,8 +1,8 @@
 // From the objects of an HDF5 file to a Tree, by the rules of JLD2.jl.
 //
-// Reader is split by what it reads: reader_types.cpp the Julia types that a file describes,
-// reader_values.cpp single values, reader_foreign.cpp those of other types, reader_arrays.cpp
-// datasets.
+// Reader is split by what it reads: reader.cpp the file as a whole, reader_types.cpp the Julia types
+// that a file describes, reader_values.cpp single values, reader_foreign.cpp those of other types,
+// reader_arrays.cpp datasets.
 //
 // What a Tree has no kind for becomes:
 //   Symbol, Char                    a string
@@ -18,22 +18,37 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
+#include "io/hdf5/fault.h"
 #include "io/hdf5/file.h"
 #include "io/jld2/julia_type.h"
 #include "luxtorch/tree.h"
 
 namespace luxtorch::jld2 {
 
+/// A value that is not of a kind that a Tree has, or not known to the reader at all.
+struct Note {
+  std::string path;        // keys and numbers from the root on, joined by dots
+  std::string julia_type;  // empty: the file does not say
+  std::string problem;     // empty: the tree has the value's fields; else why it has none there
+};
+struct Notes {
+  std::vector<Note> list;  // 10,000 at most
+  size_t left_out = 0;     // more than those
+};
+
 class Reader {
  public:
-  explicit Reader(const hdf5::File& file);
+  /// `notes` may be null: then what is not known is a Fault.
+  Reader(const hdf5::File& file, Notes* notes);
 
   /// The variables of the file. Throws hdf5::Fault, whose path names the value that is wrong.
   Tree read();
@@ -75,6 +90,7 @@ class Reader {
   Tree read_object(uint64_t address);
   Tree group(const hdf5::Object& object);
   Tree element(const Format& format, hdf5::Bytes bytes);
+  Tree value(const Format& format, hdf5::Bytes bytes);
   Tree written_as(const Format& format, hdf5::Bytes bytes);
   Tree compound(const Format& format, hdf5::Bytes bytes);
   Tree fields(const Format& format, const JuliaFields& fields, hdf5::Bytes bytes);
@@ -99,11 +115,29 @@ class Reader {
   Tree counted(Tree tree);
   void count_nodes(uint64_t nodes);
 
+  /// f() for the value `name` of what is being read; its path is right in notes and Faults.
+  template <class F>
+  auto at_path(const std::string& name, F f);
+  std::string path() const;
+  /// Notes the value being read.
+  void note(const std::string& julia_type, const std::string& problem = "");
+  void note_unknown(const hdf5::Fault& fault);
+  /// Changes the notes of parts of the value being read that came after `since`: `rename` gets
+  /// the part's path within the value, and gives another one or none, for no note.
+  using Renaming = std::function<std::optional<std::string>(const std::string&)>;
+  void rename_noted(size_t since, const Renaming& rename);
+  size_t noted() const { return notes_ == nullptr ? 0 : notes_->list.size(); }
+  /// A named tree that begins with a type's name, noted.
+  Tree foreign_tree(const std::string& julia_type, std::vector<Tree::Item> items);
+
   const hdf5::File& file_;
+  Notes* notes_;
+  std::vector<const std::string*> names_;  // of the values around the one being read
   int depth_ = 0;
   uint64_t nodes_ = 0;  // of the result, shared parts counted as often as they appear
   uint64_t most_nodes_;
   std::unordered_map<uint64_t, std::unique_ptr<const Committed>> committed_;
+  std::unordered_map<uint64_t, hdf5::Fault> unknown_types_;
   std::unordered_map<uint64_t, JuliaParameter> parameters_;
   std::unordered_map<uint64_t, Counted> objects_;
   std::unordered_map<const JuliaType*, Counted> empty_values_;
@@ -125,12 +159,15 @@ class Reader::Deeper {
 /// The entry that names the Julia type of a value for which a Tree has no kind.
 inline constexpr const char* kTypeKey = "julia_type";
 
-/// f(), with `name` put in front of the path of a Fault that it throws.
 template <class F>
-auto at_path(const std::string& name, F f) {
+auto Reader::at_path(const std::string& name, F f) {
+  names_.push_back(&name);
   try {
-    return f();
+    auto value = f();
+    names_.pop_back();
+    return value;
   } catch (hdf5::Fault& fault) {
+    names_.pop_back();
     fault.path = fault.path.empty() ? name : name + "." + fault.path;
     throw;
   }

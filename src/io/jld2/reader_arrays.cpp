@@ -47,14 +47,13 @@ Tree Reader::dataset(const hdf5::Object& object) {
     case Dataspace::Kind::kNull: {
       if (!shape) return empty_value(format.type);
       uint64_t count = product(*shape);
-      count_nodes(count);
+      count_nodes(count);  // before there are that many
       std::vector<Tree> elements;
       for (uint64_t i = 0; i < count; ++i) elements.push_back(empty_value(format.type));
       return shaped(std::move(elements), format.type, reversed(*shape));
     }
     case Dataspace::Kind::kScalar: {
-      hdf5::RawData raw =
-          read_elements(file_, *object.layout, object.filters, {}, format.datatype.size);
+      hdf5::RawData raw = read_elements(file_, object, {}, format.datatype.size);
       return element(format, raw.bytes);
     }
     default:
@@ -68,12 +67,14 @@ Tree Reader::dataset(const hdf5::Object& object) {
 Tree Reader::array(const hdf5::Object& object, const Format& format,
                    const std::vector<uint64_t>& julia_size) {
   const hdf5::Datatype& type = format.datatype;
-  hdf5::RawData raw =
-      read_elements(file_, *object.layout, object.filters, object.space.dims, type.size);
+  hdf5::RawData raw = read_elements(file_, object, object.space.dims, type.size);
   bool complex = format.type != nullptr && format.type->is("Complex");
   auto dtype = complex ? complex_dtype(type) : dtype_of(type);
   bool converted = format.committed != nullptr && format.committed->written_as != nullptr;
-  if (dtype && !converted) return counted(tensor_from(*dtype, julia_size, raw.bytes));
+  if (dtype && !converted) {
+    file_.reserve(raw.bytes.size());
+    return counted(tensor_from(*dtype, julia_size, raw.bytes));
+  }
   if (type.kind == Kind::kReference) {
     // The elements say themselves what they are; the attribute only names what they all are.
     const hdf5::Attribute* attribute = object.attribute("julia_type");

@@ -1,4 +1,6 @@
 // Values of types that a Tree has no kind for, and of types without data.
+#include <algorithm>
+#include <charconv>
 #include <optional>
 
 #include "io/hdf5/fault.h"
@@ -30,6 +32,26 @@ std::optional<Tree> named_by_keys(const Tree& pairs) {
   }
 }
 
+bool is_range(const JuliaType& type) {
+  constexpr std::string_view kRanges[] = {"UnitRange", "StepRange", "StepRangeLen", "LinRange",
+                                          "OneTo"};
+  return std::any_of(std::begin(kRanges), std::end(kRanges),
+                     [&](std::string_view name) { return type.is(name); });
+}
+
+// Where a part of a Dict's list of pairs is in the Dict's tree: "kvvec.0.second.x" is under the
+// first key, or "pairs.0.second.x". The list and its pairs themselves are no values of the file.
+std::optional<std::string> name_in_dict(std::string_view name, const std::optional<Tree>& by_name) {
+  if (name.starts_with("kvvec.")) name.remove_prefix(6);
+  size_t index = 0;
+  auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
+  if (error != std::errc() || end == name.data() + name.size()) return {};
+  if (!by_name) return "pairs." + std::string(name);
+  name.remove_prefix(static_cast<size_t>(end - name.data()) + 1);
+  if (!name.starts_with("second") || index >= by_name->size()) return {};
+  return by_name->keys()[index] + std::string(name.substr(6));
+}
+
 }  // namespace
 
 // Types that JLD2 stores as another type: `written_as` says which one the bytes are.
@@ -37,6 +59,7 @@ Tree Reader::written_as(const Format& format, Bytes bytes) {
   Committed plain = *format.committed;
   plain.type = plain.written_as;
   plain.written_as = nullptr;
+  size_t before = noted();
   Tree inner = element({format.datatype, plain.type, &plain}, bytes);
   if (is_tuple(*format.type) && inner.is_tensor() && inner.tensor().dim() == 1) {
     count_nodes(static_cast<uint64_t>(inner.tensor().numel()));
@@ -46,11 +69,16 @@ Tree Reader::written_as(const Format& format, Bytes bytes) {
   if (format.type->is("Dict") || format.type->is("IdDict")) {
     Tree pairs = inner.is_named() && inner.contains("kvvec") ? inner["kvvec"] : inner;
     if (pairs.is_tuple()) {
-      if (auto by_name = named_by_keys(pairs)) return *by_name;
-      return counted(named_from_file({{kTypeKey, text(*format.type)}, {"pairs", pairs}}));
+      auto by_name = named_by_keys(pairs);
+      rename_noted(before, [&](const std::string& name) { return name_in_dict(name, by_name); });
+      if (by_name) return *by_name;
+      return foreign_tree(text(*format.type), {{"pairs", pairs}});
     }
   }
-  return counted(named_from_file({{kTypeKey, text(*format.type)}, {"value", inner}}));
+  rename_noted(before, [](const std::string& name) {
+    return name.empty() ? std::optional<std::string>() : "value." + name;
+  });
+  return foreign_tree(text(*format.type), {{"value", inner}});
 }
 
 // {mask, t1, t2}: an element of a Vector{Union{T1, T2}}. A type without data has no member.
@@ -67,10 +95,12 @@ Tree Reader::union_element(const Format& format, Bytes bytes) {
 
 Tree Reader::foreign(const Format& format, Bytes bytes) {
   std::vector<Tree::Item> items;
-  if (!is_generator(format.type->name)) items.emplace_back(kTypeKey, text(*format.type));
   for (const Datatype::Member& part : format.datatype.members)
     items.emplace_back(
         part.name, at_path(part.name, [&] { return member(format, part, nullptr, bytes, true); }));
+  if (is_generator(format.type->name)) return counted(named_from_file(std::move(items)));
+  if (!is_range(*format.type)) return foreign_tree(text(*format.type), std::move(items));
+  items.emplace(items.begin(), kTypeKey, text(*format.type));
   return counted(named_from_file(std::move(items)));
 }
 
@@ -106,6 +136,7 @@ Tree Reader::make_empty_value(const JuliaTypePtr& type) {
     if (value != nullptr && value->is<bool>()) return *value;
   }
   if (is_generator(type->name)) return rng_from(Tree());
+  note(text(*type));
   return named_from_file({{kTypeKey, text(*type)}});
 }
 

@@ -39,11 +39,19 @@ JuliaTypePtr normalised(JuliaType type) {
 const Reader::Committed& Reader::committed(uint64_t address) {
   auto known = committed_.find(address);
   if (known != committed_.end()) return *known->second;
+  if (auto unknown = unknown_types_.find(address); unknown != unknown_types_.end())
+    throw unknown->second;
   if (!open_types_.insert(address).second)
     damaged("a type that does not contain itself", "a circle " + at_address(address));
-  auto result = std::make_unique<const Committed>(read_committed(address));
-  open_types_.erase(address);
-  return *committed_.emplace(address, std::move(result)).first->second;
+  try {
+    auto result = std::make_unique<const Committed>(read_committed(address));
+    open_types_.erase(address);
+    return *committed_.emplace(address, std::move(result)).first->second;
+  } catch (const hdf5::Fault& fault) {
+    open_types_.erase(address);
+    unknown_types_.emplace(address, fault);
+    throw;
+  }
 }
 
 Reader::Committed Reader::read_committed(uint64_t address) {
@@ -128,7 +136,7 @@ JuliaParameter Reader::read_parameter(uint64_t address) {
   if (object.type->inline_type == nullptr) {
     JuliaTypePtr kind = committed(object.type->committed).type;
     if (kind != nullptr && kind->is("DataType")) {
-      hdf5::RawData record = read_elements(file_, *object.layout, object.filters, {}, 32);
+      hdf5::RawData record = read_elements(file_, object, {}, 32);
       return type_record(record.bytes);
     }
     if (kind != nullptr && (kind->is("Union") || kind->is("UnionAll") || kind->is("TypeVar")))

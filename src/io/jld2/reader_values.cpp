@@ -17,8 +17,6 @@ using hdf5::damaged;
 using hdf5::Datatype;
 using Kind = Datatype::Kind;
 
-constexpr int kMaxDepth = 256;
-
 Tree integer(const Datatype& type, Bytes bytes) {
   hdf5::Cursor in(bytes);
   uint64_t low = in.sized(std::min(type.size, 8U));
@@ -50,6 +48,13 @@ std::string character(Bytes bytes) {
   return text;
 }
 
+std::string fixed_string(const Datatype& type, Bytes bytes) {
+  std::string text = bytes.text();
+  if (type.padding == '\0') text.resize(std::min(text.size(), text.find('\0')));
+  if (type.padding == ' ') text.resize(text.find_last_not_of(' ') + 1);
+  return text;
+}
+
 std::string hex(Bytes bytes) {
   constexpr char kDigits[] = "0123456789abcdef";
   std::string text = "0x";
@@ -70,78 +75,17 @@ bool holds_no_data(const JuliaType& type) {
 
 }  // namespace
 
-Tree named_from_file(std::vector<Tree::Item> items) {
-  try {
-    return named(std::move(items));
-  } catch (const TreeError& error) {
-    hdf5::unsupported("names that a tree can hold", error.message());
-  }
-}
-
-Reader::Reader(const hdf5::File& file)
-    : file_(file), most_nodes_(std::max<uint64_t>(file.at(0).size(), 1U << 20U)) {}
-
-Reader::Deeper::Deeper(Reader& reader) : reader_(reader) {
-  if (++reader_.depth_ > kMaxDepth) {
-    --reader_.depth_;
-    hdf5::unsupported("values nested at most 100 deep", "deeper ones");
-  }
-}
-
-void Reader::count_nodes(uint64_t nodes) {
-  nodes_ += nodes;
-  if (nodes_ > most_nodes_)
-    hdf5::unsupported("at most " + std::to_string(most_nodes_) + " values", "more");
-}
-
-Tree Reader::counted(Tree tree) {
-  count_nodes(1);
-  return tree;
-}
-
-Tree Reader::read() {
-  hdf5::Object root = file_.object(file_.root());
-  if (!root.is_group) damaged("a group as the file's root", "another object");
-  std::erase_if(root.links, [](const auto& link) { return link.first == "_types"; });
-  return group(root);
-}
-
-Tree Reader::group(const hdf5::Object& object) {
-  Deeper deeper(*this);
-  std::vector<Tree::Item> items;
-  for (const auto& [name, address] : object.links)
-    items.emplace_back(name, at_path(name, [&] { return this->object(address); }));
-  return counted(named_from_file(std::move(items)));
-}
-
-Tree Reader::object(uint64_t address) {
-  auto known = objects_.find(address);
-  if (known != objects_.end()) {
-    count_nodes(known->second.nodes);
-    return known->second.tree;
-  }
-  Deeper deeper(*this);
-  if (!open_.insert(address).second)
-    hdf5::unsupported("values that do not contain themselves", "a circle of references");
-  uint64_t before = nodes_;
-  Tree tree = read_object(address);
-  open_.erase(address);
-  objects_.emplace(address, Counted{tree, nodes_ - before});
-  return tree;
-}
-
-Tree Reader::read_object(uint64_t address) {
-  hdf5::Object object = file_.object(address);
-  if (object.type && object.layout) return dataset(object);
-  if (object.is_group) return group(object);
-  if (!object.type)
-    damaged("a value at address " + std::to_string(address), "an object without a datatype");
-  JuliaTypePtr type = committed(address).type;
-  return counted(
-      named_from_file({{kTypeKey, "Core.DataType"}, {"value", type ? text(*type) : ""}}));
-}
-
 Tree Reader::element(const Format& format, Bytes bytes) {
+  try {
+    return value(format, bytes);
+  } catch (hdf5::Fault& fault) {
+    if (fault.path.empty() && fault.julia_type.empty() && format.type != nullptr)
+      fault.julia_type = text(*format.type);
+    throw;
+  }
+}
+
+Tree Reader::value(const Format& format, Bytes bytes) {
   Deeper deeper(*this);
   const Datatype& type = format.datatype;
   if (format.committed != nullptr && format.committed->written_as != nullptr)
@@ -154,7 +98,7 @@ Tree Reader::element(const Format& format, Bytes bytes) {
     case Kind::kBool:
       return counted(bytes.get<uint8_t>(0) != 0);
     case Kind::kFixedString:
-      return counted(bytes.text());
+      return counted(fixed_string(type, bytes));
     case Kind::kVlenString:
       return counted(heap_bytes(bytes).text());
     case Kind::kVlen:
@@ -168,8 +112,7 @@ Tree Reader::element(const Format& format, Bytes bytes) {
   }
   if (format.committed != nullptr && format.committed->empty) return empty_value(format.type);
   if (format.type != nullptr && format.type->is("Char")) return counted(character(bytes));
-  return counted(named_from_file(
-      {{kTypeKey, format.type ? text(*format.type) : "opaque"}, {"bytes", hex(bytes)}}));
+  return foreign_tree(format.type ? text(*format.type) : "opaque", {{"bytes", hex(bytes)}});
 }
 
 Bytes Reader::heap_bytes(Bytes slot) {
@@ -200,13 +143,14 @@ Tree Reader::compound(const Format& format, Bytes bytes) {
   if (is_named_tuple(type) || is_tuple(type)) return fields(format, fields_of(type), bytes);
   if (type.is("Complex") && complex_dtype(format.datatype))
     return counted(scalar_tensor(format.datatype, bytes));
-  if (type.is("DataType"))
-    return counted(named_from_file({{kTypeKey, type.name}, {"value", text(*type_record(bytes))}}));
+  if (type.is("DataType")) return foreign_tree(type.name, {{"value", text(*type_record(bytes))}});
   if (type.name == "JLD2.InlineUnionEl" && type.parameters.size() == 2)
     return union_element(format, bytes);
+  size_t before = noted();
   Tree parts = foreign(format, bytes);
-  if (is_generator(type.name)) return counted(rng_from(parts));
-  return parts;
+  if (!is_generator(type.name)) return parts;
+  rename_noted(before, [](const std::string&) { return std::nullopt; });
+  return counted(rng_from(parts));
 }
 
 // NamedTuples and Tuples: names and types come from the Julia type. Fields without data (nothing,

@@ -1,0 +1,154 @@
+// The file as a whole: groups, objects that several values share, what is noted.
+#include "io/jld2/reader.h"
+
+#include <algorithm>
+
+#include "io/hdf5/fault.h"
+#include "luxtorch/core/error.h"
+
+namespace luxtorch::jld2 {
+namespace {
+
+using hdf5::damaged;
+using hdf5::Fault;
+
+constexpr int kMaxDepth = 256;
+constexpr size_t kMostNotes = 10000;
+constexpr uint64_t kNodeBytes = 64;  // about what one node of a tree takes
+
+}  // namespace
+
+Tree named_from_file(std::vector<Tree::Item> items) {
+  try {
+    return named(std::move(items));
+  } catch (const TreeError& error) {
+    hdf5::unsupported("names that a tree can hold", error.message());
+  }
+}
+
+Reader::Reader(const hdf5::File& file, Notes* notes)
+    : file_(file), notes_(notes), most_nodes_(std::max<uint64_t>(file.size(), 1U << 20U)) {}
+
+Reader::Deeper::Deeper(Reader& reader) : reader_(reader) {
+  if (++reader_.depth_ > kMaxDepth) {
+    --reader_.depth_;
+    hdf5::unsupported("values nested at most 100 deep", "deeper ones");
+  }
+}
+
+void Reader::count_nodes(uint64_t nodes) {
+  nodes_ += nodes;
+  if (nodes_ > most_nodes_)
+    throw Fault(Fault::Kind::kDamaged, "at most " + std::to_string(most_nodes_) + " values",
+                "more");
+  file_.reserve(hdf5::checked_product(nodes, kNodeBytes));
+}
+
+Tree Reader::counted(Tree tree) {
+  count_nodes(1);
+  return tree;
+}
+
+std::string Reader::path() const {
+  std::string path;
+  for (const std::string* name : names_) path += (path.empty() ? "" : ".") + *name;
+  return path;
+}
+
+void Reader::note(const std::string& julia_type, const std::string& problem) {
+  if (notes_ == nullptr) return;
+  if (notes_->list.size() >= kMostNotes) {
+    ++notes_->left_out;
+    return;
+  }
+  notes_->list.push_back({path(), julia_type, problem});
+  file_.reserve(notes_->list.back().path.size());
+}
+
+void Reader::rename_noted(size_t since, const Renaming& rename) {
+  if (notes_ == nullptr) return;
+  auto& notes = notes_->list;
+  std::string here = path();
+  size_t kept = since;
+  for (size_t i = since; i < notes.size(); ++i) {
+    std::string inner = notes[i].path.substr(std::min(notes[i].path.size(), here.size()));
+    if (inner.starts_with('.')) inner.erase(0, 1);
+    auto name = rename(inner);
+    if (!name) continue;
+    notes[i].path = here + (here.empty() || name->empty() ? "" : ".") + *name;
+    std::swap(notes[kept++], notes[i]);
+  }
+  notes.resize(kept);
+}
+
+Tree Reader::foreign_tree(const std::string& julia_type, std::vector<Tree::Item> items) {
+  items.emplace(items.begin(), kTypeKey, julia_type);
+  Tree tree = counted(named_from_file(std::move(items)));
+  note(julia_type);
+  return tree;
+}
+
+Tree Reader::read() {
+  hdf5::Object root = file_.object(file_.root());
+  if (!root.is_group) damaged("a group as the file's root", "another object");
+  std::erase_if(root.links, [](const auto& link) { return link.first == "_types"; });
+  return group(root);
+}
+
+Tree Reader::group(const hdf5::Object& object) {
+  Deeper deeper(*this);
+  std::vector<Tree::Item> items;
+  for (const auto& [name, address] : object.links)
+    items.emplace_back(name, at_path(name, [&] { return this->object(address); }));
+  return counted(named_from_file(std::move(items)));
+}
+
+Tree Reader::object(uint64_t address) {
+  auto known = objects_.find(address);
+  if (known != objects_.end()) {
+    count_nodes(known->second.nodes);
+    return known->second.tree;
+  }
+  uint64_t before = nodes_;
+  bool is_new = true;
+  Tree tree;
+  try {
+    Deeper deeper(*this);
+    if (address == hdf5::Object::kNoObject)
+      hdf5::unsupported("hard links", "a soft or external link");
+    is_new = open_.insert(address).second;
+    if (!is_new)
+      hdf5::unsupported("values that do not contain themselves", "a circle of references");
+    tree = read_object(address);
+    open_.erase(address);
+  } catch (Fault& fault) {
+    if (is_new) open_.erase(address);
+    if (notes_ == nullptr || fault.kind != Fault::Kind::kUnsupported) throw;
+    note_unknown(fault);
+    // A circle ends here but is still being read further out, and a link has no object.
+    if (!is_new || address == hdf5::Object::kNoObject) return counted(Tree());
+    tree = counted(Tree());
+  }
+  objects_.emplace(address, Counted{tree, nodes_ - before});
+  return tree;
+}
+
+// The fault's path goes on from the value being read to the part that is not known.
+void Reader::note_unknown(const Fault& fault) {
+  std::string name = fault.path;
+  if (!name.empty()) names_.push_back(&name);
+  note(fault.julia_type, "expected " + fault.expected + ", got " + fault.got);
+  if (!name.empty()) names_.pop_back();
+}
+
+Tree Reader::read_object(uint64_t address) {
+  hdf5::Object object = file_.object(address);
+  if (object.type && object.layout) return dataset(object);
+  if (object.is_group) return group(object);
+  if (!object.type)
+    damaged("a value at address " + std::to_string(address), "an object without a datatype");
+  JuliaTypePtr type = committed(address).type;
+  return foreign_tree("Core.DataType", {{"value", type ? text(*type) : ""}});
+}
+
+}  // namespace luxtorch::jld2
