@@ -21,6 +21,7 @@
 #include "luxtorch/init.h"
 #include "luxtorch/interop/torch_module.h"
 #include "luxtorch/io/jld2.h"
+#include "luxtorch/io/numpy.h"
 #include "luxtorch/io/safetensors.h"
 #include "luxtorch/io/sha256.h"
 #include "luxtorch/layer.h"

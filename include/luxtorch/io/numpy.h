@@ -1,0 +1,55 @@
+// Trees to and from NumPy's files: .npz, and .npy for a single array.
+//
+//     numpy::save("model.npz", named({{"ps", ps}, {"st", st}}));
+//     Tree file = numpy::load("model.npz");
+//     numpy::save("x.npy", x);
+//
+// In Python, numpy.load("model.npz")["ps.layer_1.weight"] is an array. What npz has no place for
+// (tuples, empty nodes, numbers, strings, rngs, nothing) stands as JSON in a further array of bytes,
+// "luxtorch.tree", so that load gives back the very tree; trees of named tensors have none.
+//
+// Level 2: the end of the data flow, trees to files. Every function may be called from several
+// threads.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include "luxtorch/tree.h"
+
+namespace luxtorch::numpy {
+
+struct SaveOptions {
+  /// Deflate the arrays of an npz file, as numpy.savez_compressed does.
+  bool compress = false;
+};
+
+struct LoadOptions {
+  /// What the deflated arrays of a file may fill together, in bytes.
+  uint64_t inflated_limit = uint64_t{1} << 36U;
+};
+
+/// Writes any tree as npz, or a single tensor as npy where the path ends in ".npy". An array's name
+/// is its path, or "arr_0" where the whole tree is one. Tensors are copied from their device; views
+/// that share memory become arrays of their own; a graph is left out.
+///
+/// The file appears at once and whole: it is written beside `path`, synced and renamed. After an
+/// error the old file is still there, untouched. Throws ArgumentError for a path that cannot be
+/// written and a full disk, UnsupportedError for what NumPy cannot hold (bfloat16, float8 and
+/// quantised tensors, sparse ones, keys that are not UTF-8, paths above 60,000 bytes, more than 500
+/// levels), for anything but a tensor in an npy file, and for compression in a build without zlib.
+void save(const std::filesystem::path& path, const Tree& tree, SaveOptions options = {});
+
+/// The tree that save wrote, bit for bit, on the CPU: from an npz file a tree, from an npy file a
+/// tensor, whatever the path ends in. A file of another program gives a named tree that is nested on
+/// the names' dots, in the file's order: "0.weight" is file["0"]["weight"]. Arrays of either byte
+/// order and in Fortran order become tensors as torch has them.
+///
+/// Every length and offset is checked before it is used. Throws ArgumentError for a path that cannot
+/// be read, FormatError, which says where and why, for a file that is damaged or neither npz nor npy,
+/// UnsupportedError for dtypes that torch does not have (texts, dates, records, Python's objects, which
+/// are never unpickled), for names that are no paths ("a..b", or "a" beside "a.b"), and for
+/// deflated arrays beyond the limit or in a build without zlib.
+Tree load(const std::filesystem::path& path, LoadOptions options = {});
+
+}  // namespace luxtorch::numpy
