@@ -3,18 +3,18 @@
 #include <unistd.h>
 
 #include "io/hdf5/fault.h"
-#include "io/jld2/reader.h"
+#include "io/jld2_load.h"
 #include "luxtorch/core/error.h"
 
 namespace luxtorch::jld2 {
 namespace {
 
 template <class Kind>
-[[noreturn]] void rethrow(const hdf5::Fault& fault, const std::filesystem::path& path,
-                          const std::string& advice) {
-  Kind error("jld2::load", "expected " + fault.expected + ", got " + fault.got +
-                               (fault.julia_type.empty() ? "" : " in a " + fault.julia_type) +
-                               ". " + advice);
+[[noreturn]] void rethrow(const char* who, const hdf5::Fault& fault,
+                          const std::filesystem::path& path, const std::string& advice) {
+  Kind error(who, "expected " + fault.expected + ", got " + fault.got +
+                      (fault.julia_type.empty() ? "" : " in a " + fault.julia_type) + ". " +
+                      advice);
   error.prepend_path_(fault.path.empty() ? path.string() : path.string() + ":" + fault.path);
   throw error;
 }
@@ -37,32 +37,38 @@ uint64_t memory_of_the_machine() {
 
 }  // namespace
 
-Tree load(const std::filesystem::path& path, LoadOptions options) {
-  if (options.report != nullptr) *options.report = {};
-  if (options.memory_limit == 0) options.memory_limit = memory_of_the_machine();
+Tree load_noted(const char* who, const std::filesystem::path& path, uint64_t memory_limit,
+                Notes* notes) {
+  if (memory_limit == 0) memory_limit = memory_of_the_machine();
   try {
-    hdf5::File file(path, options.memory_limit);
-    Notes notes;
-    Tree tree = Reader(file, options.report == nullptr ? nullptr : &notes).read();
-    if (options.report != nullptr) *options.report = report_of(std::move(notes));
-    return tree;
+    hdf5::File file(path, memory_limit);
+    return Reader(file, notes).read();
   } catch (const hdf5::Fault& fault) {
     switch (fault.kind) {
       case hdf5::Fault::Kind::kPath:
-        rethrow<ArgumentError>(fault, path, "Check the path.");
+        rethrow<ArgumentError>(who, fault, path, "Check the path.");
       case hdf5::Fault::Kind::kDamaged:
-        rethrow<FormatError>(fault, path,
+        rethrow<FormatError>(who, fault, path,
                              "The file is damaged or not a JLD2 file; save or copy it again.");
       case hdf5::Fault::Kind::kLimit:
-        rethrow<FormatError>(fault, path,
+        rethrow<FormatError>(who, fault, path,
                              "If you trust the file, load it with a larger memory_limit.");
       case hdf5::Fault::Kind::kUnsupported:
         rethrow<UnsupportedError>(
-            fault, path,
+            who, fault, path,
             "Save it from Julia as NamedTuples of plain arrays, or without this part.");
     }
     throw;
   }
+}
+
+Tree load(const std::filesystem::path& path, LoadOptions options) {
+  Notes notes;
+  bool noting = options.report != nullptr;
+  if (noting) *options.report = {};
+  Tree tree = load_noted("jld2::load", path, options.memory_limit, noting ? &notes : nullptr);
+  if (noting) *options.report = report_of(std::move(notes));
+  return tree;
 }
 
 }  // namespace luxtorch::jld2

@@ -82,6 +82,17 @@ struct LoadOptions {
 /// type.
 Tree load(const std::filesystem::path& path, LoadOptions options = {});
 
+/// Adds a variable to a file: writes the others and the new one to a file beside it, and renames
+/// that, so that the file is the old or the new one at every moment. For files of save and for those
+/// of JLD2.jl that hold nothing but what save writes: everything else (a Float32, a Symbol, a Dict,
+/// a group, a generator's state, a vector of strings, ...) would come out as another Julia type,
+/// and is refused with its path before anything is written.
+///
+/// Throws what load and save throw, ArgumentError for a name that the file has, and
+/// UnsupportedError for a file that cannot be written back as it is.
+void add(const std::filesystem::path& path, const std::string& name, const Tree& tree,
+         SaveOptions options = {});
+
 /// Throws the error that save(path, ...) would throw for this path, and leaves nothing behind. For
 /// programs that train for an hour before they save.
 void check_writable(const std::filesystem::path& path);

@@ -12,6 +12,7 @@ namespace {
 using hdf5::damaged;
 using hdf5::Fault;
 
+constexpr std::string_view kHeader = "HDF5-based Julia Data Format, version ";
 constexpr int kMaxDepth = 256;
 constexpr size_t kMostNotes = 10000;
 constexpr uint64_t kNodeBytes = 64;  // about what one node of a tree takes
@@ -57,6 +58,7 @@ std::string Reader::path() const {
 
 void Reader::note(const std::string& julia_type, const std::string& problem) {
   if (notes_ == nullptr) return;
+  changes(julia_type.empty() ? "a value of another program" : julia_type);
   if (notes_->list.size() >= kMostNotes) {
     ++notes_->left_out;
     return;
@@ -65,12 +67,21 @@ void Reader::note(const std::string& julia_type, const std::string& problem) {
   file_.reserve(notes_->list.back().path.size());
 }
 
-void Reader::rename_noted(size_t since, const Renaming& rename) {
+void Reader::changes(const std::string& julia_type) {
+  if (notes_ != nullptr && !notes_->changing) notes_->changing = Note{path(), julia_type, ""};
+}
+
+Reader::Mark Reader::noted() const {
+  return notes_ == nullptr ? Mark() : Mark{notes_->list.size(), notes_->changing};
+}
+
+void Reader::rename_noted(const Mark& since, const Renaming& rename) {
   if (notes_ == nullptr) return;
+  notes_->changing = since.changing;
   auto& notes = notes_->list;
   std::string here = path();
-  size_t kept = since;
-  for (size_t i = since; i < notes.size(); ++i) {
+  size_t kept = since.notes;
+  for (size_t i = since.notes; i < notes.size(); ++i) {
     std::string inner = notes[i].path.substr(std::min(notes[i].path.size(), here.size()));
     if (inner.starts_with('.')) inner.erase(0, 1);
     auto name = rename(inner);
@@ -89,6 +100,7 @@ Tree Reader::foreign_tree(const std::string& julia_type, std::vector<Tree::Item>
 }
 
 Tree Reader::read() {
+  if (notes_ != nullptr) notes_->is_jld2 = file_.user_block().starts_with(kHeader);
   hdf5::Object root = file_.object(file_.root());
   if (!root.is_group) damaged("a group as the file's root", "another object");
   std::erase_if(root.links, [](const auto& link) { return link.first == "_types"; });
@@ -144,7 +156,10 @@ void Reader::note_unknown(const Fault& fault) {
 Tree Reader::read_object(uint64_t address) {
   hdf5::Object object = file_.object(address);
   if (object.type && object.layout) return dataset(object);
-  if (object.is_group) return group(object);
+  if (object.is_group) {
+    changes("JLD2.Group");
+    return group(object);
+  }
   if (!object.type)
     damaged("a value at address " + std::to_string(address), "an object without a datatype");
   JuliaTypePtr type = committed(address).type;

@@ -43,6 +43,10 @@ struct Note {
 struct Notes {
   std::vector<Note> list;  // 10,000 at most
   size_t left_out = 0;     // more than those
+  /// The first value that save() would write as a value of another Julia type: a Float32 as a
+  /// Float64, a Symbol as a String, a vector of strings as a Tuple.
+  std::optional<Note> changing;
+  bool is_jld2 = false;  // the file has JLD2's header text
 };
 
 class Reader {
@@ -122,11 +126,20 @@ class Reader {
   /// Notes the value being read.
   void note(const std::string& julia_type, const std::string& problem = "");
   void note_unknown(const hdf5::Fault& fault);
-  /// Changes the notes of parts of the value being read that came after `since`: `rename` gets
-  /// the part's path within the value, and gives another one or none, for no note.
+  /// What was noted so far.
+  struct Mark {
+    size_t notes = 0;
+    std::optional<Note> changing;
+  };
+  Mark noted() const;
+  /// Changes the notes of parts of the value being read that came after `since`: `rename` gets the
+  /// part's path within the value, and gives another one or none, for no note. What save() would
+  /// change in the parts is forgotten.
   using Renaming = std::function<std::optional<std::string>(const std::string&)>;
-  void rename_noted(size_t since, const Renaming& rename);
-  size_t noted() const { return notes_ == nullptr ? 0 : notes_->list.size(); }
+  void rename_noted(const Mark& since, const Renaming& rename);
+  /// Notes that save() would write the value being read as one of another type than `julia_type`.
+  void changes(const std::string& julia_type);
+  bool is_training() const { return !names_.empty() && *names_.back() == "training"; }
   /// A named tree that begins with a type's name, noted.
   Tree foreign_tree(const std::string& julia_type, std::vector<Tree::Item> items);
 

@@ -42,6 +42,9 @@ uint64_t product(const std::vector<uint64_t>& dims) {
 
 Tree Reader::dataset(const hdf5::Object& object) {
   Format format = format_of(*object.type);
+  for (const hdf5::Attribute& attribute : object.attributes)
+    if (attribute.name != "julia_type" && attribute.name != "dimensions")
+      changes("the attribute " + attribute.name);
   auto shape = dimensions(object);
   switch (object.space.kind) {
     case Dataspace::Kind::kNull: {
@@ -101,6 +104,7 @@ Tree Reader::elements(const Format& format, Bytes bytes, uint64_t count,
 // A vector is a tuple. A tuple has no shape, so arrays of more dimensions keep theirs beside it.
 Tree Reader::shaped(std::vector<Tree> elements, const JuliaTypePtr& type,
                     const std::vector<uint64_t>& julia_size) {
+  changes("Array{" + (type == nullptr ? std::string("Any") : text(*type)) + "}");
   Tree flat = counted(tuple(std::move(elements)));
   if (julia_size.size() == 1) return flat;
   std::vector<Tree> size;

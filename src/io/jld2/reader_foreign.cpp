@@ -59,10 +59,12 @@ Tree Reader::written_as(const Format& format, Bytes bytes) {
   Committed plain = *format.committed;
   plain.type = plain.written_as;
   plain.written_as = nullptr;
-  size_t before = noted();
+  Mark before = noted();
   Tree inner = element({format.datatype, plain.type, &plain}, bytes);
   if (is_tuple(*format.type) && inner.is_tensor() && inner.tensor().dim() == 1) {
     count_nodes(static_cast<uint64_t>(inner.tensor().numel()));
+    auto dtype = inner.tensor().scalar_type();
+    if (dtype != kInt64 && dtype != kFloat64 && dtype != kBool) changes(text(*format.type));
     return tuple_of_numbers(inner.tensor());
   }
   if (is_tuple(*format.type)) return inner;
@@ -71,6 +73,7 @@ Tree Reader::written_as(const Format& format, Bytes bytes) {
     if (pairs.is_tuple()) {
       auto by_name = named_by_keys(pairs);
       rename_noted(before, [&](const std::string& name) { return name_in_dict(name, by_name); });
+      changes(text(*format.type));
       if (by_name) return *by_name;
       return foreign_tree(text(*format.type), {{"pairs", pairs}});
     }
@@ -94,17 +97,23 @@ Tree Reader::union_element(const Format& format, Bytes bytes) {
 }
 
 Tree Reader::foreign(const Format& format, Bytes bytes) {
+  Mark before = noted();
   std::vector<Tree::Item> items;
   for (const Datatype::Member& part : format.datatype.members)
     items.emplace_back(
         part.name, at_path(part.name, [&] { return member(format, part, nullptr, bytes, true); }));
+  rename_noted(before, [](const std::string& name) { return name; });
   if (is_generator(format.type->name)) return counted(named_from_file(std::move(items)));
   if (!is_range(*format.type)) return foreign_tree(text(*format.type), std::move(items));
+  changes(text(*format.type));
   items.emplace(items.begin(), kTypeKey, text(*format.type));
   return counted(named_from_file(std::move(items)));
 }
 
 Tree Reader::empty_value(const JuliaTypePtr& type) {
+  if (type != nullptr &&
+      (type->is("Missing") || is_generator(type->name) || (type->is("Val") && !is_training())))
+    changes(text(*type));
   auto known = empty_values_.find(type.get());
   if (known != empty_values_.end()) {
     count_nodes(known->second.nodes);
@@ -125,7 +134,8 @@ Tree Reader::make_empty_value(const JuliaTypePtr& type) {
     std::vector<Tree> elements;
     for (size_t i = 0; i < parts.names.size(); ++i) {
       if (parts.types[i] == nullptr) damaged("a type for field " + parts.names[i], "a value");
-      Tree value = empty_value(parts.types[i]);
+      std::string label = is_tuple(*type) ? std::to_string(i) : parts.names[i];
+      Tree value = at_path(label, [&] { return empty_value(parts.types[i]); });
       elements.push_back(value);
       items.emplace_back(parts.names[i], std::move(value));
     }

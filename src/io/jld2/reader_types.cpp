@@ -1,5 +1,6 @@
 // The Julia types in a file: committed datatypes under /_types, and records of Core.DataType.
 #include <algorithm>
+#include <utility>
 
 #include "io/hdf5/fault.h"
 #include "io/jld2/reader.h"
@@ -142,7 +143,16 @@ JuliaParameter Reader::read_parameter(uint64_t address) {
     if (kind != nullptr && (kind->is("Union") || kind->is("UnionAll") || kind->is("TypeVar")))
       return kind;
   }
-  return this->object(address);
+  // A part of a type, no value of the file: nothing is noted of it.
+  Notes* notes = std::exchange(notes_, nullptr);
+  try {
+    Tree value = this->object(address);
+    notes_ = notes;
+    return value;
+  } catch (...) {
+    notes_ = notes;
+    throw;
+  }
 }
 
 JuliaTypePtr Reader::type_parameter(uint64_t address) {

@@ -55,6 +55,11 @@ std::string fixed_string(const Datatype& type, Bytes bytes) {
   return text;
 }
 
+std::string number_name(const Datatype& type) {
+  std::string kind = type.kind == Kind::kFloat ? "Float" : type.is_signed ? "Int" : "UInt";
+  return kind + std::to_string(8 * type.size);
+}
+
 std::string hex(Bytes bytes) {
   constexpr char kDigits[] = "0123456789abcdef";
   std::string text = "0x";
@@ -92,14 +97,18 @@ Tree Reader::value(const Format& format, Bytes bytes) {
     return written_as(format, bytes);
   switch (type.kind) {
     case Kind::kInteger:
+      if (type.size != 8 || !type.is_signed) changes(number_name(type));
       return counted(integer(type, bytes));
     case Kind::kFloat:
+      if (type.size != 8) changes(number_name(type));
       return counted(real_number(type, bytes));
     case Kind::kBool:
+      if (is_training()) changes("Bool");  // where save writes a Val
       return counted(bytes.get<uint8_t>(0) != 0);
     case Kind::kFixedString:
       return counted(fixed_string(type, bytes));
     case Kind::kVlenString:
+      if (format.type != nullptr && !format.type->is("String")) changes(text(*format.type));
       return counted(heap_bytes(bytes).text());
     case Kind::kVlen:
       return vlen(format, bytes);
@@ -111,7 +120,10 @@ Tree Reader::value(const Format& format, Bytes bytes) {
       break;
   }
   if (format.committed != nullptr && format.committed->empty) return empty_value(format.type);
-  if (format.type != nullptr && format.type->is("Char")) return counted(character(bytes));
+  if (format.type != nullptr && format.type->is("Char")) {
+    changes("Char");
+    return counted(character(bytes));
+  }
   return foreign_tree(format.type ? text(*format.type) : "opaque", {{"bytes", hex(bytes)}});
 }
 
@@ -141,16 +153,20 @@ Tree Reader::compound(const Format& format, Bytes bytes) {
   }
   const JuliaType& type = *format.type;
   if (is_named_tuple(type) || is_tuple(type)) return fields(format, fields_of(type), bytes);
-  if (type.is("Complex") && complex_dtype(format.datatype))
+  if (type.is("Complex") && complex_dtype(format.datatype)) {
+    changes(text(type));
     return counted(scalar_tensor(format.datatype, bytes));
+  }
   if (type.is("DataType")) return foreign_tree(type.name, {{"value", text(*type_record(bytes))}});
   if (type.name == "JLD2.InlineUnionEl" && type.parameters.size() == 2)
     return union_element(format, bytes);
-  size_t before = noted();
+  Mark before = noted();
   Tree parts = foreign(format, bytes);
   if (!is_generator(type.name)) return parts;
   rename_noted(before, [](const std::string&) { return std::nullopt; });
-  return counted(rng_from(parts));
+  Rng rng = rng_from(parts);
+  if (!is_marked(parts, rng)) changes(text(type));
+  return counted(rng);
 }
 
 // NamedTuples and Tuples: names and types come from the Julia type. Fields without data (nothing,

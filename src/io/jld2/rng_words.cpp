@@ -58,13 +58,17 @@ bool is_generator(std::string_view julia_type) {
   return std::find(std::begin(kNames), std::end(kNames), julia_type) != std::end(kNames);
 }
 
+bool is_marked(const Tree& state, Rng rng) {
+  std::vector<uint64_t> words;
+  append_words(state, words);
+  auto marked = xoshiro_words(rng);
+  return std::equal(words.begin(), words.end(), marked.begin(), marked.end());
+}
+
 Rng rng_from(const Tree& state) {
   std::vector<uint64_t> words;
   append_words(state, words);
-  if (words.size() == 5) {
-    auto marked = xoshiro_words(Rng(words[0]));
-    if (std::equal(words.begin(), words.end(), marked.begin())) return Rng(words[0]);
-  }
+  if (!words.empty() && is_marked(state, Rng(words[0]))) return Rng(words[0]);
   uint64_t key = kNoState;
   for (uint64_t word : words) key = mix(key * kGolden + mix(word + kGolden));
   return Rng(key);

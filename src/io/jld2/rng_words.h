@@ -21,4 +21,7 @@ bool is_generator(std::string_view julia_type);
 /// numbers. `state` holds the generator's fields; none for one without (TaskLocalRNG).
 Rng rng_from(const Tree& state);
 
+/// Are the words of `state` the ones that xoshiro_words gives for `rng`?
+bool is_marked(const Tree& state, Rng rng);
+
 }  // namespace luxtorch::jld2
