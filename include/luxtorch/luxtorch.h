@@ -24,6 +24,7 @@
 #include "luxtorch/io/numpy.h"
 #include "luxtorch/io/safetensors.h"
 #include "luxtorch/io/sha256.h"
+#include "luxtorch/io/torch_archive.h"
 #include "luxtorch/layer.h"
 #include "luxtorch/layers/containers.h"
 #include "luxtorch/layers/dense.h"

@@ -1,0 +1,58 @@
+// Trees to and from PyTorch's .pt files, as torch.save writes state dicts and checkpoints.
+//
+//     torch_archive::save("model.pt", ps);
+//     Tree weights = torch_archive::load("lstm.pt");    // of torch.save(model.state_dict(), "lstm.pt")
+//
+// In Python, torch.load("model.pt", weights_only=True) gives dicts of tensors, nested as the tree is.
+//
+// Level 2: the end of the data flow, trees to files. Every function may be called from several
+// threads.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include "luxtorch/tree.h"
+
+namespace luxtorch::torch_archive {
+
+struct LoadOptions {
+  /// Compare checksums. torch.serialization.set_crc32_options(False) makes files without right ones.
+  bool check_sums = true;
+  /// What deflated parts of a file may fill together, in bytes. PyTorch itself deflates nothing.
+  uint64_t inflated_limit = uint64_t{1} << 36U;
+};
+
+/// Writes any tree.
+///
+///     named, tuple            dict, tuple
+///     tensor                  torch.Tensor on the CPU; the same tensor twice stays one, other views
+///                             that share memory become tensors of their own; a graph is left out
+///     bool, int64, double     bool, int, float
+///     string, none            str, None
+///     Rng                     {".rng": its key}, which load turns back
+///     undefined tensor        {".tensor": None}, which load turns back
+///
+/// The file appears at once and whole: it is written beside `path`, synced and renamed. After an
+/// error the old file is still there, untouched. Throws ArgumentError for a path that cannot be
+/// written and a full disk, UnsupportedError for what such a file cannot hold (quantised tensors,
+/// sparse ones, strings and keys that are not UTF-8, more than 500 levels).
+void save(const std::filesystem::path& path, const Tree& tree);
+
+/// The tree that save wrote, bit for bit, on the CPU; of Python's files dicts as named trees, lists,
+/// tuples and torch.Size as tuples. Dicts are nested on their keys' dots, in the file's order:
+/// "0.weight" of a state dict is at("0.weight"); a key 3 is "3". Tensors that share memory in the file
+/// share it here; parameters are tensors that require no gradient; a state dict's _metadata is left
+/// out.
+///
+/// Nothing in the file is ever run: a pickle is read by code of our own, and one that asks for
+/// anything but tensors, their storages, OrderedDict and torch.Size is refused by that name. Every
+/// length and offset is checked before it is used. Throws ArgumentError for a path that cannot be
+/// read, FormatError, which says where and why, for a file that is damaged or not PyTorch's,
+/// UnsupportedError for a pickle that asks for more, whole modules and TorchScript, files of PyTorch
+/// before 1.6 and of big-endian machines, sparse and quantised tensors, integers beyond int64, keys
+/// that are no paths ("a..b", or "a" beside "a.b"), more than 500 levels, 10 million values or
+/// 64 MiB of pickle.
+Tree load(const std::filesystem::path& path, LoadOptions options = {});
+
+}  // namespace luxtorch::torch_archive

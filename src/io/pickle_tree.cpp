@@ -1,0 +1,99 @@
+#include "io/pickle_tree.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <unordered_map>
+
+#include "io/file_fault.h"
+#include "io/flat_names.h"
+
+namespace luxtorch::io {
+namespace {
+
+class Converter {
+ public:
+  Converter(const Pickle& pickle, const std::function<Tensor(size_t)>& made)
+      : pickle_(pickle), made_(made) {}
+
+  Tree convert(PickleId id, size_t depth) {
+    constexpr size_t kMostValues = 10'000'000;
+    if (++values_ > kMostValues)
+      throw FileUnsupported{"", fmt::format("expected at most {} values, got more.", kMostValues)};
+    if (depth > kDeepest)
+      throw FileUnsupported{"", fmt::format("expected at most {} levels, got more.", kDeepest)};
+    const PickleValue& value = pickle_[id];
+    if (const auto* b = std::get_if<bool>(&value)) return *b;
+    if (const auto* i = std::get_if<int64_t>(&value)) return *i;
+    if (const auto* d = std::get_if<double>(&value)) return *d;
+    if (const auto* text = std::get_if<std::string>(&value)) return spend(*text);
+    if (const auto* made = std::get_if<PickleMade>(&value)) return made_(made->number);
+    if (const auto* sequence = std::get_if<PickleSequence>(&value)) {
+      std::vector<Tree> elements;
+      for (PickleId part : sequence->parts) elements.push_back(convert(part, depth + 1));
+      return tuple(std::move(elements));
+    }
+    if (const auto* dict = std::get_if<PickleDict>(&value)) return convert_dict(*dict, depth);
+    if (const auto* global = std::get_if<PickleGlobal>(&value))
+      throw FileUnsupported{"", fmt::format("expected tensors, dicts, lists, tuples, numbers and "
+                                            "strings, got {} as a value.",
+                                            global->name)};
+    return {};
+  }
+
+ private:
+  const std::string& spend(const std::string& text) {
+    constexpr size_t kMostText = 1U << 28U;
+    text_ += text.size();
+    if (text_ > kMostText)
+      throw FileUnsupported{
+          "", fmt::format("expected at most {} bytes of texts, got more.", kMostText)};
+    return text;
+  }
+
+  std::string key_of(PickleId id) {
+    if (const auto* text = std::get_if<std::string>(&pickle_[id])) return spend(*text);
+    if (const auto* number = std::get_if<int64_t>(&pickle_[id])) return std::to_string(*number);
+    throw FileUnsupported{
+        "", fmt::format("expected keys that are str or int, got {}.", describe(pickle_[id]))};
+  }
+
+  Tree convert_dict(const PickleDict& dict, size_t depth) {
+    std::vector<std::pair<std::string, PickleId>> items;
+    std::unordered_map<std::string, size_t> known;
+    for (auto [key, value] : dict.items) {
+      auto name = key_of(key);
+      auto [found, is_new] = known.emplace(name, items.size());
+      if (is_new) {
+        items.emplace_back(std::move(name), value);
+      } else {
+        items[found->second].second = value;
+      }
+    }
+    if (items.size() == 1) {
+      const auto& [name, id] = items.front();
+      const auto* key = std::get_if<int64_t>(&pickle_[id]);
+      if (name == ".rng" && key) return Rng(std::bit_cast<uint64_t>(*key));
+      if (name == ".tensor" && std::holds_alternative<PickleNone>(pickle_[id])) return Tensor();
+    }
+    std::vector<Tree::Item> flat;
+    for (const auto& [name, id] : items) {
+      auto levels = static_cast<size_t>(std::ranges::count(name, '.')) + 1;
+      flat.emplace_back(name, convert(id, depth + levels));
+    }
+    return nest_names(flat);
+  }
+
+  const Pickle& pickle_;
+  const std::function<Tensor(size_t)>& made_;
+  size_t values_ = 0, text_ = 0;
+};
+
+}  // namespace
+
+Tree tree_of(const Pickle& pickle, const std::function<Tensor(size_t)>& made) {
+  return Converter(pickle, made).convert(pickle.root(), 0);
+}
+
+}  // namespace luxtorch::io
