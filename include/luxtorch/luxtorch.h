@@ -20,6 +20,7 @@
 #include "luxtorch/data/toy.h"
 #include "luxtorch/init.h"
 #include "luxtorch/interop/torch_module.h"
+#include "luxtorch/io/io.h"
 #include "luxtorch/io/jld2.h"
 #include "luxtorch/io/numpy.h"
 #include "luxtorch/io/safetensors.h"

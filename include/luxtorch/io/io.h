@@ -1,0 +1,49 @@
+// Trees to and from files, whatever the format.
+//
+//     io::save("model.safetensors", ps);
+//     Tree ps = io::load("model.pt");
+//
+//     .jld2                 luxtorch/io/jld2.h           Julia; load reads plain HDF5 files, too
+//     .safetensors          luxtorch/io/safetensors.h    everyone
+//     .pt, .pth             luxtorch/io/torch_archive.h  Python's torch.load and torch.save
+//     .npz, .npy            luxtorch/io/numpy.h          Python's numpy.load and numpy.savez
+//
+// What a format holds, and what it refuses, its own header tells; errors are in its name.
+//
+// Level 2: the end of the data flow, trees to files. Every function may be called from several
+// threads.
+#pragma once
+
+#include <filesystem>
+
+#include "luxtorch/io/jld2.h"
+#include "luxtorch/io/numpy.h"
+#include "luxtorch/io/safetensors.h"
+#include "luxtorch/io/torch_archive.h"
+#include "luxtorch/tree.h"
+
+namespace luxtorch::io {
+
+/// Options by format; those of other formats than the file's are left aside.
+struct SaveOptions {
+  luxtorch::jld2::SaveOptions jld2 = {};
+  luxtorch::safetensors::SaveOptions safetensors = {};
+  luxtorch::numpy::SaveOptions numpy = {};
+};
+struct LoadOptions {
+  luxtorch::jld2::LoadOptions jld2 = {};
+  luxtorch::torch_archive::LoadOptions torch_archive = {};
+  luxtorch::numpy::LoadOptions numpy = {};
+};
+
+/// Writes the format that the path's extension names, in letters of either case. Throws ArgumentError
+/// for an extension that is none of the above, before anything is written, and what the format's
+/// save throws.
+void save(const std::filesystem::path& path, const Tree& tree, const SaveOptions& options = {});
+
+/// Reads the format that the file's first bytes tell (of a zip archive the names in it), whatever the
+/// path ends in; the extension where they tell nothing. Throws FormatError for a file that neither
+/// tells, and what the format's load throws.
+Tree load(const std::filesystem::path& path, const LoadOptions& options = {});
+
+}  // namespace luxtorch::io

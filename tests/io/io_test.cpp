@@ -1,0 +1,84 @@
+// One call for every format: by the extension when saving, by the content when loading.
+#include "luxtorch/io/io.h"
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/zeros.h>
+#include <gtest/gtest.h>
+
+#include "luxtorch/core/error.h"
+#include "support/compare.h"
+#include "support/files.h"
+
+namespace luxtorch {
+namespace {
+
+namespace fs = std::filesystem;
+
+const std::vector<std::string> kArchives = {".safetensors", ".pt", ".pth", ".npz", ".NPZ"};
+
+Tree model() {
+  return named({{"ps", named({{"weight", at::arange(6, kFloat32).view({2, 3})}})},
+                {"st", named({{"steps", 3}, {"carry", tuple({at::zeros({2}), true})}})}});
+}
+
+TEST(Io, TheExtensionSaysHowToSaveAndTheContentHowToLoad) {
+  auto folder = test::fresh_folder("io");
+  for (const auto& extension : kArchives) {
+    SCOPED_TRACE(extension);
+    io::save(folder / ("model" + extension), model());
+    EXPECT_SAME(io::load(folder / ("model" + extension)), model());
+    fs::copy_file(folder / ("model" + extension), folder / "anything",
+                  fs::copy_options::overwrite_existing);
+    EXPECT_SAME(io::load(folder / "anything"), model());
+  }
+  io::save(folder / "x.npy", at::arange(3, kInt64));
+  EXPECT_SAME(io::load(folder / "x.npy"), Tree(at::arange(3, kInt64)));
+  EXPECT_SAME(io::load(folder / "model.pt"), torch_archive::load(folder / "model.pt"));
+  EXPECT_SAME(io::load(folder / "model.npz"), numpy::load(folder / "model.npz"));
+  EXPECT_SAME(io::load(folder / "model.safetensors"),
+              safetensors::load(folder / "model.safetensors"));
+}
+
+TEST(Io, Jld2FilesAreKnownByTheirContent) {
+  auto path = test::fresh_folder("io_jld2") / "model.jld2";
+  try {
+    io::save(path, model());
+  } catch (const UnsupportedError&) {
+    GTEST_SKIP() << "a build without HDF5";
+  }
+  EXPECT_SAME(io::load(path), model());
+  fs::rename(path, path.parent_path() / "anything");
+  EXPECT_SAME(io::load(path.parent_path() / "anything"), model());
+}
+
+TEST(Io, OptionsGoToTheirFormat) {
+  auto folder = test::fresh_folder("io_options");
+  Tree zeros = named({{"w", at::zeros({10000})}});
+  io::save(folder / "a.npz", zeros, {.numpy = {.compress = true}});
+  EXPECT_LT(fs::file_size(folder / "a.npz"), 2000U);
+  EXPECT_THROW(io::load(folder / "a.npz", {.numpy = {.inflated_limit = 1000}}), UnsupportedError);
+}
+
+TEST(Io, FilesOfNoFormat) {
+  auto folder = test::fresh_folder("io_errors");
+  EXPECT_ERROR(
+      ArgumentError, io::save(folder / "a.txt", model()),
+      "[io::save] at " + (folder / "a.txt").string() +
+          ": expected a path that ends in .jld2, .safetensors, .pt, .pth, .npz or .npy, got "
+          ".txt. Rename it or call a format's own save.");
+  EXPECT_EQ(test::entries(folder), 0U);
+  for (const char* bytes : {"", "PK", "neither this nor that"}) {
+    test::write_file(folder / "a", bytes);
+    EXPECT_ERROR(FormatError, io::load(folder / "a"),
+                 "[io::load] at " + (folder / "a").string() +
+                     ": expected a file of JLD2, HDF5, safetensors, PyTorch or NumPy, got another. "
+                     "The file is damaged or of a format that luxtorch does not read.");
+    // With an extension the format's own words.
+    fs::rename(folder / "a", folder / "a.pt");
+    EXPECT_THROW(io::load(folder / "a.pt"), FormatError);
+  }
+  EXPECT_THROW(io::load(folder / "missing.pt"), ArgumentError);
+}
+
+}  // namespace
+}  // namespace luxtorch
