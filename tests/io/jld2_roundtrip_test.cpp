@@ -71,6 +71,18 @@ TEST(Jld2, ARelativePathIsOneInTheWorkingFolder) {
   EXPECT_TRUE(tree::equal(read, named({{"a", 1}})));
 }
 
+TEST(Jld2, ArraysThatAreReadInSeveralPiecesComeBackBitwise) {
+  auto path = test::fresh_folder("jld2_pieces") / "large.jld2";
+  Tree tree = named({{"matrix", at::arange(3300000, Dtype::Float).reshape({3000, 1100})},
+                     {"wide", at::arange(3000001, Dtype::Double).reshape({1, 3000001})},
+                     {"tall", at::arange(3000001, Dtype::Double).reshape({3000001, 1})},
+                     {"vector", at::arange(5000003, Dtype::Int)},
+                     {"cube", at::arange(3500000, Dtype::Float).reshape({700, 1000, 5})},
+                     {"flags", at::arange(17000000, Dtype::Int).remainder(3).to(kBool)}});
+  jld2::save(path, tree);
+  EXPECT_TRUE(tree::equal(jld2::load(path), tree));
+}
+
 TEST(Jld2, DeflatedFilesAreSmaller) {
   auto folder = test::fresh_folder("jld2_size");
   Tree tree = named({{"zeros", at::arange(100000, Dtype::Float).mul(0)}});

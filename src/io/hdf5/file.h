@@ -72,6 +72,9 @@ class File {
   Bytes at(uint64_t address) const;
   Bytes block(uint64_t address, uint64_t length) const { return at(address).sub(0, length); }
 
+  /// Gives the memory of a part of the file back.
+  void forget(Bytes part) const { map_.forget(part); }
+
   /// Reads an object header, with its continuations; checksums are verified.
   Object object(uint64_t address) const;
 

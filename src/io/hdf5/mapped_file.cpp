@@ -41,6 +41,15 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
   bytes_ = Bytes(static_cast<const uint8_t*>(memory), size);
 }
 
+void MappedFile::forget(Bytes part) const {
+  auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  auto begin = reinterpret_cast<uintptr_t>(part.data());
+  auto end = begin + part.size();
+  begin = (begin + page - 1) / page * page;  // a page at the edge may belong to others
+  end = end / page * page;
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
 MappedFile::~MappedFile() {
   ::munmap(const_cast<uint8_t*>(bytes_.data()), static_cast<size_t>(bytes_.size()));
 }

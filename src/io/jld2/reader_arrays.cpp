@@ -76,7 +76,10 @@ Tree Reader::array(const hdf5::Object& object, const Format& format,
   bool converted = format.committed != nullptr && format.committed->written_as != nullptr;
   if (dtype && !converted) {
     file_.reserve(raw.bytes.size());
-    return counted(tensor_from(*dtype, julia_size, raw.bytes));
+    bool mapped = raw.owned.empty();
+    return counted(tensor_from(*dtype, julia_size, raw.bytes, [&](Bytes piece) {
+      if (mapped) file_.forget(piece);
+    }));
   }
   if (type.kind == Kind::kReference) {
     // The elements say themselves what they are; the attribute only names what they all are.

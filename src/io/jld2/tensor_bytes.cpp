@@ -2,6 +2,7 @@
 
 #include <ATen/ops/empty.h>
 #include <c10/util/Half.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <bit>
@@ -14,6 +15,22 @@ namespace luxtorch::jld2 {
 using hdf5::Bytes;
 using hdf5::Datatype;
 using Kind = Datatype::Kind;
+
+namespace {
+constexpr uint64_t kPiece = 8 << 20;  // bytes
+
+// Fresh memory comes page by page, which costs more than the copy into it; large pages are asked
+// for where there are any.
+void want_large_pages(const Tensor& tensor) {
+  constexpr uintptr_t kLargePage = 2 << 20;
+  if (tensor.nbytes() < 2 * kLargePage) return;
+  auto begin = reinterpret_cast<uintptr_t>(tensor.const_data_ptr());
+  auto end = (begin + tensor.nbytes()) / kLargePage * kLargePage;
+  begin = (begin + kLargePage - 1) / kLargePage * kLargePage;
+  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+}
+
+}  // namespace
 
 std::optional<Dtype> dtype_of(const Datatype& type) {
   switch (type.kind) {
@@ -69,7 +86,8 @@ Tensor scalar_tensor(const Datatype& type, Bytes bytes) {
   return tensor_from(*dtype, {}, bytes);
 }
 
-Tensor tensor_from(Dtype dtype, const std::vector<uint64_t>& size, Bytes bytes) {
+Tensor tensor_from(Dtype dtype, const std::vector<uint64_t>& size, Bytes bytes,
+                   const std::function<void(Bytes)>& copied) {
   uint64_t span = 1;  // torch multiplies sizes of 0 as 1
   std::vector<int64_t> sizes;
   for (uint64_t dim : size) {
@@ -79,11 +97,27 @@ Tensor tensor_from(Dtype dtype, const std::vector<uint64_t>& size, Bytes bytes) 
   if (span > uint64_t{1} << 58U) hdf5::damaged("an array that memory can hold", "a larger one");
   Tensor tensor = at::empty(sizes, at::TensorOptions(dtype));
   if (tensor.numel() == 0) return tensor;
+  want_large_pages(tensor);
   size_t element = tensor.element_size();
   auto count = static_cast<uint64_t>(tensor.numel());
   Bytes data = bytes.sub(0, count * element);
-  copy_strided(sizes, element, data.data(), column_major(sizes), tensor.mutable_data_ptr(),
-               row_major(sizes));
+  // Julia's last index is its slowest, so that a range of it is one run of bytes.
+  int64_t whole = sizes.empty() ? 1 : sizes.back();
+  uint64_t slice = data.size() / static_cast<uint64_t>(whole);
+  auto step = static_cast<int64_t>(std::max<uint64_t>(1, kPiece / slice));
+  auto from_strides = column_major(sizes);
+  auto to_strides = row_major(sizes);
+  auto* out = static_cast<char*>(tensor.mutable_data_ptr());
+  std::vector<int64_t> part = sizes;
+  for (int64_t from = 0; from < whole; from += step) {
+    int64_t length = std::min(step, whole - from);
+    if (!part.empty()) part.back() = length;
+    Bytes piece =
+        data.sub(static_cast<uint64_t>(from) * slice, static_cast<uint64_t>(length) * slice);
+    copy_strided(part, element, piece.data(), from_strides,
+                 out + static_cast<size_t>(from) * element, to_strides);
+    if (copied) copied(piece);
+  }
   if (dtype == Dtype::Bool) {
     // C++ allows a bool no other bytes than these two.
     auto* values = static_cast<uint8_t*>(tensor.mutable_data_ptr());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -22,7 +23,10 @@ Tensor scalar_tensor(const hdf5::Datatype& type, hdf5::Bytes bytes);
 
 /// A tensor of shape `size` from its elements in Julia's order (first index fastest). `bytes` holds
 /// at least that many. Throws hdf5::Fault for a size that torch cannot hold.
-Tensor tensor_from(Dtype dtype, const std::vector<uint64_t>& size, hdf5::Bytes bytes);
+/// `copied` is told which parts of `bytes` are needed no more, so that a large array and its tensor
+/// are not in memory together.
+Tensor tensor_from(Dtype dtype, const std::vector<uint64_t>& size, hdf5::Bytes bytes,
+                   const std::function<void(hdf5::Bytes)>& copied = nullptr);
 
 /// The elements of a vector (n) as a tuple of scalars.
 Tree tuple_of_numbers(const Tensor& vector);
