@@ -96,10 +96,11 @@ void repair_checksums(std::string& bytes) {
   }
 }
 
-TEST(Jld2Damage, FilesCutAtEvery64thByteGiveAnError) {
+TEST(Jld2Damage, FilesCutAtEveryByteGiveAnError) {
   MemoryFile memory;
   for (const File& file : files())
-    for (size_t size = 0; size < file.bytes.size(); size += 64)
+    // The large ones at fewer.
+    for (size_t size = 0; size < file.bytes.size(); size += file.bytes.size() < 40000 ? 1 : 64)
       ASSERT_EQ(try_to_load(memory, file.bytes.substr(0, size)), Outcome::kError)
           << file.name << " " << size;
 }
