@@ -1,0 +1,280 @@
+"""The program luxtorch as a person and a script run it: what it prints, what it writes, how it ends."""
+
+import json
+import os
+import re
+import struct
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+SOURCE = Path(os.environ["LUXTORCH_SOURCE_DIR"])
+BUILD = Path(os.environ["LUXTORCH_BUILD_DIR"])
+PROGRAM = BUILD / "bin/luxtorch"
+CACHE = dict(re.findall(r"^(\w+):\w+=(.*)$", (BUILD / "CMakeCache.txt").read_text(), re.MULTILINE))
+HAS_HDF5 = CACHE.get("LUXTORCH_WITH_HDF5") != "OFF" and CACHE.get("HDF5_CXX_LIBRARY_hdf5_cpp", "").startswith("/")
+FORMATS = ["safetensors", "pt", "pth", "npz"] + (["jld2"] if HAS_HDF5 else [])
+GOLDEN = SOURCE / "tests/golden/jld2"
+FROM_JULIA = [GOLDEN / v / f"{name}.jld2" for v in ("0.4.17", "0.6.5") for name in ("trained_model_norng", "trained_model_xoshiro", "zoo")]
+CODES = {"F32": "f", "F64": "d", "I64": "q", "U8": "B"}
+NAN, INF = float("nan"), float("inf")
+
+
+def write_safetensors(path, **tensors):
+    """name = (dtype, shape, values); two underscores in a name are a dot."""
+    header, data = {}, b""
+    for name, (dtype, shape, values) in tensors.items():
+        part = struct.pack(f"<{len(values)}{CODES[dtype]}", *values)
+        header[name.replace("__", ".")] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(part)]}
+        data += part
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+
+
+@unittest.skipUnless(PROGRAM.exists(), "the program luxtorch is not built: it needs CLI11 (libcli11-dev)")
+class LuxtorchTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.model = self.folder / "model.safetensors"
+        write_safetensors(self.model, lstm__weight=("F32", [2, 3], [1, 2, 3, 4, 5, 6]), lstm__bias=("F32", [2], [0.5, -0.5]),
+                          step=("I64", [], [7]))
+
+    def call(self, *arguments, status=0, **environment):
+        result = subprocess.run([PROGRAM, *arguments], cwd=self.folder, text=True, env={**os.environ, **environment},
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertEqual(result.returncode, status, result.stdout + result.stderr)
+        return result
+
+    def refuses(self, *arguments, status=1, says):
+        """One line on stderr, nothing on stdout."""
+        result = self.call(*arguments, status=status)
+        self.assertEqual(result.stdout, "")
+        self.assertEqual(result.stderr.count("\n"), 1, result.stderr)
+        self.assertTrue(result.stderr.startswith("luxtorch: "), result.stderr)
+        self.assertRegex(result.stderr, says)
+
+    def in_every_format(self):
+        for extension in FORMATS:
+            path = self.folder / f"as.{extension}"
+            self.call("convert", "--force", self.model, path)
+            yield path
+
+    # ------------------------------------------------------------------------------------------------ inspect
+
+    def test_inspect_lists_every_tensor_with_its_numbers(self):
+        lines = [re.split(r"  +", line) for line in self.call("inspect", self.model).stdout.splitlines()]
+        self.assertEqual(lines, [
+            ["path", "type", "shape", "bytes", "mean", "sd"],
+            ["lstm.weight", "float32", "(2, 3)", "24", "3.5", "1.871"],
+            ["lstm.bias", "float32", "(2,)", "8", "0", "0.7071"],
+            ["step", "int64", "()", "8", "7", "-"],
+            ["total: 3 tensors, 9 numbers, 40 bytes; 0 others"]])
+
+    def test_inspect_says_the_same_of_every_format(self):
+        wanted = None
+        for path in self.in_every_format():
+            said = json.loads(self.call("inspect", "--json", path).stdout)
+            self.assertEqual(said.pop("file"), str(path))
+            wanted = wanted or said
+            self.assertEqual(said, wanted, path)
+        self.assertEqual([e["path"] for e in wanted["entries"]], ["lstm.weight", "lstm.bias", "step"])
+        weight = wanted["entries"][0]
+        self.assertEqual({k: weight[k] for k in ("type", "shape", "bytes", "mean", "min", "max", "nan", "infinite")},
+                         {"type": "float32", "shape": [2, 3], "bytes": 24, "mean": 3.5, "min": 1, "max": 6, "nan": 0, "infinite": 0})
+        self.assertAlmostEqual(weight["sd"], 3.5 ** 0.5, places=14)
+        self.assertEqual(wanted["total"], {"tensors": 3, "numbers": 9, "bytes": 40, "others": 0})
+
+    def test_mean_and_deviation_hold_over_many_parts_and_far_from_zero(self):
+        n = 200_001
+        write_safetensors(self.model, x=("F64", [n], [1e9 + i for i in range(n)]))
+        entry = json.loads(self.call("inspect", "--json", self.model).stdout)["entries"][0]
+        self.assertAlmostEqual(entry["mean"], 1e9 + (n - 1) / 2, delta=1e-5)
+        self.assertAlmostEqual(entry["sd"] / (n * (n + 1) / 12) ** 0.5, 1, delta=1e-9)
+
+    def test_inspect_counts_what_is_not_finite_beside_the_rest(self):
+        write_safetensors(self.model, x=("F32", [5], [1, NAN, 3, -INF, INF]))
+        self.assertRegex(self.call("inspect", self.model).stdout, r"x +float32 +\(5,\) +20 +2 +1\.414 +1 NaN, 2 infinite\n")
+        entry = json.loads(self.call("inspect", "--json", self.model).stdout)["entries"][0]
+        self.assertEqual((entry["mean"], entry["nan"], entry["infinite"], entry["min"]), (2, 1, 2, 1))
+
+    def test_inspect_of_a_model_from_julia_shows_its_scalars(self):
+        seen = ""
+        for path in FROM_JULIA:
+            seen += self.call("inspect", path).stdout
+            entries = json.loads(self.call("inspect", "--json", path).stdout)["entries"]
+            self.assertGreater(len(entries), 0, path)
+        self.assertRegex(seen, r"(?m)^\S*weight_ih +float32 +\(\d+, \d+\)")
+        self.assertRegex(seen, r"(?m)^\S+ +(bool +true|int64 +\d+|string +\"|float64 +\d)")
+
+    def test_the_sample_in_the_readme_is_what_is_printed(self):
+        readme = (SOURCE / "README.md").read_text().partition("\n## Files at the terminal\n")[2].partition("\n## ")[0]
+        sample = re.search(r"^```\n(path .*?)^```", readme, re.MULTILINE | re.DOTALL)[1]
+        self.assertEqual(self.call("inspect", GOLDEN / "0.6.5/trained_model_xoshiro.jld2").stdout, sample)
+
+    def test_names_that_would_command_a_terminal_are_escaped(self):
+        write_safetensors(self.model, **{"a\x1b[2J\nb": ("U8", [1], [1])})
+        self.assertIn("a\\x1b[2J\\nb  uint8", self.call("inspect", self.model).stdout)
+
+    def test_output_that_cannot_be_written_is_an_error(self):
+        with open("/dev/full", "w") as full:
+            result = subprocess.run([PROGRAM, "inspect", self.model], stdout=full, stderr=subprocess.PIPE, text=True)
+        self.assertEqual((result.returncode, result.stderr), (1, "luxtorch: the output could not be written\n"))
+
+    # --------------------------------------------------------------------------------------------------- diff
+
+    def test_diff_of_equal_files_in_any_two_formats_is_0(self):
+        files = list(self.in_every_format())
+        for a, b in zip(files, files[1:] + files[:1]):
+            self.assertRegex(self.call("diff", a, b).stdout, r"^equal: 3 entries")
+
+    def test_diff_names_the_largest_difference_first_and_ends_with_1(self):
+        other = self.folder / "other.safetensors"
+        write_safetensors(other, lstm__weight=("F32", [2, 3], [1, 2, 3, 4, 5, 8]), lstm__bias=("F32", [2], [0.5, -1]),
+                          step=("I64", [], [7]))
+        lines = [line.split() for line in self.call("diff", self.model, other, status=1).stdout.splitlines()]
+        self.assertEqual(lines[1:3], [["lstm.bias", "0.5", "0.5", "1", "of", "2"], ["lstm.weight", "2", "0.25", "1", "of", "6"]])
+        self.assertNotIn("lstm.weight", self.call("diff", "--tolerance", "0.25", self.model, other, status=1).stdout)
+        self.assertRegex(self.call("diff", "--tolerance", "0.5", self.model, other).stdout, "^equal: 3 entries.* 0.5 at most")
+
+    def test_diff_names_paths_of_one_file_alone_and_other_shapes_and_types(self):
+        other = self.folder / "other.safetensors"
+        write_safetensors(other, lstm__weight=("F32", [3, 2], [1, 2, 3, 4, 5, 6]), lstm__more=("U8", [1], [1]),
+                          step=("F32", [], [7]))
+        said = self.call("diff", "--tolerance", "9", self.model, other, status=1).stdout
+        self.assertIn("lstm.weight: float32 (2, 3) in A, float32 (3, 2) in B\n", said)
+        self.assertRegex(said, r"only in A: lstm\.bias +float32 \(2,\)\n")
+        self.assertRegex(said, r"only in B: lstm\.more +uint8 \(1,\)\n")
+        self.assertIn("step: int64 () in A, float32 () in B\n", said)
+
+    def test_diff_sees_one_bit_of_a_large_integer_and_a_nan(self):
+        a, b = self.folder / "a.safetensors", self.folder / "b.safetensors"
+        write_safetensors(a, n=("I64", [2], [2 ** 62, -1]), x=("F32", [2], [NAN, INF]))
+        write_safetensors(b, n=("I64", [2], [2 ** 62 + 1, -1]), x=("F32", [2], [NAN, INF]))
+        said = self.call("diff", a, b, status=1).stdout
+        self.assertRegex(said, r"(?m)^n +1 +2.168e-19 +1 of 2$")
+        self.assertNotRegex(said, r"(?m)^x ")
+        write_safetensors(b, n=("I64", [2], [2 ** 62, -1]), x=("F32", [2], [0, INF]))
+        self.assertRegex(self.call("diff", "--tolerance", "1e300", a, b, status=1).stdout, r"(?m)^x +inf +inf +1 of 2$")
+
+    def test_diff_of_a_file_that_cannot_be_read_is_2_and_not_1(self):
+        self.refuses("diff", self.model, "absent.npz", status=2, says="absent.npz")
+
+    # ------------------------------------------------------------------------------------------------ convert
+
+    def test_convert_and_back_gives_the_same_bytes(self):
+        self.call("convert", self.model, "first.safetensors")
+        for path in self.in_every_format():
+            self.call("convert", "--force", path, "again.safetensors")
+            self.assertEqual((self.folder / "first.safetensors").read_bytes(), (self.folder / "again.safetensors").read_bytes())
+
+    def test_models_from_julia_come_out_equal_in_formats_that_hold_every_tree(self):
+        for path in FROM_JULIA:
+            # safetensors has no complex128, which the zoo holds.
+            for extension in ("pt", "npz") if path.stem == "zoo" else ("safetensors", "npz"):
+                self.call("convert", "--force", path, f"julia.{extension}")
+                self.assertRegex(self.call("diff", path, f"julia.{extension}").stdout, "^equal")
+
+    def test_convert_replaces_a_file_only_with_force_and_keeps_it_after_an_error(self):
+        out = self.folder / "out.npz"
+        out.write_text("precious")
+        self.refuses("convert", self.model, out, says="out.npz, which is there. --force replaces it")
+        self.refuses("convert", "--force", "absent.pt", out, says="absent.pt")
+        self.assertEqual(out.read_text(), "precious")
+        self.call("convert", "--force", self.model, out)
+        self.call("diff", self.model, out)
+        (self.folder / "link.npz").symlink_to("nowhere.npz")
+        self.refuses("convert", self.model, "link.npz", says="--force")
+
+    def test_what_a_format_cannot_hold_and_unknown_names_leave_nothing_behind(self):
+        self.refuses("convert", self.model, "one.npy", says="npy")
+        self.refuses("convert", self.model, "model.onnx", says=r"onnx")
+        self.refuses("convert", self.model, "no/such/folder.npz", says="no/such")
+        self.refuses("convert", "--compress", self.model, "model.pt", status=2, says="--compress")
+        self.assertEqual([p.name for p in self.folder.iterdir()], ["model.safetensors"])
+
+    def test_compress_makes_a_smaller_file_of_the_same_numbers(self):
+        write_safetensors(self.model, zeros=("F32", [100, 100], [0] * 10_000))
+        for extension in set(FORMATS) & {"jld2", "npz"}:
+            self.call("convert", "--compress", self.model, f"small.{extension}")
+            self.assertLess((self.folder / f"small.{extension}").stat().st_size, 20_000)
+            self.call("diff", self.model, f"small.{extension}")
+
+    # ------------------------------------------------------------------------------------------------- verify
+
+    def test_verify_finds_whole_files_good(self):
+        for path in [*self.in_every_format(), *FROM_JULIA]:
+            self.assertRegex(self.call("verify", path).stdout, r": good: \d+ tensors, [\d_]+ numbers, all finite\n$")
+
+    def test_verify_names_the_path_and_the_count_of_what_is_not_finite(self):
+        write_safetensors(self.model, a__x=("F32", [4], [1, NAN, NAN, -INF]), a__y=("F32", [1], [1]))
+        for path in self.in_every_format():
+            said = self.call("verify", path, status=1).stdout
+            self.assertEqual(said, f"{path}: not finite: a.x: 2 NaN and 1 infinite of 4\n")
+
+    def test_verify_finds_files_that_are_cut_not_readable(self):
+        for path in self.in_every_format():
+            whole = path.read_bytes()
+            for size in (0, len(whole) // 2, len(whole) - 1):
+                path.write_bytes(whole[:size])
+                result = self.call("verify", path, status=1)
+                self.assertRegex(result.stdout, r"^.*: not readable: .+\n$", f"{path} cut to {size}")
+                self.assertEqual(result.stderr, "")
+            self.refuses("inspect", path, says=r"\[")
+            self.refuses("convert", path, "new.npz", says=r"\[")
+            self.assertFalse((self.folder / "new.npz").exists())
+
+    def test_verify_compares_the_checksums_that_zip_archives_have(self):
+        for path in self.in_every_format():
+            if path.suffix not in (".pt", ".npz"):
+                continue
+            damaged = bytearray(path.read_bytes())
+            damaged[damaged.index(struct.pack("<6f", 1, 2, 3, 4, 5, 6)) + 3] ^= 1
+            path.write_bytes(damaged)
+            self.assertIn(": not readable: ", self.call("verify", path, status=1).stdout)
+
+    def test_verify_of_what_is_no_file_is_1(self):
+        for path in ("absent.jld2", self.folder):
+            self.assertIn("not readable", self.call("verify", path, status=1).stdout)
+
+    @unittest.skipIf(CACHE.get("LUXTORCH_SANITIZE"), "the sanitizers' own signal handlers stand before it")
+    def test_a_reader_that_crashes_or_never_ends_is_a_verdict(self):
+        for name, body, arguments, verdict in (
+                ("crash", "raise(SIGSEGV)", [], r"not readable: its reader crashed \(.+\)"),
+                ("hang", "pause()", ["--seconds", "1"], "not readable: reading took more than 1 s")):
+            code, library = self.folder / f"{name}.cpp", self.folder / f"{name}.so"
+            code.write_text("#include <pthread.h>\n#include <signal.h>\n#include <unistd.h>\nnamespace {\n"
+                            f"void child() {{ {body}; }}\n"
+                            "__attribute__((constructor)) void start() { pthread_atfork(nullptr, nullptr, child); }\n}\n")
+            subprocess.run([os.environ["LUXTORCH_CXX"], "-shared", "-fPIC", "-o", library, code], check=True)
+            result = self.call("verify", *arguments, self.model, status=1, LD_PRELOAD=str(library))
+            self.assertRegex(result.stdout, f"^{re.escape(str(self.model))}: {verdict}\n$")
+            self.assertEqual(result.stderr, "")
+
+    # -------------------------------------------------------------------------------------------- all of them
+
+    def test_missing_files_are_one_line_that_names_them(self):
+        self.refuses("inspect", "absent.jld2", says="absent.jld2")
+        self.refuses("convert", "absent.pt", "new.npz", says="absent.pt")
+        self.assertFalse((self.folder / "new.npz").exists())
+
+    def test_wrong_usage_is_2_and_one_line(self):
+        for arguments in ([], ["inspect"], ["inspekt", "a"], ["diff", "a"], ["diff", "a", "b", "--tolerance", "-1"],
+                          ["verify", "--seconds", "x", "a"], ["inspect", "a", "b"], ["convert", "a"]):
+            self.refuses(*arguments, status=2, says="--help")
+
+    def test_help_tells_examples_and_exit_statuses(self):
+        said = self.call("--help").stdout
+        for command in ("inspect", "diff", "convert", "verify"):
+            self.assertIn(command, said)
+            own = self.call(command, "--help").stdout
+            self.assertIn(f"luxtorch {command} ", own.partition("Examples:")[2])
+            self.assertRegex(own, r"Exit status: 0")
+        version = re.findall(r"VERSION_\w+ (\d+)", (SOURCE / "include/luxtorch/version.h").read_text())
+        self.assertEqual(self.call("--version").stdout, f"luxtorch {'.'.join(version[:3])}\n")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,38 @@
+// The subcommands of the program luxtorch. Each prints its result and returns the exit status; what
+// it cannot do it throws.
+#pragma once
+
+#include <string>
+
+namespace commands {
+
+struct Inspect {
+  std::string file;
+  bool json = false;
+};
+/// Prints what a file holds.
+int inspect(const Inspect& options);
+
+struct Diff {
+  std::string a, b;
+  double tolerance = 0;
+};
+/// Prints where two files differ; 1 if they do.
+int diff(const Diff& options);
+
+struct Convert {
+  std::string in, out;
+  bool force = false;
+  bool compress = false;
+};
+/// Writes a file's tree to another file.
+int convert(const Convert& options);
+
+struct Verify {
+  std::string file;
+  unsigned seconds = 0;  // 0: as many as it takes
+};
+/// Reads a file in a child process and prints a verdict; 1 if the file is not good.
+int verify(const Verify& options);
+
+}  // namespace commands

@@ -1,0 +1,161 @@
+// luxtorch verify FILE: is the whole file readable, and is every number finite?
+//
+// A child process reads, so that a reader that crashes or never ends is a verdict on the file.
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <system_error>
+
+#include "commands.h"
+#include "listing.h"
+#include "luxtorch/io/io.h"
+#include "numbers.h"
+#include "text.h"
+
+using luxtorch::Tree;
+
+namespace {
+
+struct Verdict {
+  std::string text;
+  bool good = true;
+  void bad(const std::string& line) {
+    text += line + "\n";
+    good = false;
+  }
+};
+
+std::string counts(int64_t nan, int64_t infinite, int64_t all) {
+  return fmt::format("{} NaN and {} infinite of {}", luxtorch::grouped(nan),
+                     luxtorch::grouped(infinite), luxtorch::grouped(all));
+}
+
+Verdict read_all(const std::string& file) {
+  Verdict v;
+  luxtorch::jld2::Report report;
+  Tree tree;
+  try {
+    tree = luxtorch::io::load(file, {.jld2 = {.report = &report}});
+  } catch (const std::exception& e) {
+    v.bad("not readable: " + printable(e.what()));
+    return v;
+  }
+  for (const auto& e : report.entries)
+    if (!e.problem.empty())
+      v.bad(fmt::format("not readable: {}: {}", shown(e.path), printable(e.problem)));
+  if (report.left_out > 0) v.bad(fmt::format("not known: {} more values", report.left_out));
+  int64_t tensors = 0, numbers = 0;
+  for_each_entry(
+      [&](const std::string& path, const Tree& entry) {
+        if (entry.is<double>()) {
+          double x = entry.scalar<double>();
+          if (!(x - x == 0)) v.bad(fmt::format("not finite: {}: {}", shown(path), value_of(entry)));
+        }
+        if (!entry.is_tensor() || !entry.tensor().defined()) return;
+        auto s = summary(entry.tensor());
+        ++tensors;
+        numbers += entry.tensor().numel();
+        if (s.nan + s.infinite > 0)
+          v.bad(fmt::format("not finite: {}: {}", shown(path),
+                            counts(s.nan, s.infinite, entry.tensor().numel())));
+      },
+      tree);
+  if (v.good)
+    v.text = fmt::format("good: {} tensors, {} numbers, all finite\n", tensors,
+                         luxtorch::grouped(numbers));
+  return v;
+}
+
+[[noreturn]] void fault(const char* what) {
+  throw std::system_error(errno, std::generic_category(), what);
+}
+
+/// The child's whole life. Nothing that it inherited is run at its end.
+[[noreturn]] void child(const std::string& file, int out) {
+  // What a library says before it dies is not for the user.
+  if (std::freopen("/dev/null", "w", stderr) == nullptr) _exit(3);
+  Verdict v;
+  try {
+    v = read_all(file);
+  } catch (const std::exception& e) {
+    v.bad("not readable: " + printable(e.what()));
+  }
+  for (size_t sent = 0; sent < v.text.size();) {
+    auto n = ::write(out, v.text.data() + sent, v.text.size() - sent);
+    if (n < 0 && errno != EINTR) _exit(3);
+    if (n > 0) sent += static_cast<size_t>(n);
+  }
+  _exit(v.good ? 0 : 1);
+}
+
+/// All that comes from `in` until its end, or until the time is over: then `late` becomes true.
+std::string receive(int in, unsigned seconds, bool& late) {
+  using Clock = std::chrono::steady_clock;
+  auto end = Clock::now() + std::chrono::seconds(seconds);
+  std::string text;
+  std::array<char, 4096> block;
+  for (;;) {
+    int wait_ms = -1;
+    if (seconds > 0) {
+      auto left = std::chrono::ceil<std::chrono::milliseconds>(end - Clock::now()).count();
+      late = left <= 0;
+      if (late) return text;
+      wait_ms = static_cast<int>(std::min<int64_t>(left, 3'600'000));
+    }
+    pollfd ready{in, POLLIN, 0};
+    int n = ::poll(&ready, 1, wait_ms);
+    if (n < 0 && errno != EINTR) fault("poll");
+    if (n <= 0) continue;
+    auto got = ::read(in, block.data(), block.size());
+    if (got == 0) return text;
+    if (got > 0) text.append(block.data(), static_cast<size_t>(got));
+    if (got < 0 && errno != EINTR) fault("read");
+  }
+}
+
+}  // namespace
+
+int commands::verify(const Verify& options) {
+  std::array<int, 2> pipe_ends;
+  if (::pipe(pipe_ends.data()) != 0) fault("pipe");
+  // Here, where torch has started no threads: a child would not have them.
+  pid_t pid = ::fork();
+  if (pid < 0) fault("fork");
+  if (pid == 0) {
+    ::close(pipe_ends[0]);
+    child(options.file, pipe_ends[1]);
+  }
+  ::close(pipe_ends[1]);
+  bool late = false;
+  auto text = receive(pipe_ends[0], options.seconds, late);
+  ::close(pipe_ends[0]);
+  if (late) ::kill(pid, SIGKILL);
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0)
+    if (errno != EINTR) fault("waitpid");
+  auto file = printable(options.file);
+  if (late) {
+    fmt::print("{}: not readable: reading took more than {} s\n", file, options.seconds);
+    return 1;
+  }
+  if (WIFSIGNALED(status)) {
+    fmt::print("{}: not readable: its reader crashed ({})\n", file, ::strsignal(WTERMSIG(status)));
+    return 1;
+  }
+  for (size_t at = 0; at < text.size();) {
+    auto end = text.find('\n', at);
+    fmt::print("{}: {}\n", file, text.substr(at, end - at));
+    at = end + 1;
+  }
+  return WEXITSTATUS(status) == 0 ? 0 : 1;
+}
