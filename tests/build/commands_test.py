@@ -55,6 +55,12 @@ class CommandsTest(unittest.TestCase):
     def test_run_sets_a_measurement_up_with_what_comparisons_need(self):
         self.assertEqual(self.call("run", "recurrent")[2], ["setup --quiet --bench", "build recurrent"])
 
+    def test_run_builds_the_program_luxtorch_and_not_the_library_of_that_name(self):
+        self.program("build/release/bin/luxtorch", PROGRAM)
+        status, output, calls = self.call("run", "luxtorch", "inspect", "a.pt")
+        self.assertEqual((status, calls), (7, ["setup --quiet", "build luxtorch_program"]))
+        self.assertTrue(output.endswith("<inspect><a.pt>"), output)
+
     def test_run_without_a_name_lists_the_programs_with_their_first_line(self):
         status, output, calls = self.call("run")
         self.assertEqual((status, calls), (0, []))

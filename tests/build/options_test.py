@@ -40,6 +40,7 @@ class OptionsTest(unittest.TestCase):
         status, output, ninja = self.configure(absent=["CLI11", "benchmark"])
         self.assertEqual(status, 0, output)
         self.assertIn("Tutorials: not built, they need CLI11 (libcli11-dev on Debian)", output)
+        self.assertIn("The program luxtorch: not built, it needs CLI11 (libcli11-dev on Debian)", output)
         self.assertIn("google-benchmark (libbenchmark-dev on Debian)", output)
         self.assertTrue("core_test" in ninja)
 

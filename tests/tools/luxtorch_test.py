@@ -5,6 +5,7 @@ import os
 import re
 import struct
 import subprocess
+import sys
 import tempfile
 import unittest
 from pathlib import Path
@@ -201,6 +202,32 @@ class LuxtorchTest(unittest.TestCase):
             self.call("convert", "--compress", self.model, f"small.{extension}")
             self.assertLess((self.folder / f"small.{extension}").stat().st_size, 20_000)
             self.call("diff", self.model, f"small.{extension}")
+
+    def test_files_that_python_wrote_come_out_equal_in_python(self):
+        code = """
+import sys, numpy, torch
+if sys.argv[1] == "write":
+    module = torch.nn.LSTM(2, 3, bias=True)
+    torch.save(module.state_dict(), "python.pt")
+    numpy.savez("python.npz", **{k: v.numpy() for k, v in module.state_dict().items()})
+else:
+    a, b = torch.load("python.pt", weights_only=True), torch.load("back.pt", weights_only=True)
+    c = numpy.load("back.npz")
+    assert list(a) == list(b) == list(c), (list(a), list(b), list(c))
+    assert all(torch.equal(a[k], b[k]) and numpy.array_equal(a[k].numpy(), c[k]) for k in a)
+"""
+        def python(what):
+            return subprocess.run([sys.executable, "-c", code, what], cwd=self.folder, text=True, capture_output=True)
+
+        written = python("write")
+        if "ModuleNotFoundError" in written.stderr:
+            self.skipTest("Python has no torch or no numpy")
+        self.assertEqual(written.returncode, 0, written.stderr)
+        self.assertIn("equal: 4 entries", self.call("diff", "python.pt", "python.npz").stdout)
+        self.call("convert", "python.npz", "back.pt")
+        self.call("convert", "python.pt", "back.npz")
+        read = python("read")
+        self.assertEqual(read.returncode, 0, read.stderr)
 
     # ------------------------------------------------------------------------------------------------- verify
 
