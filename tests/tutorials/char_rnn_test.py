@@ -11,12 +11,13 @@ import random
 import re
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 import unittest
 from collections import Counter
 from pathlib import Path
+
+from program import ProgramTest
 
 PROGRAM = Path(os.environ["LUXTORCH_BUILD_DIR"]) / "bin/char_rnn"
 NUMBERS = re.compile(r"(\d+\.\d{4}) nats, (\d+\.\d{4}) bits per character")
@@ -73,11 +74,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 @unittest.skipUnless(PROGRAM.exists(), "char_rnn is not built: it needs CLI11 (libcli11-dev) and libcurl (libcurl4-openssl-dev)")
-class CharRnnTest(unittest.TestCase):
+class CharRnnTest(ProgramTest):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
+        super().setUp()
         self.corpus = self.folder / "play.txt"
         self.corpus.write_text(play())
 

@@ -2,10 +2,10 @@
 
 import os
 import re
-import subprocess
-import tempfile
 import unittest
 from pathlib import Path
+
+from program import ProgramTest
 
 PROGRAM = Path(os.environ["LUXTORCH_BUILD_DIR"]) / "bin/encoder_decoder"
 EPOCH = re.compile(r"^Epoch \[ *(\d+)\]: Loss (\d+\.\d{5})   Held out: RMSE (\d\.\d{4}) free running, (\d\.\d{4}) teacher forced$")
@@ -14,18 +14,8 @@ SHORT = ["--epochs", "10", "--series", "4000", "--hidden", "32", "--batch-size",
 
 
 @unittest.skipUnless(PROGRAM.exists(), "the tutorials are not built: they need CLI11 (libcli11-dev)")
-class EncoderDecoderTest(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-
-    def run_it(self, *arguments, ok=True, **environment):
-        result = subprocess.run([PROGRAM, *arguments], cwd=self.folder, text=True, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, env={**os.environ, **environment})
-        if ok:
-            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
-        return result
+class EncoderDecoderTest(ProgramTest):
+    program = PROGRAM
 
     def rows(self, out):
         return {m[1]: (float(m[2]), float(m[3])) for m in map(ROW.match, out.splitlines()) if m}

@@ -3,10 +3,10 @@
 import concurrent.futures
 import os
 import re
-import subprocess
-import tempfile
 import unittest
 from pathlib import Path
+
+from program import ProgramTest
 
 PROGRAM = Path(os.environ["LUXTORCH_BUILD_DIR"]) / "bin/sequence_layers"
 SMALL = ("--sequences", "1000", "--longest", "40", "--threads", "1")
@@ -16,18 +16,9 @@ NEAR = r"the same(?: to [0-9]e-0[6-9])?"
 
 
 @unittest.skipUnless(PROGRAM.exists(), "the tutorials are not built: they need CLI11 (libcli11-dev)")
-class SequenceLayersTest(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-
-    def run_it(self, *arguments, ok=True, **environment):
-        result = subprocess.run([PROGRAM, *arguments], cwd=self.folder, text=True, capture_output=True,
-                                env={**os.environ, "OMP_NUM_THREADS": "1", **environment})
-        if ok:
-            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
-        return result
+class SequenceLayersTest(ProgramTest):
+    program = PROGRAM
+    environment = {"OMP_NUM_THREADS": "1"}
 
     def epochs(self, text):
         """(loss, accuracy) with lengths and without, of each epoch."""

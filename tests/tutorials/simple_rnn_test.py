@@ -6,9 +6,10 @@ import pty
 import re
 import subprocess
 import sys
-import tempfile
 import unittest
 from pathlib import Path
+
+from program import ProgramTest
 
 SOURCE = Path(os.environ["LUXTORCH_SOURCE_DIR"])
 PROGRAM = Path(os.environ["LUXTORCH_BUILD_DIR"]) / "bin/simple_rnn"
@@ -17,18 +18,8 @@ VALIDATION = re.compile(r"^Validation:\tLoss (\d+\.\d{5})\tAccuracy ([01]\.\d{5}
 
 
 @unittest.skipUnless(PROGRAM.exists(), "the tutorials are not built: they need CLI11 (libcli11-dev)")
-class SimpleRnnTest(unittest.TestCase):
-    def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = Path(folder.name)
-
-    def run_it(self, *arguments, ok=True, **environment):
-        result = subprocess.run([PROGRAM, *arguments], cwd=self.folder, text=True, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, env={**os.environ, **environment})
-        if ok:
-            self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
-        return result
+class SimpleRnnTest(ProgramTest):
+    program = PROGRAM
 
     def lines(self, text, form):
         return [m for m in map(form.match, text.splitlines()) if m]

@@ -71,6 +71,7 @@ std::pair<std::vector<Tree>, std::vector<Tree>> shuffled_batches(const Text& tex
 const lux::CrossEntropyLoss cross_entropy{.logits = true};  // the mean over all symbols
 
 struct Recipe {
+  int64_t steps_per_epoch;
   std::function<std::vector<Tree>(int64_t epoch)> batches;
   std::vector<Tree> test;
   lux::Objective objective;
@@ -84,14 +85,15 @@ Recipe make_recipe(const Text& text, const Options& o) {
     auto sum = [](const Tensor& logits, const Tensor& y) {
       return cross_entropy(logits, y) * static_cast<double>(y.size(1));
     };
-    return {[train](int64_t) { return train; }, test, sum, lux::Adam(o.learning_rate),
-            static_cast<double>(o.sequence)};
+    return {static_cast<int64_t>(train.size()), [train](int64_t) { return train; }, test, sum,
+            lux::Adam(o.learning_rate),         static_cast<double>(o.sequence)};
   }
   auto batches = [text, o](int64_t epoch) { return carried_batches(text, o, epoch); };
-  const auto steps = static_cast<int64_t>(batches(0).size()) * o.epochs;
-  const auto down =
-      lux::schedule::CosAnneal(o.learning_rate, 0, std::max<int64_t>(1, steps - o.warmup));
-  return {batches,
+  const auto per_epoch = static_cast<int64_t>(batches(0).size());
+  const auto down = lux::schedule::CosAnneal(o.learning_rate, 0,
+                                             std::max<int64_t>(1, per_epoch * o.epochs - o.warmup));
+  return {per_epoch,
+          batches,
           {},
           cross_entropy,
           lux::OptimiserChain(lux::ClipGlobalNorm(o.clip),
@@ -172,9 +174,7 @@ void train(const Options& o) {
   const Text text = make_text(corpus.text);
   if (!o.prompt.empty()) text.alphabet.encode(o.prompt);  // a symbol that is not there is said now
   const Recipe recipe = make_recipe(text, o);
-  auto batches = recipe.batches(0);
-  const auto per_epoch = static_cast<int64_t>(batches.size());
-  const int64_t steps = per_epoch * o.epochs;
+  const int64_t per_epoch = recipe.steps_per_epoch, steps = per_epoch * o.epochs;
 
   const Layer model = make_model(o, text.alphabet.size());
   auto [ps, st] = lux::setup(Rng(o.seed), model);
@@ -213,10 +213,11 @@ void train(const Options& o) {
   using Clock = std::chrono::steady_clock;
   auto since = Clock::now();
   int64_t seen = 0;
+  std::vector<Tree> batches;  // of this epoch
   while (ts.step < steps) {
     const int64_t i = ts.step % per_epoch, epoch = ts.step / per_epoch + 1;
     if (i == 0) ts.set_states_(at_start(ts.states()));
-    if (i == 0 || seen == 0) batches = recipe.batches(epoch - 1);
+    if (i == 0 || batches.empty()) batches = recipe.batches(epoch - 1);
     // A loss that is not a number is an error that names the step.
     auto [grads, loss, stats] = lux::single_train_step_(recipe.objective, batches[i], ts);
     losses.add(loss.item<double>() / recipe.symbols_in_loss), ++seen;

@@ -2,9 +2,9 @@
 
 #include <luxtorch/core/error.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <fstream>
+
+#include "gnuplot.h"
 
 using luxtorch::Tree;
 

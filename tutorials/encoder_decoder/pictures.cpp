@@ -1,13 +1,12 @@
 #include "pictures.h"
 
 #include <fmt/format.h>
-#include <luxtorch/core/error.h>
 #include <luxtorch/core/ops.h>
 
 #include <algorithm>
-#include <cstdio>
-#include <cstdlib>
 #include <fstream>
+
+#include "gnuplot.h"
 
 namespace fs = std::filesystem;
 using luxtorch::Tensor;
@@ -16,15 +15,7 @@ namespace {
 
 constexpr int64_t kSeries = 5;
 
-std::ofstream open(const fs::path& path) {
-  std::ofstream file(path);
-  if (!file)
-    throw luxtorch::ArgumentError(
-        "encoder_decoder", "expected a folder to write pictures to, got " +
-                               path.parent_path().string() + ", where " + path.filename().string() +
-                               " cannot be written.");
-  return file;
-}
+std::ofstream open(const fs::path& path) { return open_numbers("encoder_decoder", path); }
 
 Tensor on_cpu(const Tensor& x) { return x.detach().cpu().to(luxtorch::kFloat64).contiguous(); }
 
@@ -69,14 +60,6 @@ std::vector<std::vector<double>> write_errors(const fs::path& path, const Tensor
     file << "\n";
   }
   return errors;
-}
-
-bool gnuplot(const std::string& script) {
-  if (std::system("command -v gnuplot > /dev/null 2>&1") != 0) return false;
-  FILE* pipe = popen("gnuplot > /dev/null 2>&1", "w");
-  if (!pipe) return false;
-  std::fputs(script.c_str(), pipe);
-  return pclose(pipe) == 0;
 }
 
 // Five series, and in the last place the error of each step ahead, with the methods' names at their lines.

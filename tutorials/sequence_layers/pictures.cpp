@@ -1,11 +1,10 @@
 #include "pictures.h"
 
 #include <fmt/format.h>
-#include <luxtorch/core/error.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <fstream>
+
+#include "gnuplot.h"
 
 namespace fs = std::filesystem;
 
@@ -13,14 +12,7 @@ namespace {
 
 constexpr const char* kColours[] = {"#4063d8", "#cb3c33"};
 
-std::ofstream open(const fs::path& path) {
-  std::ofstream file(path);
-  if (file) return file;
-  throw luxtorch::ArgumentError("sequence_layers", "expected a folder to write pictures to, got " +
-                                                       path.parent_path().string() + ", where " +
-                                                       path.filename().string() +
-                                                       " cannot be written.");
-}
+std::ofstream open(const fs::path& path) { return open_numbers("sequence_layers", path); }
 
 void write_accuracy(const fs::path& path, const std::vector<Curve>& curves) {
   auto file = open(path);
@@ -87,14 +79,6 @@ std::string script(const fs::path& folder, const std::vector<Curve>& curves,
         block, kColours[1], block, kColours[0]);
   }
   return text + "unset multiplot\n";
-}
-
-bool gnuplot(const std::string& script) {
-  if (std::system("command -v gnuplot > /dev/null 2>&1") != 0) return false;
-  FILE* pipe = popen("gnuplot > /dev/null 2>&1", "w");
-  if (!pipe) return false;
-  std::fputs(script.c_str(), pipe);
-  return pclose(pipe) == 0;
 }
 
 }  // namespace

@@ -1,11 +1,10 @@
 #include "pictures.h"
 
-#include <luxtorch/core/error.h>
 #include <luxtorch/core/ops.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <fstream>
+
+#include "gnuplot.h"
 
 namespace fs = std::filesystem;
 using luxtorch::Tensor;
@@ -14,14 +13,7 @@ namespace {
 
 constexpr int64_t kOfEachArm = 3;
 
-std::ofstream open(const fs::path& path) {
-  std::ofstream file(path);
-  if (!file)
-    throw luxtorch::ArgumentError(
-        "simple_rnn", "expected a folder to write pictures to, got " + path.parent_path().string() +
-                          ", where " + path.filename().string() + " cannot be written.");
-  return file;
-}
+std::ofstream open(const fs::path& path) { return open_numbers("simple_rnn", path); }
 
 void write_curves(const fs::path& path, const std::vector<NamedHistory>& histories) {
   auto file = open(path);
@@ -55,14 +47,6 @@ void write_spirals(const fs::path& path, const Tensor& x,
     }
     file << "\n\n";
   }
-}
-
-bool gnuplot(const std::string& script) {
-  if (std::system("command -v gnuplot > /dev/null 2>&1") != 0) return false;
-  FILE* pipe = popen("gnuplot > /dev/null 2>&1", "w");
-  if (!pipe) return false;
-  std::fputs(script.c_str(), pipe);
-  return pclose(pipe) == 0;
 }
 
 std::string curves_script(const fs::path& folder, const std::vector<NamedHistory>& histories) {
