@@ -10,6 +10,8 @@
 #include <cstring>
 #include <unordered_map>
 
+#include "io/file_fault.h"
+#include "io/flat_names.h"
 #include "io/input_file.h"
 #include "io/safetensors_format.h"
 #include "io/tree_json.h"
@@ -35,17 +37,12 @@ struct Entry {
   throw JsonFault{place, std::move(expected), got ? describe(*got) : "none"};
 }
 
-// A dtype or names that are right, but not for us.
-struct Unsupported {
-  std::string place, message;
-};
-
 Dtype read_dtype(const std::string& name, const Json* json) {
   const auto* text = json ? json->as<std::string>() : nullptr;
   if (!text) unlike(name + ".dtype", "a dtype's name", json);
   auto found = std::ranges::find(kDtypes, *text, &DtypeName::name);
   if (found != kDtypes.end()) return found->dtype;
-  throw Unsupported{name, "expected a dtype that torch has, got " + describe(*json) + "."};
+  throw io::FileUnsupported{name, "expected a dtype that torch has, got " + describe(*json) + "."};
 }
 
 std::vector<int64_t> read_naturals(const std::string& place, const char* expected,
@@ -154,21 +151,9 @@ Tree foreign_tree(const std::vector<Entry>& entries,
                   const std::function<Tensor(const Entry&)>& read) {
   std::vector<Tree::Item> flat;
   flat.reserve(entries.size());
-  try {
-    // First without their values, which may take long to read.
-    for (const auto& entry : entries) {
-      auto levels = std::ranges::count(entry.name, '.') + 1;
-      if (levels > static_cast<int64_t>(io::kDeepest))
-        throw Unsupported{"", fmt::format("expected names of at most {} parts, got one of {}.",
-                                          io::kDeepest, levels)};
-      flat.emplace_back(entry.name, Tree());
-    }
-    tree::nest(flat);
-  } catch (const TreeError& error) {
-    throw Unsupported{
-        "", std::string("expected names that make a tree when nested on their dots, got others: ") +
-                error.what()};
-  }
+  // First without their values, which may take long to read.
+  for (const auto& entry : entries) flat.emplace_back(entry.name, Tree());
+  io::nest_names(flat);
   for (size_t i = 0; i < entries.size(); ++i) flat[i].second = read(entries[i]);
   return tree::nest(flat);
 }
@@ -215,28 +200,11 @@ Tree read_file(const io::InputFile& file) {
   return structure ? our_tree(*structure, entries, read) : foreign_tree(entries, read);
 }
 
-template <class Kind>
-[[noreturn]] void fail(const std::filesystem::path& path, const std::string& place,
-                       std::string message) {
-  Kind error(kWho, std::move(message));
-  error.prepend_path_(path.string() + (place.empty() ? "" : ", " + place));
-  throw error;
-}
-
 }  // namespace
 
 Tree load(const std::filesystem::path& path) {
   io::InputFile file(kWho, path);
-  try {
-    return read_file(file);
-  } catch (const JsonFault& fault) {
-    fail<FormatError>(path, fault.place,
-                      fmt::format("expected {}, got {}. The file is damaged or not a safetensors "
-                                  "file; save or copy it again.",
-                                  fault.expected, fault.got));
-  } catch (const Unsupported& fault) {
-    fail<UnsupportedError>(path, fault.place, fault.message);
-  }
+  return io::explained(kWho, path, "a safetensors file", [&] { return read_file(file); });
 }
 
 }  // namespace luxtorch::safetensors

@@ -1,5 +1,4 @@
 // safetensors::save.
-#include <ATen/core/grad_mode.h>
 #include <c10/core/ScalarType.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -10,6 +9,7 @@
 #include <unordered_set>
 
 #include "io/atomic_file.h"
+#include "io/dense_bytes.h"
 #include "io/safetensors_format.h"
 #include "io/tree_json.h"
 #include "luxtorch/core/error.h"
@@ -25,7 +25,7 @@ namespace {
 }
 
 std::string_view dtype_name(const char* who, const std::string& path, const Tensor& t) {
-  if (t.layout() != c10::kStrided || t.is_meta())
+  if (!io::has_dense_elements(t))
     refuse(who, path, "expected a dense tensor that has its values, got another kind. Convert it.");
   auto found = std::ranges::find(kDtypes, t.scalar_type(), &DtypeName::dtype);
   if (found == kDtypes.end())
@@ -123,11 +123,10 @@ Image::Image(const char* who, const Tree& tree, const SaveOptions& options) {
 }
 
 void Image::write(const std::function<void(std::string_view)>& to) const {
-  at::NoGradGuard no_grad;
   to(head_);
   for (const auto& tensor : tensors_) {
-    Tensor dense = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous();
-    if (dense.nbytes() > 0) to({static_cast<const char*>(dense.const_data_ptr()), dense.nbytes()});
+    const Tensor dense = io::dense(tensor);
+    if (dense.nbytes() > 0) to(io::bytes_of(dense));
   }
 }
 
