@@ -1,5 +1,4 @@
 // jld2::save and jld2::check_writable, on libhdf5.
-#include <mutex>
 #include <optional>
 
 #include "io/atomic_file.h"
@@ -43,9 +42,7 @@ std::vector<Variable> checked(const Tree& variables, WriteTypes& types) {
 }
 
 std::string file_bytes(const std::vector<Variable>& variables, bool compress) {
-  static std::mutex one_at_a_time;
-  std::lock_guard lock(one_at_a_time);
-  QuietHdf5 quiet;
+  hdf5::Turn turn;
   try {
     Hdf5Writer file(variables.size());
     {
@@ -54,7 +51,7 @@ std::string file_bytes(const std::vector<Variable>& variables, bool compress) {
         values.write(variable.name, variable.value, *variable.type);
     }
     return file.finish();
-  } catch (const Hdf5Error& error) {
+  } catch (const hdf5::Hdf5Error& error) {
     throw UnsupportedError(
         kWho, std::string("expected a tree that libhdf5 writes, got: ") + error.what() + ".");
   } catch (const H5::Exception& error) {

@@ -11,17 +11,6 @@ namespace {
 constexpr size_t kMemoryStep = 1 << 20;    // bytes by which the file in memory grows
 constexpr size_t kLargestCompact = 60000;  // bytes; an object header message has 64 KiB
 
-// The innermost entry of libhdf5's error stack, which is the cause.
-std::string innermost_reason() {
-  std::string reason = "an unknown error of libhdf5";
-  auto keep_first = [](unsigned n, const H5E_error2_t* entry, void* out) -> herr_t {
-    if (n == 0 && entry->desc != nullptr) *static_cast<std::string*>(out) = entry->desc;
-    return 0;
-  };
-  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_first, &reason);
-  return reason;
-}
-
 // Links stay in the group's header (never a fractal heap), in one chunk where the guess is right.
 void keep_links_compact(hid_t list, size_t links, unsigned name_length) {
   check(H5Pset_link_phase_change(list, 65535, 0));
@@ -44,35 +33,6 @@ H5::DataSpace dataspace(const Hdf5Writer::Space& space) {
 }
 
 }  // namespace
-
-QuietHdf5::QuietHdf5() {
-  H5Eget_auto2(H5E_DEFAULT, &print_, &data_);
-  H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
-}
-
-QuietHdf5::~QuietHdf5() { H5Eset_auto2(H5E_DEFAULT, print_, data_); }
-
-Handle::Handle(hid_t id, Close close) : id_(id), close_(close) {
-  if (id < 0) throw Hdf5Error(innermost_reason());
-}
-
-Handle& Handle::operator=(Handle&& other) noexcept {
-  std::swap(id_, other.id_);
-  std::swap(close_, other.close_);
-  return *this;
-}
-
-Handle::~Handle() {
-  if (id_ >= 0) close_(id_);
-}
-
-void Handle::close() {
-  if (id_ >= 0) check(close_(std::exchange(id_, -1)));
-}
-
-void check(herr_t result) {
-  if (result < 0) throw Hdf5Error(innermost_reason());
-}
 
 Hdf5Writer::Hdf5Writer(size_t variables) {
   named_.setCharEncoding(H5T_CSET_UTF8);
@@ -159,10 +119,9 @@ std::string Hdf5Writer::finish() {
   types_.close();
   check(H5Fflush(file_, H5F_SCOPE_GLOBAL));
   ssize_t size = H5Fget_file_image(file_, nullptr, 0);
-  if (size < 0) throw Hdf5Error(innermost_reason());
+  if (size < 0) hdf5::fail_with_reason();
   std::string bytes(static_cast<size_t>(size), '\0');
-  if (H5Fget_file_image(file_, bytes.data(), bytes.size()) != size)
-    throw Hdf5Error(innermost_reason());
+  if (H5Fget_file_image(file_, bytes.data(), bytes.size()) != size) hdf5::fail_with_reason();
   file_.close();
   renew_checksum(bytes);
   return bytes;

@@ -1,62 +1,21 @@
-// The objects of an HDF5 file, created in the one way that JLD2.jl reads: a thin layer of RAII over
-// libhdf5 that knows property lists and reference counts but no Julia types.
+// The objects of an HDF5 file, created in the one way that JLD2.jl reads: a thin layer over libhdf5
+// that knows property lists and reference counts but no Julia types.
 //
-// Not thread-safe: libhdf5's serial build has global state.
+// Not thread-safe: hold a hdf5::Turn.
 #pragma once
 
 #include <H5Cpp.h>
 
-#include <stdexcept>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "io/hdf5/library.h"
 #include "io/jld2/type_encoding.h"
 
 namespace luxtorch::jld2 {
 
-/// libhdf5 refused something; the text is its own innermost reason.
-struct Hdf5Error : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-/// Keeps libhdf5 from printing its errors for as long as it lives.
-class QuietHdf5 {
- public:
-  QuietHdf5();
-  ~QuietHdf5();
-  QuietHdf5(const QuietHdf5&) = delete;
-  QuietHdf5& operator=(const QuietHdf5&) = delete;
-
- private:
-  H5E_auto2_t print_ = nullptr;
-  void* data_ = nullptr;
-};
-
-/// Owns one identifier of libhdf5. Unlike the C++ API's classes its destructor never prints.
-class Handle {
- public:
-  using Close = herr_t (*)(hid_t);
-
-  Handle() = default;
-  /// Throws Hdf5Error for a negative id.
-  Handle(hid_t id, Close close);
-  Handle(Handle&& other) noexcept
-      : id_(std::exchange(other.id_, -1)), close_(std::exchange(other.close_, nullptr)) {}
-  Handle& operator=(Handle&& other) noexcept;
-  ~Handle();
-
-  operator hid_t() const { return id_; }
-  /// Closes it now. Throws Hdf5Error where that fails.
-  void close();
-
- private:
-  hid_t id_ = -1;
-  Close close_ = nullptr;
-};
-
-/// Throws Hdf5Error for a negative result.
-void check(herr_t result);
+using hdf5::check;
+using hdf5::Handle;
 
 /// A file being made, in memory.
 class Hdf5Writer {
