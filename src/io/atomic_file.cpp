@@ -80,6 +80,23 @@ void AtomicFile::write_at(uint64_t offset, std::string_view bytes) {
   if (!write_all(descriptor_, offset, bytes)) fail_with_errno("a disk that takes the file");
 }
 
+void AtomicFile::read_at(uint64_t offset, char* to, size_t count) const {
+  while (count > 0) {
+    ssize_t got = ::pread(descriptor_, to, count, static_cast<off_t>(offset));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) fail_with_errno("a disk that gives the file back");
+    if (got == 0) return;
+    to += got;
+    offset += static_cast<uint64_t>(got);
+    count -= static_cast<size_t>(got);
+  }
+}
+
+void AtomicFile::resize(uint64_t size) {
+  if (::ftruncate(descriptor_, static_cast<off_t>(size)) != 0)
+    fail_with_errno("a disk that takes the file");
+}
+
 void AtomicFile::commit() {
   struct stat old{};
   if (::stat(target_.c_str(), &old) == 0 && ::fchmod(descriptor_, old.st_mode & 07777) != 0)

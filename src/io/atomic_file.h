@@ -25,8 +25,13 @@ class AtomicFile {
 
   const std::filesystem::path& temporary() const { return temporary_; }
 
-  /// Overwrites the temporary file's bytes from `offset` on.
+  /// Overwrites the temporary file's bytes from `offset` on. Throws ArgumentError where the disk does
+  /// not take them.
   void write_at(uint64_t offset, std::string_view bytes);
+  /// The temporary file's bytes from `offset` on; what is behind its end stays as it is in `to`.
+  void read_at(uint64_t offset, char* to, size_t count) const;
+  /// Cuts the temporary file or adds zeros. Throws ArgumentError.
+  void resize(uint64_t size);
   /// Syncs the file, moves it to its place, and syncs the folder. Throws ArgumentError.
   void commit();
 

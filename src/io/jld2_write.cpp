@@ -41,23 +41,27 @@ std::vector<Variable> checked(const Tree& variables, WriteTypes& types) {
   return result;
 }
 
-std::string file_bytes(const std::vector<Variable>& variables, bool compress) {
+void write(const std::vector<Variable>& variables, bool compress, io::AtomicFile& target) {
   hdf5::Turn turn;
+  hdf5::FileDriver driver(target);
   try {
-    Hdf5Writer file(variables.size());
+    Hdf5Writer file(driver, variables.size());
     {
       ValueWriter values(file, compress);
       for (const Variable& variable : variables)
         values.write(variable.name, variable.value, *variable.type);
     }
-    return file.finish();
+    file.finish();
   } catch (const hdf5::Hdf5Error& error) {
+    driver.finish();
     throw UnsupportedError(
         kWho, std::string("expected a tree that libhdf5 writes, got: ") + error.what() + ".");
   } catch (const H5::Exception& error) {
+    driver.finish();
     throw UnsupportedError(
         kWho, "expected a tree that libhdf5 writes, got: " + error.getDetailMsg() + ".");
   }
+  driver.finish();
 }
 
 }  // namespace
@@ -66,9 +70,8 @@ void save(const std::filesystem::path& path, const Tree& variables, SaveOptions 
   WriteTypes types;
   std::vector<Variable> list = checked(variables, types);
   io::AtomicFile file(kWho, path);
-  std::string bytes = file_bytes(list, options.compress);
+  write(list, options.compress, file);
   file.write_at(0, kHeader);
-  file.write_at(Hdf5Writer::kUserBlock, bytes);
   file.commit();
 }
 

@@ -202,4 +202,10 @@ int compare_with_checker(const std::filesystem::path& folder, const std::string&
   return std::system(command.c_str());
 }
 
+int check_file(const std::filesystem::path& file) {
+  std::string command = std::string("\"") + LUXTORCH_PYTHON + "\" \"" + LUXTORCH_SOURCE_DIR +
+                        "/tools/verify_jld2.py\" --compat mid -q \"" + file.string() + "\"";
+  return std::system(command.c_str());
+}
+
 }  // namespace luxtorch::test

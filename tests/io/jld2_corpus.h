@@ -25,4 +25,8 @@ std::string exact_json(const Tree& tree);
 /// tools/verify_jld2.py reads, by compare_jld2.py; 0 where all are equal, else it prints why not.
 int compare_with_checker(const std::filesystem::path& folder, const std::string& option = "");
 
+/// Is one file a JLD2 file for JLD2 0.4.24 and later, as far as tools/verify_jld2.py tells without
+/// its values? 0 for yes, else it prints why not.
+int check_file(const std::filesystem::path& file);
+
 }  // namespace luxtorch::test

@@ -83,6 +83,17 @@ TEST(Jld2, ArraysThatAreReadInSeveralPiecesComeBackBitwise) {
   EXPECT_TRUE(tree::equal(jld2::load(path), tree));
 }
 
+TEST(Jld2, ArraysThatAreDeflatedInSeveralChunksComeBackBitwise) {
+  auto path = test::fresh_folder("jld2_chunks") / "large.jld2";
+  Tree tree = named({{"matrix", at::arange(3300000, Dtype::Float).reshape({3000, 1100})},
+                     {"vector", at::arange(2500003, Dtype::Int)},
+                     {"cube", at::arange(2500000, Dtype::Float).reshape({500, 1000, 5})},
+                     {"last", at::arange(3000, Dtype::Double).reshape({1, 2, 1500})}});
+  jld2::save(path, tree, {.compress = true});
+  EXPECT_TRUE(tree::equal(jld2::load(path), tree));
+  EXPECT_EQ(test::check_file(path), 0);
+}
+
 TEST(Jld2, DeflatedFilesAreSmaller) {
   auto folder = test::fresh_folder("jld2_size");
   Tree tree = named({{"zeros", at::arange(100000, Dtype::Float).mul(0)}});

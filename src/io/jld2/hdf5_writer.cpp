@@ -3,12 +3,10 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "io/hdf5/bytes.h"
-
 namespace luxtorch::jld2 {
 namespace {
 
-constexpr size_t kMemoryStep = 1 << 20;    // bytes by which the file in memory grows
+constexpr hsize_t kUserBlock = 512;       // where JLD2 has its header text
 constexpr size_t kLargestCompact = 60000;  // bytes; an object header message has 64 KiB
 
 // Links stay in the group's header (never a fractal heap), in one chunk where the guess is right.
@@ -19,14 +17,6 @@ void keep_links_compact(hid_t list, size_t links, unsigned name_length) {
   check(H5Pset_obj_track_times(list, false));
 }
 
-// H5Fget_file_image clears the flag of an open file in the superblock (version 2: 44 bytes and their checksum), but leaves
-// the checksum as it was.
-void renew_checksum(std::string& file) {
-  constexpr size_t kSuperblock = 44;
-  uint32_t sum = hdf5::lookup3({reinterpret_cast<const uint8_t*>(file.data()), kSuperblock});
-  for (size_t i = 0; i < 4; ++i) file.at(kSuperblock + i) = static_cast<char>(sum >> (8 * i));
-}
-
 H5::DataSpace dataspace(const Hdf5Writer::Space& space) {
   if (space.kind == H5S_SIMPLE) return {static_cast<int>(space.dims.size()), space.dims.data()};
   return H5::DataSpace(space.kind);
@@ -34,7 +24,7 @@ H5::DataSpace dataspace(const Hdf5Writer::Space& space) {
 
 }  // namespace
 
-Hdf5Writer::Hdf5Writer(size_t variables) {
+Hdf5Writer::Hdf5Writer(hdf5::FileDriver& driver, size_t variables) : driver_(driver) {
   named_.setCharEncoding(H5T_CSET_UTF8);
   H5::FileCreatPropList create;
   create.setUserblock(kUserBlock);
@@ -42,9 +32,7 @@ Hdf5Writer::Hdf5Writer(size_t variables) {
   H5::FileAccPropList access;
   // Superblock 2 and version 2 object headers, but chunk indices that JLD2 knows.
   access.setLibverBounds(H5F_LIBVER_V18, H5F_LIBVER_V18);
-  // In memory: libhdf5 never meets the disk, which may be full. A file that it failed to write would stay half open and
-  // crash the program at its end.
-  check(H5Pset_fapl_core(access.getId(), kMemoryStep, /*backing_store=*/false));
+  driver.choose_in(access.getId());
   file_ = Handle(H5Fcreate("luxtorch", H5F_ACC_TRUNC, create.getId(), access.getId()), H5Fclose);
 
   Handle group(H5Pcreate(H5P_GROUP_CREATE), H5Pclose);
@@ -75,7 +63,7 @@ void Hdf5Writer::link_type(hid_t type) {
   check(H5Olink(type, types_, name, named_.getId(), H5P_DEFAULT));
 }
 
-Handle Hdf5Writer::dataset(hid_t type, const Space& space, bool deflate) {
+Handle Hdf5Writer::dataset(hid_t type, const Space& space, const std::vector<hsize_t>& chunk) {
   H5::DataSpace extent = dataspace(space);
   bool is_empty = std::find(space.dims.begin(), space.dims.end(), hsize_t{0}) != space.dims.end();
   bool is_array = space.kind == H5S_SIMPLE && !is_empty;
@@ -86,11 +74,11 @@ Handle Hdf5Writer::dataset(hid_t type, const Space& space, bool deflate) {
   check(H5Pset_obj_track_times(create.getId(), false));
   create.setFillTime(H5D_FILL_TIME_IFSET);
   create.setLayout(!is_array && !is_large ? H5D_COMPACT
-                   : deflate && is_array  ? H5D_CHUNKED
+                   : !chunk.empty()       ? H5D_CHUNKED
                                           : H5D_CONTIGUOUS);
   create.setAllocTime(H5D_ALLOC_TIME_EARLY);
-  if (deflate && is_array) {
-    create.setChunk(static_cast<int>(space.dims.size()), space.dims.data());
+  if (!chunk.empty()) {
+    create.setChunk(static_cast<int>(chunk.size()), chunk.data());
     create.setDeflate(5);  // JLD2.jl's own level
   }
   Handle dataset(H5Dcreate_anon(file_, type, extent.getId(), create.getId(), H5P_DEFAULT),
@@ -115,16 +103,23 @@ Hdf5Writer::Reference Hdf5Writer::reference_to(hid_t object) {
   return reference;
 }
 
-std::string Hdf5Writer::finish() {
+void Hdf5Writer::write_elements(hid_t dataset, uint64_t offset, std::string_view bytes) {
+  haddr_t begin = H5Dget_offset(dataset);
+  if (begin == HADDR_UNDEF) hdf5::fail_with_reason();
+  driver_.write(begin + offset, bytes);
+}
+
+void Hdf5Writer::write_chunk(hid_t dataset, hid_t memory, const std::vector<hsize_t>& begin,
+                             const std::vector<hsize_t>& sizes, const void* elements) {
+  Handle place(H5Dget_space(dataset), H5Sclose);
+  check(H5Sselect_hyperslab(place, H5S_SELECT_SET, begin.data(), nullptr, sizes.data(), nullptr));
+  H5::DataSpace part(static_cast<int>(sizes.size()), sizes.data());
+  check(H5Dwrite(dataset, memory, part.getId(), place, H5P_DEFAULT, elements));
+}
+
+void Hdf5Writer::finish() {
   types_.close();
-  check(H5Fflush(file_, H5F_SCOPE_GLOBAL));
-  ssize_t size = H5Fget_file_image(file_, nullptr, 0);
-  if (size < 0) hdf5::fail_with_reason();
-  std::string bytes(static_cast<size_t>(size), '\0');
-  if (H5Fget_file_image(file_, bytes.data(), bytes.size()) != size) hdf5::fail_with_reason();
   file_.close();
-  renew_checksum(bytes);
-  return bytes;
 }
 
 }  // namespace luxtorch::jld2

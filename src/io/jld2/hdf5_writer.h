@@ -7,9 +7,10 @@
 #include <H5Cpp.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "io/hdf5/library.h"
+#include "io/hdf5/file_driver.h"
 #include "io/jld2/type_encoding.h"
 
 namespace luxtorch::jld2 {
@@ -17,7 +18,7 @@ namespace luxtorch::jld2 {
 using hdf5::check;
 using hdf5::Handle;
 
-/// A file being made, in memory.
+/// A file being made.
 class Hdf5Writer {
  public:
   using Reference = hobj_ref_t;  // an object's address, as JLD2 stores it
@@ -29,7 +30,7 @@ class Hdf5Writer {
   };
 
   /// An empty file with room for `variables` links in its root group.
-  explicit Hdf5Writer(size_t variables);
+  Hdf5Writer(hdf5::FileDriver& driver, size_t variables);
 
   static Handle decode(const Encoding& type);
 
@@ -37,20 +38,29 @@ class Hdf5Writer {
   Handle commit(const Encoding& type);
   void link_type(hid_t type);
 
-  /// An unnamed dataset, which stays in the file. Arrays are contiguous, or one deflated chunk;
-  /// everything else and what is empty is compact.
-  Handle dataset(hid_t type, const Space& space, bool deflate = false);
+  /// An unnamed dataset, which stays in the file. Arrays are contiguous, or deflated in chunks of the
+  /// shape `chunk` where there is one; everything else and what is empty is compact.
+  Handle dataset(hid_t type, const Space& space, const std::vector<hsize_t>& chunk = {});
   /// Gives an object a name in the root group.
   void link(const std::string& name, hid_t object);
 
   static Handle attribute(hid_t object, const char* name, hid_t type, const Space& space);
   static Reference reference_to(hid_t object);
 
-  /// Closes the file: its bytes from the superblock on, which belong behind the user block.
-  std::string finish();
-  static constexpr uint64_t kUserBlock = 512;  // where JLD2 has its header text
+  /// Writes bytes of a contiguous dataset, `offset` bytes after its begin.
+  void write_elements(hid_t dataset, uint64_t offset, std::string_view bytes);
+  /// Writes a whole chunk of a deflated dataset, or what of it is inside the dataset. `memory`: the
+  /// type of `elements`.
+  static void write_chunk(hid_t dataset, hid_t memory, const std::vector<hsize_t>& begin,
+                          const std::vector<hsize_t>& sizes, const void* elements);
+  /// Is there a disk that takes more?
+  bool takes_more() const { return !driver_.failed(); }
+
+  /// Closes the file. Its first 512 bytes, where JLD2 has its header text, are not written.
+  void finish();
 
  private:
+  hdf5::FileDriver& driver_;
   H5::LinkCreatPropList named_;  // names are UTF-8
   Handle file_;
   Handle types_;  // the group /_types

@@ -68,6 +68,30 @@ std::vector<int64_t> row_major(std::span<const int64_t> sizes) {
   return strides;
 }
 
+void for_each_run(std::span<const int64_t> sizes, int64_t most,
+                  const std::function<void(std::span<const int64_t> begin,
+                                           std::span<const int64_t> sizes)>& part) {
+  size_t cut = 0;  // the indices before it are whole in every part
+  int64_t whole = 1;
+  while (cut + 1 < sizes.size() && whole * sizes[cut] <= most) whole *= sizes[cut++];
+  std::vector<int64_t> begin(sizes.size(), 0);
+  std::vector<int64_t> extent(sizes.begin(), sizes.end());
+  for (int64_t size : sizes)
+    if (size == 0) return;
+  if (sizes.empty()) return part(begin, extent);
+  for (size_t d = cut + 1; d < sizes.size(); ++d) extent[d] = 1;
+  int64_t step = std::max<int64_t>(1, most / whole);
+  while (true) {
+    for (begin[cut] = 0; begin[cut] < sizes[cut]; begin[cut] += step) {
+      extent[cut] = std::min(step, sizes[cut] - begin[cut]);
+      part(begin, extent);
+    }
+    size_t d = cut + 1;
+    while (d < sizes.size() && ++begin[d] == sizes[d]) begin[d++] = 0;
+    if (d >= sizes.size()) return;
+  }
+}
+
 void copy_strided(std::span<const int64_t> sizes, size_t element_size, const void* from,
                   std::span<const int64_t> from_strides, void* to,
                   std::span<const int64_t> to_strides) {

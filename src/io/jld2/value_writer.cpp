@@ -11,25 +11,46 @@ namespace {
 using Kind = WriteType::Kind;
 
 constexpr size_t kSmallestDeflated = 4096;    // below, the chunk's index is larger than the gain
-constexpr size_t kLargestChunk = 0xffffffff;  // bytes, by the format
+constexpr size_t kRun = 8 << 20;              // bytes that are copied and written at a time
 
-// The elements with the first index fastest: the tensor's own memory where it is like that already.
-struct ColumnMajor {
-  explicit ColumnMajor(const Tensor& tensor) : data(tensor.const_data_ptr()) {
-    auto strides = column_major(tensor.sizes());
-    bool dense = true;
-    for (int64_t d = 0; d < tensor.dim(); ++d)
-      dense &= tensor.size(d) == 1 || tensor.stride(d) == strides[static_cast<size_t>(d)];
-    if (dense) return;
-    buffer.resize(tensor.nbytes());
-    copy_strided(tensor.sizes(), tensor.element_size(), data, tensor.strides(), buffer.data(),
-                 strides);
-    data = buffer.data();
-  }
+// HDF5 counts an array's dimensions from the slowest, Julia from the fastest.
+std::vector<hsize_t> slowest_first(std::span<const int64_t> numbers) {
+  return {numbers.rbegin(), numbers.rend()};
+}
 
-  const void* data;
+int64_t run_length(const Tensor& tensor) {
+  return static_cast<int64_t>(kRun / tensor.element_size());
+}
+
+// Gives `part` the elements with the first index fastest, part by part: where they lie, or copied to
+// a buffer where they lie in another order. A part is described as for_each_run does.
+template <class Part>
+void for_each_column_major(const Tensor& tensor, Part part) {
+  const auto* data = static_cast<const char*>(tensor.const_data_ptr());
+  size_t element = tensor.element_size();
+  auto strides = column_major(tensor.sizes());
+  bool dense = true;
+  for (int64_t d = 0; d < tensor.dim(); ++d)
+    dense &= tensor.size(d) == 1 || tensor.stride(d) == strides[static_cast<size_t>(d)];
   std::vector<char> buffer;
-};
+  for_each_run(
+      tensor.sizes(), run_length(tensor),
+      [&](std::span<const int64_t> begin, std::span<const int64_t> sizes) {
+        int64_t offset = 0;
+        size_t bytes = element;
+        for (size_t d = 0; d < sizes.size(); ++d) {
+          offset += begin[d] * tensor.stride(static_cast<int64_t>(d));
+          bytes *= static_cast<size_t>(sizes[d]);
+        }
+        const char* from = data + offset * static_cast<int64_t>(element);
+        if (!dense) {
+          buffer.resize(bytes);
+          copy_strided(sizes, element, from, tensor.strides(), buffer.data(), column_major(sizes));
+          from = buffer.data();
+        }
+        part(begin, sizes, std::string_view(from, bytes));
+      });
+}
 
 }  // namespace
 
@@ -86,24 +107,34 @@ Handle ValueWriter::string(const std::string& text) {
 
 Handle ValueWriter::array(const Tensor& tensor) {
   Tensor host = tensor.detach().cpu().resolve_conj().resolve_neg();
-  Space space{H5S_SIMPLE, {}};
-  for (int64_t d = host.dim(); d-- > 0;) space.dims.push_back(static_cast<hsize_t>(host.size(d)));
+  Space space{H5S_SIMPLE, slowest_first(host.sizes())};
   if (host.dim() == 0) space.dims.push_back(1);
 
   Dtype real = real_part_of(host.scalar_type());
   bool is_complex = real != Dtype::Undefined;
   Handle memory = Hdf5Writer::decode(is_complex ? committed_complex(real).encoding
                                                 : encode_number(host.scalar_type()));
-  bool deflate = compress_ && host.nbytes() >= kSmallestDeflated && host.nbytes() < kLargestChunk;
+  bool deflate = compress_ && host.nbytes() >= kSmallestDeflated;
+  std::vector<hsize_t> chunk;
+  if (deflate)
+    for_each_run(host.sizes(), run_length(host), [&](auto, std::span<const int64_t> sizes) {
+      if (chunk.empty()) chunk = slowest_first(sizes);
+    });
   Handle dataset =
-      file_.dataset(is_complex ? hid_t{committed_complex(real).id} : hid_t{memory}, space, deflate);
+      file_.dataset(is_complex ? hid_t{committed_complex(real).id} : hid_t{memory}, space, chunk);
   if (host.dim() == 0)  // an HDF5 array has a dimension; this says that Julia's has none
     Hdf5Writer::attribute(dataset, "dimensions", Hdf5Writer::decode(encode_number(Dtype::Long)),
                           {H5S_SIMPLE, {0}});
-  if (host.numel() > 0) {
-    ColumnMajor elements(host);
-    check(H5Dwrite(dataset, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, elements.data));
-  }
+  uint64_t offset = 0;
+  for_each_column_major(host, [&](auto begin, auto sizes, std::string_view bytes) {
+    if (!file_.takes_more()) return;
+    if (deflate)
+      Hdf5Writer::write_chunk(dataset, memory, slowest_first(begin), slowest_first(sizes),
+                              bytes.data());
+    else
+      file_.write_elements(dataset, offset, bytes);
+    offset += bytes.size();
+  });
   return dataset;
 }
 
