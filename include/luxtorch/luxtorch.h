@@ -19,6 +19,8 @@
 #include "luxtorch/data/text.h"
 #include "luxtorch/data/toy.h"
 #include "luxtorch/init.h"
+#include "luxtorch/interop/lux_layout.h"
+#include "luxtorch/interop/state_dict.h"
 #include "luxtorch/interop/torch_module.h"
 #include "luxtorch/io/io.h"
 #include "luxtorch/io/jld2.h"

@@ -97,7 +97,7 @@ void save(const std::filesystem::path& path, const Tree& tree, const SaveOptions
     case Format::kSafetensors:
       return safetensors::save(path, tree, options.safetensors);
     case Format::kTorchArchive:
-      return torch_archive::save(path, tree);
+      return torch_archive::save(path, tree, options.torch_archive);
     case Format::kNumpy:
       return numpy::save(path, tree, options.numpy);
   }

@@ -26,6 +26,19 @@ class Pickler {
   std::string text = "\x80\x02";
   std::vector<Tensor> tensors;
 
+  void write_flat(const Tree& t) {
+    text += "}(";
+    tree::for_each(
+        [&](const std::string& path, const Tree& value) {
+          if (!io::is_utf8(path))
+            refuse(path, "expected keys in UTF-8, got another one. Rename it.");
+          string(path);
+          leaf(path, value);
+        },
+        t);
+    text += 'u';
+  }
+
   void write(const std::string& path, const Tree& t, size_t level) {
     if (t.is_leaf()) return leaf(path, t);
     if (level >= io::kDeepest)
@@ -157,9 +170,13 @@ class Pickler {
 
 }  // namespace
 
-void save(const std::filesystem::path& path, const Tree& tree) {
+void save(const std::filesystem::path& path, const Tree& tree, SaveOptions options) {
   Pickler pickler;
-  pickler.write("", tree, 0);
+  if (options.state_dict) {
+    pickler.write_flat(tree);
+  } else {
+    pickler.write("", tree, 0);
+  }
   pickler.text += '.';
   io::AtomicFile file(kWho, path);
   io::ZipWriter zip(file);

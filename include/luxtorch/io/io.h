@@ -28,6 +28,7 @@ namespace luxtorch::io {
 struct SaveOptions {
   luxtorch::jld2::SaveOptions jld2 = {};
   luxtorch::safetensors::SaveOptions safetensors = {};
+  luxtorch::torch_archive::SaveOptions torch_archive = {};
   luxtorch::numpy::SaveOptions numpy = {};
 };
 struct LoadOptions {

@@ -1,6 +1,7 @@
 // Trees to and from PyTorch's .pt files, as torch.save writes state dicts and checkpoints.
 //
 //     torch_archive::save("model.pt", ps);
+//     torch_archive::save("model.pt", to_torch(model, ps, st), {.state_dict = true});
 //     Tree weights = torch_archive::load("lstm.pt");    // of torch.save(model.state_dict(), "lstm.pt")
 //
 // In Python, torch.load("model.pt", weights_only=True) gives dicts of tensors, nested as the tree is.
@@ -15,6 +16,12 @@
 #include "luxtorch/tree.h"
 
 namespace luxtorch::torch_archive {
+
+struct SaveOptions {
+  /// One dict with the leaves' paths for keys, "0.weight", as a module's load_state_dict takes it, in
+  /// place of nested ones. load nests it again; tuples come back as named trees, empty nodes do not.
+  bool state_dict = false;
+};
 
 struct LoadOptions {
   /// Compare checksums. torch.serialization.set_crc32_options(False) makes files without right ones.
@@ -37,7 +44,7 @@ struct LoadOptions {
 /// error the old file is still there, untouched. Throws ArgumentError for a path that cannot be
 /// written and a full disk, UnsupportedError for what such a file cannot hold (quantised tensors,
 /// sparse ones, strings and keys that are not UTF-8, more than 500 levels).
-void save(const std::filesystem::path& path, const Tree& tree);
+void save(const std::filesystem::path& path, const Tree& tree, SaveOptions options = {});
 
 /// The tree that save wrote, bit for bit, on the CPU; of Python's files dicts as named trees, lists,
 /// tuples and torch.Size as tuples. Dicts are nested on their keys' dots, in the file's order:

@@ -1,0 +1,61 @@
+#include "luxtorch/interop/state_dict.h"
+
+#include <algorithm>
+
+#include "interop/flat_tree.h"
+#include "interop/torch_names.h"
+
+namespace luxtorch::detail {
+
+namespace {
+
+/// Where in the file all expected names stand, if it is one level down: of what DataParallel,
+/// torch.compile and checkpoints write.
+std::string hint(const Tree& expected, const Tree& got) {
+  if (!got.is_named()) return "";
+  auto names = tree::paths(expected);
+  for (const auto& [key, part] : got.items()) {
+    if (!std::ranges::all_of(names, [&](const auto& name) { return part.contains(name); }))
+      continue;
+    return " All of them are there below " + key + ": hand over that part, state_dict[\"" + key +
+           "\"]" + (key == "module" ? " (DataParallel's name for its module)." : ".");
+  }
+  return "";
+}
+
+Tree with_tensors(const Tree& tree, const std::map<std::string, Tree>& by_path) {
+  return tree::map(
+      [&](const std::string& path, const Tree& leaf) {
+        auto found = by_path.find(path);
+        return found == by_path.end() ? leaf : found->second;
+      },
+      tree);
+}
+
+}  // namespace
+
+Tree to_torch(const Anatomy& model, const Tree& ps, const Tree& st) {
+  check_fits(model.ps, ps, "to_torch", "parameters");
+  check_fits(model.st, st, "to_torch", "states");
+  return state_dict(torch_names("to_torch", parts_of(model), model.ps, model.st), ps, st);
+}
+
+std::pair<Tree, Tree> from_torch(const Anatomy& model, const Tree& given) {
+  auto names = torch_names("from_torch", parts_of(model), model.ps, model.st);
+  auto got = flat(given);
+  std::erase_if(names, [&](const auto& n) {
+    if (n.where == TorchName::Where::Counter) got.erase(n.name);
+    return n.where == TorchName::Where::Counter;
+  });
+  auto expected = state_dict(names, model.ps, model.st);
+  if (auto misfits = tensor_misfits(expected, got); !misfits.empty()) {
+    throw TreeError("from_torch", "expected a state dict of the model, got " + listed(misfits) +
+                                      "." + hint(expected, given));
+  }
+  std::map<std::string, Tree> parameters, states;
+  for (const auto& [name, where, path] : names)
+    (where == TorchName::Where::Parameters ? parameters : states).emplace(path, got.at(name));
+  return {with_tensors(model.ps, parameters), with_tensors(model.st, states)};
+}
+
+}  // namespace luxtorch::detail
