@@ -64,7 +64,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
       array->push_back(std::move(part));
     } else {
       std::get<JsonObject>(open_.back().value)
-          .emplace_back(std::move(keys_.back()), std::move(part));
+          .push_back({std::move(keys_.back()), std::move(part)});
       keys_.pop_back();
     }
     return true;
@@ -80,8 +80,8 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
 const Json* Json::find(std::string_view key) const {
   const auto* object = as<JsonObject>();
   if (!object) return nullptr;
-  auto found = std::ranges::find(*object, key, &JsonObject::value_type::first);
-  return found == object->end() ? nullptr : &found->second;
+  auto found = std::ranges::find(*object, key, &JsonMember::key);
+  return found == object->end() ? nullptr : &found->value;
 }
 
 std::string describe(const Json& json) {

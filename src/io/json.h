@@ -4,15 +4,15 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
 namespace luxtorch::io {
 
 struct Json;
+struct JsonMember;
 using JsonArray = std::vector<Json>;
-using JsonObject = std::vector<std::pair<std::string, Json>>;  // in the text's order
+using JsonObject = std::vector<JsonMember>;  // in the text's order
 
 /// An integer of int64's range is an int64_t, a larger one uint64_t; a number with a fraction or an
 /// exponent is a double.
@@ -26,6 +26,10 @@ struct Json {
   }
   /// The member of an object; nullptr where there is none.
   const Json* find(std::string_view key) const;
+};
+struct JsonMember {
+  std::string key;
+  Json value;
 };
 
 /// What is wrong with a text: "layer_1.data_offsets", "two numbers", "a string".

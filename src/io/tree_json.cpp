@@ -135,8 +135,8 @@ struct Reader {
     }
     const auto* object = json.as<JsonObject>();
     if (!object) fail(place, "an int64", json);
-    if (object->size() == 1 && object->front().first.starts_with('.'))
-      return special(place, object->front().first, object->front().second);
+    if (object->size() == 1 && object->front().key.starts_with('.'))
+      return special(place, object->front().key, object->front().value);
     std::vector<Tree::Item> items;
     for (const auto& [key, part] : *object) {
       if (key.empty() || key.find('.') != key.npos)

@@ -37,8 +37,8 @@ TEST(Json, MembersStayInTheTextsOrder) {
   auto json = parse_json(R"( {"b": [1, {"x": null}], "a": {"y": true}, "c": "\u00e9"} )");
   const auto& members = *json.as<io::JsonObject>();
   ASSERT_EQ(members.size(), 3U);
-  EXPECT_EQ(members[0].first, "b");
-  EXPECT_EQ(members[1].first, "a");
+  EXPECT_EQ(members[0].key, "b");
+  EXPECT_EQ(members[1].key, "a");
   EXPECT_TRUE(*json.find("a")->find("y")->as<bool>());
   EXPECT_EQ(*json.find("c")->as<std::string>(), "\xc3\xa9");
   EXPECT_EQ(json.find("d"), nullptr);

@@ -110,8 +110,8 @@ Tree Reader::read() {
 Tree Reader::group(const hdf5::Object& object) {
   Deeper deeper(*this);
   std::vector<Tree::Item> items;
-  for (const auto& [name, address] : object.links)
-    items.emplace_back(name, at_path(name, [&] { return this->object(address); }));
+  for (const auto& link : object.links)
+    items.emplace_back(link.first, at_path(link.first, [&] { return this->object(link.second); }));
   return counted(named_from_file(std::move(items)));
 }
 

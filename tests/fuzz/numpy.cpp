@@ -1,0 +1,27 @@
+// numpy::load: npy files, and zip archives of them.
+#include "luxtorch/io/numpy.h"
+
+#include "fuzz/reading.h"
+#include "fuzz/target.h"
+#include "fuzz/zip.h"
+
+namespace luxtorch::fuzz {
+namespace {
+
+bool read(std::string_view file) {
+  return loads("numpy::load", file, [](const std::filesystem::path& path) {
+    return numpy::load(path, {.inflated_limit = kMemory});
+  });
+}
+
+std::string damage(std::string file, size_t most, uint32_t seed, const Change& change) {
+  if (file.starts_with("PK")) return damage_zip(std::move(file), most, seed, ".npy", change);
+  change(file, most);
+  return file;
+}
+
+}  // namespace
+
+Target numpy() { return {"numpy", read, damage}; }
+
+}  // namespace luxtorch::fuzz
