@@ -13,7 +13,7 @@ struct TorchName {
     Parameters,
     States,
     Counter
-  };                 // Counter: num_batches_tracked, which we have not
+  };  // Counter: num_batches_tracked, which we have not
   std::string name;  // "0.weight_ih_l0"
   Where where;
   std::string path;  // in ps or st

@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "map.h"
+
 namespace commands {
 
 struct Inspect {
@@ -24,8 +26,9 @@ struct Convert {
   std::string in, out;
   bool force = false;
   bool compress = false;
+  std::optional<MapOptions> map = {};
 };
-/// Writes a file's tree to another file.
+/// Writes a file's tree to another file, in another layout if asked.
 int convert(const Convert& options);
 
 struct Verify {

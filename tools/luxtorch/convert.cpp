@@ -1,4 +1,4 @@
-// luxtorch convert IN OUT: a file's tree in another format.
+// luxtorch convert IN OUT: a file's tree in another format, and in another layout.
 
 #include <fmt/format.h>
 
@@ -8,6 +8,7 @@
 #include "listing.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/io/io.h"
+#include "progress.h"
 
 int commands::convert(const Convert& options) {
   // A link that leads nowhere counts as a file, too.
@@ -15,10 +16,21 @@ int commands::convert(const Convert& options) {
       std::filesystem::symlink_status(options.out).type() != std::filesystem::file_type::not_found)
     throw luxtorch::ArgumentError("convert", "expected a new file, got " + options.out +
                                                  ", which is there. --force replaces it.");
-  auto tree = luxtorch::io::load(options.in);
-  luxtorch::io::save(
-      options.out, tree,
-      {.jld2 = {.compress = options.compress}, .numpy = {.compress = options.compress}});
+  auto tree = load(options.in);
+  Mapped map;
+  if (options.map) {
+    map = mapped(tree, options.in, *options.map);
+    tree = map.tree;
+  }
+  bool state_dict = options.map && options.map->to == Layout::Torch;
+  luxtorch::io::save(options.out, tree,
+                     {.jld2 = {.compress = options.compress},
+                      .torch_archive = {.state_dict = state_dict},
+                      .numpy = {.compress = options.compress}});
+  for (auto& row : map.table)
+    for (auto& text : row) text = shown(text);
+  if (options.map) print_table(map.table);
+  for (const auto& name : map.left_out) fmt::print("left out: {}\n", shown(name));
   fmt::print("{}: {} tensors, {} bytes of numbers\n", printable(options.out),
              luxtorch::tree::tensors(tree).size(), luxtorch::tree::bytes(tree));
   return 0;

@@ -9,8 +9,8 @@
 
 #include "commands.h"
 #include "listing.h"
-#include "luxtorch/io/io.h"
 #include "numbers.h"
+#include "progress.h"
 #include "text.h"
 
 using luxtorch::Tree;
@@ -164,8 +164,8 @@ class Comparison {
 
 int commands::diff(const Diff& options) {
   Comparison comparison(options.tolerance);
-  auto a = luxtorch::io::load(options.a);
-  auto b = luxtorch::io::load(options.b);
+  auto a = load(options.a);
+  auto b = load(options.b);
   comparison.compare("", a, b);
   return comparison.print() ? 1 : 0;
 }

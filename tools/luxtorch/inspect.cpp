@@ -7,8 +7,8 @@
 
 #include "commands.h"
 #include "listing.h"
-#include "luxtorch/io/io.h"
 #include "numbers.h"
+#include "progress.h"
 #include "text.h"
 
 using luxtorch::Tree;
@@ -47,12 +47,14 @@ std::string not_finite(const Summary& s) {
 void print_text(const Tree& tree, const luxtorch::jld2::Report& report) {
   std::vector<std::vector<std::string>> rows = {{"path", "type", "shape", "bytes", "mean", "sd"}};
   Totals totals;
+  auto bar = tensors_bar(tree);
   for_each_entry(
       [&](const std::string& path, const Tree& entry) {
         count(entry, totals);
         if (holds_numbers(entry)) {
           const auto& t = entry.tensor();
           auto s = summary(t);
+          bar.advance();
           rows.push_back({shown(path), kind_of(entry), luxtorch::shape_text(t.sizes()),
                           luxtorch::grouped(bytes_of(t)), rounded(s.mean), rounded(s.deviation),
                           not_finite(s)});
@@ -61,6 +63,7 @@ void print_text(const Tree& tree, const luxtorch::jld2::Report& report) {
         }
       },
       tree);
+  bar.clear();
   print_table(rows, {3, 4, 5});
   for (const auto& e : report.entries)
     fmt::print("unknown: {} of type {}{}\n", shown(e.path),
@@ -90,6 +93,7 @@ Json scalar(const Tree& entry) {
 void print_json(const std::string& file, const Tree& tree, const luxtorch::jld2::Report& report) {
   Json entries = Json::array(), unknown = Json::array();
   Totals totals;
+  auto bar = tensors_bar(tree);
   for_each_entry(
       [&](const std::string& path, const Tree& entry) {
         count(entry, totals);
@@ -97,6 +101,7 @@ void print_json(const std::string& file, const Tree& tree, const luxtorch::jld2:
         if (holds_numbers(entry)) {
           const auto& t = entry.tensor();
           auto s = summary(t);
+          bar.advance();
           e["shape"] = t.sizes().vec();
           e["bytes"] = bytes_of(t);
           e["mean"] = number(s.mean);
@@ -111,6 +116,7 @@ void print_json(const std::string& file, const Tree& tree, const luxtorch::jld2:
         entries.push_back(std::move(e));
       },
       tree);
+  bar.clear();
   for (const auto& e : report.entries)
     unknown.push_back({{"path", e.path}, {"julia_type", e.julia_type}, {"problem", e.problem}});
   Json all = {{"file", file},
@@ -129,7 +135,7 @@ void print_json(const std::string& file, const Tree& tree, const luxtorch::jld2:
 
 int commands::inspect(const Inspect& options) {
   luxtorch::jld2::Report report;
-  Tree tree = luxtorch::io::load(options.file, {.jld2 = {.report = &report}});
+  Tree tree = load(options.file, {.jld2 = {.report = &report}});
   if (options.json) {
     print_json(options.file, tree, report);
   } else {

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <string>
 
 #include "commands.h"
 #include "listing.h"
@@ -22,6 +23,12 @@ constexpr const char* kFiles =
 int complain(const std::string& text, int status) {
   std::fprintf(stderr, "luxtorch: %s\n", printable(text).c_str());
   return status;
+}
+
+Layout layout_of(const std::string& name) {
+  if (name == "torch") return Layout::Torch;
+  if (name == "lux") return Layout::Lux;
+  return name == "lux05" ? Layout::LuxZeroFive : Layout::Ours;
 }
 
 bool deflates(const std::string& path) {
@@ -85,17 +92,65 @@ int main(int argc, char** argv) {
       ->required();
   convert_app->add_flag("--force", convert.force, "Replace OUT if it is there");
   convert_app->add_flag("--compress", convert.compress, "Deflate the arrays of .jld2 or .npz");
+  MapOptions map;
+  std::string map_to, map_from;
+  auto* map_option = convert_app->add_option("--map", map_to, "Write OUT in this layout")
+                         ->check(CLI::IsMember({"torch", "lux", "lux05"}));
+  convert_app->add_option("--from", map_from, "The layout of IN, if it is not as guessed")
+      ->check(CLI::IsMember({"torch", "lux", "luxtorch"}))
+      ->needs(map_option);
+  auto add_paths = [&](const char* name, std::vector<std::string>& paths, const char* what) {
+    convert_app->add_option(name, paths, what)
+        ->type_name("PATH")
+        ->allow_extra_args(false)
+        ->needs(map_option);
+  };
+  add_paths("--embedding", map.embeddings, "A part of IN that is an Embedding; may be repeated");
+  add_paths("--sequence", map.sequences,
+            "A cell of IN that is a whole nn.RNN, GRU or LSTM in torch; may be repeated");
   convert_app->footer(
       "\nOUT appears whole or not at all, with the same numbers, bit for bit; what its format "
       "cannot\n"
       "hold is refused.\n\n"
+      "--map names and turns parameters for the layers of PyTorch (torch: a state dict), of Lux "
+      "(lux), or\n"
+      "of Lux 0.5 (lux05), whichever of them IN has, and prints what each part was taken for. "
+      "There is\n"
+      "no model, so names and shapes decide:\n"
+      "  IN          with ps and st (or ps_trained and st_trained, parameters and states): Lux's "
+      "layout\n"
+      "              if it is .jld2, else luxtorch's; anything else is a state dict. --from says "
+      "otherwise\n"
+      "  cells       weight_ih and weight_hh, or weight_i and weight_h (Lux 0.5); weight_hh's rows "
+      "tell\n"
+      "              which: 4 per column an LSTM, 3 a GRU, 1 an RNN\n"
+      "  in torch    layer_1, layer_2, ... are a Sequential 0, 1, ..., cells in it an nn.LSTM of "
+      "one layer\n"
+      "              (weight_ih_l0); only cells of one kind and size: one of several layers; "
+      "elsewhere a\n"
+      "              cell is an nn.LSTMCell, unless --sequence names it\n"
+      "  matrices    a weight is a Dense layer's, unless --embedding names its part (they are "
+      "turned)\n"
+      "  in Lux      numbered modules are a Chain, where what has no parameters counts; what "
+      "follows the\n"
+      "              last of them cannot be seen, and is to be added in Julia\n"
+      "States that are no tensors are new in Lux and left out in torch. Programs with the model at "
+      "hand\n"
+      "need no guesses: to_torch, from_torch, to_lux, from_lux.\n\n"
       "Examples:\n"
       "  luxtorch convert model.pt model.safetensors\n"
-      "  luxtorch convert --force --compress model.safetensors model.jld2\n\n"
+      "  luxtorch convert --force --compress model.safetensors model.jld2\n"
+      "  luxtorch convert --map torch trained_model.jld2 model.pt     # for load_state_dict\n"
+      "  luxtorch convert --map lux --embedding 0 model.pt model.jld2\n\n"
       "Exit status: 0, 1 for a file that cannot be read or written, 2 wrong usage.");
   convert_app->callback([&] {
     if (convert.compress && !deflates(convert.out))
       throw CLI::ValidationError("--compress", "is for .jld2 and .npz");
+    if (!map_to.empty()) {
+      map.to = layout_of(map_to);
+      if (!map_from.empty()) map.from = layout_of(map_from);
+      convert.map = map;
+    }
     status = commands::convert(convert);
   });
 

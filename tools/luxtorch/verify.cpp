@@ -21,6 +21,7 @@
 #include "listing.h"
 #include "luxtorch/io/io.h"
 #include "numbers.h"
+#include "progress.h"
 #include "text.h"
 
 using luxtorch::Tree;
@@ -138,7 +139,11 @@ int commands::verify(const Verify& options) {
   }
   ::close(pipe_ends[1]);
   bool late = false;
-  auto text = receive(pipe_ends[0], options.seconds, late);
+  std::string text;
+  {
+    Reading line(options.file);
+    text = receive(pipe_ends[0], options.seconds, late);
+  }
   ::close(pipe_ends[0]);
   if (late) ::kill(pid, SIGKILL);
   int status = 0;

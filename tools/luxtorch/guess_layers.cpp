@@ -1,0 +1,169 @@
+// What layers a tree of parameters and states is made of, as Lux and this library name them.
+
+#include <algorithm>
+
+#include "luxtorch/core/error.h"
+#include "map.h"
+#include "text.h"
+
+using luxtorch::named, luxtorch::Tree;
+using luxtorch::detail::join_path, luxtorch::detail::ModelPart, luxtorch::detail::PartKind;
+
+namespace {
+
+bool holds(const std::vector<std::string>& paths, const std::string& path) {
+  return std::ranges::find(paths, path) != paths.end();
+}
+
+bool is_cell(const Tree& t) {
+  return t.is_named() && ((t.contains("weight_ih") && t.contains("weight_hh")) ||
+                          (t.contains("weight_i") && t.contains("weight_h")));
+}
+const Tree& recurrent_weight(const Tree& cell) {
+  return cell.contains("weight_hh") ? cell["weight_hh"] : cell["weight_h"];
+}
+
+/// The second cell of a pair, below the layers that reverse in Lux; nullptr: no pair.
+const Tree* backward_of(const Tree& t) {
+  if (!t.is_named() || t.size() != 2 || !t.contains("forward_rnn") || !is_cell(t["forward_rnn"]))
+    return nullptr;
+  for (const char* path : {"backward_rnn", "backward_rnn.rnn"})
+    if (t.contains(path) && is_cell(t.at(path))) return &t.at(path);
+  return nullptr;
+}
+
+/// A BatchNorm's vectors; LayerNorm has the same names.
+bool is_batch_norm(const Tree& ps, const Tree& st) {
+  if (st.contains("running_mean")) return true;
+  return ps.contains("scale") && ps["scale"].is_tensor() && ps["scale"].tensor().dim() == 1 &&
+         ps.size() == (ps.contains("bias") ? 2U : 1U);
+}
+
+bool is_weight(const Tree& t, int64_t dims) {
+  return t.is_named() && t.contains("weight") && t["weight"].is_tensor() &&
+         t["weight"].tensor().defined() && t["weight"].tensor().dim() == dims;
+}
+
+class Walk {
+ public:
+  Walk(const MapOptions& options) : options_(options) {}
+
+  // ps and st are the file's, `where` has our paths, except for .lux: the file's.
+  void visit(const Tree& ps, const Tree& st, const ModelPart& where) {
+    if (is_cell(ps)) {
+      cell(ps, st, where);
+    } else if (auto gates = pair_gates(ps, where.lux); gates > 0) {
+      auto pair = where;
+      pair.gates = gates;
+      append_pair(parts, pair, 0);
+    } else if (auto stack = stack_gates(ps, where.lux); stack > 0) {
+      auto part = where;
+      part.gates = stack;
+      append_stack(parts, part, ps);
+    } else if (is_batch_norm(ps, st)) {
+      add(PartKind::BatchNorm, where);
+    } else if (holds(options_.embeddings, where.lux) && is_weight(ps, 2)) {
+      add(PartKind::Embedding, where);
+    } else if (is_weight(ps, 2)) {
+      add(PartKind::Dense, where);
+    } else if (ps.is_leaf() && st.is_leaf()) {
+      add(PartKind::Other, where);
+    } else {
+      children(ps, st, where);
+    }
+  }
+
+  std::vector<ModelPart> parts;
+
+ private:
+  void add(PartKind kind, ModelPart part, int64_t gates = 0) {
+    part.kind = kind;
+    part.gates = gates;
+    parts.push_back(std::move(part));
+  }
+
+  void cell(const Tree& ps, const Tree& st, ModelPart where) {
+    if (st.is_named() && st.contains("carry")) {
+      auto carry = where;
+      carry.states = join_path(where.states, "carry");
+      where.states = join_path(where.states, "cell");
+      where.suffix = "";
+      add(PartKind::Carry, carry);
+    }
+    if (holds(options_.sequences, where.lux)) where.suffix = "_l0";
+    add(PartKind::Cell, where, gates_of(recurrent_weight(ps), where.lux));
+  }
+
+  // Of a pair of cells of one kind; 0: none.
+  int64_t pair_gates(const Tree& t, const std::string& path) {
+    const Tree* backward = backward_of(t);
+    if (!backward) return 0;
+    auto gates = gates_of(recurrent_weight(t["forward_rnn"]), path);
+    return gates == gates_of(recurrent_weight(*backward), path) ? gates : 0;
+  }
+
+  // layer_1, layer_2, ... of one kind and size, as in an LSTM of several layers; 0: none.
+  int64_t stack_gates(const Tree& t, const std::string& path) {
+    if (!t.is_named() || t.size() < 2) return 0;
+    int64_t gates = 0, hidden = 0;
+    bool pairs = false;
+    for (size_t i = 0; i < t.size(); ++i) {
+      const auto& [name, part] = t.items()[i];
+      bool pair = backward_of(part) != nullptr;
+      if (name != "layer_" + std::to_string(i + 1) || (!pair && !is_cell(part))) return 0;
+      const auto& weight = recurrent_weight(pair ? part["forward_rnn"] : part);
+      auto own = pair ? pair_gates(part, path) : gates_of(weight, path);
+      auto size = weight.tensor().size(1);
+      if (own == 0 || (i > 0 && (own != gates || size != hidden || pair != pairs))) return 0;
+      gates = own, hidden = size, pairs = pair;
+    }
+    return gates;
+  }
+
+  void children(const Tree& ps, const Tree& st, const ModelPart& where) {
+    std::vector<std::string> names;
+    for (const Tree* tree : {&ps, &st}) {
+      auto keys = tree->keys();
+      for (size_t i = 0; tree->is_tuple() && i < tree->size(); ++i)
+        keys.push_back(std::to_string(i));
+      for (auto& key : keys)
+        if (!holds(names, key)) names.push_back(key);
+    }
+    for (size_t i = 0; i < names.size(); ++i) {
+      const auto& name = names[i];
+      auto below = where;
+      below.parameters = join_path(where.parameters, name);
+      below.states = join_path(where.states, name);
+      below.lux = join_path(where.lux, name);
+      bool counted = name == "layer_" + std::to_string(i + 1);
+      below.torch = join_path(where.torch, counted ? std::to_string(i) : name);
+      below.suffix = counted ? "_l0" : "";
+      visit(ps.contains(name) ? ps.at(name) : Tree(), st.contains(name) ? st.at(name) : Tree(),
+            below);
+    }
+  }
+
+  const MapOptions& options_;
+};
+
+}  // namespace
+
+int64_t gates_of(const Tree& weight_hh, const std::string& path) {
+  if (weight_hh.is_tensor() && weight_hh.tensor().dim() == 2 && weight_hh.tensor().size(1) > 0) {
+    auto rows = weight_hh.tensor().size(0), hidden = weight_hh.tensor().size(1);
+    for (int64_t gates : {1, 3, 4})
+      if (rows == gates * hidden) return gates;
+  }
+  luxtorch::UnsupportedError error("convert",
+                                   "expected recurrent weights of an RNN, GRU or LSTM, 1, 3 or 4 "
+                                   "times as many rows as columns, got " +
+                                       luxtorch::describe_kind(weight_hh) + ".");
+  error.prepend_path_(path);
+  throw error;
+}
+
+Guess guess_layers(const Tree& ps, const Tree& st, const MapOptions& options) {
+  Walk walk(options);
+  walk.visit(ps, st, {PartKind::Other, "", "", ""});
+  return {std::move(walk.parts), {ps, st}};
+}

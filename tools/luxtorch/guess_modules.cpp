@@ -1,0 +1,186 @@
+// What modules a state dict of PyTorch is of, and the layers that compute the same.
+
+#include <algorithm>
+#include <map>
+#include <regex>
+#include <set>
+
+#include "luxtorch/core/error.h"
+#include "map.h"
+#include "text.h"
+
+using luxtorch::named, luxtorch::Tree;
+using luxtorch::detail::join_path, luxtorch::detail::Model, luxtorch::detail::ModelPart;
+using luxtorch::detail::PartKind;
+
+namespace {
+
+using Items = std::vector<Tree::Item>;
+
+[[noreturn]] void refuse(const std::string& path, const std::string& message) {
+  luxtorch::UnsupportedError error("convert", message);
+  error.prepend_path_(path);
+  throw error;
+}
+
+bool is_number(const std::string& name) {
+  return !name.empty() && name.size() < 6 &&
+         std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+// New states of a cell: Lux's cells ask for one.
+Tree cell_states() { return named({{"rng", luxtorch::Rng(0)}}); }
+
+class Walk {
+ public:
+  explicit Walk(const MapOptions& options) : options_(options) {}
+
+  Model visit(const Tree& module, const ModelPart& where) {
+    Items tensors, modules;
+    for (const auto& item : module.items())
+      (item.second.is_leaf() ? tensors : modules).push_back(item);
+    if (tensors.empty() && !modules.empty() &&
+        std::ranges::all_of(modules, is_number, &Tree::Item::first)) {
+      return sequential(modules, where);
+    }
+    Items ps, st;
+    if (!tensors.empty()) of_its_own(named(tensors), where, ps, st);
+    for (const auto& [name, part] : modules) {
+      auto model = visit(part, below(where, name, name));
+      ps.emplace_back(name, std::move(model.ps));
+      st.emplace_back(name, std::move(model.st));
+    }
+    return {named(std::move(ps)), named(std::move(st))};
+  }
+
+  std::vector<ModelPart> parts;
+
+ private:
+  static ModelPart below(const ModelPart& where, const std::string& ours,
+                         const std::string& torch) {
+    return {PartKind::Other,
+            join_path(where.parameters, ours),
+            join_path(where.states, ours),
+            join_path(where.torch, torch),
+            "",
+            join_path(where.lux, ours)};
+  }
+
+  // A Chain. What has no parameters counts there.
+  Model sequential(const Items& modules, const ModelPart& where) {
+    std::map<int64_t, const Tree*> by_number;
+    for (const auto& [name, part] : modules) by_number[std::stoll(name)] = &part;
+    Items ps, st;
+    for (int64_t i = 0; i <= by_number.rbegin()->first; ++i) {
+      auto name = "layer_" + std::to_string(i + 1);
+      auto part = by_number.find(i);
+      auto model = part == by_number.end()
+                       ? Model{named({}), named({})}
+                       : visit(*part->second, below(where, name, std::to_string(i)));
+      ps.emplace_back(name, std::move(model.ps));
+      st.emplace_back(name, std::move(model.st));
+    }
+    return {named(std::move(ps)), named(std::move(st))};
+  }
+
+  void of_its_own(const Tree& module, const ModelPart& where, Items& ps, Items& st) {
+    auto part = where;
+    auto dims = [&](const char* key) {
+      return module.contains(key) && module[key].is_tensor() ? module[key].tensor().dim() : -1;
+    };
+    if (module.contains("weight_ih_l0")) return stack(module, where, ps, st);
+    if (module.contains("weight_ih") && module.contains("weight_hh")) {
+      part.kind = PartKind::Cell;
+      part.gates = gates_of(module["weight_hh"], where.torch);
+      st.emplace_back("rng", luxtorch::Rng(0));
+    } else if (module.contains("running_mean")) {
+      return batch_norm(module, where, ps, st);
+    } else if (dims("weight") == 2) {
+      bool embedding =
+          std::ranges::find(options_.embeddings, where.torch) != options_.embeddings.end();
+      part.kind = embedding ? PartKind::Embedding : PartKind::Dense;
+    } else if (dims("weight") >= 0) {
+      refuse(
+          join_path(where.torch, "weight"),
+          "expected weights of a Linear, an Embedding, a recurrent module or a BatchNorm with its "
+          "statistics, got " +
+              luxtorch::describe_kind(module["weight"]) +
+              ", whose layer in Lux cannot be told from the file.");
+    }
+    for (const auto& item : module.items()) ps.push_back(item);
+    if (part.kind != PartKind::Other) {
+      parts.push_back(std::move(part));
+    } else {
+      for (const auto& [name, _] : module.items()) parts.push_back(below(where, name, name));
+    }
+  }
+
+  void batch_norm(const Tree& module, const ModelPart& where, Items& ps, Items& st) {
+    for (const auto& [name, t] : module.items()) {
+      if (name == "weight" || name == "bias") {
+        ps.emplace_back(name == "weight" ? "scale" : "bias", t);
+      } else if (name == "running_mean" || name == "running_var") {
+        st.emplace_back(name, t);
+      } else if (name != "num_batches_tracked") {
+        refuse(join_path(where.torch, name), "expected names of a BatchNorm, got another one.");
+      }
+    }
+    st.emplace_back("training", true);
+    auto part = where;
+    part.kind = PartKind::BatchNorm;
+    parts.push_back(std::move(part));
+  }
+
+  // nn.RNN, LSTM, GRU: by layer, direction and name.
+  void stack(const Tree& module, const ModelPart& where, Items& ps, Items& st) {
+    static const std::regex kName("(weight_ih|weight_hh|bias_ih|bias_hh)_l(\\d{1,4})(_reverse)?");
+    std::map<int64_t, std::map<bool, Items>> levels;
+    std::smatch found;
+    for (const auto& [name, t] : module.items()) {
+      if (!std::regex_match(name, found, kName)) {
+        refuse(join_path(where.torch, name),
+               "expected names of an nn.RNN, LSTM or GRU without projections, got another one.");
+      }
+      levels[std::stoll(found[2])][found[3].matched].emplace_back(found[1], t);
+    }
+    bool both = module.contains("weight_ih_l0_reverse");
+    Items ps_levels, st_levels;
+    for (auto& [number, directions] : levels) {
+      if (number != static_cast<int64_t>(ps_levels.size()) ||
+          directions.size() != (both ? 2U : 1U) || !directions.contains(false)) {
+        refuse(where.torch,
+               "expected all layers and directions of a recurrent module, got a part.");
+      }
+      auto forward = named(std::move(directions[false]));
+      auto name = "layer_" + std::to_string(number + 1);
+      ps_levels.emplace_back(name,
+                             both ? named({{"forward_rnn", forward},
+                                           {"backward_rnn", named(std::move(directions[true]))}})
+                                  : forward);
+      st_levels.emplace_back(
+          name, both ? named({{"forward_rnn", cell_states()}, {"backward_rnn", cell_states()}})
+                     : cell_states());
+    }
+    auto all = where;
+    all.gates =
+        gates_of(module.contains("weight_hh_l0") ? module["weight_hh_l0"] : Tree(), where.torch);
+    bool one = ps_levels.size() == 1;
+    Tree own = one ? ps_levels[0].second : named(std::move(ps_levels));
+    Tree own_states = one ? st_levels[0].second : named(std::move(st_levels));
+    append_stack(parts, all, own);
+    for (const auto& item : own.items()) ps.push_back(item);
+    for (const auto& item : own_states.items()) st.push_back(item);
+  }
+
+  const MapOptions& options_;
+};
+
+}  // namespace
+
+Guess guess_modules(const Tree& state_dict, const MapOptions& options) {
+  if (!state_dict.is_named())
+    refuse("", "expected a state dict of names, got " + luxtorch::describe_kind(state_dict) + ".");
+  Walk walk(options);
+  auto model = walk.visit(state_dict, {PartKind::Other, "", "", ""});
+  return {std::move(walk.parts), std::move(model)};
+}

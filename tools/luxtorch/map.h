@@ -1,0 +1,41 @@
+// Files' trees in the layouts of PyTorch's state dicts and of Lux, without a model: the layers are
+// guessed from names and shapes.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "interop/lux_parts.h"
+
+enum class Layout { Torch, Lux, LuxZeroFive, Ours };
+
+struct MapOptions {
+  Layout to = Layout::Torch;
+  std::optional<Layout> from = {};  // never LuxZeroFive: cells of it show themselves
+  std::vector<std::string> embeddings = {}, sequences = {};  // paths in the file
+};
+
+/// A tree of layers, of our layout, with what they were taken for.
+struct Guess {
+  std::vector<luxtorch::detail::ModelPart> parts;
+  luxtorch::detail::Model model;  // what parts' paths lead to
+};
+
+/// Of parameters and states as Lux or this library lays them out; carries and embeddings are still as
+/// they were there. `sequences`: cells that are run over sequences, besides those in chains.
+Guess guess_layers(const luxtorch::Tree& ps, const luxtorch::Tree& st, const MapOptions& options);
+/// Of a state dict.
+Guess guess_modules(const luxtorch::Tree& state_dict, const MapOptions& options);
+
+/// 4, 3 or 1: an LSTM, a GRU or an RNN. An UnsupportedError with the path for other shapes.
+int64_t gates_of(const luxtorch::Tree& weight_hh, const std::string& path);
+
+struct Mapped {
+  luxtorch::Tree tree;
+  std::vector<std::vector<std::string>> table;  // path in the file, what it was taken for, new path
+  std::vector<std::string> left_out;            // what has no place in the new file
+};
+/// Throws an UnsupportedError where nothing was recognised or something has no place in the layout, and
+/// an ArgumentError for paths in the options that are not there.
+Mapped mapped(const luxtorch::Tree& file, const std::string& name, const MapOptions& options);
