@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import re
 import struct
 import subprocess
@@ -279,6 +280,27 @@ else:
             result = self.call("verify", *arguments, self.model, status=1, LD_PRELOAD=str(library))
             self.assertRegex(result.stdout, f"^{re.escape(str(self.model))}: {verdict}\n$")
             self.assertEqual(result.stderr, "")
+
+    def test_a_terminal_sees_that_a_large_file_is_read_and_a_script_does_not(self):
+        size = 257 * 2 ** 20
+        header = json.dumps({"x": {"dtype": "F64", "shape": [size // 8], "data_offsets": [0, size]}}).encode()
+        with open(self.folder / "large.safetensors", "wb") as file:
+            file.write(struct.pack("<Q", len(header)) + header)
+            file.truncate(8 + len(header) + size)
+        for command in ("verify", "inspect"):
+            self.assertEqual(self.call(command, "large.safetensors").stderr, "")
+            for name, seen in ((self.folder / "large.safetensors", True), (self.model, False)):
+                terminal, side = pty.openpty()
+                result = subprocess.run([PROGRAM, command, name], stdout=subprocess.DEVNULL, stderr=side)
+                os.write(side, b"end")
+                said = ""
+                while not said.endswith("end"):
+                    said += os.read(terminal, 10_000).decode()
+                for end in (terminal, side):
+                    os.close(end)
+                self.assertEqual(result.returncode, 0)
+                self.assertEqual(said.startswith(f"reading {name} (0.3 GB)\r "), seen, said)
+                self.assertEqual(said != "end", seen, said)
 
     # -------------------------------------------------------------------------------------------- all of them
 
