@@ -24,7 +24,7 @@ using Items = std::vector<Tree::Item>;
 }
 
 bool is_number(const std::string& name) {
-  return !name.empty() && name.size() < 6 &&
+  return !name.empty() && name.size() < 5 &&
          std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; });
 }
 
