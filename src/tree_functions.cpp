@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <ostream>
+#include <string_view>
 #include <unordered_map>
 
 #include "luxtorch/core/error.h"
@@ -174,6 +175,44 @@ void print(std::ostream& out, const Tree& t, const std::string& indent) {
   }
 }
 
+// A name that is still to be nested, and its value.
+using NamePart = std::pair<std::string_view, const Tree*>;
+
+// Views of the names: texts at every level would take many times the memory of the names.
+Tree nested(const std::vector<NamePart>& flat) {
+  // Grouped by the first part of the name, in order of first appearance.
+  struct Group {
+    std::string_view head;
+    std::vector<const Tree*> leaves;
+    std::vector<NamePart> parts;
+  };
+  std::vector<Group> groups;
+  std::unordered_map<std::string_view, size_t> known;
+  for (const auto& [name, part] : flat) {
+    auto dot = name.find('.');
+    auto head = name.substr(0, dot);
+    auto [found, is_new] = known.emplace(head, groups.size());
+    if (is_new) groups.push_back({head, {}, {}});
+    auto& group = groups[found->second];
+    if (dot == name.npos) {
+      group.leaves.push_back(part);
+    } else {
+      group.parts.emplace_back(name.substr(dot + 1), part);
+    }
+  }
+  std::vector<Tree::Item> items;
+  for (auto& [head, leaves, parts] : groups) {
+    std::string name(head);
+    if (leaves.size() > 1)
+      throw TreeError("tree::nest", "expected unique names, got \"" + name + "\" twice.");
+    if (leaves.size() == 1 && !parts.empty())
+      throw TreeError("tree::nest",
+                      "expected names that nest, got \"" + name + "\" as a leaf and as a group.");
+    items.emplace_back(std::move(name), leaves.empty() ? nested(parts) : *leaves[0]);
+  }
+  return named(std::move(items));
+}
+
 }  // namespace
 
 std::ostream& operator<<(std::ostream& out, const Tree& t) {
@@ -240,36 +279,10 @@ Tree unflatten(const Tree& structure, const std::vector<Tree>& leaves) {
 }
 
 Tree nest(const std::vector<Tree::Item>& flat) {
-  // Grouped by the first part of the name, in order of first appearance.
-  struct Group {
-    std::string head;
-    std::vector<Tree> leaves;
-    std::vector<Tree::Item> parts;
-  };
-  std::vector<Group> groups;
-  std::unordered_map<std::string, size_t> known;
-  for (const auto& [name, part] : flat) {
-    auto dot = name.find('.');
-    auto head = name.substr(0, dot);
-    auto [found, is_new] = known.emplace(head, groups.size());
-    if (is_new) groups.push_back({head, {}, {}});
-    auto& group = groups[found->second];
-    if (dot == name.npos) {
-      group.leaves.push_back(part);
-    } else {
-      group.parts.emplace_back(name.substr(dot + 1), part);
-    }
-  }
-  std::vector<Tree::Item> items;
-  for (auto& [head, leaves, parts] : groups) {
-    if (leaves.size() > 1)
-      throw TreeError("tree::nest", "expected unique names, got \"" + head + "\" twice.");
-    if (leaves.size() == 1 && !parts.empty())
-      throw TreeError("tree::nest",
-                      "expected names that nest, got \"" + head + "\" as a leaf and as a group.");
-    items.emplace_back(head, leaves.empty() ? nest(parts) : leaves[0]);
-  }
-  return named(std::move(items));
+  std::vector<NamePart> parts;
+  parts.reserve(flat.size());
+  for (const auto& [name, part] : flat) parts.emplace_back(name, &part);
+  return nested(parts);
 }
 
 std::string difference(const Tree& a, const Tree& b) {

@@ -58,6 +58,8 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     return add(std::move(done));
   }
   bool add(Json part) {
+    if (++count_ > kMostJsonValues)
+      throw JsonFault{"", fmt::format("at most {} values", kMostJsonValues), "more"};
     if (open_.empty()) {
       root_ = std::move(part);
     } else if (auto* array = std::get_if<JsonArray>(&open_.back().value)) {
@@ -71,6 +73,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   }
 
   Json root_;
+  size_t count_ = 0;
   std::vector<Json> open_;
   std::vector<std::string> keys_;  // of open objects' members that are still to come
 };

@@ -41,10 +41,11 @@ struct JsonFault {
 std::string describe(const Json& json);
 
 /// The value that the whole text stands for. Throws JsonFault for anything that is not JSON in
-/// UTF-8, a key that an object has twice, more than `kDeepest` levels, and numbers that no double
-/// holds.
+/// UTF-8, a key that an object has twice, more than `kDeepest` levels or 10 million values, and
+/// numbers that no double holds.
 Json parse_json(std::string_view text);
 inline constexpr size_t kDeepest = 500;
+inline constexpr size_t kMostJsonValues = 10'000'000;
 
 bool is_utf8(std::string_view text);
 /// Behind `out`: the string in quotes (UTF-8), the shortest number that reads back as the same

@@ -17,24 +17,45 @@ class Converter {
   Converter(const Pickle& pickle, const std::function<Tensor(size_t)>& made)
       : pickle_(pickle), made_(made) {}
 
-  Tree convert(PickleId id, size_t depth) {
-    constexpr size_t kMostValues = 10'000'000;
-    if (++values_ > kMostValues)
-      throw FileUnsupported{"", fmt::format("expected at most {} values, got more.", kMostValues)};
-    if (depth > kDeepest)
-      throw FileUnsupported{"", fmt::format("expected at most {} levels, got more.", kDeepest)};
+  Tree convert() { return convert(pickle_.root(), 0).tree; }
+
+ private:
+  struct Converted {
+    Tree tree;
+    size_t values = 1;  // with those below, shared ones as often as they appear
+    size_t levels = 0;  // below it
+  };
+
+  // Containers are converted once: a small pickle can name one a million times.
+  Converted convert(PickleId id, size_t depth) {
+    check_depth(depth);
+    if (auto known = containers_.find(id); known != containers_.end()) {
+      check_depth(depth + known->second.levels);
+      count(known->second.values);
+      return known->second;
+    }
+    size_t before = values_;
+    count(1);
     const PickleValue& value = pickle_[id];
+    Converted result;
+    if (const auto* sequence = std::get_if<PickleSequence>(&value)) {
+      result = convert_sequence(*sequence, depth);
+    } else if (const auto* dict = std::get_if<PickleDict>(&value)) {
+      result = convert_dict(*dict, depth);
+    } else {
+      return {leaf(value)};
+    }
+    result.values = values_ - before;
+    if (result.values > 2) containers_.emplace(id, result);
+    return result;
+  }
+
+  Tree leaf(const PickleValue& value) {
     if (const auto* b = std::get_if<bool>(&value)) return *b;
     if (const auto* i = std::get_if<int64_t>(&value)) return *i;
     if (const auto* d = std::get_if<double>(&value)) return *d;
     if (const auto* text = std::get_if<std::string>(&value)) return spend(*text);
     if (const auto* made = std::get_if<PickleMade>(&value)) return made_(made->number);
-    if (const auto* sequence = std::get_if<PickleSequence>(&value)) {
-      std::vector<Tree> elements;
-      for (PickleId part : sequence->parts) elements.push_back(convert(part, depth + 1));
-      return tuple(std::move(elements));
-    }
-    if (const auto* dict = std::get_if<PickleDict>(&value)) return convert_dict(*dict, depth);
     if (const auto* global = std::get_if<PickleGlobal>(&value))
       throw FileUnsupported{"", fmt::format("expected tensors, dicts, lists, tuples, numbers and "
                                             "strings, got {} as a value.",
@@ -42,7 +63,16 @@ class Converter {
     return {};
   }
 
- private:
+  static void check_depth(size_t depth) {
+    if (depth > kDeepest)
+      throw FileUnsupported{"", fmt::format("expected at most {} levels, got more.", kDeepest)};
+  }
+  void count(size_t values) {
+    constexpr size_t kMostValues = 10'000'000;
+    values_ += values;
+    if (values_ > kMostValues)
+      throw FileUnsupported{"", fmt::format("expected at most {} values, got more.", kMostValues)};
+  }
   const std::string& spend(const std::string& text) {
     constexpr size_t kMostText = 1U << 28U;
     text_ += text.size();
@@ -59,7 +89,18 @@ class Converter {
         "", fmt::format("expected keys that are str or int, got {}.", describe(pickle_[id]))};
   }
 
-  Tree convert_dict(const PickleDict& dict, size_t depth) {
+  Converted convert_sequence(const PickleSequence& sequence, size_t depth) {
+    std::vector<Tree> elements;
+    size_t levels = 0;
+    for (PickleId part : sequence.parts) {
+      Converted below = convert(part, depth + 1);
+      levels = std::max(levels, below.levels + 1);
+      elements.push_back(std::move(below.tree));
+    }
+    return {.tree = tuple(std::move(elements)), .levels = levels};
+  }
+
+  Converted convert_dict(const PickleDict& dict, size_t depth) {
     std::vector<std::pair<std::string, PickleId>> items;
     std::unordered_map<std::string, size_t> known;
     for (auto [key, value] : dict.items) {
@@ -71,29 +112,34 @@ class Converter {
         items[found->second].second = value;
       }
     }
+    count(dict.items.size() - items.size());
     if (items.size() == 1) {
       const auto& [name, id] = items.front();
       const auto* key = std::get_if<int64_t>(&pickle_[id]);
-      if (name == ".rng" && key) return Rng(std::bit_cast<uint64_t>(*key));
-      if (name == ".tensor" && std::holds_alternative<PickleNone>(pickle_[id])) return Tensor();
+      if (name == ".rng" && key) return {Rng(std::bit_cast<uint64_t>(*key))};
+      if (name == ".tensor" && std::holds_alternative<PickleNone>(pickle_[id])) return {Tensor()};
     }
     std::vector<Tree::Item> flat;
+    size_t deepest = 0;
     for (const auto& [name, id] : items) {
       auto levels = static_cast<size_t>(std::ranges::count(name, '.')) + 1;
-      flat.emplace_back(name, convert(id, depth + levels));
+      Converted below = convert(id, depth + levels);
+      deepest = std::max(deepest, below.levels + levels);
+      flat.emplace_back(name, std::move(below.tree));
     }
-    return nest_names(flat);
+    return {.tree = nest_names(flat), .levels = deepest};
   }
 
   const Pickle& pickle_;
   const std::function<Tensor(size_t)>& made_;
   size_t values_ = 0, text_ = 0;
+  std::unordered_map<PickleId, Converted> containers_;
 };
 
 }  // namespace
 
 Tree tree_of(const Pickle& pickle, const std::function<Tensor(size_t)>& made) {
-  return Converter(pickle, made).convert(pickle.root(), 0);
+  return Converter(pickle, made).convert();
 }
 
 }  // namespace luxtorch::io

@@ -134,6 +134,10 @@ class Reader {
   }
 
   PickleMade made(std::variant<Storage, Tensor> value) {
+    constexpr size_t kMost = 1'000'000;
+    if (made_.size() >= kMost)
+      throw FileUnsupported{
+          "", fmt::format("expected at most {} tensors and storages, got more.", kMost)};
     made_.push_back(std::move(value));
     return {made_.size() - 1};
   }
@@ -160,21 +164,31 @@ class Reader {
       throw FileFault{name, fmt::format("{} elements of {} bytes", elements, width),
                       fmt::format("{} bytes", size)};
     Tensor& bytes = storages_[name];
-    if (!bytes.defined()) bytes = read_record(*entry->second, known && known->dtype == kBool);
+    if (!bytes.defined()) bytes = read_record(*entry->second);
     return {bytes, known ? std::optional(known->dtype) : std::nullopt};
   }
 
-  Tensor read_record(const io::ZipEntry& entry, bool is_bool) const {
+  Tensor read_record(const io::ZipEntry& entry) const {
     Tensor bytes = at::empty({static_cast<int64_t>(entry.size)}, at::TensorOptions(Dtype::Byte));
     io::ZipEntryReader reader(file_, entry);
     if (entry.size > 0) reader.read(bytes.mutable_data_ptr(), entry.size);
     reader.finish(options_.check_sums);
-    if (is_bool) {
-      // C++ allows a bool no other bytes than these two.
-      auto* values = static_cast<uint8_t*>(bytes.mutable_data_ptr());
-      for (uint64_t i = 0; i < entry.size; ++i) values[i] = values[i] != 0 ? 1 : 0;
-    }
     return bytes;
+  }
+
+  // C++ allows a bool no other bytes than 0 and 1. A storage that has others stays as it is for
+  // tensors of other dtypes; those of bool share one beside it.
+  const Tensor& bools_of(const Tensor& bytes) {
+    Tensor& bools = bools_[bytes.unsafeGetTensorImpl()];
+    if (bools.defined()) return bools;
+    auto count = static_cast<size_t>(bytes.numel());
+    const auto* from = static_cast<const uint8_t*>(bytes.const_data_ptr());
+    if (std::all_of(from, from + count, [](uint8_t byte) { return byte <= 1; }))
+      return bools = bytes;
+    bools = at::empty(bytes.sizes(), at::TensorOptions(Dtype::Byte));
+    std::transform(from, from + count, static_cast<uint8_t*>(bools.mutable_data_ptr()),
+                   [](uint8_t byte) { return uint8_t{byte != 0}; });
+    return bools;
   }
 
   PickleValue call(const Pickle& pickle, const std::string& name,
@@ -219,7 +233,8 @@ class Reader {
             "",
             "expected plain tensors, got one with hooks, or conjugated or negated "
             "by a mark alone. Save t.detach().resolve_conj().resolve_neg()."};
-    return view(storage->bytes, *dtype, as<int64_t>(pickle, parts[1], "an offset"),
+    const Tensor& bytes = *dtype == Dtype::Bool ? bools_of(storage->bytes) : storage->bytes;
+    return view(bytes, *dtype, as<int64_t>(pickle, parts[1], "an offset"),
                 sizes_of(pickle, parts[2], "a tensor's sizes"),
                 sizes_of(pickle, parts[3], "a tensor's strides"));
   }
@@ -258,6 +273,7 @@ class Reader {
   std::vector<io::ZipEntry> entries_;
   std::unordered_map<std::string, const io::ZipEntry*> by_name_;
   std::unordered_map<std::string, Tensor> storages_;
+  std::unordered_map<const void*, Tensor> bools_;  // by the storage's tensor
   std::vector<std::variant<Storage, Tensor>> made_;
   std::string folder_;
 };

@@ -85,14 +85,29 @@ struct Writer {
   }
 };
 
+// Where a value is: a list's element or an object's member. It becomes a text only in an error, since
+// those of all values may be far longer than the JSON itself.
+struct Place {
+  const Place* above = nullptr;
+  std::string_view key = {};
+  size_t index = 0;
+
+  std::string text() const {
+    if (!above) return "";
+    std::string front = above->text();
+    return front + (front.empty() ? "" : ".") +
+           (key.empty() ? std::to_string(index) : std::string(key));
+  }
+};
+
 struct Reader {
   const std::function<Tensor(const std::string&)>& tensor;
 
-  [[noreturn]] static void fail(const std::string& place, std::string expected, const Json& got) {
-    throw JsonFault{place, std::move(expected), describe(got)};
+  [[noreturn]] static void fail(const Place& place, std::string expected, const Json& got) {
+    throw JsonFault{place.text(), std::move(expected), describe(got)};
   }
 
-  static uint64_t hexadecimal(const std::string& place, const Json& json, size_t digits) {
+  static uint64_t hexadecimal(const Place& place, const Json& json, size_t digits) {
     const auto* text = json.as<std::string>();
     uint64_t number = 0;
     if (text && text->size() == digits) {
@@ -102,7 +117,7 @@ struct Reader {
     fail(place, fmt::format("{} hexadecimal digits", digits), json);
   }
 
-  static std::string bytes(const std::string& place, const Json& json) {
+  static std::string bytes(const Place& place, const Json& json) {
     const auto* text = json.as<std::string>();
     std::string result;
     if (!text || text->size() % 2 != 0) fail(place, "hexadecimal digits", json);
@@ -111,7 +126,7 @@ struct Reader {
     return result;
   }
 
-  Tree special(const std::string& place, const std::string& key, const Json& part) const {
+  Tree special(const Place& place, const std::string& key, const Json& part) const {
     if (key == ".rng") return Rng(hexadecimal(place, part, 16));
     if (key == ".double") return std::bit_cast<double>(hexadecimal(place, part, 16));
     if (key == ".bytes") return bytes(place, part);
@@ -120,8 +135,7 @@ struct Reader {
     return text->empty() ? Tree(Tensor()) : Tree(tensor(*text));
   }
 
-  Tree read(const std::string& place, const Json& json) const {
-    auto below = [&](const std::string& key) { return place.empty() ? key : place + "." + key; };
+  Tree read(const Place& place, const Json& json) const {
     if (json.as<std::nullptr_t>()) return {};
     if (const auto* b = json.as<bool>()) return *b;
     if (const auto* i = json.as<int64_t>()) return *i;
@@ -130,7 +144,7 @@ struct Reader {
     if (const auto* array = json.as<JsonArray>()) {
       std::vector<Tree> elements;
       for (const auto& part : *array)
-        elements.push_back(read(below(std::to_string(elements.size())), part));
+        elements.push_back(read({.above = &place, .index = elements.size()}, part));
       return tuple(std::move(elements));
     }
     const auto* object = json.as<JsonObject>();
@@ -140,8 +154,8 @@ struct Reader {
     std::vector<Tree::Item> items;
     for (const auto& [key, part] : *object) {
       if (key.empty() || key.find('.') != key.npos)
-        throw JsonFault{place, "keys of a tree, without dots", "\"" + key + "\""};
-      items.emplace_back(key, read(below(key), part));
+        throw JsonFault{place.text(), "keys of a tree, without dots", "\"" + key + "\""};
+      items.emplace_back(key, read({.above = &place, .key = key}, part));
     }
     return named(std::move(items));
   }
@@ -159,7 +173,7 @@ std::string tree_to_json(const char* who, const Tree& tree,
 
 Tree tree_from_json(const Json& json,
                     const std::function<Tensor(const std::string& name)>& tensor) {
-  return Reader{tensor}.read("", json);
+  return Reader{tensor}.read({}, json);
 }
 
 }  // namespace luxtorch::io

@@ -44,6 +44,12 @@ TEST(Json, MembersStayInTheTextsOrder) {
   EXPECT_EQ(json.find("d"), nullptr);
 }
 
+TEST(Json, MoreValuesThanAnyFileHasAreRefused) {
+  std::string text = "[";
+  for (size_t i = 0; i < io::kMostJsonValues; ++i) text += "0,";
+  EXPECT_EQ(outcome(text + "0]"), ": expected at most 10000000 values, got more");
+}
+
 TEST(Json, WhatIsNoJsonIsRefusedWithItsPlace) {
   EXPECT_EQ(outcome(""), "byte 0: expected JSON, got something else");
   EXPECT_EQ(outcome("{\"a\": 1,}"), "byte 8: expected JSON, got something else");

@@ -155,6 +155,17 @@ TEST_F(SafetensorsLoadErrors, AStructureThatDoesNotFitItsTensors) {
   EXPECT_EQ(with("[1"), at + ", byte 2: expected JSON, got something else");
 }
 
+TEST_F(SafetensorsLoadErrors, ADeepStructureWithLongKeysIsReadInItsOwnTime) {
+  // The paths of its leaves together would have 200 GB.
+  constexpr size_t kLevels = 200, kLength = 4000, kLeaves = 250'000;
+  std::string structure;
+  for (size_t i = 0; i < kLevels; ++i) structure += R"({\")" + std::string(kLength, 'k') + R"(\":)";
+  structure += "[null";
+  for (size_t i = 1; i < kLeaves; ++i) structure += ",null";
+  structure += "]" + std::string(kLevels, '}');
+  EXPECT_EQ(error(file(R"({"__metadata__": {"luxtorch.tree": ")" + structure + "\"}}", 0)), "");
+}
+
 TEST_F(SafetensorsLoadErrors, WhatTorchOrATreeDoesNotHaveIsUnsupported) {
   test::write_file(path_,
                    file(R"({"a": {"dtype": "F4", "shape": [4], "data_offsets": [0, 2]}})", 2));

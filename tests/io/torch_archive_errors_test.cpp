@@ -157,8 +157,57 @@ TEST(TorchArchiveErrors, NestingWithoutEnd) {
   std::string laughs = "N";
   for (int i = 0; i < 100; ++i) laughs += "q\0h\0\x86"s;
   EXPECT_EQ(error_of_pickle(laughs + "."), ": expected at most 10000000 values, got more.");
+  // A long list and a dict that has one key many times, in many places.
+  constexpr int kTimes = 15000;
+  std::string items, again = "]";
+  for (int i = 0; i < kTimes; ++i) items += "K\1K\1", again += "h\0a"s;
+  for (const std::string& one : {"](" + items + "e", "}(" + items + "u"})
+    EXPECT_EQ(error_of_pickle(one + "q\0"s + again + "\x86."),
+              ": expected at most 10000000 values, got more.");
   std::string long_key(2000, '.');
   EXPECT_NE(error_of_pickle("}X\xd0\7\0\0"s + long_key + "Ns."), "");
+}
+
+TEST(TorchArchiveErrors, APartInManyPlacesIsOnePart) {
+  Tree tree;
+  // Each level holds the one before twice: 4 million values of 22.
+  std::string doubled = "N";
+  for (int i = 0; i < 21; ++i) doubled += "q\0h\0\x86"s;
+  EXPECT_EQ(error_of_pickle(doubled + ".", &tree), "");
+  EXPECT_EQ(tree.elements()[0].elements().data(), tree.elements()[1].elements().data());
+  // In one place it is within 500 levels, in the other it is not.
+  std::string chain = "N" + std::string(300, '\x85') + "q\0"s;
+  EXPECT_EQ(error_of_pickle(chain + std::string(199, '\x85') + "h\0\x86."s), "");
+  EXPECT_EQ(error_of_pickle(chain + std::string(200, '\x85') + "h\0\x86."s),
+            ": expected at most 500 levels, got more.");
+  EXPECT_EQ(error_of_pickle("(" + chain + "h\0"s + std::string(200, '\x85') + "t."),
+            ": expected at most 500 levels, got more.");
+}
+
+TEST(TorchArchiveErrors, MoreStoragesThanAnyModelHas) {
+  std::string pickle = kStorage.substr(0, kStorage.size() - 1) + "q\0Q"s;
+  for (int i = 0; i < 1'000'000; ++i) pickle += "0h\0Q"s;
+  EXPECT_NE(error_of_pickle(pickle + ".").find("at most 1000000 tensors and storages, got more."),
+            std::string::npos);
+}
+
+TEST(TorchArchiveErrors, BoolsOfAStorageOfOtherBytesAreFalseOrTrue) {
+  auto part = [](const std::string& storage) {
+    return "ctorch._utils\n_rebuild_tensor_v2\n((X\7\0\0\0storagectorch\n"s + storage +
+           "\nX\1\0\0\0"
+           "0X\3\0\0\0cpuK\4tQK\0(K\4t(K\1t\x89"
+           "ccollections\nOrderedDict\n)RtR"s;
+  };
+  std::string pickle = part("ByteStorage") + part("BoolStorage") + "\x86.", bytes = "\0\1\2\xff"s;
+  Tree tree;
+  EXPECT_EQ(error_of(archive({{"a/data.pkl", pickle}, {"a/data/0", bytes}}), &tree), "");
+  auto values = [&](size_t i) {
+    const auto* first = static_cast<const uint8_t*>(tree.elements()[i].tensor().const_data_ptr());
+    return std::vector<uint8_t>(first, first + 4);
+  };
+  EXPECT_EQ(values(0), (std::vector<uint8_t>{0, 1, 2, 255}));
+  EXPECT_EQ(values(1), (std::vector<uint8_t>{0, 1, 1, 1}));
+  EXPECT_EQ(tree.elements()[1].tensor().scalar_type(), kBool);
 }
 
 TEST(TorchArchiveErrors, NamesThatAreNoPaths) {

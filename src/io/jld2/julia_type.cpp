@@ -20,7 +20,7 @@ void print(const Tree& value, std::string& out) {
     out.append(":").append(value.scalar<std::string>());
   } else if (value.is_tuple()) {
     out += "(";
-    for (size_t i = 0; i < value.size(); ++i) {
+    for (size_t i = 0; i < value.size() && out.size() <= kLongestText; ++i) {
       if (i > 0) out += ", ";
       print(value[i], out);
     }
@@ -38,7 +38,7 @@ void print(const JuliaType& type, std::string& out) {
   out += name;
   if (type.parameters.empty() && name != "Tuple") return;
   out += "{";
-  for (size_t i = 0; i < type.parameters.size(); ++i) {
+  for (size_t i = 0; i < type.parameters.size() && out.size() <= kLongestText; ++i) {
     if (i > 0) out += ", ";
     if (auto* inner = std::get_if<JuliaTypePtr>(&type.parameters[i]))
       print(**inner, out);

@@ -18,7 +18,7 @@ constexpr uint64_t kMostTupleTypes = 1 << 16;
 std::string at_address(uint64_t address) { return "at address " + std::to_string(address); }
 
 // What was written by several versions under several names.
-JuliaTypePtr normalised(JuliaType type) {
+JuliaTypePtr normalised(const hdf5::File& file, JuliaType type) {
   if (type.name == "Tuple") type.name = "Core.Tuple";
   bool is_ntuple = type.name == "NTuple" || type.name == "Core.NTuple";
   if (is_ntuple && type.parameters.size() == 2) {
@@ -28,6 +28,7 @@ JuliaTypePtr normalised(JuliaType type) {
       int64_t n = count->scalar<int64_t>();
       if (n < 0 || static_cast<uint64_t>(n) > kMostTupleTypes)
         hdf5::unsupported("tuples of at most 65536 elements", std::to_string(n));
+      file.reserve(static_cast<uint64_t>(n) * sizeof(JuliaParameter));
       type.name = "Core.Tuple";
       type.parameters.assign(static_cast<size_t>(n), JuliaParameter(*element));
     }
@@ -117,7 +118,7 @@ JuliaTypePtr Reader::type_record(Bytes record) {
     for (uint64_t at = 0; at + 8 <= list.size(); at += 8)
       type.parameters.push_back(parameter(list.get<uint64_t>(at)));
   }
-  return normalised(std::move(type));
+  return normalised(file_, std::move(type));
 }
 
 JuliaParameter Reader::parameter(uint64_t address) {
