@@ -18,6 +18,7 @@ FOLDERS = {
     "kernels/recurrent": 1.2,
     "ops": 1.5,
     "io/hdf5": 1.6,  # a container format, which knows no trees
+    "io/plain_hdf5": 1.7,
     "io/jld2": 1.8,
     "io": 2,
     "layers": 3,
@@ -29,6 +30,10 @@ FOLDERS = {
 FILES = {
     "io/durable": 0.5,  # what every writer of files stands on
     "io/atomic_file": 0.5,
+    "io/json": 1,  # and all formats on these
+    "io/file_fault": 1,
+    "io/flat_names": 1.4,
+    "io/dense_bytes": 1,
     "version": 0,
     "text": 1,
     "rng": 1,

@@ -22,6 +22,7 @@
 #include "luxtorch/interop/lux_layout.h"
 #include "luxtorch/interop/state_dict.h"
 #include "luxtorch/interop/torch_module.h"
+#include "luxtorch/io/hdf5.h"
 #include "luxtorch/io/io.h"
 #include "luxtorch/io/jld2.h"
 #include "luxtorch/io/numpy.h"

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "io/input_file.h"
+#include "io/jld2_load.h"
 #include "io/npy_array.h"
 #include "io/zip_reader.h"
 #include "luxtorch/core/error.h"
@@ -13,7 +14,7 @@
 namespace luxtorch::io {
 namespace {
 
-enum class Format { kJld2, kSafetensors, kTorchArchive, kNumpy };
+enum class Format { kJld2, kHdf5, kSafetensors, kTorchArchive, kNumpy };
 
 std::string extension_of(const std::filesystem::path& path) {
   std::string extension = path.extension().string();
@@ -25,6 +26,7 @@ std::string extension_of(const std::filesystem::path& path) {
 std::optional<Format> format_of_name(const std::filesystem::path& path) {
   auto extension = extension_of(path);
   if (extension == ".jld2") return Format::kJld2;
+  if (extension == ".h5" || extension == ".hdf5") return Format::kHdf5;
   if (extension == ".safetensors") return Format::kSafetensors;
   if (extension == ".pt" || extension == ".pth") return Format::kTorchArchive;
   if (extension == ".npz" || extension == ".npy") return Format::kNumpy;
@@ -44,6 +46,13 @@ bool is_hdf5(const InputFile& file) {
   for (uint64_t at = 0; at < file.size(); at = at == 0 ? 512 : at * 2)
     if (bytes_at(file, at, kSignature.size()) == kSignature) return true;
   return false;
+}
+
+// In the text before the HDF5 file proper.
+bool is_jld2(const InputFile& file) {
+  constexpr std::string_view kNow = "HDF5-based Julia Data Format";
+  constexpr std::string_view kOnce = "Julia data file (HDF5)";
+  return bytes_at(file, 0, kNow.size()) == kNow || bytes_at(file, 0, kOnce.size()) == kOnce;
 }
 
 bool is_safetensors(const InputFile& file) {
@@ -73,7 +82,7 @@ std::optional<Format> format_of_bytes(const InputFile& file) {
   if (start == kNpyMagic) return Format::kNumpy;
   if (start.starts_with("PK")) return format_of_archive(file);
   if (start.starts_with("\x80\x02\x8a\x0a")) return Format::kTorchArchive;  // of before 1.6
-  if (is_hdf5(file)) return Format::kJld2;
+  if (is_hdf5(file)) return is_jld2(file) ? Format::kJld2 : Format::kHdf5;
   if (is_safetensors(file)) return Format::kSafetensors;
   return std::nullopt;
 }
@@ -85,15 +94,18 @@ void save(const std::filesystem::path& path, const Tree& tree, const SaveOptions
   if (!format) {
     auto extension = extension_of(path);
     ArgumentError error(
-        "io::save", fmt::format("expected a path that ends in .jld2, .safetensors, .pt, .pth, .npz "
-                                "or .npy, got {}. Rename it or call a format's own save.",
-                                extension.empty() ? "no extension" : extension));
+        "io::save",
+        fmt::format("expected a path that ends in .jld2, .h5, .hdf5, .safetensors, .pt, "
+                    ".pth, .npz or .npy, got {}. Rename it or call a format's own save.",
+                    extension.empty() ? "no extension" : extension));
     error.prepend_path_(path.string());
     throw error;
   }
   switch (*format) {
     case Format::kJld2:
       return jld2::save(path, tree, options.jld2);
+    case Format::kHdf5:
+      return hdf5::save(path, tree, options.hdf5);
     case Format::kSafetensors:
       return safetensors::save(path, tree, options.safetensors);
     case Format::kTorchArchive:
@@ -117,6 +129,8 @@ Tree load(const std::filesystem::path& path, const LoadOptions& options) {
   switch (*format) {
     case Format::kJld2:
       return jld2::load(path, options.jld2);
+    case Format::kHdf5:
+      return jld2::load_plain_hdf5(kWho, path, options.jld2);
     case Format::kSafetensors:
       return safetensors::load(path);
     case Format::kTorchArchive:

@@ -1,23 +1,11 @@
 #include "luxtorch/io/jld2.h"
 
-#include <unistd.h>
-
-#include "io/hdf5/fault.h"
+#include "io/hdf5/errors.h"
 #include "io/jld2_load.h"
-#include "luxtorch/core/error.h"
+#include "io/physical_memory.h"
 
 namespace luxtorch::jld2 {
 namespace {
-
-template <class Kind>
-[[noreturn]] void rethrow(const char* who, const hdf5::Fault& fault,
-                          const std::filesystem::path& path, const std::string& advice) {
-  Kind error(who, "expected " + fault.expected + ", got " + fault.got +
-                      (fault.julia_type.empty() ? "" : " in a " + fault.julia_type) + ". " +
-                      advice);
-  error.prepend_path_(fault.path.empty() ? path.string() : path.string() + ":" + fault.path);
-  throw error;
-}
 
 Report report_of(Notes notes) {
   Report report;
@@ -28,47 +16,38 @@ Report report_of(Notes notes) {
   return report;
 }
 
-uint64_t memory_of_the_machine() {
-  long pages = ::sysconf(_SC_PHYS_PAGES);
-  long page = ::sysconf(_SC_PAGESIZE);
-  return pages > 0 && page > 0 ? static_cast<uint64_t>(pages) * static_cast<uint64_t>(page)
-                               : UINT64_MAX;
+Tree load_reporting(const char* who, const std::filesystem::path& path, const LoadOptions& options,
+                    Rule rule) {
+  Notes notes;
+  bool noting = options.report != nullptr;
+  if (noting) *options.report = {};
+  Tree tree = load_noted(who, path, options.memory_limit, noting ? &notes : nullptr, rule);
+  if (noting) *options.report = report_of(std::move(notes));
+  return tree;
 }
 
 }  // namespace
 
 Tree load_noted(const char* who, const std::filesystem::path& path, uint64_t memory_limit,
-                Notes* notes) {
-  if (memory_limit == 0) memory_limit = memory_of_the_machine();
-  try {
+                Notes* notes, Rule rule) {
+  if (memory_limit == 0) memory_limit = io::physical_memory();
+  constexpr hdf5::Words kJulia{
+      "a JLD2 file", "Save it from Julia as NamedTuples of plain arrays, or without this part."};
+  constexpr hdf5::Words kPlain{
+      "an HDF5 file", "If you trust the file, hdf5::load may read it, which uses libhdf5."};
+  return hdf5::with_errors(who, path, rule == Rule::kJulia ? kJulia : kPlain, [&] {
     hdf5::File file(path, memory_limit);
-    return Reader(file, notes).read();
-  } catch (const hdf5::Fault& fault) {
-    switch (fault.kind) {
-      case hdf5::Fault::Kind::kPath:
-        rethrow<ArgumentError>(who, fault, path, "Check the path.");
-      case hdf5::Fault::Kind::kDamaged:
-        rethrow<FormatError>(who, fault, path,
-                             "The file is damaged or not a JLD2 file; save or copy it again.");
-      case hdf5::Fault::Kind::kLimit:
-        rethrow<FormatError>(who, fault, path,
-                             "If you trust the file, load it with a larger memory_limit.");
-      case hdf5::Fault::Kind::kUnsupported:
-        rethrow<UnsupportedError>(
-            who, fault, path,
-            "Save it from Julia as NamedTuples of plain arrays, or without this part.");
-    }
-    throw;
-  }
+    return Reader(file, notes, rule).read();
+  });
 }
 
 Tree load(const std::filesystem::path& path, LoadOptions options) {
-  Notes notes;
-  bool noting = options.report != nullptr;
-  if (noting) *options.report = {};
-  Tree tree = load_noted("jld2::load", path, options.memory_limit, noting ? &notes : nullptr);
-  if (noting) *options.report = report_of(std::move(notes));
-  return tree;
+  return load_reporting("jld2::load", path, options, Rule::kJulia);
+}
+
+Tree load_plain_hdf5(const char* who, const std::filesystem::path& path,
+                     const LoadOptions& options) {
+  return load_reporting(who, path, options, Rule::kPlainHdf5);
 }
 
 }  // namespace luxtorch::jld2

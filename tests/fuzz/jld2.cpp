@@ -1,4 +1,4 @@
-// jld2::load, which reads plain HDF5 files, too.
+// jld2::load, which reads plain HDF5 files, too, and io::load's way with these.
 #include "luxtorch/io/jld2.h"
 
 #include <cstring>
@@ -6,6 +6,7 @@
 #include "fuzz/reading.h"
 #include "fuzz/target.h"
 #include "io/hdf5/bytes.h"
+#include "io/jld2_load.h"
 
 namespace luxtorch::fuzz {
 namespace {
@@ -17,6 +18,9 @@ bool read(std::string_view file) {
       return jld2::load(path, {.report = into, .memory_limit = kMemory});
     });
   };
+  loads("io::load", file, [&](const std::filesystem::path& path) {
+    return jld2::load_plain_hdf5("io::load", path, {.report = &report, .memory_limit = kMemory});
+  });
   if (!load(&report)) return false;
   // Without a report the same values are read up to the first that is not known.
   if (!report.entries.empty()) load(nullptr);

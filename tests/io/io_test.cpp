@@ -61,11 +61,11 @@ TEST(Io, OptionsGoToTheirFormat) {
 
 TEST(Io, FilesOfNoFormat) {
   auto folder = test::fresh_folder("io_errors");
-  EXPECT_ERROR(
-      ArgumentError, io::save(folder / "a.txt", model()),
-      "[io::save] at " + (folder / "a.txt").string() +
-          ": expected a path that ends in .jld2, .safetensors, .pt, .pth, .npz or .npy, got "
-          ".txt. Rename it or call a format's own save.");
+  EXPECT_ERROR(ArgumentError, io::save(folder / "a.txt", model()),
+               "[io::save] at " + (folder / "a.txt").string() +
+                   ": expected a path that ends in .jld2, .h5, .hdf5, .safetensors, .pt, .pth, "
+                   ".npz or .npy, "
+                   "got .txt. Rename it or call a format's own save.");
   EXPECT_EQ(test::entries(folder), 0U);
   for (const char* bytes : {"", "PK", "neither this nor that"}) {
     test::write_file(folder / "a", bytes);

@@ -1,9 +1,10 @@
-// The build without HDF5. This program is linked with src/io/no_jld2_write.cpp, which comes before the
-// library's own jld2::save.
+// The build without HDF5. This program is linked with src/io/no_*.cpp, which come before the library's
+// own jld2::save, hdf5::save and hdf5::load.
 #include <gtest/gtest.h>
 
 #include "io/jld2_corpus.h"
 #include "luxtorch/core/error.h"
+#include "luxtorch/io/hdf5.h"
 #include "luxtorch/io/jld2.h"
 #include "support/compare.h"
 
@@ -18,6 +19,9 @@ TEST(WithoutHdf5, SavingSaysWhatToInstall) {
       "API (libhdf5-dev on Debian) and configure with -DLUXTORCH_WITH_HDF5=ON.";
   EXPECT_ERROR(UnsupportedError, jld2::save(folder / "a.jld2", named({{"a", 1}})), text);
   EXPECT_ERROR(UnsupportedError, jld2::check_writable(folder / "a.jld2"), text);
+  auto at_hdf5 = [&](const char* who) { return "[hdf5::" + (who + text.substr(text.find(']'))); };
+  EXPECT_ERROR(UnsupportedError, hdf5::save(folder / "a.h5", Tree(1)), at_hdf5("save"));
+  EXPECT_ERROR(UnsupportedError, hdf5::load(folder / "a.h5"), at_hdf5("load"));
   EXPECT_TRUE(std::filesystem::is_empty(folder));
 }
 

@@ -16,7 +16,7 @@ BUILD = Path(os.environ["LUXTORCH_BUILD_DIR"])
 PROGRAM = BUILD / "bin/luxtorch"
 CACHE = dict(re.findall(r"^(\w+):\w+=(.*)$", (BUILD / "CMakeCache.txt").read_text(), re.MULTILINE))
 HAS_HDF5 = CACHE.get("LUXTORCH_WITH_HDF5") != "OFF" and CACHE.get("HDF5_CXX_LIBRARY_hdf5_cpp", "").startswith("/")
-FORMATS = ["safetensors", "pt", "pth", "npz"] + (["jld2"] if HAS_HDF5 else [])
+FORMATS = ["safetensors", "pt", "pth", "npz"] + (["jld2", "h5"] if HAS_HDF5 else [])
 GOLDEN = SOURCE / "tests/golden/jld2"
 FROM_JULIA = [GOLDEN / v / f"{name}.jld2" for v in ("0.4.17", "0.6.5") for name in ("trained_model_norng", "trained_model_xoshiro", "zoo")]
 CODES = {"F32": "f", "F64": "d", "I64": "q", "U8": "B"}
@@ -199,7 +199,7 @@ class LuxtorchTest(unittest.TestCase):
 
     def test_compress_makes_a_smaller_file_of_the_same_numbers(self):
         write_safetensors(self.model, zeros=("F32", [100, 100], [0] * 10_000))
-        for extension in set(FORMATS) & {"jld2", "npz"}:
+        for extension in set(FORMATS) & {"jld2", "h5", "npz"}:
             self.call("convert", "--compress", self.model, f"small.{extension}")
             self.assertLess((self.folder / f"small.{extension}").stat().st_size, 20_000)
             self.call("diff", self.model, f"small.{extension}")

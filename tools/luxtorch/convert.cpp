@@ -25,6 +25,7 @@ int commands::convert(const Convert& options) {
   bool state_dict = options.map && options.map->to == Layout::Torch;
   luxtorch::io::save(options.out, tree,
                      {.jld2 = {.compress = options.compress},
+                      .hdf5 = {.compress = options.compress},
                       .torch_archive = {.state_dict = state_dict},
                       .numpy = {.compress = options.compress}});
   for (auto& row : map.table)

@@ -33,7 +33,7 @@ Layout layout_of(const std::string& name) {
 
 bool deflates(const std::string& path) {
   auto extension = CLI::detail::to_lower(std::filesystem::path(path).extension().string());
-  return extension == ".jld2" || extension == ".npz";
+  return extension == ".jld2" || extension == ".npz" || extension == ".h5" || extension == ".hdf5";
 }
 
 }  // namespace
@@ -87,11 +87,12 @@ int main(int argc, char** argv) {
       app.add_subcommand("convert", "Writes what a file holds in the format of another one's name");
   convert_app->add_option("IN", convert.in, "The file that is read")->required();
   convert_app
-      ->add_option("OUT", convert.out,
-                   "The file that is written: .jld2, .safetensors, .pt, .pth, .npz, .npy")
+      ->add_option(
+          "OUT", convert.out,
+          "The file that is written: .jld2, .h5, .hdf5, .safetensors, .pt, .pth, .npz, .npy")
       ->required();
   convert_app->add_flag("--force", convert.force, "Replace OUT if it is there");
-  convert_app->add_flag("--compress", convert.compress, "Deflate the arrays of .jld2 or .npz");
+  convert_app->add_flag("--compress", convert.compress, "Deflate the arrays of .jld2, .h5 or .npz");
   MapOptions map;
   std::string map_to, map_from;
   auto* map_option = convert_app->add_option("--map", map_to, "Write OUT in this layout")
@@ -145,7 +146,7 @@ int main(int argc, char** argv) {
       "Exit status: 0, 1 for a file that cannot be read or written, 2 wrong usage.");
   convert_app->callback([&] {
     if (convert.compress && !deflates(convert.out))
-      throw CLI::ValidationError("--compress", "is for .jld2 and .npz");
+      throw CLI::ValidationError("--compress", "is for .jld2, .h5, .hdf5 and .npz");
     if (!map_to.empty()) {
       map.to = layout_of(map_to);
       if (!map_from.empty()) map.from = layout_of(map_from);

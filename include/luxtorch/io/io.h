@@ -3,7 +3,8 @@
 //     io::save("model.safetensors", ps);
 //     Tree ps = io::load("model.pt");
 //
-//     .jld2                 luxtorch/io/jld2.h           Julia; load reads plain HDF5 files, too
+//     .jld2                 luxtorch/io/jld2.h           Julia's @load and @save
+//     .h5, .hdf5            luxtorch/io/hdf5.h           h5py, MATLAB, HDFView
 //     .safetensors          luxtorch/io/safetensors.h    everyone
 //     .pt, .pth             luxtorch/io/torch_archive.h  Python's torch.load and torch.save
 //     .npz, .npy            luxtorch/io/numpy.h          Python's numpy.load and numpy.savez
@@ -16,6 +17,7 @@
 
 #include <filesystem>
 
+#include "luxtorch/io/hdf5.h"
 #include "luxtorch/io/jld2.h"
 #include "luxtorch/io/numpy.h"
 #include "luxtorch/io/safetensors.h"
@@ -27,12 +29,13 @@ namespace luxtorch::io {
 /// Options by format; those of other formats than the file's are left aside.
 struct SaveOptions {
   luxtorch::jld2::SaveOptions jld2 = {};
+  luxtorch::hdf5::SaveOptions hdf5 = {};
   luxtorch::safetensors::SaveOptions safetensors = {};
   luxtorch::torch_archive::SaveOptions torch_archive = {};
   luxtorch::numpy::SaveOptions numpy = {};
 };
 struct LoadOptions {
-  luxtorch::jld2::LoadOptions jld2 = {};
+  luxtorch::jld2::LoadOptions jld2 = {};  // of plain HDF5 files, too
   luxtorch::torch_archive::LoadOptions torch_archive = {};
   luxtorch::numpy::LoadOptions numpy = {};
 };
@@ -43,7 +46,10 @@ struct LoadOptions {
 void save(const std::filesystem::path& path, const Tree& tree, const SaveOptions& options = {});
 
 /// Reads the format that the file's first bytes tell (of a zip archive the names in it), whatever the
-/// path ends in; the extension where they tell nothing. Throws FormatError for a file that neither
+/// path ends in; the extension where they tell nothing. Every format is read by bounds-checked code
+/// of our own, plain HDF5 files, too: they give what hdf5::load gives, or an UnsupportedError for
+/// what only libhdf5 decodes (filters but deflate, shuffle and Zstandard, big-endian numbers, links
+/// but hard ones, virtual and external datasets). Throws FormatError for a file that neither
 /// tells, and what the format's load throws.
 Tree load(const std::filesystem::path& path, const LoadOptions& options = {});
 

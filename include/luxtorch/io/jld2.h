@@ -73,7 +73,8 @@ struct LoadOptions {
 /// ranges without further ado, all others with an entry in the report.
 ///
 /// Plain HDF5 files, as h5py and MATLAB write them, are read by Julia's rule for arrays: groups
-/// become named trees, a dataset (2, 8) a tensor (8, 2), booleans bool.
+/// become named trees, a dataset (2, 8) a tensor (8, 2), booleans bool. (io::load and hdf5.h read them as
+/// Python shows them.)
 ///
 /// Files are mapped, and read by bounds-checked code of our own: a damaged file gives an error or
 /// a value, whatever it holds. Throws ArgumentError for a path that cannot be read, FormatError for

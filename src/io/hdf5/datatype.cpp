@@ -231,9 +231,14 @@ Attribute Attribute::parse(Bytes message) {
   };
   Attribute attribute;
   attribute.name = Cursor(part(name_size)).text_until_nul();
-  attribute.type = TypeReference::parse(part(type_size), (flags & 1) != 0);
-  attribute.space = Dataspace::parse(part(space_size));
-  attribute.data = in.take(in.remaining());
+  try {
+    attribute.type = TypeReference::parse(part(type_size), (flags & 1) != 0);
+    attribute.space = Dataspace::parse(part(space_size));
+    attribute.data = in.take(in.remaining());
+  } catch (const Fault& fault) {
+    if (fault.kind != Fault::Kind::kUnsupported) throw;
+    attribute.problem = fault;  // many attributes are nobody's business
+  }
   return attribute;
 }
 

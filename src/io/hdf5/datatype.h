@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "io/hdf5/bytes.h"
+#include "io/hdf5/fault.h"
 
 namespace luxtorch::hdf5 {
 
@@ -72,6 +73,7 @@ struct Attribute {
   TypeReference type;
   Dataspace space;
   Bytes data;
+  std::optional<Fault> problem;  // why all but its name is not known
 
   static Attribute parse(Bytes message);
 };

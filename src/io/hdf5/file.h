@@ -25,6 +25,7 @@ struct Message {
     kDatatype = 0x3,
     kFillValue = 0x5,
     kLink = 0x6,
+    kExternalFiles = 0x7,
     kLayout = 0x8,
     kGroupInfo = 0xa,
     kFilters = 0xb,
@@ -53,6 +54,9 @@ struct Object {
 
   static constexpr uint64_t kNoObject = UINT64_MAX;
 
+  bool keeps_order = false;  // the links are in the order in which they were made
+
+  /// Null for none. Throws the Fault of one that cannot be read.
   const Attribute* attribute(std::string_view name) const;
 };
 

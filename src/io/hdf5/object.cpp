@@ -80,7 +80,9 @@ Bytes fill_value(Bytes message) {
 const Attribute* Object::attribute(std::string_view name) const {
   auto found = std::find_if(attributes.begin(), attributes.end(),
                             [&](const Attribute& a) { return a.name == name; });
-  return found == attributes.end() ? nullptr : &*found;
+  if (found == attributes.end()) return nullptr;
+  if (found->problem) throw *found->problem;
+  return &*found;
 }
 
 std::vector<Message> File::messages(uint64_t address) const {
@@ -116,9 +118,10 @@ std::vector<Message> File::messages(uint64_t address) const {
 
 Object File::object(uint64_t address) const {
   Object object;
-  auto add_links = [&object](std::vector<Link> links) {
+  std::vector<Link> links;
+  auto add_links = [&](const std::vector<Link>& more) {
     object.is_group = true;
-    for (Link& link : links) object.links.emplace_back(std::move(link.name), link.address);
+    links.insert(links.end(), more.begin(), more.end());
   };
   for (const Message& message : messages(address)) {
     switch (message.type) {
@@ -142,9 +145,12 @@ Object File::object(uint64_t address) const {
         break;
       case Message::kLinkInfo:
         object.is_group = true;
+        object.keeps_order = (message.body.get<uint8_t>(1) & 1U) != 0;
         if (auto dense = dense_storage(message.body))
           add_links(dense_links(*this, dense->first, dense->second));
         break;
+      case Message::kExternalFiles:
+        unsupported("a dataset whose elements are in the file itself", "one in other files");
       case Message::kSymbolTable:
         add_links(symbol_table_links(*this, message.body.get<uint64_t>(0),
                                      message.body.get<uint64_t>(8)));
@@ -162,6 +168,9 @@ Object File::object(uint64_t address) const {
                       "message type " + std::to_string(message.type));
     }
   }
+  if (object.keeps_order)
+    std::ranges::stable_sort(links, {}, [](const Link& link) { return link.created; });
+  for (Link& link : links) object.links.emplace_back(std::move(link.name), link.address);
   return object;
 }
 

@@ -6,7 +6,7 @@
 namespace luxtorch::jld2 {
 namespace {
 
-constexpr hsize_t kUserBlock = 512;       // where JLD2 has its header text
+constexpr hsize_t kUserBlock = 512;        // where JLD2 has its header text
 constexpr size_t kLargestCompact = 60000;  // bytes; an object header message has 64 KiB
 
 // Links stay in the group's header (never a fractal heap), in one chunk where the guess is right.

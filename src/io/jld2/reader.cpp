@@ -27,8 +27,11 @@ Tree named_from_file(std::vector<Tree::Item> items) {
   }
 }
 
-Reader::Reader(const hdf5::File& file, Notes* notes)
-    : file_(file), notes_(notes), most_nodes_(std::max<uint64_t>(file.size(), 1U << 20U)) {}
+Reader::Reader(const hdf5::File& file, Notes* notes, Rule rule)
+    : file_(file),
+      notes_(notes),
+      rule_(rule),
+      most_nodes_(std::max<uint64_t>(file.size(), 1U << 20U)) {}
 
 Reader::Deeper::Deeper(Reader& reader) : reader_(reader) {
   if (++reader_.depth_ > kMaxDepth) {
@@ -103,6 +106,7 @@ Tree Reader::read() {
   if (notes_ != nullptr) notes_->is_jld2 = file_.user_block().starts_with(kHeader);
   hdf5::Object root = file_.object(file_.root());
   if (!root.is_group) damaged("a group as the file's root", "another object");
+  if (is_plain()) return plain_group(root);
   std::erase_if(root.links, [](const auto& link) { return link.first == "_types"; });
   return group(root);
 }
@@ -155,13 +159,18 @@ void Reader::note_unknown(const Fault& fault) {
 
 Tree Reader::read_object(uint64_t address) {
   hdf5::Object object = file_.object(address);
-  if (object.type && object.layout) return dataset(object);
+  if (object.type && object.layout) return is_plain() ? plain_dataset(object) : dataset(object);
+  if (object.is_group && is_plain()) return plain_group(object);
   if (object.is_group) {
     changes("JLD2.Group");
     return group(object);
   }
   if (!object.type)
     damaged("a value at address " + std::to_string(address), "an object without a datatype");
+  if (is_plain()) {
+    datatypes_.insert(address);
+    return {};
+  }
   JuliaTypePtr type = committed(address).type;
   return foreign_tree("Core.DataType", {{"value", type ? text(*type) : ""}});
 }

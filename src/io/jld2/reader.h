@@ -1,8 +1,8 @@
-// From the objects of an HDF5 file to a Tree, by the rules of JLD2.jl.
+// From the objects of an HDF5 file to a Tree, by the rules of JLD2.jl or as a plain HDF5 file.
 //
 // Reader is split by what it reads: reader.cpp the file as a whole, reader_types.cpp the Julia types
 // that a file describes, reader_values.cpp single values, reader_foreign.cpp those of other types,
-// reader_arrays.cpp datasets.
+// reader_arrays.cpp datasets, reader_plain.cpp what plain HDF5 files have of their own.
 //
 // What a Tree has no kind for becomes:
 //   Symbol, Char                    a string
@@ -49,10 +49,14 @@ struct Notes {
   bool is_jld2 = false;  // the file has JLD2's header text
 };
 
+/// kJulia: groups are variables, arrays have Julia's shape. kPlainHdf5: arrays have HDF5's shape, arrays of
+/// other things are nested tuples, and hdf5/marks.h tells the rest.
+enum class Rule { kJulia, kPlainHdf5 };
+
 class Reader {
  public:
   /// `notes` may be null: then what is not known is a Fault.
-  Reader(const hdf5::File& file, Notes* notes);
+  Reader(const hdf5::File& file, Notes* notes, Rule rule);
 
   /// The variables of the file. Throws hdf5::Fault, whose path names the value that is wrong.
   Tree read();
@@ -116,6 +120,12 @@ class Reader {
   Tree shaped(std::vector<Tree> elements, const JuliaTypePtr& type,
               const std::vector<uint64_t>& julia_size);
 
+  // plain HDF5
+  bool is_plain() const { return rule_ == Rule::kPlainHdf5; }
+  Tree plain_group(const hdf5::Object& object);
+  Tree plain_dataset(const hdf5::Object& object);
+  std::string text_attribute(const hdf5::Object& object, std::string_view name);
+
   Tree counted(Tree tree);
   void count_nodes(uint64_t nodes);
 
@@ -145,6 +155,7 @@ class Reader {
 
   const hdf5::File& file_;
   Notes* notes_;
+  Rule rule_;
   std::vector<const std::string*> names_;  // of the values around the one being read
   int depth_ = 0;
   uint64_t nodes_ = 0;  // of the result, shared parts counted as often as they appear
@@ -155,6 +166,7 @@ class Reader {
   std::unordered_map<uint64_t, Counted> objects_;
   std::unordered_map<const JuliaType*, Counted> empty_values_;
   std::unordered_set<uint64_t> open_, open_types_;  // being read now, to notice circles
+  std::unordered_set<uint64_t> datatypes_;          // objects of plain HDF5 that are no values
 };
 
 /// Counts how deep the reader is, for as long as it lives.

@@ -4,6 +4,7 @@
 #include "io/hdf5/fault.h"
 #include "io/jld2/reader.h"
 #include "io/jld2/tensor_bytes.h"
+#include "io/plain_hdf5/marks.h"
 
 namespace luxtorch::jld2 {
 namespace {
@@ -68,27 +69,30 @@ Tree Reader::dataset(const hdf5::Object& object) {
 }
 
 Tree Reader::array(const hdf5::Object& object, const Format& format,
-                   const std::vector<uint64_t>& julia_size) {
+                   const std::vector<uint64_t>& size) {
   const hdf5::Datatype& type = format.datatype;
   hdf5::RawData raw = read_elements(file_, object, object.space.dims, type.size);
   bool complex = format.type != nullptr && format.type->is("Complex");
-  auto dtype = complex ? complex_dtype(type) : dtype_of(type);
+  auto dtype = is_plain() ? number_dtype(type) : complex ? complex_dtype(type) : dtype_of(type);
   bool converted = format.committed != nullptr && format.committed->written_as != nullptr;
   if (dtype && !converted) {
     file_.reserve(raw.bytes.size());
     bool mapped = raw.owned.empty();
-    return counted(tensor_from(*dtype, julia_size, raw.bytes, [&](Bytes piece) {
+    auto copied = [&](Bytes piece) {
       if (mapped) file_.forget(piece);
-    }));
+    };
+    if (!is_plain()) return counted(tensor_from(*dtype, size, raw.bytes, copied));
+    auto sizes = hdf5::torch_sizes(size);  // torch's memory is in HDF5's order
+    return counted(tensor_from(*dtype, {product(size)}, raw.bytes, copied).view(sizes));
   }
   if (type.kind == Kind::kReference) {
     // The elements say themselves what they are; the attribute only names what they all are.
-    const hdf5::Attribute* attribute = object.attribute("julia_type");
+    const hdf5::Attribute* attribute = is_plain() ? nullptr : object.attribute("julia_type");
     JuliaTypePtr eltype = attribute == nullptr ? nullptr : attribute_type(*attribute);
-    return elements({type, eltype, nullptr}, raw.bytes, product(julia_size), julia_size);
+    return elements({type, eltype, nullptr}, raw.bytes, product(size), size);
   }
   if (type.size == 0) damaged("elements with a size", "elements of 0 bytes");
-  return elements(format, raw.bytes, product(julia_size), julia_size);
+  return elements(format, raw.bytes, product(size), size);
 }
 
 Tree Reader::elements(const Format& format, Bytes bytes, uint64_t count,
@@ -107,6 +111,10 @@ Tree Reader::elements(const Format& format, Bytes bytes, uint64_t count,
 // A vector is a tuple. A tuple has no shape, so arrays of more dimensions keep theirs beside it.
 Tree Reader::shaped(std::vector<Tree> elements, const JuliaTypePtr& type,
                     const std::vector<uint64_t>& julia_size) {
+  if (is_plain()) {
+    count_nodes(elements.size());
+    return counted(hdf5::nested_tuples(std::move(elements), julia_size));
+  }
   changes("Array{" + (type == nullptr ? std::string("Any") : text(*type)) + "}");
   Tree flat = counted(tuple(std::move(elements)));
   if (julia_size.size() == 1) return flat;

@@ -48,9 +48,10 @@ std::string character(Bytes bytes) {
   return text;
 }
 
-std::string fixed_string(const Datatype& type, Bytes bytes) {
+std::string fixed_string(const Datatype& type, Bytes bytes, bool is_plain) {
   std::string text = bytes.text();
   if (type.padding == '\0') text.resize(std::min(text.size(), text.find('\0')));
+  if (is_plain && type.padding == 'x') text.resize(text.find_last_not_of('\0') + 1);
   if (type.padding == ' ') text.resize(text.find_last_not_of(' ') + 1);
   return text;
 }
@@ -93,6 +94,7 @@ Tree Reader::element(const Format& format, Bytes bytes) {
 Tree Reader::value(const Format& format, Bytes bytes) {
   Deeper deeper(*this);
   const Datatype& type = format.datatype;
+  if (is_plain() && complex_dtype(type)) return counted(scalar_tensor(type, bytes));
   if (format.committed != nullptr && format.committed->written_as != nullptr)
     return written_as(format, bytes);
   switch (type.kind) {
@@ -106,7 +108,7 @@ Tree Reader::value(const Format& format, Bytes bytes) {
       if (is_training()) changes("Bool");  // where save writes a Val
       return counted(bytes.get<uint8_t>(0) != 0);
     case Kind::kFixedString:
-      return counted(fixed_string(type, bytes));
+      return counted(fixed_string(type, bytes, is_plain()));
     case Kind::kVlenString:
       if (format.type != nullptr && !format.type->is("String")) changes(text(*format.type));
       return counted(heap_bytes(bytes).text());
@@ -119,6 +121,7 @@ Tree Reader::value(const Format& format, Bytes bytes) {
     case Kind::kOpaque:
       break;
   }
+  if (is_plain()) return counted(tensor_from(Dtype::Byte, {type.size}, bytes));
   if (format.committed != nullptr && format.committed->empty) return empty_value(format.type);
   if (format.type != nullptr && format.type->is("Char")) {
     changes("Char");
@@ -138,6 +141,11 @@ Tree Reader::vlen(const Format& format, Bytes bytes) {
   const Datatype& base = *format.datatype.base;
   Bytes list = heap_bytes(bytes);
   if (base.size == 0) damaged("list elements with a size", "elements of 0 bytes");
+  auto dtype = is_plain() ? number_dtype(base) : std::nullopt;
+  if (dtype) {
+    file_.reserve(list.size());
+    return counted(tensor_from(*dtype, {list.size() / base.size}, list));
+  }
   return elements({base, nullptr, nullptr}, list, list.size() / base.size,
                   {list.size() / base.size});
 }

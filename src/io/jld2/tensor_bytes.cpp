@@ -9,6 +9,7 @@
 
 #include "io/hdf5/fault.h"
 #include "io/jld2/memory_order.h"
+#include "io/plain_hdf5/marks.h"
 
 namespace luxtorch::jld2 {
 
@@ -60,13 +61,19 @@ std::optional<Dtype> complex_dtype(const Datatype& type) {
   if (type.kind != Kind::kCompound || type.members.size() != 2) return {};
   const auto& re = type.members[0];
   const auto& im = type.members[1];
-  bool pair = re.name == "re" && im.name == "im" && re.type->kind == Kind::kFloat &&
-              im.type->kind == Kind::kFloat && re.type->size == im.type->size;
+  bool named_so = (re.name == "re" && im.name == "im") || (re.name == "r" && im.name == "i") ||
+                  (re.name == "real" && im.name == "imag");
+  bool pair = named_so && re.type->kind == Kind::kFloat && im.type->kind == Kind::kFloat &&
+              re.type->size == im.type->size;
   if (!pair || re.offset != 0 || im.offset != re.type->size || type.size != 2 * re.type->size)
     return {};
   return type.size == 4   ? Dtype::ComplexHalf
          : type.size == 8 ? Dtype::ComplexFloat
                           : Dtype::ComplexDouble;
+}
+
+std::optional<Dtype> number_dtype(const Datatype& type) {
+  return type.kind == Kind::kCompound ? complex_dtype(type) : dtype_of(type);
 }
 
 double real_number(const Datatype& type, Bytes bytes) {
@@ -82,19 +89,12 @@ double real_number(const Datatype& type, Bytes bytes) {
 }
 
 Tensor scalar_tensor(const Datatype& type, Bytes bytes) {
-  auto dtype = type.kind == Kind::kCompound ? complex_dtype(type) : dtype_of(type);
-  return tensor_from(*dtype, {}, bytes);
+  return tensor_from(*number_dtype(type), {}, bytes);
 }
 
 Tensor tensor_from(Dtype dtype, const std::vector<uint64_t>& size, Bytes bytes,
                    const std::function<void(Bytes)>& copied) {
-  uint64_t span = 1;  // torch multiplies sizes of 0 as 1
-  std::vector<int64_t> sizes;
-  for (uint64_t dim : size) {
-    span = hdf5::checked_product(span, std::max<uint64_t>(dim, 1));
-    sizes.push_back(static_cast<int64_t>(dim));
-  }
-  if (span > uint64_t{1} << 58U) hdf5::damaged("an array that memory can hold", "a larger one");
+  std::vector<int64_t> sizes = hdf5::torch_sizes(size);
   Tensor tensor = at::empty(sizes, at::TensorOptions(dtype));
   if (tensor.numel() == 0) return tensor;
   want_large_pages(tensor);

@@ -11,9 +11,11 @@
 
 namespace luxtorch::jld2 {
 
-/// The dtype of integers up to 8 bytes, floats, Bools, and pairs of floats named re and im.
+/// The dtype of integers up to 8 bytes, floats and Bools; of pairs of floats named re and im, r and i, or
+/// real and imag; of either.
 std::optional<Dtype> dtype_of(const hdf5::Datatype& type);
 std::optional<Dtype> complex_dtype(const hdf5::Datatype& type);
+std::optional<Dtype> number_dtype(const hdf5::Datatype& type);
 
 /// An IEEE float of 2, 4 or 8 bytes.
 double real_number(const hdf5::Datatype& type, hdf5::Bytes bytes);

@@ -10,8 +10,8 @@ namespace {
 
 using Kind = WriteType::Kind;
 
-constexpr size_t kSmallestDeflated = 4096;    // below, the chunk's index is larger than the gain
-constexpr size_t kRun = 8 << 20;              // bytes that are copied and written at a time
+constexpr size_t kSmallestDeflated = 4096;  // below, the chunk's index is larger than the gain
+constexpr size_t kRun = 8 << 20;            // bytes that are copied and written at a time
 
 // HDF5 counts an array's dimensions from the slowest, Julia from the fastest.
 std::vector<hsize_t> slowest_first(std::span<const int64_t> numbers) {
@@ -33,23 +33,23 @@ void for_each_column_major(const Tensor& tensor, Part part) {
   for (int64_t d = 0; d < tensor.dim(); ++d)
     dense &= tensor.size(d) == 1 || tensor.stride(d) == strides[static_cast<size_t>(d)];
   std::vector<char> buffer;
-  for_each_run(
-      tensor.sizes(), run_length(tensor),
-      [&](std::span<const int64_t> begin, std::span<const int64_t> sizes) {
-        int64_t offset = 0;
-        size_t bytes = element;
-        for (size_t d = 0; d < sizes.size(); ++d) {
-          offset += begin[d] * tensor.stride(static_cast<int64_t>(d));
-          bytes *= static_cast<size_t>(sizes[d]);
-        }
-        const char* from = data + offset * static_cast<int64_t>(element);
-        if (!dense) {
-          buffer.resize(bytes);
-          copy_strided(sizes, element, from, tensor.strides(), buffer.data(), column_major(sizes));
-          from = buffer.data();
-        }
-        part(begin, sizes, std::string_view(from, bytes));
-      });
+  for_each_run(tensor.sizes(), run_length(tensor),
+               [&](std::span<const int64_t> begin, std::span<const int64_t> sizes) {
+                 int64_t offset = 0;
+                 size_t bytes = element;
+                 for (size_t d = 0; d < sizes.size(); ++d) {
+                   offset += begin[d] * tensor.stride(static_cast<int64_t>(d));
+                   bytes *= static_cast<size_t>(sizes[d]);
+                 }
+                 const char* from = data + offset * static_cast<int64_t>(element);
+                 if (!dense) {
+                   buffer.resize(bytes);
+                   copy_strided(sizes, element, from, tensor.strides(), buffer.data(),
+                                column_major(sizes));
+                   from = buffer.data();
+                 }
+                 part(begin, sizes, std::string_view(from, bytes));
+               });
 }
 
 }  // namespace

@@ -1,0 +1,30 @@
+// hdf5::save, on libhdf5.
+#include "io/atomic_file.h"
+#include "io/plain_hdf5/library_writer.h"
+#include "luxtorch/core/error.h"
+#include "luxtorch/io/hdf5.h"
+
+namespace luxtorch::hdf5 {
+namespace {
+
+constexpr const char* kWho = "hdf5::save";
+
+}  // namespace
+
+void save(const std::filesystem::path& path, const Tree& tree, SaveOptions options) {
+  check_tree(tree);
+  io::AtomicFile file(kWho, path);
+  Turn turn;
+  FileDriver driver(file);
+  try {
+    write_tree(driver, tree, options.compress);
+  } catch (const Hdf5Error& error) {
+    driver.finish();
+    throw UnsupportedError(
+        kWho, std::string("expected a tree that libhdf5 writes, got: ") + error.what() + ".");
+  }
+  driver.finish();
+  file.commit();
+}
+
+}  // namespace luxtorch::hdf5
