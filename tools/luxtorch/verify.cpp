@@ -15,10 +15,12 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <fstream>
 #include <system_error>
 
 #include "commands.h"
 #include "listing.h"
+#include "luxtorch/core/error.h"
 #include "luxtorch/io/io.h"
 #include "numbers.h"
 #include "progress.h"
@@ -42,12 +44,36 @@ std::string counts(int64_t nan, int64_t infinite, int64_t all) {
                      luxtorch::grouped(infinite), luxtorch::grouped(all));
 }
 
+bool is_jld2(const std::string& file) {
+  constexpr std::string_view kText = "HDF5-based Julia Data Format";
+  std::string start(kText.size(), '\0');
+  std::ifstream(file, std::ios::binary)
+      .read(start.data(), static_cast<std::streamsize>(start.size()));
+  return start == kText;
+}
+
+// What our reader does not know of a plain HDF5 file, libhdf5 may. It crashes on some damaged files,
+// but here it takes no more with it than this child.
+Tree load_whole(const std::string& file, luxtorch::jld2::Report& report) {
+  Tree tree = luxtorch::io::load(file, {.jld2 = {.report = &report}});
+  auto is_problem = [](const auto& entry) { return !entry.problem.empty(); };
+  bool is_whole = report.left_out == 0 && std::ranges::none_of(report.entries, is_problem);
+  if (is_whole || is_jld2(file)) return tree;
+  try {
+    tree = luxtorch::hdf5::load(file);
+    report = {};
+  } catch (const luxtorch::UnsupportedError&) {
+    // The report says what is not known.
+  }
+  return tree;
+}
+
 Verdict read_all(const std::string& file) {
   Verdict v;
   luxtorch::jld2::Report report;
   Tree tree;
   try {
-    tree = luxtorch::io::load(file, {.jld2 = {.report = &report}});
+    tree = load_whole(file, report);
   } catch (const std::exception& e) {
     v.bad("not readable: " + printable(e.what()));
     return v;
