@@ -63,7 +63,7 @@ TEST_P(Fuzz, SeedsAreRead) {
 }
 
 TEST_P(Fuzz, DamagedSeedsGiveAnErrorOrAValue) {
-  constexpr size_t kMost = 1U << 17U;
+  constexpr size_t kMost = 1U << 18U;
   auto files = seeds();
   Changes changes(20260714);
   int values = 0, errors = 0;

@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kLargest = 1U << 16U;  // a fuzzer gets nowhere with long files
+constexpr size_t kLargest = 1U << 17U;  // a fuzzer gets nowhere with long files
 
 void add_file(std::vector<Seed>& seeds, const std::string& name, const fs::path& path) {
   std::string bytes = test::read_file(path);
