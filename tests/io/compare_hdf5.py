@@ -3,7 +3,7 @@
 
 For every ours/NAME.h5 with a NAME.json (a tree as exact_json of jld2_corpus.cpp writes it): the same groups, in order, and
 datasets with the same dtypes, shapes and bytes. Then writes theirs/NAME.h5, each with a NAME.json that says what tree it is
-("tree"), and whether io::load must read it ("checked") or refuse it. Exit status 1 and one line per difference, 77
+("tree"), whether io::load must read it ("checked") or refuse it, and a filter that libhdf5 may lack ("plugin"). Exit status 1 and one line per difference, 77
 without h5py.
 """
 import json
@@ -104,9 +104,9 @@ class Theirs:
         self.folder, self.libver = folder, libver
         folder.mkdir(parents=True, exist_ok=True)
 
-    def file(self, name, tree, checked=True, userblock=0, **options):
+    def file(self, name, tree, checked=True, plugin="", userblock=0, **options):
         path = self.folder / f"{name}_{self.libver}.h5"
-        path.with_suffix(".json").write_text(json.dumps({"tree": tree, "checked": checked}))
+        path.with_suffix(".json").write_text(json.dumps({"tree": tree, "checked": checked, "plugin": plugin}))
         return h5py.File(path, "w", libver=(self.libver, "v110"), userblock_size=userblock, **options)
 
     def every_dtype(self):
@@ -140,6 +140,11 @@ class Theirs:
         whole = numpy.arange(40, dtype="i4")
         with self.file("scaleoffset", named(a=number(whole)), checked=False) as file:
             file.create_dataset("a", data=whole, chunks=(7,), scaleoffset=0)
+        with self.file("fletcher32", named(a=number(whole)), checked=False) as file:
+            file.create_dataset("a", data=whole, chunks=(7,), fletcher32=True)
+        with self.file("lzf", named(a=number(array), b=number(array)), plugin="filter 32000 lzf") as file:
+            file.create_dataset("a", data=array, chunks=(30, 10), compression="lzf")
+            file.create_dataset("b", data=array, chunks=(30, 10), compression="lzf", shuffle=True)
         with self.file("unwritten", named(a=number(numpy.full((3, 4), 7, "f4")), b=number(numpy.zeros((0, 3), "f8")))) as file:
             file.create_dataset("a", (3, 4), "f4", chunks=(2, 2), fillvalue=7)
             file.create_dataset("b", (0, 3), "f8")

@@ -48,7 +48,7 @@ void save(const std::filesystem::path& path, const Tree& tree, const SaveOptions
 /// Reads the format that the file's first bytes tell (of a zip archive the names in it), whatever the
 /// path ends in; the extension where they tell nothing. Every format is read by bounds-checked code
 /// of our own, plain HDF5 files, too: they give what hdf5::load gives, or an UnsupportedError for
-/// what only libhdf5 decodes (filters but deflate, shuffle and Zstandard, big-endian numbers, links
+/// what only libhdf5 decodes (filters but deflate, shuffle, Zstandard and LZF, big-endian numbers, links
 /// but hard ones, virtual and external datasets). Throws FormatError for a file that neither
 /// tells, and what the format's load throws.
 Tree load(const std::filesystem::path& path, const LoadOptions& options = {});

@@ -1,4 +1,4 @@
-// The filter pipeline: deflate, Zstandard and shuffle.
+// The filter pipeline: deflate, Zstandard, LZF and shuffle.
 #include <algorithm>
 
 #include "io/hdf5/fault.h"
@@ -19,6 +19,35 @@ std::vector<uint8_t> unshuffle(const std::vector<uint8_t>& in, uint64_t element)
   return out;
 }
 
+constexpr uint16_t kLzf = 32000;  // h5py's own
+
+// Runs of literal bytes, and copies of bytes that came up to 8192 bytes before.
+std::vector<uint8_t> unlzf_exactly(Bytes stored, uint64_t size) {
+  Cursor in(stored);
+  std::vector<uint8_t> out;
+  out.reserve(size);
+  auto require_room = [&](uint64_t length) {
+    if (length > size - out.size()) damaged(std::to_string(size) + " bytes of LZF data", "more");
+  };
+  while (in.remaining() > 0) {
+    unsigned control = in.u8();
+    if (control < 32) {
+      Bytes literal = in.take(control + 1);
+      require_room(literal.size());
+      out.insert(out.end(), literal.data(), literal.data() + literal.size());
+      continue;
+    }
+    unsigned length = control >> 5U;
+    if (length == 7) length += in.u8();
+    length += 2;
+    uint64_t back = ((control & 31U) << 8U) + in.u8() + 1;
+    require_room(length);
+    if (back > out.size()) damaged("LZF data that refers to what came before", "other data");
+    for (unsigned i = 0; i < length; ++i) out.push_back(out[out.size() - back]);
+  }
+  return out;
+}
+
 std::string filter_name(uint16_t id) {
   switch (id) {
     case Filter::kDeflate:
@@ -33,6 +62,8 @@ std::string filter_name(uint16_t id) {
       return "LZ4";
     case Filter::kZstd:
       return "Zstandard";
+    case kLzf:
+      return "LZF";
     default:
       return "HDF5 filter " + std::to_string(id);
   }
@@ -45,6 +76,7 @@ uint64_t most_unfiltered(uint64_t stored, const std::vector<Filter>& filters) {
   uint64_t most = stored;
   for (const Filter& filter : filters) {
     if (filter.id == Filter::kDeflate) most = std::max(most, checked_product(stored, 1032) + 64);
+    if (filter.id == kLzf) most = std::max(most, checked_product(stored, 88) + 264);
     if (filter.id == Filter::kZstd) most = std::max(most, checked_product(stored / 4 + 1, 1 << 17));
   }
   return most;
@@ -79,19 +111,20 @@ std::vector<uint8_t> unfilter(Bytes stored, const std::vector<Filter>& filters, 
   for (size_t i = filters.size(); i-- > 0;) {
     const Filter& filter = filters[i];
     if (i < 32 && (skipped >> i & 1U) != 0) continue;
-    if (filter.id == Filter::kDeflate || filter.id == Filter::kZstd) {
+    if (filter.id == Filter::kDeflate || filter.id == Filter::kZstd || filter.id == kLzf) {
       if (!untouched)
         unsupported(filter_name(filter.id) + " as the last filter", "another filter after it");
       if (size > most_unfiltered(stored.size(), {filter}))
         damaged(std::to_string(size) + " bytes after decompressing",
                 "only " + std::to_string(stored.size()) + " stored bytes");
       out = filter.id == Filter::kDeflate ? inflate_exactly(stored, size)
-                                          : unzstd_exactly(stored, size);
+            : filter.id == Filter::kZstd  ? unzstd_exactly(stored, size)
+                                          : unlzf_exactly(stored, size);
     } else if (filter.id == Filter::kShuffle) {
       if (untouched) out.assign(stored.data(), stored.data() + stored.size());
       out = unshuffle(out, filter.parameters.empty() ? 1 : filter.parameters[0]);
     } else {
-      unsupported("data compressed with deflate or Zstandard, with or without shuffle",
+      unsupported("data compressed with deflate, Zstandard or LZF, with or without shuffle",
                   filter_name(filter.id));
     }
     untouched = false;
