@@ -21,7 +21,11 @@ bool read(std::string_view file) {
   loads("io::load", file, [&](const std::filesystem::path& path) {
     return jld2::load_plain_hdf5("io::load", path, {.report = &report, .memory_limit = kMemory});
   });
-  if (!load(&report)) return false;
+  bool is_plain = !file.starts_with("HDF5-based Julia");
+  bool read = is_plain && loads("io::load", file, [](const std::filesystem::path& path) {
+                return jld2::load_plain_hdf5("io::load", path, {.memory_limit = kMemory});
+              });
+  if (!load(&report)) return read;
   // Without a report the same values are read up to the first that is not known.
   if (!report.entries.empty()) load(nullptr);
   return true;

@@ -5,6 +5,7 @@
 
 #include "io/jld2_corpus.h"
 #include "luxtorch/core/error.h"
+#include "luxtorch/io/hdf5.h"
 #include "luxtorch/io/jld2.h"
 #include "luxtorch/io/numpy.h"
 #include "luxtorch/io/safetensors.h"
@@ -51,6 +52,11 @@ void add_jld2(std::vector<Seed>& seeds, const fs::path& folder) {
     add_saved(seeds, folder, compress ? ".deflated.jld2" : ".jld2",
               [&](const fs::path& path, const Tree& tree) {
                 jld2::save(path, tree, {.compress = compress});
+              });
+  for (bool compress : {false, true})
+    add_saved(seeds, folder, compress ? ".deflated.h5" : ".h5",
+              [&](const fs::path& path, const Tree& tree) {
+                hdf5::save(path, tree, {.compress = compress});
               });
 #ifdef LUXTORCH_FUZZ_HDF5
   for (const auto& format : test::hdf5_formats()) {

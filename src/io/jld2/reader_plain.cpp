@@ -16,9 +16,10 @@ Tree Reader::plain_group(const hdf5::Object& object) {
   std::vector<std::pair<std::string, uint64_t>> links = object.links;
   if (!object.keeps_order) std::ranges::sort(links);
   std::vector<Tree::Item> items;
-  for (const auto& [name, address] : links) {
-    Tree value = at_path(name, [&] { return this->object(address); });
-    if (!datatypes_.contains(address)) items.emplace_back(name, std::move(value));
+  // Clang 14 lets no lambda capture the parts of a structured binding.
+  for (const auto& link : links) {
+    Tree value = at_path(link.first, [&] { return this->object(link.second); });
+    if (!datatypes_.contains(link.second)) items.emplace_back(link.first, std::move(value));
   }
   return counted(hdf5::tree_of_group(std::move(items), text_attribute(object, hdf5::kMark)));
 }
