@@ -30,6 +30,7 @@ FOLDERS = {
 FILES = {
     "io/durable": 0.5,  # what every writer of files stands on
     "io/atomic_file": 0.5,
+    "io/large_pages": 0.5,
     "io/json": 1,  # and all formats on these
     "io/file_fault": 1,
     "io/flat_names": 1.4,

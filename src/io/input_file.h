@@ -17,12 +17,14 @@ class InputFile {
   InputFile& operator=(const InputFile&) = delete;
 
   uint64_t size() const { return size_; }
-  /// Bytes [offset, offset + count) into `to`. Throws FormatError where the file ends before.
+  /// Bytes [offset, offset + count) into `to`, by all threads where they are many. Throws FormatError
+  /// where the file ends before.
   void read(uint64_t offset, void* to, uint64_t count) const;
   /// All of it.
   std::string text() const;
 
  private:
+  void read_piece(uint64_t offset, char* to, uint64_t count) const;
   [[noreturn]] void fail(const std::string& expected, const std::string& got) const;
 
   std::string who_;

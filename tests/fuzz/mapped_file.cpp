@@ -15,6 +15,7 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
   bytes_ = Bytes(bytes, file.size());
 }
 
+void MappedFile::want(Bytes /*part*/) const {}
 void MappedFile::forget(Bytes /*part*/) const {}
 
 MappedFile::~MappedFile() { delete[] bytes_.data(); }

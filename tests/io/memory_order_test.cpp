@@ -55,6 +55,44 @@ RC_GTEST_PROP(MemoryOrder, ACopyInBlocksEqualsACopyByIndex, ()) {
   RC_ASSERT(fast == slow);
 }
 
+// Blocks have 128 rows and 512 bytes of each, threads take parts of a million bytes.
+RC_GTEST_PROP(MemoryOrder, AMatrixIsTransposedWhateverItsSizes, ()) {
+  auto length = [] {
+    return *rc::gen::element<int64_t>(1, 2, 15, 16, 127, 128, 129, 511, 513, 1500);
+  };
+  std::vector<int64_t> sizes{length(), length()};
+  auto element = *rc::gen::element<size_t>(1, 2, 4, 8, 16);
+  auto offset = *rc::gen::inRange<size_t>(0, 70);
+  auto bytes = static_cast<size_t>(sizes[0] * sizes[1]) * element;
+  std::vector<char> from(bytes), fast(bytes + 140, 'x'), slow(bytes + 140, 'x');
+  for (size_t i = 0; i < from.size(); ++i) from[i] = static_cast<char>(i * 37 + i / 256);
+  auto strides = column_major(sizes), to_strides = row_major(sizes);
+  copy_strided(sizes, element, from.data(), strides, fast.data() + offset, to_strides);
+  copy_slowly(sizes, element, from.data(), strides, slow.data() + offset, to_strides);
+  RC_ASSERT(fast == slow);
+}
+
+RC_GTEST_PROP(MemoryOrder, RunsFollowOnEachOtherAndCoverAll, ()) {
+  auto sizes = *rc::gen::container<std::vector<int64_t>>(
+      *rc::gen::inRange<size_t>(0, 5), rc::gen::element<int64_t>(0, 1, 2, 3, 7, 200));
+  auto most = *rc::gen::element<int64_t>(1, 5, 70, 100, 1000);
+  auto strides = column_major(sizes);
+  int64_t end = 0;
+  for_each_run(sizes, most, [&](std::span<const int64_t> begin, std::span<const int64_t> part) {
+    int64_t first = 0, count = 1, last = 0;
+    for (size_t d = 0; d < sizes.size(); ++d) {
+      first += begin[d] * strides[d];
+      last += (begin[d] + part[d] - 1) * strides[d];
+      count *= part[d];
+    }
+    RC_ASSERT(first == end);
+    RC_ASSERT(last == first + count - 1);
+    RC_ASSERT(count >= 1 && count <= most);
+    end = first + count;
+  });
+  RC_ASSERT(end == std::accumulate(sizes.begin(), sizes.end(), int64_t{1}, std::multiplies<>()));
+}
+
 TEST(MemoryOrder, StridesCountFromTheFastIndex) {
   std::vector<int64_t> sizes{2, 3, 4};
   EXPECT_EQ(column_major(sizes), (std::vector<int64_t>{1, 2, 6}));

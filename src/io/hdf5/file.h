@@ -76,6 +76,8 @@ class File {
   Bytes at(uint64_t address) const;
   Bytes block(uint64_t address, uint64_t length) const { return at(address).sub(0, length); }
 
+  /// Asks for a part of the file, which is read then.
+  void want(Bytes part) const { map_.want(part); }
   /// Gives the memory of a part of the file back.
   void forget(Bytes part) const { map_.forget(part); }
 

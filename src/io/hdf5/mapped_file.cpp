@@ -41,6 +41,15 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
   bytes_ = Bytes(static_cast<const uint8_t*>(memory), size);
 }
 
+void MappedFile::want(Bytes part) const {
+#ifdef MADV_POPULATE_READ
+  auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  auto begin = reinterpret_cast<uintptr_t>(part.data()) / page * page;
+  auto end = reinterpret_cast<uintptr_t>(part.data()) + part.size();
+  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_READ);
+#endif
+}
+
 void MappedFile::forget(Bytes part) const {
   auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
   auto begin = reinterpret_cast<uintptr_t>(part.data());

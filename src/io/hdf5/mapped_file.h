@@ -17,6 +17,8 @@ class MappedFile {
   MappedFile& operator=(const MappedFile&) = delete;
 
   Bytes bytes() const { return bytes_; }
+  /// Asks for `part` at once, not page by page as it is looked at.
+  void want(Bytes part) const;
   /// Gives the memory of `part` back, which is read anew from the file where it is needed again.
   void forget(Bytes part) const;
 

@@ -1,21 +1,26 @@
 #include "io/jld2/memory_order.h"
 
+#include <ATen/Parallel.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
+#include "kernels/transpose_bytes.h"
+
 namespace luxtorch::jld2 {
 namespace {
 
-constexpr int64_t kBlock = 32;
+constexpr int64_t kLine = 64;           // bytes that memory gives and takes at a time
+constexpr int64_t kParallel = 1 << 20;  // bytes; less is not worth a second thread
 
 struct Dim {
   int64_t size, from, to;  // strides in bytes
 };
 
-// A plane of n x m elements: `a` is the fastest dimension of one side, `b` of the other.
 template <size_t kBytes>
 void copy_plane(const char* from, char* to, const Dim& a, const Dim& b) {
+  constexpr int64_t kBlock = 32;
   for (int64_t a0 = 0; a0 < a.size; a0 += kBlock) {
     int64_t a1 = std::min(a0 + kBlock, a.size);
     for (int64_t b0 = 0; b0 < b.size; b0 += kBlock) {
@@ -28,6 +33,9 @@ void copy_plane(const char* from, char* to, const Dim& a, const Dim& b) {
 }
 
 void copy_plane(size_t element, const char* from, char* to, const Dim& a, const Dim& b) {
+  auto step = static_cast<int64_t>(element);
+  if (a.to == step && b.from == step && element <= 8)
+    return kernels::transpose_bytes(element, from, a.from, a.size, b.size, to, b.to);
   switch (element) {
     case 1:
       return copy_plane<1>(from, to, a, b);
@@ -52,6 +60,31 @@ Dim take_fastest(std::vector<Dim>& dims, int64_t Dim::* stride) {
   Dim dim = *fastest;
   dims.erase(fastest);
   return dim;
+}
+
+// One thread. No dimension is empty.
+void copy(std::vector<Dim> dims, int64_t bytes, const char* source, char* target) {
+  Dim a = take_fastest(dims, &Dim::to);
+  // Already dense along `a` on both sides: copy whole runs.
+  bool runs = a.size == 1 || (a.from == bytes && a.to == bytes);
+  Dim b = runs ? Dim{1, 0, 0} : take_fastest(dims, &Dim::from);
+  std::vector<int64_t> at(dims.size(), 0);
+  while (true) {
+    if (runs)
+      std::memcpy(target, source, static_cast<size_t>(a.size * bytes));
+    else
+      copy_plane(static_cast<size_t>(bytes), source, target, a, b);
+    size_t d = 0;
+    for (; d < dims.size(); ++d) {
+      source += dims[d].from;
+      target += dims[d].to;
+      if (++at[d] < dims[d].size) break;
+      source -= dims[d].from * dims[d].size;
+      target -= dims[d].to * dims[d].size;
+      at[d] = 0;
+    }
+    if (d == dims.size()) return;
+  }
 }
 
 }  // namespace
@@ -81,6 +114,7 @@ void for_each_run(std::span<const int64_t> sizes, int64_t most,
   if (sizes.empty()) return part(begin, extent);
   for (size_t d = cut + 1; d < sizes.size(); ++d) extent[d] = 1;
   int64_t step = std::max<int64_t>(1, most / whole);
+  if (step > kLine) step -= step % kLine;  // so that rows are cut between lines
   while (true) {
     for (begin[cut] = 0; begin[cut] < sizes[cut]; begin[cut] += step) {
       extent[cut] = std::min(step, sizes[cut] - begin[cut]);
@@ -97,33 +131,28 @@ void copy_strided(std::span<const int64_t> sizes, size_t element_size, const voi
                   std::span<const int64_t> to_strides) {
   auto bytes = static_cast<int64_t>(element_size);
   std::vector<Dim> dims;
+  int64_t all = bytes;
   for (size_t d = 0; d < sizes.size(); ++d) {
-    if (sizes[d] == 0) return;
+    all *= sizes[d];
     if (sizes[d] > 1) dims.push_back({sizes[d], from_strides[d] * bytes, to_strides[d] * bytes});
   }
-  Dim a = take_fastest(dims, &Dim::to);
-  // Already dense along `a` on both sides: copy whole runs.
-  bool runs = a.size == 1 || (a.from == bytes && a.to == bytes);
-  Dim b = runs ? Dim{1, 0, 0} : take_fastest(dims, &Dim::from);
+  if (all == 0) return;
   const char* source = static_cast<const char*>(from);
   char* target = static_cast<char*>(to);
-  std::vector<int64_t> at(dims.size(), 0);
-  while (true) {
-    if (runs)
-      std::memcpy(target, source, static_cast<size_t>(a.size * bytes));
-    else
-      copy_plane(element_size, source, target, a, b);
-    size_t d = 0;
-    for (; d < dims.size(); ++d) {
-      source += dims[d].from;
-      target += dims[d].to;
-      if (++at[d] < dims[d].size) break;
-      source -= dims[d].from * dims[d].size;
-      target -= dims[d].to * dims[d].size;
-      at[d] = 0;
-    }
-    if (d == dims.size()) return;
-  }
+  if (all < kParallel) return copy(std::move(dims), bytes, source, target);
+  // Threads share the longest dimension, in whole lines.
+  auto longest = std::max_element(dims.begin(), dims.end(),
+                                  [](const Dim& x, const Dim& y) { return x.size < y.size; });
+  size_t shared = static_cast<size_t>(longest - dims.begin());
+  int64_t lines = (longest->size + kLine - 1) / kLine;
+  at::parallel_for(
+      0, lines, std::max<int64_t>(1, lines * kParallel / all), [&](int64_t begin, int64_t end) {
+        std::vector<Dim> part = dims;
+        Dim& dim = part[shared];
+        begin *= kLine;
+        dim.size = std::min(end * kLine, dim.size) - begin;
+        copy(std::move(part), bytes, source + begin * dim.from, target + begin * dim.to);
+      });
 }
 
 }  // namespace luxtorch::jld2

@@ -77,13 +77,10 @@ Tree Reader::array(const hdf5::Object& object, const Format& format,
   bool converted = format.committed != nullptr && format.committed->written_as != nullptr;
   if (dtype && !converted) {
     file_.reserve(raw.bytes.size());
-    bool mapped = raw.owned.empty();
-    auto copied = [&](Bytes piece) {
-      if (mapped) file_.forget(piece);
-    };
-    if (!is_plain()) return counted(tensor_from(*dtype, size, raw.bytes, copied));
+    const hdf5::File* mapped = raw.owned.empty() ? &file_ : nullptr;
+    if (!is_plain()) return counted(tensor_from(*dtype, size, raw.bytes, mapped));
     auto sizes = hdf5::torch_sizes(size);  // torch's memory is in HDF5's order
-    return counted(tensor_from(*dtype, {product(size)}, raw.bytes, copied).view(sizes));
+    return counted(tensor_from(*dtype, {product(size)}, raw.bytes, mapped).view(sizes));
   }
   if (type.kind == Kind::kReference) {
     // The elements say themselves what they are; the attribute only names what they all are.

@@ -2,13 +2,13 @@
 
 #include <ATen/ops/empty.h>
 #include <c10/util/Half.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <bit>
 
 #include "io/hdf5/fault.h"
 #include "io/jld2/memory_order.h"
+#include "io/large_pages.h"
 #include "io/plain_hdf5/marks.h"
 
 namespace luxtorch::jld2 {
@@ -18,19 +18,8 @@ using hdf5::Datatype;
 using Kind = Datatype::Kind;
 
 namespace {
-constexpr uint64_t kPiece = 8 << 20;  // bytes
-
-// Fresh memory comes page by page, which costs more than the copy into it; large pages are asked
-// for where there are any.
-void want_large_pages(const Tensor& tensor) {
-  constexpr uintptr_t kLargePage = 2 << 20;
-  if (tensor.nbytes() < 2 * kLargePage) return;
-  auto begin = reinterpret_cast<uintptr_t>(tensor.const_data_ptr());
-  auto end = (begin + tensor.nbytes()) / kLargePage * kLargePage;
-  begin = (begin + kLargePage - 1) / kLargePage * kLargePage;
-  ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
-}
-
+constexpr size_t kPiece = 32 << 20;  // bytes of a file that are in memory at a time
+constexpr size_t kWorthAsking = 1 << 20;
 }  // namespace
 
 std::optional<Dtype> dtype_of(const Datatype& type) {
@@ -93,31 +82,32 @@ Tensor scalar_tensor(const Datatype& type, Bytes bytes) {
 }
 
 Tensor tensor_from(Dtype dtype, const std::vector<uint64_t>& size, Bytes bytes,
-                   const std::function<void(Bytes)>& copied) {
+                   const hdf5::File* mapped) {
   std::vector<int64_t> sizes = hdf5::torch_sizes(size);
   Tensor tensor = at::empty(sizes, at::TensorOptions(dtype));
   if (tensor.numel() == 0) return tensor;
-  want_large_pages(tensor);
+  io::want_large_pages(tensor.mutable_data_ptr(), tensor.nbytes());
   size_t element = tensor.element_size();
   auto count = static_cast<uint64_t>(tensor.numel());
   Bytes data = bytes.sub(0, count * element);
-  // Julia's last index is its slowest, so that a range of it is one run of bytes.
-  int64_t whole = sizes.empty() ? 1 : sizes.back();
-  uint64_t slice = data.size() / static_cast<uint64_t>(whole);
-  auto step = static_cast<int64_t>(std::max<uint64_t>(1, kPiece / slice));
-  auto from_strides = column_major(sizes);
   auto to_strides = row_major(sizes);
   auto* out = static_cast<char*>(tensor.mutable_data_ptr());
-  std::vector<int64_t> part = sizes;
-  for (int64_t from = 0; from < whole; from += step) {
-    int64_t length = std::min(step, whole - from);
-    if (!part.empty()) part.back() = length;
-    Bytes piece =
-        data.sub(static_cast<uint64_t>(from) * slice, static_cast<uint64_t>(length) * slice);
-    copy_strided(part, element, piece.data(), from_strides,
-                 out + static_cast<size_t>(from) * element, to_strides);
-    if (copied) copied(piece);
-  }
+  uint64_t at = 0;
+  for_each_run(sizes, static_cast<int64_t>(kPiece / element),
+               [&](std::span<const int64_t> begin, std::span<const int64_t> part) {
+                 int64_t place = 0;
+                 uint64_t length = element;
+                 for (size_t d = 0; d < part.size(); ++d) {
+                   place += begin[d] * to_strides[d];
+                   length *= static_cast<uint64_t>(part[d]);
+                 }
+                 Bytes piece = data.sub(at, length);
+                 if (mapped != nullptr && length >= kWorthAsking) mapped->want(piece);
+                 copy_strided(part, element, piece.data(), column_major(part),
+                              out + static_cast<size_t>(place) * element, to_strides);
+                 if (mapped != nullptr) mapped->forget(piece);
+                 at += length;
+               });
   if (dtype == Dtype::Bool) {
     // C++ allows a bool no other bytes than these two.
     auto* values = static_cast<uint8_t*>(tensor.mutable_data_ptr());

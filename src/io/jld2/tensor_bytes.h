@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <vector>
 
 #include "io/hdf5/datatype.h"
+#include "io/hdf5/file.h"
 #include "luxtorch/tree.h"
 
 namespace luxtorch::jld2 {
@@ -25,10 +25,10 @@ Tensor scalar_tensor(const hdf5::Datatype& type, hdf5::Bytes bytes);
 
 /// A tensor of shape `size` from its elements in Julia's order (first index fastest). `bytes` holds
 /// at least that many. Throws hdf5::Fault for a size that torch cannot hold.
-/// `copied` is told which parts of `bytes` are needed no more, so that a large array and its tensor
-/// are not in memory together.
+/// `mapped`: the file that `bytes` are a part of. It is read and given back piece by piece, so that
+/// a large array and its tensor are not in memory together.
 Tensor tensor_from(Dtype dtype, const std::vector<uint64_t>& size, hdf5::Bytes bytes,
-                   const std::function<void(hdf5::Bytes)>& copied = nullptr);
+                   const hdf5::File* mapped = nullptr);
 
 /// The elements of a vector (n) as a tuple of scalars.
 Tree tuple_of_numbers(const Tensor& vector);
