@@ -7,6 +7,8 @@
 #include <gtest/gtest.h>
 
 #include "io/jld2_corpus.h"
+#include "luxtorch/core/error.h"
+#include "luxtorch/io/io.h"
 #include "luxtorch/io/jld2.h"
 
 namespace luxtorch {
@@ -161,6 +163,51 @@ TEST_P(PlainHdf5, StringsAndBooleansOfOtherProgramsAreStringsAndBools) {
   EXPECT_TRUE(read["flags"].tensor()[2].item<bool>());
   EXPECT_EQ(read["colours"].tensor().scalar_type(), Dtype::Short);
   EXPECT_EQ(read["colours"].tensor()[1].item<int16_t>(), 4);
+}
+
+// What load says behind the path.
+template <class Kind>
+std::string error_of(const fs::path& path) {
+  try {
+    io::load(path);
+  } catch (const Kind& error) {
+    return std::string(error.what()).substr(path.string().size() + sizeof "[io::load] at " - 1);
+  }
+  return "";
+}
+
+TEST_P(PlainHdf5, ANameThatAGroupHasTwiceIsAnErrorAtItsPath) {
+  H5::H5File file = create("names");
+  H5::Group group = file.createGroup("group");
+  for (const char* name : {"value_a", "value_b"}) group.createGroup(name);
+  group.close();
+  file.close();
+  std::string bytes = test::read_file(path_);
+  size_t at = bytes.find("value_b");
+  ASSERT_NE(at, std::string::npos);
+  bytes[at + 6] = 'a';
+  test::write_file(path_, bytes);
+  if (GetParam().superblock == 0)
+    EXPECT_EQ(error_of<UnsupportedError>(path_).find(":group: expected names that a tree can hold"),
+              0U);
+  else
+    EXPECT_NE(error_of<FormatError>(path_).find("checksum"), std::string::npos);
+}
+
+TEST_P(PlainHdf5, TuplesWithoutElementsAreCountedToo) {
+  H5::H5File file = create("tuples");
+  H5::StrType variable(H5::PredType::C_S1, H5T_VARIABLE);
+  constexpr hsize_t kDims[] = {60000, 0};
+  for (int i = 0; i < 3; ++i)
+    file.createDataSet(std::to_string(i), variable, H5::DataSpace(2, kDims));
+  file.close();
+  EXPECT_EQ(io::load(path_)["2"].size(), 60000U);
+  file = create("more_tuples");
+  for (int i = 0; i < 20; ++i)
+    file.createDataSet(std::to_string(i), variable, H5::DataSpace(2, kDims));
+  file.close();
+  EXPECT_NE(error_of<FormatError>(path_).find("expected at most 1048576 values, got more"),
+            std::string::npos);
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, PlainHdf5, ::testing::ValuesIn(test::hdf5_formats()),

@@ -109,8 +109,12 @@ Tree Reader::elements(const Format& format, Bytes bytes, uint64_t count,
 Tree Reader::shaped(std::vector<Tree> elements, const JuliaTypePtr& type,
                     const std::vector<uint64_t>& julia_size) {
   if (is_plain()) {
-    count_nodes(elements.size());
-    return counted(hdf5::nested_tuples(std::move(elements), julia_size));
+    // A dimension of 0 makes tuples without elements, which take memory all the same.
+    uint64_t tuples = elements.size(), rows = 1;
+    Tree nested = hdf5::nested_tuples(std::move(elements), julia_size);
+    for (size_t d = 0; d + 1 < julia_size.size(); ++d) tuples += rows *= julia_size[d];
+    count_nodes(tuples);
+    return counted(nested);
   }
   changes("Array{" + (type == nullptr ? std::string("Any") : text(*type)) + "}");
   Tree flat = counted(tuple(std::move(elements)));

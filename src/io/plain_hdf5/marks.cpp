@@ -13,6 +13,7 @@
 #include "io/flat_names.h"
 #include "io/hdf5/bytes.h"
 #include "io/hdf5/fault.h"
+#include "luxtorch/core/error.h"
 
 namespace luxtorch::hdf5 {
 namespace {
@@ -82,11 +83,12 @@ Tree tree_of_group(std::vector<Tree::Item> parts, std::string_view mark) {
   bool nests = std::ranges::any_of(parts, [](const auto& part) {
     return part.first.empty() || part.first.find('.') != std::string::npos;
   });
-  if (!nests) return named(std::move(parts));
   try {
-    return io::nest_names(parts);
+    return nests ? io::nest_names(parts) : named(std::move(parts));
   } catch (const io::FileUnsupported& fault) {
     unsupported("names that make a tree when nested on their dots", fault.message);
+  } catch (const TreeError& error) {
+    unsupported("names that a tree can hold", error.message());
   }
 }
 
