@@ -1,6 +1,6 @@
 #include "luxtorch/rng.h"
 
-#include <ATen/ops/empty.h>
+#include <ATen/EmptyTensor.h>
 #include <Random123/philox.h>
 
 #include <cmath>
@@ -9,6 +9,7 @@
 
 #include "luxtorch/core/error.h"
 #include "text.h"
+#include "transforms.h"
 
 namespace luxtorch {
 
@@ -84,7 +85,7 @@ bool is_wide(Dtype dtype) {
 template <class F, class D>
 Tensor filled(Shape shape, Dtype dtype, F&& float_at, D&& double_at) {
   bool wide = is_wide(dtype);
-  auto t = at::empty(shape, at::TensorOptions().dtype(wide ? kFloat64 : kFloat32));
+  Tensor t = at::detail::empty_cpu(shape, wide ? kFloat64 : kFloat32);
   int64_t n = t.numel();
   if (wide) {
     auto* p = t.mutable_data_ptr<double>();
@@ -124,6 +125,8 @@ void random::bits(Rng rng, uint64_t first, uint32_t* words, size_t count) {
 }
 
 Tensor random::uniform(Rng rng, Shape shape, double low, double high, Dtype dtype) {
+  if (transforms::active()) [[unlikely]]
+    return transforms::drawn(rng, [&](Rng r) { return uniform(r, shape, low, high, dtype); });
   Words w(rng);
   double range = high - low;
   return filled(
@@ -132,6 +135,8 @@ Tensor random::uniform(Rng rng, Shape shape, double low, double high, Dtype dtyp
 }
 
 Tensor random::normal(Rng rng, Shape shape, double mean, double std, Dtype dtype) {
+  if (transforms::active()) [[unlikely]]
+    return transforms::drawn(rng, [&](Rng r) { return normal(r, shape, mean, std, dtype); });
   Words w(rng);
   Pair pair{};
   auto draw = [&](int64_t i, auto unit) {
@@ -148,7 +153,9 @@ Tensor random::integers(Rng rng, Shape shape, int64_t low, int64_t high) {
     throw ArgumentError("random::integers", "expected low < high, got " + std::to_string(low) +
                                                 " and " + std::to_string(high) + ".");
   }
-  auto t = at::empty(shape, at::TensorOptions().dtype(kInt64));
+  if (transforms::active()) [[unlikely]]
+    return transforms::drawn(rng, [&](Rng r) { return integers(r, shape, low, high); });
+  Tensor t = at::detail::empty_cpu(shape, kInt64);
   auto* p = t.mutable_data_ptr<int64_t>();
   Words w(rng);
   uint64_t next = 0, range = static_cast<uint64_t>(high) - static_cast<uint64_t>(low);
@@ -171,8 +178,10 @@ std::vector<int64_t> random::permutation_indices(Rng rng, int64_t n) {
 }
 
 Tensor random::permutation(Rng rng, int64_t n) {
+  if (transforms::active()) [[unlikely]]
+    return transforms::drawn(rng, [&](Rng r) { return permutation(r, n); });
   auto p = permutation_indices(rng, n);
-  auto t = at::empty({n}, at::TensorOptions().dtype(kInt64));
+  Tensor t = at::detail::empty_cpu({n}, kInt64);
   std::copy(p.begin(), p.end(), t.mutable_data_ptr<int64_t>());
   return t;
 }

@@ -37,6 +37,7 @@ FILES = {
     "io/dense_bytes": 1,
     "version": 0,
     "text": 1,
+    "transforms": 1,
     "rng": 1,
     "tree": 1,
     "init": 2,

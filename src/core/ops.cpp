@@ -1,10 +1,10 @@
 #include "luxtorch/core/ops.h"
 
+#include <ATen/EmptyTensor.h>
 #include <ATen/ScalarOps.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/einsum.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/eye.h>
 #include <ATen/ops/full.h>
 #include <ATen/ops/linspace.h>
@@ -25,7 +25,8 @@ at::TensorOptions torch_options(TensorOptions o) {
 
 template <class T>
 Tensor copy_of(const T* data, size_t size, Dtype own, TensorOptions o) {
-  auto t = at::empty({static_cast<int64_t>(size)}, at::TensorOptions().dtype(own));
+  // Not by the dispatcher: under a function transform that tensor would have no memory of its own.
+  Tensor t = at::detail::empty_cpu({static_cast<int64_t>(size)}, own);
   std::copy_n(data, size, t.mutable_data_ptr<T>());
   return t.to(torch_options(o));
 }

@@ -3,6 +3,7 @@
 #include <ATen/ops/aminmax.h>
 
 #include "layers/tokens.h"
+#include "transforms.h"
 
 namespace luxtorch::detail {
 
@@ -47,8 +48,10 @@ Tensor checked_lengths(const Owner& owner, const Tensor& x, const Tensor& given,
     owner.refuse(fmt::format("expected lengths of shape {}, one for each row, got {}.",
                              shape_text(expected), shape_text(given.sizes())));
   }
-  auto lengths = given.to(Device(c10::DeviceType::CPU), kInt64).reshape({-1});
-  if (lengths.numel() == 0) return lengths;
+  const Tensor here = given.to(Device(c10::DeviceType::CPU), kInt64).reshape({-1});
+  const Tensor lengths = transforms::underlying(here);
+  if (lengths.numel() == 0) return here;
+  const transforms::Outside outside;
   auto [least, most] = at::aminmax(lengths);
   if (least.item<int64_t>() < 0 || most.item<int64_t>() > steps) {
     auto row = first_wrong_token(lengths, steps + 1);
@@ -56,7 +59,7 @@ Tensor checked_lengths(const Owner& owner, const Tensor& x, const Tensor& given,
                              lengths[row].item<int64_t>(),
                              single ? "" : fmt::format(" in row {}", row)));
   }
-  return least.item<int64_t>() == steps ? Tensor() : lengths;
+  return least.item<int64_t>() == steps ? Tensor() : here;
 }
 
 }  // namespace luxtorch::detail

@@ -6,6 +6,7 @@
 #include "layers/sequence_call.h"
 #include "layers/tokens.h"
 #include "ops/padding.h"
+#include "ops/wrapped.h"
 
 namespace luxtorch::detail {
 
@@ -27,7 +28,7 @@ namespace {
 Tensor last_of(const Tensor& h, const Tensor& lengths) {
   if (!lengths.defined()) return h;
   auto none = lengths.eq(0);
-  if (!none.any().item<bool>()) return h;
+  if (!ops::is_wrapped(lengths) && !none.any().item<bool>()) return h;
   none = none.to(h.device());
   return h.masked_fill(h.dim() == 1 ? none : none.unsqueeze(1), 0);
 }

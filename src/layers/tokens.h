@@ -6,14 +6,15 @@
 #include <vector>
 
 #include "layers/check.h"
+#include "ops/wrapped.h"
 
 namespace luxtorch {
 
 /// Is x a tensor of tokens? Any integers but booleans.
 bool are_tokens(const Tensor& x);
 
-/// The first element outside 0 to count - 1, or numel() where there is none. One pass over the
-/// tokens; under vmap they cannot be looked at, and none is found.
+/// The first element outside 0 to count - 1, or numel() where there is none; under vmap, the first of
+/// any sample's. One pass over the tokens.
 int64_t first_wrong_token(const Tensor& tokens, int64_t count);
 
 /// Refuses the token at `wrong`, counted through the flattened tokens. count_name: what the layer
@@ -21,7 +22,9 @@ int64_t first_wrong_token(const Tensor& tokens, int64_t count);
 template <class L>
 [[noreturn]] void refuse_token(const L& layer, const Tensor& tokens, int64_t wrong, int64_t count,
                                const char* count_name) {
-  auto value = tokens.flatten()[wrong].template item<int64_t>();
+  const bool mapped = ops::is_wrapped(tokens);  // of several samples, one of which is meant
+  const auto value = mapped ? std::string("another one in a sample")
+                            : std::to_string(tokens.flatten()[wrong].template item<int64_t>());
   std::vector<int64_t> position(static_cast<size_t>(tokens.dim()));
   for (auto d = position.size(); d-- > 0;) {
     auto size = tokens.size(static_cast<int64_t>(d));

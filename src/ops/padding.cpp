@@ -9,6 +9,8 @@
 
 #include <algorithm>
 
+#include "ops/wrapped.h"
+
 namespace luxtorch::ops {
 
 namespace {
@@ -32,7 +34,9 @@ Padding::Padding(const Tensor& lengths, const Tensor& x, int64_t time)
   if (!lengths.defined()) return;
   int64_t longest = 0;
   shortest_ = 0;
-  if (lengths.numel() > 0) {
+  if (is_wrapped(lengths)) {
+    longest = all_steps_;  // each sample of a vmap has its own
+  } else if (lengths.numel() > 0) {
     auto [least, most] = at::aminmax(lengths);
     shortest_ = least.item<int64_t>(), longest = most.item<int64_t>();
   }

@@ -80,7 +80,7 @@ struct FusedSequence : torch::autograd::Function<FusedSequence> {
     for (size_t i = 0, edge = 0; i < needed.size(); ++i)
       needed[i] = saved[i].defined() && context->needs_input_grad(edge++);
 
-    const auto gradients = at::GradMode::is_enabled()
+    const auto gradients = needs_plain_operators(by)
                                ? gradients_with_graph(in, by)
                                : gradients_by_kernels(in, saved[7], kept.layout, by, needed);
     Tensors all(gradients.begin(), gradients.end());

@@ -5,6 +5,8 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "ops/recurrent_plain.h"
+#include "ops/wrapped.h"
+#include "transforms.h"
 
 namespace luxtorch::ops {
 
@@ -58,7 +60,17 @@ bool records_graph(const RecurrentInput& in) {
   return false;
 }
 
+bool needs_plain_operators(const SequenceOutput& by) {
+  if (at::GradMode::is_enabled() || transforms::active()) return true;
+  for (const Tensor* t : {&by.y, &by.h, &by.c}) {
+    if (t->defined() && (is_wrapped(*t) || t->_fw_grad(/*level=*/0).defined())) return true;
+  }
+  return false;
+}
+
 RecurrentGradients gradients_with_graph(RecurrentInput in, const SequenceOutput& by) {
+  const bool create_graph = at::GradMode::is_enabled();
+  const at::AutoGradMode recording(true);
   std::vector<Tensor> inputs, outputs, gradients;
   // Through an alias, the gradient by one input does not pass through another that it came from.
   for (Tensor* t : differentiated(in)) {
@@ -72,7 +84,7 @@ RecurrentGradients gradients_with_graph(RecurrentInput in, const SequenceOutput&
   RecurrentGradients grads;
   if (outputs.empty()) return grads;
   auto found = torch::autograd::grad(outputs, inputs, gradients, /*retain_graph=*/true,
-                                     /*create_graph=*/true, /*allow_unused=*/true);
+                                     create_graph, /*allow_unused=*/true);
   size_t next = 0, i = 0;
   for (Tensor* t : differentiated(in)) {
     if (t->defined() && t->requires_grad()) grads[i] = found[next++];

@@ -15,7 +15,11 @@ bool records_graph(const RecurrentInput& in);
 /// By x, h, c, weight_ih, weight_hh, bias_ih, bias_hh.
 using RecurrentGradients = std::array<Tensor, 7>;
 
-/// Gradients that are part of a graph themselves: the call once more, in plain operators. by: those by
+/// Whether a pass backward must leave the kernels alone: gradients by y, h and c that record a graph or that a transform
+/// wrapped.
+bool needs_plain_operators(const SequenceOutput& by);
+
+/// Gradients by the call once more, in plain operators; part of a graph themselves where one is recorded. by: those by
 /// y, h and c; of a step y is undefined.
 RecurrentGradients gradients_with_graph(RecurrentInput in, const SequenceOutput& by);
 

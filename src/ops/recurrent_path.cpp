@@ -7,6 +7,7 @@
 #include "ops/recurrent_choice.h"
 #include "ops/recurrent_graph.h"
 #include "ops/wrapped.h"
+#include "transforms.h"
 
 namespace luxtorch::ops {
 
@@ -70,6 +71,7 @@ const char* why_not_fused(const RecurrentInput& in, bool kernel) {
     if (t->is_floating_point() && t->scalar_type() != dtype) return "dtypes are mixed";
     if (t->_fw_grad(/*level=*/0).defined()) return "a tensor carries a forward-mode derivative";
   }
+  if (transforms::active()) return "a function transform runs";
   if (in.x.numel() == 0) return "there are no rows";
   if (!shapes_fit(in)) return "shapes do not fit together";
   return is_worth_packing(in) ? nullptr : kNotWorthPacking;

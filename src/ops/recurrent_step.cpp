@@ -149,7 +149,7 @@ class StepNode : public Node {
     const SequenceOutput by{{}, by_outputs[0], by_outputs.size() > 1 ? by_outputs[1] : Tensor()};
     Tensors all(is_first() ? kFirstWeight + kWeights.size() : kFirstWeight);
     if (by.h.defined() || by.c.defined()) {
-      if (at::GradMode::is_enabled())
+      if (needs_plain_operators(by))
         by_plain_operators(x, h, c, by, all);
       else
         by_kernels(x, h, c, saved, by, all);
@@ -214,8 +214,12 @@ class StepNode : public Node {
 
   void hand_on(const Tensor& x, const Tensor& h, const Tensor& c, Tensors& all) {
     auto [of_kernels, by_weights] = record_->take_sums();
-    if (of_kernels.defined())
-      by_weights = weight_gradients(record_->with(x, h, c), record_->prepared().layout, of_kernels);
+    if (of_kernels.defined()) {
+      auto more = weight_gradients(record_->with(x, h, c), record_->prepared().layout, of_kernels);
+      // Both where some of a pass' gradients are batched by vmap and some are not.
+      for (size_t i = 0; i < more.size(); ++i)
+        by_weights[i] = by_weights[i].defined() ? by_weights[i].add(more[i]) : std::move(more[i]);
+    }
     std::move(by_weights.begin(), by_weights.end(), all.begin() + kFirstWeight);
   }
 

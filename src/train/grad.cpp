@@ -1,20 +1,19 @@
 #include "luxtorch/train/grad.h"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/functorch/DynamicLayer.h>
 #include <ATen/ops/alias.h>
+#include <ATen/ops/ones_like.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "text.h"
+#include "train/differentiable.h"
+#include "transforms.h"
 
 namespace luxtorch::detail {
 
 namespace {
-
-bool has_gradient(const Tree& leaf) {
-  return leaf.is_tensor() && leaf.tensor().defined() &&
-         (leaf.tensor().is_floating_point() || leaf.tensor().is_complex());
-}
 
 void check_value(const Tensor& value) {
   if (!value.defined()) {
@@ -35,15 +34,34 @@ void check_value(const Tensor& value) {
       "that f is given, without detach(), item() or a guard that turns gradients off.");
 }
 
-}  // namespace
+// Under a transform, gradients are a level of their own among torch's, and always differentiable.
+ValueAndGrad differentiate_in_transform(const std::function<Tensor(const Tree&)>& f,
+                                        const Tree& ps) {
+  const transforms::GradientLevel level;
+  const at::AutoGradMode recording(true);
+  std::vector<Tensor> inputs;
+  const Tree wrapped = tree::map(
+      [&](const Tree& leaf) -> Tree {
+        if (!is_differentiable(leaf)) return leaf;
+        return inputs.emplace_back(level.wrap(leaf.tensor()).requires_grad_());
+      },
+      ps);
+  const Tensor value = f(wrapped);
+  check_value(value);
+  if (!inputs.empty() && !value.requires_grad()) independent();
+  const Tree weight = Tree(at::ones_like(value));
+  auto unwrap = [&](const Tensor& t) { return level.unwrap(t); };
+  Tree grads = tree::map_tensors(unwrap, gradients_by(value, inputs, weight, ps));
+  return {unwrap(value), std::move(grads)};
+}
 
-ValueAndGrad differentiate(const std::function<Tensor(const Tree&)>& f, const Tree& ps,
-                           GradOptions options) {
+ValueAndGrad differentiate_plainly(const std::function<Tensor(const Tree&)>& f, const Tree& ps,
+                                   GradOptions options) {
   const at::AutoGradMode recording(true);
   std::vector<Tensor> inputs;
   const Tree aliases = tree::map(
       [&](const Tree& leaf) -> Tree {
-        if (!has_gradient(leaf)) return leaf;
+        if (!is_differentiable(leaf)) return leaf;
         const Tensor& t = leaf.tensor();
         // A view of a tensor that records stays part of the outer graph, and is another tensor than
         // the one that f may have captured: that one is a constant here.
@@ -68,7 +86,7 @@ ValueAndGrad differentiate(const std::function<Tensor(const Tree&)>& f, const Tr
   size_t next = 0;
   Tree grads = tree::map(
       [&](const Tree& leaf) -> Tree {
-        if (!has_gradient(leaf)) return {};
+        if (!is_differentiable(leaf)) return {};
         Tensor& g = gradients[next++];
         return g.defined() ? std::move(g) : at::zeros_like(leaf.tensor());
       },
@@ -76,7 +94,21 @@ ValueAndGrad differentiate(const std::function<Tensor(const Tree&)>& f, const Tr
   return {options.create_graph ? value : value.detach(), std::move(grads)};
 }
 
-Tensor without_graph(const Tensor& t) { return t.defined() && t.requires_grad() ? t.detach() : t; }
+}  // namespace
+
+ValueAndGrad differentiate(const std::function<Tensor(const Tree&)>& f, const Tree& ps,
+                           GradOptions options) {
+  return explained("value_and_grad", [&] {
+    return transforms::active() ? differentiate_in_transform(f, ps)
+                                : differentiate_plainly(f, ps, options);
+  });
+}
+
+Tensor without_graph(const Tensor& t) {
+  if (!t.defined()) return t;
+  if (transforms::active()) return at::functorch::unwrapIfDead(t);
+  return t.requires_grad() ? t.detach() : t;
+}
 Tree without_graph(const Tree& t) {
   return tree::map_tensors([](const Tensor& leaf) { return without_graph(leaf); }, t);
 }

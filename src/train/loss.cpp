@@ -6,10 +6,12 @@
 #include <ATen/ops/mse_loss.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/rsub.h>
+#include <ATen/ops/where.h>
 #include <ATen/ops/xlogy.h>
 #include <fmt/format.h>
 
 #include "train/loss_terms.h"
+#include "transforms.h"
 
 namespace luxtorch {
 
@@ -42,7 +44,10 @@ LUXTORCH_LOSS_AS_OBJECTIVE(GenericLossFunction)
 #undef LUXTORCH_LOSS_AS_OBJECTIVE
 
 Tensor MSELoss::operator()(const Tensor& y_hat, const Tensor& y) const {
-  return finish(agg, at::mse_loss(y_hat, detail::target("MSELoss", y_hat, y, agg), reduction(agg)));
+  const Tensor t = detail::target("MSELoss", y_hat, y, agg);
+  // In torch's own operators vmap would be a loop over the samples.
+  if (transforms::active()) return agg(y_hat.sub(t).square());
+  return finish(agg, at::mse_loss(y_hat, t, reduction(agg)));
 }
 
 Tensor MAELoss::operator()(const Tensor& y_hat, const Tensor& y) const {
@@ -53,6 +58,11 @@ Tensor HuberLoss::operator()(const Tensor& y_hat, const Tensor& y) const {
   const Tensor t = detail::target("HuberLoss", y_hat, y, agg);
   if (!(delta > 0))
     throw ArgumentError("HuberLoss", fmt::format("expected delta > 0, got {}.", delta));
+  if (transforms::active()) {
+    const Tensor far = y_hat.sub(t).abs();
+    const Tensor square = far.square().mul(0.5), line = far.sub(delta / 2).mul(delta);
+    return agg(at::where(far.le(delta), square, line));
+  }
   return finish(agg, at::huber_loss(y_hat, t, reduction(agg), delta));
 }
 

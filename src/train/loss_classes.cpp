@@ -13,6 +13,7 @@
 #include "text.h"
 #include "train/loss_fused.h"
 #include "train/loss_terms.h"
+#include "transforms.h"
 
 namespace luxtorch {
 
@@ -79,8 +80,10 @@ int64_t class_dimension(const char* who, const Tensor& y_hat, int64_t dim) {
 }
 
 // torch itself skips a label of -100 and, on a GPU, stops the process for one that is too large.
-void check_labels(const Tensor& labels, int64_t classes) {
-  if (labels.numel() == 0) return;
+void check_labels(const Tensor& given, int64_t classes) {
+  if (given.numel() == 0) return;
+  const Tensor labels = transforms::underlying(given);
+  const transforms::Outside outside;
   int64_t least, most;
   if (labels.device().is_cpu() && labels.is_contiguous()) {
     const auto* first = labels.const_data_ptr<int64_t>();
@@ -112,9 +115,11 @@ Tensor of_labels(const CrossEntropyLoss& loss, const Tensor& y_hat, const Tensor
   const Tensor log_p = (loss.logits ? at::log_softmax(y_hat, dim)
                                     : y_hat.add(epsilon_for(y_hat, loss.epsilon)).log())
                            .movedim(dim, -1);
-  Tensor single =
-      at::nll_loss(log_p.reshape({-1, classes}), wanted.reshape({-1}), {}, at::Reduction::None);
-  single = single.reshape(shape);
+  // torch has no batching rule for nll_loss.
+  Tensor single = transforms::active() ? log_p.gather(-1, wanted.unsqueeze(-1)).squeeze(-1).neg()
+                                       : at::nll_loss(log_p.reshape({-1, classes}),
+                                                      wanted.reshape({-1}), {}, at::Reduction::None)
+                                             .reshape(shape);
   if (loss.label_smoothing != 0) {
     const double a = loss.label_smoothing;
     single = single.mul(1 - a).sub(log_p.sum(-1), a / static_cast<double>(classes));

@@ -14,6 +14,7 @@
 
 #include "luxtorch/kernels/loss.h"
 #include "ops/wrapped.h"
+#include "transforms.h"
 
 namespace luxtorch::detail {
 
@@ -124,7 +125,7 @@ struct FusedLossFunction : torch::autograd::Function<FusedLossFunction> {
 
 std::optional<Tensor> fused_loss(const FusedLoss& loss, const Tensor& y_hat, const Tensor& y) {
   const Dtype dtype = y_hat.scalar_type();
-  if (y_hat.numel() == 0) return std::nullopt;
+  if (y_hat.numel() == 0 || transforms::active()) return std::nullopt;
   if ((dtype != kFloat32 && dtype != kFloat64) || !is_dense(y_hat) || !is_dense(y))
     return std::nullopt;
   const bool recorded = at::GradMode::is_enabled() && y_hat.requires_grad();

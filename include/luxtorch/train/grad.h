@@ -7,6 +7,8 @@
 //           return {MSELoss{}(y, target), st2};
 //         }, ps);
 //
+// vjp, jvp, jacobian, hessian and hvp are in derivatives.h, vmap in vmap.h, both included here.
+//
 // Level 4: loss -> gradients -> optimiser. f gets a tree of aliases of ps' tensors that record a
 // graph; ps itself never requires grad, and f is recorded even where the caller records nothing
 // (torch::NoGradGuard).
@@ -23,10 +25,14 @@
 #include <concepts>
 #include <functional>
 #include <optional>
+#include <tuple>
 #include <type_traits>
 #include <utility>
 
+#include "luxtorch/train/derivatives.h"
 #include "luxtorch/train/objective.h"
+#include "luxtorch/train/packed_values.h"
+#include "luxtorch/train/vmap.h"
 #include "luxtorch/tree.h"
 
 namespace luxtorch {
@@ -100,6 +106,38 @@ auto value_and_grad(F&& f, const Tree& ps, GradOptions options = {}) {
 template <std::invocable<const Tree&> F>
 Tree grad(F&& f, const Tree& ps, GradOptions options = {}) {
   return value_and_grad(std::forward<F>(f), ps, options).grads;
+}
+template <class F, std::same_as<Tensor> X>
+  requires(std::invocable<F&, const X&> && !std::invocable<F&, const Tree&>)
+Tensor grad(F&& f, const X& x, GradOptions options = {}) {
+  return grad([&](const Tree& at) { return std::invoke(f, at.tensor()); }, Tree(x), options)
+      .tensor();
+}
+
+// As functions, for transforms of transforms: vmap(grad(loss), {.in_dims = tuple({Tree(), 0, 0})})(ps, xs, ys). The
+// gradient is by the first argument, a Tree or a Tensor, and of its type; f gets all as they are.
+
+template <class F>
+auto value_and_grad(F f, GradOptions options = {}) {
+  return [f = std::move(f), options]<detail::TensorOrTree X, class... Rest>(const X& x,
+                                                                            const Rest&... rest) {
+    auto result = value_and_grad(
+        [&](const Tree& at) { return std::invoke(f, detail::unpack<X>(at), rest...); },
+        detail::pack(x), options);
+    if constexpr (requires { result.aux; }) {
+      return std::tuple(std::move(result.value), detail::unpack<X>(result.grads),
+                        std::move(result.aux));
+    } else {
+      return std::pair(std::move(result.value), detail::unpack<X>(result.grads));
+    }
+  };
+}
+template <class F>
+auto grad(F f, GradOptions options = {}) {
+  return [f = std::move(f), options]<detail::TensorOrTree X, class... Rest>(const X& x,
+                                                                            const Rest&... rest) {
+    return X(std::get<1>(value_and_grad(f, options)(x, rest...)));
+  };
 }
 
 }  // namespace luxtorch

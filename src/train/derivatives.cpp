@@ -1,0 +1,141 @@
+#include "luxtorch/train/derivatives.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/functorch/DynamicLayer.h>
+#include <ATen/ops/zeros_like.h>
+#include <c10/util/Exception.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "luxtorch/train/grad.h"
+#include "text.h"
+#include "train/differentiable.h"
+#include "transforms.h"
+
+namespace luxtorch::detail {
+
+namespace {
+
+// What keeps v from being a direction at x, or a cotangent of y: its leaves must be those of `at`.
+void check_direction(const char* who, const char* what, const Tree& at, const Tree& v) {
+  const auto values =
+      tree::map([](const Tree& leaf) { return is_differentiable(leaf) ? leaf : Tree(); }, at);
+  const auto directions = tree::map(
+      [&](const std::string& path, const Tree& leaf) {
+        return values.contains(path) && values.at(path).is_none() ? Tree() : leaf;
+      },
+      v);
+  const auto wrong = tree::difference(values, directions);
+  if (wrong.empty()) return;
+  throw ArgumentError(
+      who, std::string("expected ") + what +
+               " of the same structure, shapes and dtypes, got a difference: " + wrong + ".");
+}
+
+void check_result(const char* who, const Tree& y) {
+  tree::for_each(
+      [&](const std::string& path, const Tree& leaf) {
+        if (leaf.is_none() || is_differentiable(leaf)) return;
+        ArgumentError error(who, "expected f to return floating tensors, got " +
+                                     describe_kind(leaf) + ". Return it by another way.");
+        error.prepend_path_(path);
+        throw error;
+      },
+      y);
+}
+
+void check_input(const char* who, const Tree& x) {
+  for (const auto& leaf : tree::leaves(x))
+    if (is_differentiable(leaf)) return;
+  throw ArgumentError(who, "expected x with a floating tensor, got " + describe_kind(x) + ".");
+}
+
+// Torch's words for an operator that has no forward mode.
+bool has_no_forward_mode(const c10::Error& error) {
+  const std::string text = error.what_without_backtrace();
+  return dynamic_cast<const c10::NotImplementedError*>(&error) ||
+         text.find("forward AD") != std::string::npos ||
+         text.find("jvp is not implemented") != std::string::npos;
+}
+
+Jvp<Tree> by_forward_mode(const TreeFunction& f, const Tree& x, const Tree& dx) {
+  const transforms::ForwardLevel level;
+  auto duals = tree::zip(
+      [&](const Tree& a, const Tree& d) {
+        return is_differentiable(a) ? Tree(level.dual(a.tensor(), d.tensor())) : a;
+      },
+      x, dx);
+  const Tree y = f(duals);
+  check_result("jvp", y);
+  std::vector<Tree> values, tangents;
+  for (const auto& leaf : tree::leaves(y)) {
+    if (!leaf.is_tensor()) {
+      values.push_back(leaf), tangents.push_back(leaf);
+      continue;
+    }
+    auto [value, tangent] = level.parts(leaf.tensor());
+    tangents.push_back(tangent.defined() ? tangent : level.unwrap(at::zeros_like(value)));
+    values.push_back(value);
+  }
+  return {tree::unflatten(y, values), tree::unflatten(y, tangents)};
+}
+
+// v -> v' J is linear, so its own Jacobian, transposed twice, is J.
+Jvp<Tree> by_two_reverse_modes(const TreeFunction& f, const Tree& x, const Tree& dx) {
+  const Tree y = f(x);
+  auto zeros = tree::map_tensors([](const Tensor& t) { return at::zeros_like(t); }, y);
+  auto pull = vjp([&](const Tree& v) { return vjp(f, x).pull(v); }, zeros).pull;
+  return {y, pull(dx)};
+}
+
+// dx with nothing in the place of constants.
+Tree directions(const Tree& x, const Tree& dx) {
+  return tree::zip([](const Tree& a, const Tree& d) { return is_differentiable(a) ? d : Tree(); },
+                   x, dx);
+}
+
+}  // namespace
+
+Vjp<Tree, Tree> vjp(const TreeFunction& f, const Tree& x) {
+  check_input("vjp", x);
+  return explained("vjp", [&]() -> Vjp<Tree, Tree> {
+    const transforms::GradientLevel level;
+    const at::AutoGradMode recording(true);
+    std::vector<Tensor> inputs;
+    auto wrapped = tree::map(
+        [&](const Tree& leaf) -> Tree {
+          if (!is_differentiable(leaf)) return leaf;
+          return inputs.emplace_back(level.wrap(leaf.tensor()).requires_grad_());
+        },
+        x);
+    const Tree recorded = f(wrapped);
+    check_result("vjp", recorded);
+    auto pull = [=, y = Tree(recorded)](const Tree& v) {
+      return explained("vjp", [&] {
+        check_direction("vjp", "a cotangent like y", y, v);
+        return gradients_by(y, inputs, v, x);
+      });
+    };
+    return {tree::map_tensors([&](const Tensor& t) { return level.unwrap(t); }, recorded), pull};
+  });
+}
+
+Jvp<Tree> jvp(const TreeFunction& f, const Tree& x, const Tree& dx) {
+  check_input("jvp", x);
+  check_direction("jvp", "dx like x", x, dx);
+  return explained("jvp", [&] {
+    try {
+      return by_forward_mode(f, x, directions(x, dx));
+    } catch (const c10::Error& error) {
+      if (!has_no_forward_mode(error)) throw;
+    }
+    return by_two_reverse_modes(f, x, directions(x, dx));
+  });
+}
+
+Tree hvp(const TreeFunction& f, const Tree& x, const Tree& v) {
+  return jvp([&](const Tree& at) { return grad([&](const Tree& p) { return f(p).tensor(); }, at); },
+             x, v)
+      .dy;
+}
+
+}  // namespace luxtorch::detail

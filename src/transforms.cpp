@@ -1,0 +1,168 @@
+#include "transforms.h"
+
+#include <ATen/functorch/BatchedFallback.h>
+#include <ATen/functorch/BatchedTensorImpl.h>
+#include <ATen/functorch/DynamicLayer.h>
+#include <ATen/functorch/TensorWrapper.h>
+#include <ATen/ops/_make_dual.h>
+#include <ATen/ops/_unpack_dual.h>
+#include <ATen/ops/stack.h>
+#include <torch/csrc/autograd/forward_grad.h>
+
+#include <mutex>
+#include <vector>
+
+#include "luxtorch/core/error.h"
+
+namespace luxtorch::transforms {
+
+namespace functorch = at::functorch;
+
+namespace {
+
+constexpr c10::DispatchKeySet kModes{c10::DispatchKey::FuncTorchDynamicLayerFrontMode,
+                                     c10::DispatchKey::FuncTorchDynamicLayerBackMode};
+
+struct Mapped {
+  int64_t level, size, first;
+  Randomness randomness;
+};
+thread_local std::vector<Mapped> mapped;
+
+// torch has one table of tangents for all threads: the first who needs it opens it, the last closes it.
+class Tangents {
+ public:
+  static void open() {
+    const std::lock_guard lock(mutex());
+    if (users()++ == 0) torch::autograd::ForwardADLevel::get_next_idx();
+  }
+  static void close() {
+    const std::lock_guard lock(mutex());
+    if (--users() == 0) torch::autograd::ForwardADLevel::release_idx(kIndex);
+  }
+  static constexpr int64_t kIndex = 0;
+
+ private:
+  static std::mutex& mutex() {
+    static std::mutex m;
+    return m;
+  }
+  static int& users() {
+    static int n = 0;
+    return n;
+  }
+};
+
+functorch::RandomnessType of_torch(Randomness randomness) {
+  switch (randomness) {
+    case Randomness::Same:
+      return functorch::RandomnessType::Same;
+    case Randomness::Different:
+      return functorch::RandomnessType::Different;
+    case Randomness::Error:
+      break;
+  }
+  return functorch::RandomnessType::Error;
+}
+
+Tensor draw_of_samples(Rng rng, const std::function<Tensor(Rng)>& draw, size_t from) {
+  while (from < mapped.size() && mapped[from].randomness == Randomness::Same) ++from;
+  if (from == mapped.size()) return draw(rng);
+  std::vector<Tensor> samples;
+  for (int64_t i = 0; i < mapped[from].size; ++i) {
+    const auto number = static_cast<uint64_t>(mapped[from].first + i);
+    samples.push_back(draw_of_samples(rng.fold_in(number), draw, from + 1));
+  }
+  return at::stack(samples);
+}
+
+}  // namespace
+
+Outside::Outside() : guard_(kModes) {}
+
+Tensor underlying(const Tensor& t) {
+  if (auto* batched = functorch::maybeGetBatchedImpl(t)) return underlying(batched->value());
+  if (auto* wrapper = functorch::maybeGetTensorWrapper(t)) return underlying(wrapper->value());
+  return t;
+}
+
+Tensor drawn(Rng rng, const std::function<Tensor(Rng)>& draw) {
+  for (const auto& level : mapped) {
+    if (level.randomness != Randomness::Error) continue;
+    throw ArgumentError(
+        "vmap",
+        "expected a function that draws no random numbers, got one that does. State "
+        ".randomness = Randomness::Same, one draw for all samples, or Randomness::Different.");
+  }
+  Tensor t;
+  {
+    const Outside outside;
+    t = draw_of_samples(rng, draw, 0);
+  }
+  for (const auto& level : mapped) {
+    if (level.randomness == Randomness::Different) t = functorch::makeBatched(t, 0, level.level);
+  }
+  return t;
+}
+
+Level::~Level() { functorch::popDynamicLayerAndDeleteMetadata(); }
+
+Tensor Level::unwrap(const Tensor& t) const {
+  if (!t.defined()) return t;
+  auto* wrapper = functorch::maybeGetTensorWrapper(t);
+  return wrapper && wrapper->level() == id_ ? wrapper->value() : t;
+}
+
+GradientLevel::GradientLevel()
+    : Level(functorch::initAndPushDynamicLayer(functorch::TransformType::Grad, std::nullopt,
+                                               std::nullopt, c10::GradMode::is_enabled())) {}
+
+Tensor GradientLevel::wrap(const Tensor& t) const { return functorch::makeTensorWrapper(t, id()); }
+
+ForwardLevel::ForwardLevel()
+    : Level(functorch::initAndPushDynamicLayer(
+          functorch::TransformType::Jvp, std::nullopt, std::nullopt, std::nullopt,
+          c10::AutogradState::get_tls_state().get_fw_grad_mode())),
+      before_(c10::AutogradState::get_tls_state().get_fw_grad_mode()) {
+  c10::AutogradState::get_tls_state().set_fw_grad_mode(true);
+  Tangents::open();
+}
+
+ForwardLevel::~ForwardLevel() {
+  Tangents::close();
+  c10::AutogradState::get_tls_state().set_fw_grad_mode(before_);
+}
+
+Tensor ForwardLevel::dual(const Tensor& primal, const Tensor& tangent) const {
+  return at::_make_dual(primal, tangent, Tangents::kIndex);
+}
+
+std::pair<Tensor, Tensor> ForwardLevel::parts(const Tensor& t) const {
+  auto [primal, tangent] = at::_unpack_dual(t, Tangents::kIndex);
+  return {unwrap(primal), unwrap(tangent)};
+}
+
+VmapLevel::VmapLevel(int64_t size, int64_t first, Randomness randomness)
+    : Level(functorch::initAndPushDynamicLayer(functorch::TransformType::Vmap, c10::SymInt(size),
+                                               of_torch(randomness))),
+      warned_before_(functorch::isVmapFallbackWarningEnabled()) {
+  functorch::setVmapFallbackWarningEnabled(false);  // the library does not print
+  mapped.push_back({id(), size, first, randomness});
+}
+
+VmapLevel::~VmapLevel() {
+  mapped.pop_back();
+  functorch::setVmapFallbackWarningEnabled(warned_before_);
+}
+
+Tensor VmapLevel::map(const Tensor& t, int64_t dim) const {
+  return functorch::makeBatched(t, dim, id());
+}
+
+Tensor VmapLevel::batch(const Tensor& t, bool& has_batch) const {
+  auto* batched = functorch::maybeGetBatchedImpl(t);
+  has_batch = batched && batched->level() == id();
+  return has_batch ? batched->value().movedim(batched->bdim(), 0) : t;
+}
+
+}  // namespace luxtorch::transforms

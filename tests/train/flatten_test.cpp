@@ -1,0 +1,68 @@
+#include "luxtorch/train/flatten.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "luxtorch/core/error.h"
+#include "luxtorch/core/ops.h"
+#include "luxtorch/train/grad.h"
+#include "support/compare.h"
+
+namespace luxtorch::testing {
+namespace {
+
+Tensor numbers(std::initializer_list<double> v) { return tensor(v, {.dtype = kFloat64}); }
+
+using ::testing::HasSubstr;
+
+Tree parameters() {
+  return named({{"w", arange(6, {.dtype = kFloat64}).reshape({2, 3}).t()},
+                {"n", 3},
+                {"rest", tuple({numbers({7, 8}), Tree(), numbers({9}).squeeze()})}});
+}
+
+TEST(Flatten, PutsTensorsEndToEndInTheTreesOrder) {
+  EXPECT_CLOSE(flatten(parameters()).flat, numbers({0, 3, 1, 4, 2, 5, 7, 8, 9}), 0);
+}
+
+TEST(Flatten, RebuildGivesTheTreeBack) {
+  const auto [flat, rebuild] = flatten(parameters());
+  EXPECT_TRUE(tree::equal(rebuild(flat), parameters()));
+  const Tree doubled = rebuild(flat * 2);
+  EXPECT_CLOSE(doubled["w"].tensor(), parameters()["w"].tensor() * 2, 0);
+  EXPECT_EQ(doubled["n"].scalar<int64_t>(), 3);
+}
+
+TEST(Flatten, RebuildIsDifferentiableAndMapsOverVectors) {
+  const auto flattened = flatten(parameters());
+  const auto& rebuild = flattened.rebuild;
+  auto f = [&](const Tensor& v) {
+    const Tree ps = rebuild(v);
+    return (ps["w"].tensor().pow(2).sum() + ps["rest"][0].tensor().sum() * ps["rest"][2].tensor());
+  };
+  const Tensor slope = numbers({0, 6, 2, 8, 4, 10, 9, 9, 15});
+  EXPECT_CLOSE(grad(f)(flattened.flat), slope, 1e-12);
+  EXPECT_CLOSE(vmap(grad(f))(stack({flattened.flat, flattened.flat}))[1], slope, 1e-12);
+}
+
+template <class F>
+std::string text_of(F f) {
+  try {
+    f();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+TEST(Flatten, RefusesMixedKindsAndVectorsOfAnotherLength) {
+  EXPECT_THAT(text_of([] { flatten(named({{"a", zeros({2})}, {"b", numbers({1})}})); }),
+              HasSubstr("[flatten] at b: expected tensors of one dtype"));
+  EXPECT_THAT(text_of([] { flatten(named({{"n", 1}})); }), HasSubstr("a floating tensor"));
+  const auto rebuild = flatten(parameters()).rebuild;
+  EXPECT_THAT(text_of([&] { rebuild(zeros({9})); }), HasSubstr("a float64 vector of shape (9,)"));
+  EXPECT_THAT(text_of([&] { rebuild(numbers({1, 2})); }), HasSubstr("shape (2,)"));
+}
+
+}  // namespace
+}  // namespace luxtorch::testing
