@@ -129,7 +129,7 @@ void page(const Options& o) {
   }
   o.write_numbers("hypernetwork.csv", header, columns.detach());
   o.draw_picture(1100, 520,
-                 "set multiplot layout 2,3\nset xrange [-1.5:1.5]\nset yrange [-1.3:1.7]\n"
+                 "set multiplot layout 2,3\nset xrange [-1.5:1.5]\nset yrange [-1.3:2.4]\n"
                  "set object rectangle from -1,graph 0 to 1,graph 1 fc rgb '#f6f6f6' fs solid "
                  "noborder behind\n" +
                      panels);

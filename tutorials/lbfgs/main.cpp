@@ -107,7 +107,7 @@ int64_t lbfgs(const Function& f, const Tensor& start,
 // are small.
 
 struct Options : Page {
-  int64_t evaluations = 1000;
+  int64_t evaluations = 2000;
 };
 
 void page(const Options& o) {
