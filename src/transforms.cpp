@@ -34,7 +34,8 @@ class Tangents {
  public:
   static void open() {
     const std::lock_guard lock(mutex());
-    if (users()++ == 0) torch::autograd::ForwardADLevel::get_next_idx();
+    if (users() == 0) torch::autograd::ForwardADLevel::get_next_idx();
+    ++users();
   }
   static void close() {
     const std::lock_guard lock(mutex());
@@ -50,6 +51,35 @@ class Tangents {
   static int& users() {
     static int n = 0;
     return n;
+  }
+};
+
+// Torch warns of operators that it maps one sample at a time, by one flag for all threads; the library does not print.
+class Warnings {
+ public:
+  static void hush() {
+    const std::lock_guard lock(mutex());
+    if (users()++ > 0) return;
+    before() = functorch::isVmapFallbackWarningEnabled();
+    functorch::setVmapFallbackWarningEnabled(false);
+  }
+  static void restore() {
+    const std::lock_guard lock(mutex());
+    if (--users() == 0) functorch::setVmapFallbackWarningEnabled(before());
+  }
+
+ private:
+  static std::mutex& mutex() {
+    static std::mutex m;
+    return m;
+  }
+  static int& users() {
+    static int n = 0;
+    return n;
+  }
+  static bool& before() {
+    static bool enabled = true;
+    return enabled;
   }
 };
 
@@ -124,8 +154,8 @@ ForwardLevel::ForwardLevel()
           functorch::TransformType::Jvp, std::nullopt, std::nullopt, std::nullopt,
           c10::AutogradState::get_tls_state().get_fw_grad_mode())),
       before_(c10::AutogradState::get_tls_state().get_fw_grad_mode()) {
-  c10::AutogradState::get_tls_state().set_fw_grad_mode(true);
   Tangents::open();
+  c10::AutogradState::get_tls_state().set_fw_grad_mode(true);
 }
 
 ForwardLevel::~ForwardLevel() {
@@ -144,15 +174,14 @@ std::pair<Tensor, Tensor> ForwardLevel::parts(const Tensor& t) const {
 
 VmapLevel::VmapLevel(int64_t size, int64_t first, Randomness randomness)
     : Level(functorch::initAndPushDynamicLayer(functorch::TransformType::Vmap, c10::SymInt(size),
-                                               of_torch(randomness))),
-      warned_before_(functorch::isVmapFallbackWarningEnabled()) {
-  functorch::setVmapFallbackWarningEnabled(false);  // the library does not print
+                                               of_torch(randomness))) {
+  Warnings::hush();
   mapped.push_back({id(), size, first, randomness});
 }
 
 VmapLevel::~VmapLevel() {
   mapped.pop_back();
-  functorch::setVmapFallbackWarningEnabled(warned_before_);
+  Warnings::restore();
 }
 
 Tensor VmapLevel::map(const Tensor& t, int64_t dim) const {

@@ -84,9 +84,6 @@ class VmapLevel : public Level {
   Tensor map(const Tensor& t, int64_t dim) const;
   /// The batch with its mapped dimension first; has_batch: whether t depends on the sample at all.
   Tensor batch(const Tensor& t, bool& has_batch) const;
-
- private:
-  bool warned_before_;
 };
 
 }  // namespace luxtorch::transforms

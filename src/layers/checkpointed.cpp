@@ -3,6 +3,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/alias.h>
 #include <ATen/ops/empty.h>
+#include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -10,6 +11,7 @@
 #include <memory>
 #include <vector>
 
+#include "luxtorch/core/error.h"
 #include "transforms.h"
 
 namespace luxtorch {
@@ -22,23 +24,24 @@ bool carries_gradients(const Tensor& t) {
   return t.defined() && (t.is_floating_point() || t.is_complex());
 }
 
-// The tensors of a tree that carry gradients, and the tree with others in their places.
-Tensors tensors_of(const Tree& t) {
+// The tensors of a tree, or those that carry gradients, and the tree with others in their places.
+bool is_defined(const Tensor& t) { return t.defined(); }
+Tensors tensors_of(const Tree& t, bool (*which)(const Tensor&)) {
   Tensors all;
   for (const auto& tensor : tree::tensors(t))
-    if (carries_gradients(tensor)) all.push_back(tensor);
+    if (which(tensor)) all.push_back(tensor);
   return all;
 }
-Tree with_tensors(const Tree& t, const Tensors& tensors) {
+Tree with_tensors(const Tree& t, bool (*which)(const Tensor&), const Tensors& tensors) {
   size_t next = 0;
-  return tree::map_tensors(
-      [&](const Tensor& old) { return carries_gradients(old) ? tensors[next++] : old; }, t);
+  return tree::map_tensors([&](const Tensor& old) { return which(old) ? tensors[next++] : old; },
+                           t);
 }
 
 // A layer's call on one tree of all that goes in: x, parameters and states.
 struct Call {
   Layer layer;
-  Tree in;  // with empty ones in the places of the tensors that carry gradients
+  Tree in;  // with empty tensors
 
   Out<Tree> run(const Tree& all) const { return layer(all[0], all[1], all[2]); }
 };
@@ -60,10 +63,12 @@ struct Recomputed : torch::autograd::Function<Recomputed> {
   static Tensors forward(Context* context, at::TensorList inputs, const Rest& rest) {
     rest.out = rest.call->run(rest.in);
     Tensors outputs;
-    for (const auto& t : tensors_of(rest.out.first)) {
-      // torch would take a tensor that passes through for the input that it is.
-      bool same = std::any_of(inputs.begin(), inputs.end(),
-                              [&](const Tensor& input) { return t.is_same(input); });
+    // Torch would take a tensor that passes through for the input that it is, and give one that is a new state, too, a graph.
+    auto others = tensors_of(rest.out.second, is_defined);
+    others.insert(others.end(), inputs.begin(), inputs.end());
+    for (const auto& t : tensors_of(rest.out.first, carries_gradients)) {
+      const bool same = std::any_of(others.begin(), others.end(),
+                                    [&](const Tensor& other) { return t.is_same(other); });
       outputs.push_back(same ? at::alias(t) : t);
     }
     context->save_for_backward(inputs.vec());
@@ -85,7 +90,14 @@ struct Recomputed : torch::autograd::Function<Recomputed> {
       if (needed) wanted.push_back(inputs.back());
     }
     Tensors outputs, weights;
-    const auto again = tensors_of(call.run(with_tensors(call.in, inputs)).first);
+    const auto again =
+        tensors_of(call.run(with_tensors(call.in, is_defined, inputs)).first, carries_gradients);
+    if (again.size() != by_outputs.size()) {
+      throw ArgumentError("checkpointed",
+                          fmt::format("expected a layer that gives the same each time, got {} "
+                                      "tensors, and {} in the pass backward.",
+                                      by_outputs.size(), again.size()));
+    }
     for (size_t o = 0; o < again.size(); ++o) {
       if (!by_outputs[o].defined() || !again[o].requires_grad()) continue;
       outputs.push_back(again[o]), weights.push_back(by_outputs[o]);
@@ -108,7 +120,7 @@ struct Recomputed : torch::autograd::Function<Recomputed> {
 
 Out<Tree> Checkpointed::operator()(const Tree& x, const Tree& ps, const Tree& st) const {
   const Tree in = tuple({x, ps, st});
-  const auto inputs = tensors_of(in);
+  const auto inputs = tensors_of(in, is_defined);
   const bool recorded =
       at::GradMode::is_enabled() && !transforms::active() &&
       std::any_of(inputs.begin(), inputs.end(), [](const Tensor& t) { return t.requires_grad(); });
@@ -117,9 +129,9 @@ Out<Tree> Checkpointed::operator()(const Tree& x, const Tree& ps, const Tree& st
   // The tensors live in the node's saved variables, which notice changes in place.
   Tensors empty;
   for (const auto& t : inputs) empty.push_back(at::empty({0}, t.options().requires_grad(false)));
-  const auto call = std::make_shared<const Call>(Call{layer_, with_tensors(in, empty)});
+  const auto call = std::make_shared<const Call>(Call{layer_, with_tensors(in, is_defined, empty)});
   const auto outputs = Recomputed::apply(at::TensorList(inputs), Recomputed::Rest{call, in, out});
-  out.first = with_tensors(out.first, outputs);
+  out.first = with_tensors(out.first, carries_gradients, outputs);
   detail::report(*this, out.first);
   return out;
 }

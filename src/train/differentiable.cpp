@@ -7,6 +7,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "luxtorch/core/error.h"
+#include "transforms.h"
 
 namespace luxtorch::detail {
 
@@ -15,24 +16,56 @@ bool is_differentiable(const Tree& leaf) {
          (leaf.tensor().is_floating_point() || leaf.tensor().is_complex());
 }
 
-void explain(const char* who, const c10::Error& error) {
-  const std::string text = error.what_without_backtrace();
-  const auto line = text.substr(0, text.find('\n'));
-  auto says = [&](const char* words) { return text.find(words) != std::string::npos; };
-  if (says("in-place") || says("inplace") || says("mutate") || says("match the broadcast shape")) {
-    throw ArgumentError(who,
-                        "expected a function that changes nothing in place, got one that does. Use "
-                        "operators without a trailing underscore. (torch: " +
-                            line + ")");
+std::string complaint_of_torch() {
+  try {
+    throw;
+  } catch (const c10::Error& error) {
+    return error.what_without_backtrace();
+  } catch (const TorchError& error) {
+    return error.what();
+  } catch (...) {
+    return "";
   }
+}
+
+namespace {
+
+[[noreturn]] void changes_in_place(const char* who, const std::string& more) {
+  throw ArgumentError(who,
+                      "expected a function that changes nothing in place, got one that does. Use "
+                      "operators without a trailing underscore." +
+                          more);
+}
+
+}  // namespace
+
+void explain(const char* who) {
+  const auto text = complaint_of_torch();
+  const auto says = [&](const char* words) { return text.find(words) != std::string::npos; };
+  const auto quoted = " (torch: " + text.substr(0, text.find('\n')) + ")";
+  if (says("in-place") || says("inplace") || says("mutate") || says("match the broadcast shape"))
+    changes_in_place(who, quoted);
   if (says(".item()") || says("data-dependent control flow")) {
     throw ArgumentError(
         who,
         "expected a function that does not look at values, got one that does, by item() or a "
-        "branch on a tensor. Use where() or masks. (torch: " +
-            line + ")");
+        "branch on a tensor. Use where() or masks." +
+            quoted);
   }
   throw;
+}
+
+Unchanged::Unchanged(const Tree& t) {
+  for (const auto& tensor : tree::tensors(t)) {
+    const Tensor inside = tensor.defined() ? transforms::underlying(tensor) : tensor;
+    if (inside.defined() && !inside.is_inference())
+      versions_.emplace_back(inside, inside._version());
+  }
+}
+
+void Unchanged::check(const char* who) const {
+  for (const auto& [tensor, version] : versions_)
+    if (tensor._version() != version) changes_in_place(who, " What it was given has been changed.");
 }
 
 Tree gradients_by(const Tree& y, const std::vector<Tensor>& inputs, const Tree& v, const Tree& x) {

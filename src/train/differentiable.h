@@ -2,33 +2,46 @@
 // backward.
 #pragma once
 
-#include <functional>
+#include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "luxtorch/tree.h"
-
-namespace c10 {
-class Error;
-}
 
 namespace luxtorch::detail {
 
 /// A floating or complex tensor?
 bool is_differentiable(const Tree& leaf);
 
+/// What torch complains of, by itself or out of a layer (TorchError); "" for other errors. For handlers: the exception that
+/// is being handled.
+std::string complaint_of_torch();
+
 /// Throws an ArgumentError for what torch says of functions that cannot be transformed: changes in place, values looked at.
-/// Else throws torch's own again.
-[[noreturn]] void explain(const char* who, const c10::Error& error);
+/// Else throws what is being handled again.
+[[noreturn]] void explain(const char* who);
 
 /// Runs `run` so.
 template <class F>
 auto explained(const char* who, const F& run) {
   try {
     return run();
-  } catch (const c10::Error& error) {
-    explain(who, error);
+  } catch (...) {
+    explain(who);
   }
 }
+
+/// Notices changes in place of the tensors of a tree, in their wrappers, too.
+class Unchanged {
+ public:
+  explicit Unchanged(const Tree& t);
+  /// Throws an ArgumentError if there was one since.
+  void check(const char* who) const;
+
+ private:
+  std::vector<std::pair<Tensor, uint32_t>> versions_;
+};
 
 /// v' J: the gradients of y's tensors, weighted by v's, by `inputs`, which stand in the places of x' differentiable leaves.
 /// Zeros where y does not depend on them; nothing for other leaves.

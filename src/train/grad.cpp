@@ -34,6 +34,17 @@ void check_value(const Tensor& value) {
       "that f is given, without detach(), item() or a guard that turns gradients off.");
 }
 
+// How many functions are being differentiated in this thread, one inside the other.
+thread_local int differentiated = 0;
+struct Differentiated {
+  Differentiated() { ++differentiated; }
+  ~Differentiated() { --differentiated; }
+};
+
+bool creates_graph(GradOptions options) {
+  return options.create_graph.value_or(differentiated > 0);
+}
+
 // Under a transform, gradients are a level of their own among torch's, and always differentiable.
 ValueAndGrad differentiate_in_transform(const std::function<Tensor(const Tree&)>& f,
                                         const Tree& ps) {
@@ -57,6 +68,7 @@ ValueAndGrad differentiate_in_transform(const std::function<Tensor(const Tree&)>
 
 ValueAndGrad differentiate_plainly(const std::function<Tensor(const Tree&)>& f, const Tree& ps,
                                    GradOptions options) {
+  const bool create_graph = creates_graph(options);
   const at::AutoGradMode recording(true);
   std::vector<Tensor> inputs;
   const Tree aliases = tree::map(
@@ -65,20 +77,23 @@ ValueAndGrad differentiate_plainly(const std::function<Tensor(const Tree&)>& f, 
         const Tensor& t = leaf.tensor();
         // A view of a tensor that records stays part of the outer graph, and is another tensor than
         // the one that f may have captured: that one is a constant here.
-        inputs.push_back(options.create_graph && t.requires_grad() ? at::alias(t)
-                                                                   : t.detach().requires_grad_());
+        inputs.push_back(create_graph && t.requires_grad() ? at::alias(t)
+                                                           : t.detach().requires_grad_());
         return inputs.back();
       },
       ps);
 
-  const Tensor value = f(aliases);
+  const Tensor value = [&] {
+    const Differentiated here;
+    return f(aliases);
+  }();
   check_value(value);
   std::vector<Tensor> gradients;
   if (!inputs.empty()) {
     if (!value.requires_grad()) independent();
-    gradients = torch::autograd::grad({value}, inputs, {}, /*retain_graph=*/std::nullopt,
-                                      options.create_graph,
-                                      /*allow_unused=*/true);
+    gradients =
+        torch::autograd::grad({value}, inputs, {}, /*retain_graph=*/std::nullopt, create_graph,
+                              /*allow_unused=*/true);
     auto defined = [](const Tensor& g) { return g.defined(); };
     if (std::none_of(gradients.begin(), gradients.end(), defined)) independent();
   }
@@ -91,7 +106,7 @@ ValueAndGrad differentiate_plainly(const std::function<Tensor(const Tree&)>& f, 
         return g.defined() ? std::move(g) : at::zeros_like(leaf.tensor());
       },
       ps);
-  return {options.create_graph ? value : value.detach(), std::move(grads)};
+  return {create_graph ? value : value.detach(), std::move(grads)};
 }
 
 }  // namespace
@@ -104,16 +119,18 @@ ValueAndGrad differentiate(const std::function<Tensor(const Tree&)>& f, const Tr
   });
 }
 
-Tensor without_graph(const Tensor& t) {
-  if (!t.defined()) return t;
-  if (transforms::active()) return at::functorch::unwrapIfDead(t);
-  return t.requires_grad() ? t.detach() : t;
+Tree settled(const Tree& aux, GradOptions options) {
+  const bool detach = !transforms::active() && !creates_graph(options);
+  return tree::map_tensors(
+      [&](const Tensor& t) {
+        if (transforms::active()) return at::functorch::unwrapIfDead(t);
+        return detach && t.requires_grad() ? t.detach() : t;
+      },
+      aux);
 }
-Tree without_graph(const Tree& t) {
-  return tree::map_tensors([](const Tensor& leaf) { return without_graph(leaf); }, t);
-}
-LossOut without_graph(const LossOut& out) {
-  return {without_graph(out.loss), without_graph(out.st), without_graph(out.stats)};
+LossOut settled(const LossOut& out, GradOptions options) {
+  const Tree all = settled(tuple({out.loss, out.st, out.stats}), options);
+  return {all[0].tensor(), all[1], all[2]};
 }
 
 }  // namespace luxtorch::detail

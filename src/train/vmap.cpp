@@ -158,11 +158,19 @@ Tree vmap(const std::function<Tree(const Tree&)>& f, const Tree& arguments,
     throw ArgumentError(
         "vmap", fmt::format("expected .chunk_size of 0 or more, got {}.", options.chunk_size));
   return explained("vmap", [&] {
+    const Unchanged unchanged(arguments);
     Tree structure;
     std::vector<std::vector<Leaf>> chunks;
     for (int64_t first = 0; first < size; first += step) {
       const Chunk chunk{first, std::min(step, size - first)};
       chunks.push_back(run(f, arguments, leaves, options, chunk, step == size, structure));
+    }
+    unchanged.check("vmap");
+    for (const auto& chunk : chunks) {
+      if (chunk.size() == chunks[0].size()) continue;
+      throw ArgumentError("vmap",
+                          "expected a function that returns the same structure each time, "
+                          "got another one for a later chunk.");
     }
     std::vector<Tree> results;
     for (size_t i = 0; i < chunks[0].size(); ++i) {

@@ -6,6 +6,7 @@
 #include "luxtorch/layers/containers.h"
 #include "luxtorch/layers/dense.h"
 #include "luxtorch/layers/dropout.h"
+#include "luxtorch/layers/embedding.h"
 #include "luxtorch/layers/norm.h"
 #include "luxtorch/layers/recurrent.h"
 #include "luxtorch/train/grad.h"
@@ -110,6 +111,26 @@ TEST(Checkpointed, NoticesAnInputChangedInPlace) {
   const Tensor y = layer(between, named({}), named({})).first.tensor().sum();
   between.mul_(3);
   EXPECT_ANY_THROW(y.backward());
+}
+
+TEST(Checkpointed, NoticesTokensChangedInPlace) {
+  const Layer layer = checkpointed(Embedding(5, 3));
+  auto [ps, st] = setup(Rng(0), layer);
+  ps = tree::map_tensors([](const Tensor& t) { return t.detach().requires_grad_(); }, ps);
+  Tensor tokens = tensor(std::vector<int64_t>{0, 4, 2});
+  const Tensor y = layer(tokens, ps, st).first.tensor().sum();
+  tokens.fill_(1);
+  EXPECT_ANY_THROW(y.backward());
+}
+
+// Its y is the h that it keeps in its states.
+TEST(Checkpointed, NewStatesCarryNoGradients) {
+  const Layer layer = checkpointed(StatefulRecurrentCell(LSTMCell(2, 3)));
+  auto [ps, st] = setup(Rng(0), layer);
+  ps = tree::map_tensors([](const Tensor& t) { return t.detach().requires_grad_(); }, ps);
+  auto [y, st2] = layer(random::normal(Rng(1), {4, 2}), ps, st);
+  EXPECT_TRUE(y.tensor().requires_grad());
+  for (const auto& t : tree::tensors(st2)) EXPECT_FALSE(t.requires_grad());
 }
 
 TEST(Checkpointed, WorksUnderTransforms) {

@@ -1,5 +1,6 @@
 #include "luxtorch/train/derivatives.h"
 
+#include <ATen/ops/slow_conv_dilated2d.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -71,17 +72,40 @@ TEST(Jvp, OfAConstantIsZero) {
   EXPECT_CLOSE(dy, kW * 0, 0);
 }
 
-TEST(Jvp, WithoutForwardModeOfAnOperatorGoesBackwardTwice) {
-  // torch has no forward mode for the derivative of ctc_loss, nor of this: its own kernels for an LSTM's sequence.
+TEST(Jvp, ThroughARecurrentLayerIsItsJacobianTimesTheDirection) {
   const LSTMCell cell(2, 3);
   auto [ps, st] = setup(Rng(0), Recurrence(cell));
   ps = tree::to(ps, kFloat64);
   const Tensor x = random::normal(Rng(1), {2, 4, 2}, 0, 1, kFloat64);
   const Tensor d = random::normal(Rng(2), {2, 4, 2}, 0, 1, kFloat64);
-  auto f = [&](const Tensor& at) { return Recurrence(cell)(at, ps, st).first.tensor(); };
+  auto f = [&, ps = ps, st = st](const Tensor& at) {
+    return Recurrence(cell)(at, ps, st).first.tensor();
+  };
   const auto [y, dy] = jvp(f, x, d);
   const Tensor J = jacobian(f, x);
   EXPECT_CLOSE(dy, J.reshape({6, 16}).matmul(d.reshape({16})).reshape({2, 3}), 1e-10);
+}
+
+// Torch has no forward mode for a dilated convolution's own operator; it is linear in x.
+TEST(Jvp, WithoutForwardModeOfAnOperatorGoesBackwardTwice) {
+  const Tensor w = random::normal(Rng(0), {2, 1, 2, 2}, 0, 1, kFloat64);
+  const Tensor x = random::normal(Rng(1), {1, 1, 5, 5}, 0, 1, kFloat64);
+  const Tensor d = random::normal(Rng(2), {1, 1, 5, 5}, 0, 1, kFloat64);
+  int runs = 0;
+  auto conv = [&](const Tensor& at) {
+    ++runs;
+    return at::slow_conv_dilated2d(at, w, {2, 2}, {}, {1, 1}, {0, 0}, {2, 2});
+  };
+  const auto [y, dy] = jvp(conv, x, d);
+  EXPECT_GT(runs, 1) << "forward mode did it after all";
+  EXPECT_CLOSE(y, conv(x), 1e-12);
+  EXPECT_CLOSE(dy, conv(d), 1e-12);
+  // In a layer torch's complaint arrives as a TorchError.
+  const Layer layer = [&](const Tensor& at) { return conv(at); };
+  auto applied = [&](const Tensor& at) {
+    return apply<Tensor>(layer, at, named({}), named({})).first;
+  };
+  EXPECT_CLOSE(jvp(applied, x, d).dy, conv(d), 1e-12);
 }
 
 TEST(Jacobian, IsTheSameInBothModesAndInChunks) {
@@ -237,6 +261,8 @@ TEST(TransformErrors, RefuseAFunctionThatChangesSomethingInPlace) {
                 HasSubstr("changes nothing in place"));
   }
   EXPECT_THAT(text_of([&] { (void)grad(changes_input)(kX.clone()); }),
+              HasSubstr("changes nothing in place"));
+  EXPECT_THAT(text_of([&] { (void)jvp(changes_input, kX.clone(), kX); }),
               HasSubstr("changes nothing in place"));
 }
 

@@ -185,9 +185,18 @@ TEST(ValueAndGrad, ACapturedOuterParameterIsAConstantForTheInnerGradient) {
   EXPECT_SAME(grads["w"], doubles({1}));
 }
 
+TEST(ValueAndGrad, OfAGradientIsTheSecondOrderWithoutBeingToldSo) {
+  auto cube = [](const Tensor& x) { return x.pow(3).sum(); };
+  auto slope = [&](const Tensor& x) { return grad(cube)(x).sum(); };
+  EXPECT_SAME(grad(slope)(doubles({2, -1})), doubles({12, -6}));
+  EXPECT_FALSE(grad(cube)(doubles({2})).requires_grad()) << "outside there is no graph";
+}
+
 TEST(ValueAndGrad, WithoutCreateGraphAnInnerGradientIsAConstant) {
   auto g = [](const Tree& p) { return p["w"].tensor().pow(3).sum(); };
-  auto f = [&](const Tree& p) { return (grad(g, p)["w"].tensor() * p["w"].tensor()).sum(); };
+  auto f = [&](const Tree& p) {
+    return (grad(g, p, {.create_graph = false})["w"].tensor() * p["w"].tensor()).sum();
+  };
   EXPECT_SAME(grad(f, named({{"w", doubles({2})}}))["w"], doubles({12}));
 }
 

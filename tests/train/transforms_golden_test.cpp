@@ -12,12 +12,12 @@ namespace {
 
 constexpr double kTolerance = 1e-10;
 
-void expect_close(const Tree& got, const Tree& expected) {
+void expect_close(const Tree& got, const Tree& expected, double tolerance = kTolerance) {
   ASSERT_EQ(tree::difference(got, expected), "");
   tree::for_each(
       [&](const std::string& path, const Tree& leaf) {
         SCOPED_TRACE(path);
-        EXPECT_CLOSE(leaf.tensor(), expected.at(path).tensor(), kTolerance);
+        EXPECT_CLOSE(leaf.tensor(), expected.at(path).tensor(), tolerance);
       },
       got);
 }
@@ -64,6 +64,29 @@ TEST_F(TransformsGolden, HessiansEqualTorchs) {
 TEST_F(TransformsGolden, GradientsPerSampleEqualTorchs) {
   expect_close(vmap(grad(loss), {.in_dims = tuple({Tree(), 0, 0})})(ps_, x_, y_),
                mlp_["per_sample"]);
+}
+
+TEST_F(TransformsGolden, NestedMapsEqualTorchs) {
+  auto outer = [](const Tensor& a, const Tensor& b) { return (a.unsqueeze(1) * b).sin(); };
+  auto row = [&](const Tensor& a, const Tensor& bs) {
+    return vmap(outer, {.in_dims = tuple({Tree(), 0}), .out_dims = 2})(a, bs);
+  };
+  EXPECT_CLOSE(vmap(row, {.in_dims = tuple({1, Tree()})})(x_, y_), golden_["nested"].tensor(),
+               kTolerance);
+  auto along = [&](const Tensor& v) {
+    auto f = [&](const Tree& p) { return mlp(p, x_); };
+    return jvp(f, ps_, mlp_["direction"].with("b2", v)).dy;
+  };
+  EXPECT_CLOSE(vmap(along, {.out_dims = -1})(y_), golden_["vmap_of_jvp"].tensor(), kTolerance);
+}
+
+TEST_F(TransformsGolden, InFloat32EqualTorchs) {
+  const Tree ps = tree::to(ps_, kFloat32), &golden = golden_["float32"];
+  const Tensor x = x_.to(kFloat32), y = y_.to(kFloat32);
+  expect_close(vmap(grad(loss), {.in_dims = tuple({Tree(), 0, 0})})(ps, x, y), golden["per_sample"],
+               2e-5);
+  auto f = [&](const Tensor& v) { return loss(ps.with("b2", v), x, y); };
+  EXPECT_CLOSE(hessian(f, ps["b2"].tensor()), golden["hessian"].tensor(), 2e-5);
 }
 
 // Through our own LSTM, which torch.func sees as a loop.

@@ -228,6 +228,20 @@ TEST(VmapErrors, RefuseLookingAtValuesAndChangesInPlace) {
   const Tensor a = normal(0, {3, 2});
   EXPECT_THAT(text_of([&] { vmap([](const Tensor& x) { return x * x.sum().item<double>(); })(a); }),
               HasSubstr("does not look at values"));
+  EXPECT_THAT(text_of([&] {
+                vmap([](const Tensor& x) {
+                  Tensor t = x;
+                  return t.add_(1);
+                })(a.clone());
+              }),
+              HasSubstr("changes nothing in place"));
+  const Layer looks = [](const Tensor& x) { return x * x.sum().item<double>(); };
+  EXPECT_THAT(text_of([&] {
+                vmap([&](const Tensor& x) {
+                  return apply<Tensor>(looks, x, named({}), named({})).first;
+                })(a);
+              }),
+              HasSubstr("does not look at values"));
   Tensor captured = zeros({2}, {.dtype = kFloat64});
   EXPECT_THAT(text_of([&] { vmap([&](const Tensor& x) { return captured.add_(x); })(a); }),
               HasSubstr("changes nothing in place"));

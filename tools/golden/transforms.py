@@ -45,7 +45,13 @@ def generate():
     along = {k: values(*v.shape, seed=30 + i) for i, (k, v) in enumerate(cell.items())}
     summed = lambda p: vmap(total, in_dims=(None, 0))(p, sequences).sum()
     _, product = jvp(grad(summed), (cell,), (along,))
+    nested = vmap(vmap(lambda a, b: torch.outer(a, b).sin(), in_dims=(None, 0), out_dims=2), in_dims=(1, None))(x, y)
+    swept = vmap(lambda v: jvp(lambda p: mlp(p, x), (ps,), ({**direction, "b2": v},))[1], in_dims=0, out_dims=-1)(y)
+    single = {k: v.float() for k, v in ps.items()}
     return {
+        "nested": nested, "vmap_of_jvp": swept,
+        "float32": {"per_sample": vmap(grad(loss), in_dims=(None, 0, 0))(single, x.float(), y.float()),
+                    "hessian": hessian(lambda v: loss({**single, "b2": v}, x.float(), y.float()))(single["b2"])},
         "mlp": {
             "ps": ps, "direction": direction, "x": x, "y": y, "cotangent": cotangent, "outputs": outputs,
             "vjp": pull(cotangent)[0], "jvp": tangent, "jacrev": jacrev(mlp)(ps, x), "jacfwd": jacfwd(mlp, argnums=1)(ps, x),

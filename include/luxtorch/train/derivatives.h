@@ -10,7 +10,8 @@
 // (or complex) tensors; its other leaves are constants, and have nothing in their places. All of these, grad and vmap may
 // be called inside one another's functions: vmap(grad(f)) gives gradients per sample, jacobian(grad(f)) a Hessian.
 //
-// A function that changes in place what it is given or captures is an ArgumentError; so are tangents and cotangents of
+// A function that changes in place what it is given or what it captures is an ArgumentError (of a captured tensor where the
+// change depends on x); so are tangents and cotangents of
 // another structure, shape or dtype than their values.
 #pragma once
 

@@ -38,11 +38,10 @@
 namespace luxtorch {
 
 struct GradOptions {
-  /// Value and gradients are themselves differentiable, by what f captures and by ps' tensors where
-  /// they record a graph: for gradients of gradients, where the function given to value_and_grad
-  /// calls value_and_grad. Without it value, gradients and a LossOut's, Tree's or Tensor's aux
-  /// carry no graph.
-  bool create_graph = false;
+  /// Whether value, gradients and aux are themselves differentiable, by what f captures and by ps'
+  /// tensors where they record a graph. Unless it is stated, they are where this is called in a function
+  /// that is being differentiated: gradients of gradients. Under vmap, jvp and the like they always are.
+  std::optional<bool> create_graph = {};
 };
 
 struct ValueAndGrad {
@@ -61,12 +60,10 @@ namespace detail {
 ValueAndGrad differentiate(const std::function<Tensor(const Tree&)>& f, const Tree& ps,
                            GradOptions options);
 
-Tensor without_graph(const Tensor& t);
-Tree without_graph(const Tree& t);
-LossOut without_graph(const LossOut& out);
-template <class Aux>
-concept MayHoldGraph =
-    std::same_as<Aux, Tensor> || std::same_as<Aux, Tree> || std::same_as<Aux, LossOut>;
+/// What a function that was differentiated returned besides: without the transform's wrappers, and without a graph where
+/// the options want none.
+Tree settled(const Tree& aux, GradOptions options);
+LossOut settled(const LossOut& out, GradOptions options);
 
 template <class T>
 constexpr bool is_pair_with_tensor = false;
@@ -83,16 +80,15 @@ auto value_and_grad(F&& f, const Tree& ps, GradOptions options = {}) {
     LossOut out;
     auto [value, grads] =
         detail::differentiate([&](const Tree& p) { return (out = f(p)).loss; }, ps, options);
-    if (!options.create_graph) out = detail::without_graph(out);
-    return ValueAndGradAux<LossOut>{std::move(value), std::move(grads), std::move(out)};
+    return ValueAndGradAux<LossOut>{std::move(value), std::move(grads),
+                                    detail::settled(out, options)};
   } else if constexpr (detail::is_pair_with_tensor<R>) {
     std::optional<R> out;
     auto [value, grads] =
         detail::differentiate([&](const Tree& p) { return out.emplace(f(p)).first; }, ps, options);
     using Aux = typename R::second_type;
-    if constexpr (detail::MayHoldGraph<Aux>) {
-      if (!options.create_graph) out->second = detail::without_graph(out->second);
-    }
+    if constexpr (detail::Packable<Aux>)
+      out->second = detail::unpack<Aux>(detail::settled(detail::pack(out->second), options));
     return ValueAndGradAux<Aux>{std::move(value), std::move(grads), std::move(out->second)};
   } else {
     static_assert(

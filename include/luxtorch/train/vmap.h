@@ -5,8 +5,9 @@
 //     Tensor products = vmap([](const Tensor& a, const Tensor& b) { return (a * b).sum(); })(as, bs);
 //
 // Level 4. The function sees tensors without the mapped dimension; torch runs its operators on the batch (as torch.vmap).
-// It may call grad, vjp, jvp, jacobian, hessian and vmap, and be called by them. It must not change what it is given or
-// captures in place, nor look at values (item(), a branch on a tensor): an ArgumentError.
+// It may call grad, vjp, jvp, jacobian, hessian and vmap, and be called by them. It must not change in place what it is
+// given (an ArgumentError, after the fact) or captures (one where the change depends on the sample), nor look at values by
+// item() or a branch on a tensor (an ArgumentError).
 #pragma once
 
 #include <concepts>
@@ -27,7 +28,7 @@ struct VmapOptions {
   /// Where the mapped dimension comes in the results: an int64, or a tree of these in the result's structure. Tree() is for
   /// results that do not depend on the sample.
   Tree out_dims = 0;
-  /// Of draws from an Rng (Dropout), and of torch's own random operators.
+  /// Of draws from an Rng (Dropout), and of torch's own random operators; with Same these draw once for each chunk.
   Randomness randomness = Randomness::Error;
   /// At most so many samples at a time; 0: all.
   int64_t chunk_size = 0;
