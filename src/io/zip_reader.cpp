@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "io/physical_memory.h"
 #include "io/zip_format.h"
 
 namespace luxtorch::io {
@@ -129,6 +130,7 @@ void check_overlaps(const std::vector<ZipEntry>& entries) {
 }  // namespace
 
 std::vector<ZipEntry> read_zip_directory(const InputFile& file, uint64_t inflated_limit) {
+  if (inflated_limit == 0) inflated_limit = physical_memory();
   Directory directory = find_directory(file);
   constexpr uint64_t kLargestDirectory = 1U << 28U;
   if (directory.size > kLargestDirectory)

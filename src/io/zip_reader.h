@@ -25,7 +25,7 @@ struct ZipEntry {
 /// Its entries in the central directory's order. Throws FileFault where the archive's parts lie
 /// outside the file or over each other, where names repeat, and where a size is beyond what deflated
 /// data can reach; FileUnsupported for encrypted entries, other compressions, archives in several
-/// files, and where the deflated entries together would fill more than `inflated_limit` bytes.
+/// files, and where the deflated entries together would fill more than `inflated_limit` bytes (0: the machine's memory).
 std::vector<ZipEntry> read_zip_directory(const InputFile& file, uint64_t inflated_limit);
 
 /// An entry's bytes, front to back. Faults are at the entry's name.

@@ -25,8 +25,8 @@ struct SaveOptions {
 };
 
 struct LoadOptions {
-  /// What the deflated arrays of a file may fill together, in bytes.
-  uint64_t inflated_limit = uint64_t{1} << 36U;
+  /// What the deflated arrays of a file may fill together, in bytes; 0: the machine's memory.
+  uint64_t inflated_limit = 0;
 };
 
 /// Writes any tree as npz, or a single tensor as npy where the path ends in ".npy". An array's name

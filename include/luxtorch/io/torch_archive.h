@@ -26,8 +26,8 @@ struct SaveOptions {
 struct LoadOptions {
   /// Compare checksums. torch.serialization.set_crc32_options(False) makes files without right ones.
   bool check_sums = true;
-  /// What deflated parts of a file may fill together, in bytes. PyTorch itself deflates nothing.
-  uint64_t inflated_limit = uint64_t{1} << 36U;
+  /// What deflated parts of a file may fill together, in bytes; 0: the machine's memory. PyTorch itself deflates nothing.
+  uint64_t inflated_limit = 0;
 };
 
 /// Writes any tree.
