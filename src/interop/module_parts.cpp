@@ -1,16 +1,14 @@
 #include "interop/module_parts.h"
 
-#include <torch/nn/modules/batchnorm.h>
+#include <ATen/core/grad_mode.h>
 #include <torch/nn/modules/container/any.h>
 #include <torch/nn/modules/container/sequential.h>
-#include <torch/nn/modules/dropout.h>
-#include <torch/nn/modules/linear.h>
-#include <torch/nn/modules/rnn.h>
 
 #include <algorithm>
 #include <optional>
 #include <sstream>
 
+#include "interop/module_kinds.h"
 #include "interop/seeded_generator.h"
 #include "luxtorch/core/error.h"
 #include "text.h"
@@ -30,32 +28,6 @@ std::vector<Tree::Item> distinct(const torch::OrderedDict<std::string, Tensor>& 
     if (!known && t.value().defined()) items.emplace_back(t.key(), t.value());
   }
   return items;
-}
-
-template <class... Impl>
-bool is_any_of(const nn::Module& m) {
-  return (dynamic_cast<const Impl*>(&m) || ...);
-}
-
-template <class... Impl>
-bool has_dropout(const nn::Module& m) {
-  auto drops = [](const auto* rnn) { return rnn && rnn->options_base.dropout() > 0; };
-  return (drops(dynamic_cast<const Impl*>(&m)) || ...);
-}
-
-template <class... Impl>
-std::function<void()> reset_of(nn::Module& m) {
-  std::function<void()> reset;
-  auto try_type = [&](auto* part) {
-    if (part) reset = [part] { part->reset_parameters(); };
-  };
-  (try_type(dynamic_cast<Impl*>(&m)), ...);
-  return reset;
-}
-std::function<void()> known_reset(nn::Module& m) {
-  return reset_of<nn::LinearImpl, nn::BilinearImpl, nn::BatchNorm1dImpl, nn::BatchNorm2dImpl,
-                  nn::BatchNorm3dImpl, nn::RNNImpl, nn::LSTMImpl, nn::GRUImpl, nn::RNNCellImpl,
-                  nn::LSTMCellImpl, nn::GRUCellImpl>(m);
 }
 
 Rng fold_in_path(Rng rng, const std::string& path) {
@@ -123,6 +95,7 @@ std::vector<std::string> part_names(const nn::Module& module) {
   // named_modules() shares ownership of the module, which a module on the stack has none of.
   std::vector<std::string> names{""};
   for (const auto& child : module.named_children()) {
+    if (!child.value()) continue;  // what a failed clone() of torch's leaves behind
     for (const auto& name : part_names(*child.value()))
       names.push_back(name.empty() ? child.key() : child.key() + "." + name);
   }
@@ -133,7 +106,9 @@ namespace {
 
 void parts(nn::Module& module, std::vector<nn::Module*>& found) {
   found.push_back(&module);
-  for (const auto& child : module.children()) parts(*child, found);
+  for (const auto& child : module.children()) {
+    if (child) parts(*child, found);
+  }
 }
 std::vector<nn::Module*> parts(const nn::Module& module) {
   std::vector<nn::Module*> found;
@@ -152,13 +127,10 @@ std::string module_label(const nn::Module& module) {
 
 bool same_type(const nn::Module& a, const nn::Module& b) { return typeid(a) == typeid(b); }
 
-bool draws_random_numbers(const nn::Module& module) {
-  auto all = parts(module);
-  return std::any_of(all.begin(), all.end(), [](const nn::Module* m) {
-    return is_any_of<nn::DropoutImpl, nn::Dropout2dImpl, nn::Dropout3dImpl, nn::AlphaDropoutImpl,
-                     nn::FeatureAlphaDropoutImpl>(*m) ||
-           has_dropout<nn::RNNImpl, nn::LSTMImpl, nn::GRUImpl>(*m);
-  });
+Draws draws_random_numbers(const nn::Module& module) {
+  auto draws = Draws::Never;
+  for (const auto* part : parts(module)) draws = std::max(draws, draws_itself(*part));
+  return draws;
 }
 
 void set_training(nn::Module& module, bool on) {
@@ -181,16 +153,58 @@ void restore_training_flags(nn::Module& module, const std::vector<bool>& flags) 
   }
 }
 
+void unregister_all(nn::Module& module) { module = nn::Module(); }
+
+namespace {
+
+// False, and nothing changed, where the other has not tensors of the same shapes.
+bool take_values(const nn::Module& module, const nn::Module& other) {
+  auto tensors = [](const nn::Module& m) {
+    auto own = own_parameters(m);
+    for (auto& b : own_buffers(m)) own.push_back(std::move(b));
+    return own;
+  };
+  auto to = tensors(module), from = tensors(other);
+  auto same_sizes = [](const Tree::Item& a, const Tree::Item& b) {
+    return a.second.tensor().sizes() == b.second.tensor().sizes();
+  };
+  if (!std::equal(to.begin(), to.end(), from.begin(), from.end(), same_sizes)) return false;
+  at::NoGradGuard no_grad;
+  for (size_t i = 0; i < to.size(); ++i) to[i].second.tensor().copy_(from[i].second.tensor());
+  return true;
+}
+
+bool renew(const nn::Module& part, const std::function<std::shared_ptr<nn::Module>()>& fresh,
+           uint64_t seed, Device device) {
+  if (!fresh) return false;
+  Device cpu(c10::DeviceType::CPU);
+  SeededGenerator generator(seed, cpu);
+  std::optional<SeededGenerator> device_generator;
+  if (device != cpu) device_generator.emplace(seed, device);
+  try {
+    return take_values(part, *fresh());
+  } catch (const c10::Error&) {  // a reset() that is not made for this, as clone() says too
+    return false;
+  }
+}
+
+}  // namespace
+
 void reset_parts(const ModuleHandle& module, const std::vector<std::string>& names, Rng rng) {
   auto all = parts(*module.module);
   auto tensors = own_parameters(*module.module);
   auto device =
       tensors.empty() ? Device(c10::DeviceType::CPU) : tensors[0].second.tensor().device();
-  for (size_t i = all.size(); i-- > 0;) {
-    auto reset = i == 0 && module.reset ? module.reset : known_reset(*all[i]);
-    if (!reset) continue;
-    SeededGenerator generator(fold_in_path(rng, names[i]).key(), device);
-    reset();
+  auto seed = [&](size_t i) { return fold_in_path(rng, names[i]).key(); };
+  if (!merely_holds_parts(*all[0]) && renew(*all[0], module.fresh, seed(0), device)) return;
+  for (size_t i = 0; i < all.size();) {
+    // A part stands before its own parts.
+    bool whole = renew(*all[i], known_fresh(*all[i]), seed(i), device);
+    i += whole ? parts(*all[i]).size() : 1;
+  }
+  if (module.reset && !module.fresh) {
+    SeededGenerator generator(seed(0), device);
+    module.reset();
   }
 }
 

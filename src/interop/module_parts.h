@@ -1,9 +1,10 @@
-// What is asked of a torch::nn module and of its parts. The one place that sees torch::nn's headers is module_parts.cpp.
+// What is asked of a torch::nn module and of its parts, whatever they are.
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "interop/module_kinds.h"
 #include "luxtorch/interop/torch_module.h"
 
 namespace luxtorch::detail {
@@ -18,15 +19,16 @@ std::string module_label(const torch::nn::Module& module);
 /// Are both of one dynamic type?
 bool same_type(const torch::nn::Module& a, const torch::nn::Module& b);
 
-/// Does a part draw random numbers when training?
-bool draws_random_numbers(const torch::nn::Module& module);
+/// When do the module and its parts draw random numbers, as far as their types tell?
+Draws draws_random_numbers(const torch::nn::Module& module);
 
 /// train(on) for all parts that are not so already.
 void set_training(torch::nn::Module& module, bool on);
 std::vector<bool> training_flags(const torch::nn::Module& module);
 void restore_training_flags(torch::nn::Module& module, const std::vector<bool>& flags);
 
-/// reset_parameters() of every part whose type is known to have it, in place, each part from rng folded with its name.
+/// New values in place, as the module itself draws them: for all of it where its type says how; else for each part whose
+/// type does, from rng folded with the part's name.
 void reset_parts(const ModuleHandle& module, const std::vector<std::string>& names, Rng rng);
 
 }  // namespace luxtorch::detail

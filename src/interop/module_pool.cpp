@@ -55,6 +55,12 @@ void bind_data(const Tensor& own, const Tensor& t) {
   autograd::impl::set_version_counter(own, autograd::impl::version_counter(t));
 }
 
+bool is_wrapped(const Tensor& t) {
+  constexpr c10::DispatchKeySet wrappers{c10::DispatchKey::FuncTorchBatched,
+                                         c10::DispatchKey::FuncTorchGradWrapper};
+  return t.key_set().has_any(wrappers);
+}
+
 ModuleCopy::ModuleCopy(ModuleHandle h, std::vector<Tensor> tensors)
     : handle(std::move(h)), own(std::move(tensors)) {
   for (const auto& t : own) holders.push_back(t.use_count());
@@ -146,7 +152,8 @@ Tree ModulePool::Loan::bind(const std::vector<Tensor>& tensors, size_t parameter
   }
   return tree::map_tensors(
       [&](const Tensor& t) {
-        if (!t.requires_grad()) return t;
+        // A transform's graph of x is not torch's: there the copy rests when lend() sees that it does.
+        if (!t.requires_grad() || is_wrapped(t)) return t;
         Tensor alias = t.tensor_data();
         lead(alias, t);
         return alias;

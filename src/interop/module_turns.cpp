@@ -17,13 +17,15 @@ namespace autograd = torch::autograd;
 class ModuleTurns::Turn {
  public:
   Turn(ModuleTurns& turns, const Call& call)
-      : lock_(turns.mutex_), turns_(turns), training_(training_flags(*turns.module_.module)) {
+      : generator_(seeded(call)),
+        lock_(turns.mutex_),
+        turns_(turns),
+        training_(training_flags(*turns.module_.module)) {
     for (size_t i = 0; i < turns.own_.size(); ++i) {
       before_.push_back(turns.own_[i].tensor_data());
       turns.own_[i].unsafeGetTensorImpl()->shallow_copy_from(call.tensors[i].getIntrusivePtr());
     }
     set_training(*turns.module_.module, call.training);
-    if (call.seed) generator_.emplace(*call.seed, call.device());
   }
   ~Turn() {
     for (size_t i = 0; i < before_.size(); ++i) {
@@ -35,12 +37,26 @@ class ModuleTurns::Turn {
   Turn& operator=(const Turn&) = delete;
 
  private:
+  static std::unique_ptr<SeededGenerator> seeded(const Call& call) {
+    return call.seed ? std::make_unique<SeededGenerator>(*call.seed, call.device()) : nullptr;
+  }
+
+  // The generator before the module, everywhere: else two threads wait for each other.
+  std::unique_ptr<SeededGenerator> generator_;
   std::lock_guard<std::mutex> lock_;
   ModuleTurns& turns_;
   std::vector<bool> training_;
   std::vector<Tensor> before_;
-  std::optional<SeededGenerator> generator_;
 };
+
+namespace {
+// A MultiheadAttention returns weights that nobody asked for as an undefined tensor.
+std::vector<Tensor> defined_tensors(const Tree& t) {
+  auto all = tree::tensors(t);
+  std::erase_if(all, [](const Tensor& tensor) { return !tensor.defined(); });
+  return all;
+}
+}  // namespace
 
 struct Recompute : autograd::Node {
   std::shared_ptr<ModuleTurns> turns;
@@ -92,7 +108,7 @@ struct Recompute : autograd::Node {
     for (auto& s : sources) {
       if (!s.requires_grad()) frozen.push_back(s.set_requires_grad(true));
     }
-    auto y = tree::tensors(turns->module_.forward(now.x));
+    auto y = defined_tensors(turns->module_.forward(now.x));
     for (size_t i = 0; i < y.size(); ++i) {
       if (gradients[i].defined() && y[i].requires_grad()) {
         outputs.push_back(y[i]);
@@ -132,7 +148,9 @@ Device ModuleTurns::Call::device() const {
 
 std::vector<Tensor> ModuleTurns::reset(const std::vector<Tensor>& start,
                                        const std::vector<std::string>& parts, Rng rng) {
-  Turn turn(*this, {.tensors = start, .parameters = 0, .x = Tree(), .training = true, .seed = {}});
+  // The parts will be seeded one by one: with a seed here, the generator is taken before the module.
+  Turn turn(*this,
+            {.tensors = start, .parameters = 0, .x = Tree(), .training = true, .seed = rng.key()});
   reset_parts(module_, parts, rng);
   std::vector<Tensor> values;
   for (const auto& own : own_) values.push_back(own.tensor_data());
@@ -174,7 +192,7 @@ ModuleTurns::Result ModuleTurns::run(const Call& call) {
   node->call = call;
   node->call.x = tree::map_tensors([](const Tensor&) { return Tensor(); }, call.x);
   std::fill_n(node->call.tensors.begin(), call.parameters, Tensor());
-  for (const auto& t : tree::tensors(result.y)) {
+  for (const auto& t : defined_tensors(result.y)) {
     auto number = node->add_input_metadata(t);
     if (t.is_floating_point() || t.is_complex())
       autograd::impl::set_gradient_edge(t, {self.function, number});

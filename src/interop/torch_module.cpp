@@ -1,5 +1,6 @@
 #include "luxtorch/interop/torch_module.h"
 
+#include <algorithm>
 #include <optional>
 
 #include "interop/module_parts.h"
@@ -7,9 +8,12 @@
 #include "interop/module_turns.h"
 #include "interop/seeded_generator.h"
 #include "luxtorch/core/error.h"
+#include "text.h"
+#include "transforms.h"
 
 namespace luxtorch {
 
+using detail::Draws;
 using detail::ModuleCopy;
 using detail::ModuleHandle;
 using detail::ModulePool;
@@ -109,7 +113,7 @@ struct FunctionalModule::Impl {
   Blueprint blueprint;
   Tree parameters, buffers;  // the blueprint's, nested
   std::vector<std::string> buffer_paths;
-  bool draws = false;
+  Draws draws = Draws::Never;
   std::shared_ptr<ModulePool> pool;  // one of these two
   std::shared_ptr<ModuleTurns> turns;
 
@@ -136,7 +140,10 @@ struct FunctionalModule::Impl {
     if (turns) return turns->run(call);
     ModuleTurns::Result result;
     auto bound = call.tensors;
-    for (size_t i = call.parameters; i < bound.size(); ++i) bound[i] = bound[i].clone();
+    {
+      const transforms::Outside outside;  // where a copy of a plain tensor is plain
+      for (size_t i = call.parameters; i < bound.size(); ++i) bound[i] = bound[i].clone();
+    }
     ModulePool::Loan copy(*pool);
     auto x = copy.bind(bound, call.parameters, call.x);
     detail::set_training(*copy->handle.module, call.training);
@@ -156,7 +163,7 @@ FunctionalModule::FunctionalModule(ModuleHandle module, FunctionalOptions option
   auto impl = std::make_shared<Impl>();
   impl->options = options;
   impl->label = detail::module_label(*module.module);
-  impl->draws = detail::draws_random_numbers(*module.module);
+  impl->draws = options.random ? Draws::Always : detail::draws_random_numbers(*module.module);
   auto& blueprint = impl->blueprint;
   blueprint = {values(detail::own_parameters(*module.module)),
                values(detail::own_buffers(*module.module)), detail::part_names(*module.module)};
@@ -188,7 +195,7 @@ Tree FunctionalModule::initial_parameters(Rng rng) const { return impl_->initial
 
 Tree FunctionalModule::initial_states(Rng rng) const {
   auto st = impl_->initial(rng).second;
-  if (impl_->draws) st = st.with(kRng, rng.fold_in(kRng));
+  if (impl_->draws != Draws::Never) st = st.with(kRng, rng.fold_in(kRng));
   return st.with(kTraining, true);
 }
 
@@ -200,18 +207,38 @@ Out<Tree> FunctionalModule::operator()(const Tree& x, const Tree& ps, const Tree
     fail<TreeError>(*this, "expected the parameters of " + impl_->label + ", got " +
                                misfits(impl_->parameters, ps) + ".");
   }
-  if (!gather(impl_->buffers, st, impl_->draws ? 2 : 1, call.tensors) || !st.contains(kTraining) ||
-      !st[kTraining].is<bool>() || (impl_->draws && !(st.contains(kRng) && st[kRng].is_rng()))) {
+  bool has_rng = impl_->draws != Draws::Never;
+  if (!gather(impl_->buffers, st, has_rng ? 2 : 1, call.tensors) || !st.contains(kTraining) ||
+      !st[kTraining].is<bool>() || (has_rng && !(st.contains(kRng) && st[kRng].is_rng()))) {
     auto expected = initial_states(Rng(0));
     fail<TreeError>(
         *this, "expected the states of " + impl_->label + ", got " + misfits(expected, st) + ".");
   }
+  if (std::any_of(call.tensors.begin(), call.tensors.end(), detail::is_wrapped)) {
+    fail<UnsupportedError>(
+        *this,
+        "expected plain tensors as parameters and states, got some that a function transform "
+        "(vmap, "
+        "jvp, or a gradient within one) works on, which a torch::nn module cannot hold. Transform "
+        "by x "
+        "alone, call value_and_grad outside of transforms, or use luxtorch's layers (Dense and the "
+        "like).");
+  }
+  auto inputs = tree::tensors(x);
+  if (impl_->turns && std::any_of(inputs.begin(), inputs.end(), [](const Tensor& t) {
+        return t.defined() && detail::is_wrapped(t);
+      })) {
+    fail<UnsupportedError>(
+        *this,
+        "expected a plain tensor for a module without clone(), got one that a "
+        "function transform works on. Derive the module from torch::nn::Cloneable.");
+  }
   call.training = st[kTraining].scalar<bool>();
   auto next = st;
-  if (impl_->draws && call.training) {
+  if (impl_->draws == Draws::Always || (has_rng && call.training)) {
     auto rng = st[kRng].scalar<Rng>();
     call.seed = rng.key();
-    next = next.with(kRng, rng.fold_in("next"));
+    if (call.training) next = next.with(kRng, rng.fold_in("next"));
   }
   auto [y, buffers] = impl_->run(call);
   for (size_t i = 0; i < buffers.size(); ++i) next = next.with(impl_->buffer_paths[i], buffers[i]);
@@ -219,5 +246,30 @@ Out<Tree> FunctionalModule::operator()(const Tree& x, const Tree& ps, const Tree
 }
 
 std::string FunctionalModule::label() const { return "functional(" + impl_->label + ")"; }
+
+namespace {
+
+Out<Step> step_of(const FunctionalCell& cell, Out<Tree> out) {
+  auto& [y, st] = out;
+  if (y.is_tensor()) return {Step{y.tensor(), tuple({y})}, std::move(st)};
+  if (y.is_tuple() && y.size() == 2 && y[0].is_tensor() && y[1].is_tuple())
+    return {Step{y[0].tensor(), y[1]}, std::move(st)};
+  if (y.is_tuple() && y.size() > 0 && y[0].is_tensor())
+    return {Step{y[0].tensor(), y}, std::move(st)};
+  fail<TreeError>(cell,
+                  "expected a module that returns its carry, a tensor or a tuple of tensors, got " +
+                      describe_kind(y) + ".");
+}
+
+}  // namespace
+
+Out<Step> FunctionalCell::operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
+  return step_of(*this, module_(Tree(x), ps, st));
+}
+Out<Step> FunctionalCell::operator()(const Tensor& x, const Tree& carry, const Tree& ps,
+                                     const Tree& st) const {
+  bool alone = carry.is_tuple() && carry.size() == 1;
+  return step_of(*this, module_(tuple({Tree(x), alone ? carry[0] : carry}), ps, st));
+}
 
 }  // namespace luxtorch
