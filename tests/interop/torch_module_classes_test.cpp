@@ -109,8 +109,9 @@ TORCH_MODULE(Dicts);
 struct ParameterListsImpl : nn::Module {
   nn::ParameterList weights;
   ParameterListsImpl() {
-    weights = register_module("weights", nn::ParameterList(normal(1, {3}).requires_grad_(),
-                                                           normal(2, {3}).requires_grad_()));
+    weights = register_module("weights", nn::ParameterList());
+    weights->append(normal(1, {3}).requires_grad_());
+    weights->append(normal(2, {3}).requires_grad_());
   }
   Tensor forward(const Tensor& x) { return x * weights[0] + weights[1]; }
 };
@@ -437,7 +438,8 @@ TEST(FunctionalClasses, ComputeWhatTheModuleItselfDoesAndLeaveItAlone) {
     auto expected_gradients = torch::autograd::grad({loss_of(expected)}, own, {}, {}, false, true);
     for (size_t i = 0; i < found.size(); ++i) {
       ASSERT_EQ(found[i].defined(), expected_gradients[i].defined()) << i;
-      if (found[i].defined()) EXPECT_SAME(found[i], expected_gradients[i]) << i;
+      if (!found[i].defined()) continue;
+      EXPECT_SAME(found[i], expected_gradients[i]) << i;
     }
   }
 }
