@@ -13,6 +13,7 @@
 #include "luxtorch/train/grad.h"
 #include "luxtorch/train/vmap.h"
 #include "support/compare.h"
+#include "support/error_text.h"
 
 namespace luxtorch::testing {
 namespace {
@@ -220,16 +221,6 @@ TEST(Transforms, GoThroughTheFusedSequenceAndSaySo) {
   (void)vjp(f, ps);
   EXPECT_EQ(ops::last_recurrent_run().path, ops::RecurrentPath::plain);
   EXPECT_THAT(ops::last_recurrent_run().reason, HasSubstr("transform"));
-}
-
-template <class F>
-std::string text_of(F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
 }
 
 TEST(TransformErrors, SayWhatDoesNotFit) {

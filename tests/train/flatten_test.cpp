@@ -7,6 +7,7 @@
 #include "luxtorch/core/ops.h"
 #include "luxtorch/train/grad.h"
 #include "support/compare.h"
+#include "support/error_text.h"
 
 namespace luxtorch::testing {
 namespace {
@@ -43,16 +44,6 @@ TEST(Flatten, RebuildIsDifferentiableAndMapsOverVectors) {
   const Tensor slope = numbers({0, 6, 2, 8, 4, 10, 9, 9, 15});
   EXPECT_CLOSE(grad(f)(flattened.flat), slope, 1e-12);
   EXPECT_CLOSE(vmap(grad(f))(stack({flattened.flat, flattened.flat}))[1], slope, 1e-12);
-}
-
-template <class F>
-std::string text_of(F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
 }
 
 TEST(Flatten, RefusesMixedKindsAndVectorsOfAnotherLength) {

@@ -16,6 +16,7 @@
 #include "luxtorch/train/grad.h"
 #include "luxtorch/train/loss.h"
 #include "support/compare.h"
+#include "support/error_text.h"
 
 namespace luxtorch::testing {
 namespace {
@@ -192,16 +193,6 @@ TEST(Vmap, RunsOnSeveralThreadsAtOnce) {
   }
   for (auto& t : threads) t.join();
   for (const auto& t : found) EXPECT_CLOSE(t, expected, 0);
-}
-
-template <class F>
-std::string text_of(F f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "no error";
 }
 
 TEST(VmapErrors, NameWhatDoesNotFit) {
