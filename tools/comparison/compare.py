@@ -1,0 +1,186 @@
+"""Compares luxtorch with Python PyTorch, value by value and millisecond by millisecond.
+
+    tools/compare                                       all cases
+    tools/compare --case models                         a group; also models/char_lstm, 'layers/*', adamw
+    tools/compare --case spiral --against torch.compile JAX --dtype float32
+    tools/compare --cases FOLDER                        your own cases: one C++ file and one Python file each
+
+Each case is a model, a loss, an optimiser and data. Both sides start from the same parameters and see the
+same batches in the same order; every hyper-parameter is stated on both. Values: the output, the gradients
+of all parameters and of the input, the losses of --steps training steps; a difference is max |a - b| / max
+|b|, b PyTorch's. Times: forward passes and training steps, each competitor a process with --threads
+threads on as many processors, all in turns; a ratio is how many times as long as luxtorch the other takes.
+
+A value beyond its tolerance makes the exit status 1 and is named. Besides the table, everything goes to a
+JSON file and to a page for a browser, which nothing else is needed for.
+"""
+
+import argparse
+import datetime
+import fnmatch
+import importlib.util
+import json
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "bench")]
+
+import torch  # noqa: E402
+
+import case  # noqa: E402
+import interleaved  # noqa: E402
+import page  # noqa: E402
+import table  # noqa: E402
+import times  # noqa: E402
+import values  # noqa: E402
+
+OTHERS = ("torch.compile", values.PYTHON, "JAX")
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog="tools/compare", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+
+    def positive(text):
+        if (number := int(text)) < 1:
+            raise argparse.ArgumentTypeError(f"{number} is not above 0")
+        return number
+
+    cpus = len(os.sched_getaffinity(0))
+    parser.add_argument("--case", nargs="+", default=[], metavar="NAME",
+                        help="some cases: a part of the name, or a pattern with *; the name is GROUP/NAME OPTIMISER")
+    parser.add_argument("--list", action="store_true", help="names the cases and ends")
+    parser.add_argument("--threads", type=positive, default=cpus,
+                        help="for each competitor, which may use as many processors (default: %(default)s)")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
+    parser.add_argument("--dtype", nargs="+", choices=("float64", "float32"), default=["float64", "float32"],
+                        help="of the values compared, float64 first; times are float32's unless only float64 is asked for")
+    parser.add_argument("--against", nargs="*", choices=OTHERS, default=list(OTHERS), metavar="NAME",
+                        help="whose times are measured besides PyTorch's: " + ", ".join(OTHERS) + " (default: all)")
+    parser.add_argument("--values-only", action="store_true", help="measures no times")
+    parser.add_argument("--steps", type=positive, default=200, help="of training, compared (default: %(default)s)")
+    parser.add_argument("--rounds", type=positive, default=10, help="of turns, timed (default: %(default)s)")
+    parser.add_argument("--cases", type=Path, default=HERE / "cases", metavar="FOLDER",
+                        help="where the cases are (default: those of luxtorch)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="(default: build/comparison/comparison.json)")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="(default: build/comparison/comparison.html)")
+    parser.add_argument("--program", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--python-path", nargs="*", default=[], help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.threads > cpus:
+        parser.error(f"--threads {options.threads}: there are {cpus} processors")
+    if options.device != "cpu" and not torch.cuda.is_available():
+        parser.error(f"--device {options.device}: PyTorch finds no GPU here")
+    if not options.cases.is_dir():
+        parser.error(f"--cases {options.cases}: there is no such folder")
+    folder = HERE.parents[1] / "build" / "comparison"
+    options.json = options.json or folder / "comparison.json"
+    options.page = options.page or folder / "comparison.html"
+    options.cases = options.cases.resolve()
+    options.dtype.sort(reverse=True)
+    return options
+
+
+def chosen(entries, patterns):
+    """[(entry, optimiser)] of the names that any of the patterns is in, or matches."""
+    def wanted(name):
+        return not patterns or any(
+            fnmatch.fnmatch(name, p) or fnmatch.fnmatch(name.split()[0], p) or p in name for p in patterns)
+
+    return [(e, o) for e in entries.values() for o in e.optimisers if wanted(f"{e.name} {o}")]
+
+
+def luxtorch_nn(options):
+    """luxtorch's modules for Python, or nothing where the package cannot be imported."""
+    sys.path[:0] = options.python_path
+    if importlib.util.find_spec("luxtorch") is None:
+        return {}
+    try:
+        import luxtorch
+    except ImportError as error:
+        print(f"{values.PYTHON} is left out: {error}")
+        return {}
+    return {name: getattr(luxtorch.nn, name) for name in ("LSTM", "GRU", "RNN")}
+
+
+def processor():
+    try:
+        with open("/proc/cpuinfo") as lines:
+            return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def run(options, entry, optimiser, entries):
+    found = {"name": entry.name, "optimiser": optimiser, "words": "", "wrong": [], "random": entry.random,
+             "values": {}, "times": None}
+    for dtype in options.dtype:
+        found["words"], found["values"][dtype], wrong = values.compare(options, entry, optimiser, dtype, entries)
+        found["wrong"] += wrong
+    if not options.values_only:
+        measured = times.Times(options, entry)
+        try:
+            found["times"] = measured.run(optimiser, options.dtype[-1])
+        except interleaved.Failed as reason:
+            found["wrong"].append(str(reason))
+        found["wrong"] += measured.wrong
+    return found
+
+
+def about(options, cases):
+    versions = {"PyTorch": torch.__version__}
+    for found in cases:
+        for name, row in ((found["times"] or {}).get("rows") or {}).items():
+            if name in ("luxtorch", "JAX"):
+                versions[name] = row["about"].split(",")[0].split()[-1]
+    return {"date": datetime.date.today().isoformat(), "command": " ".join(["tools/compare", *options.words]),
+            "processor": processor() if options.device == "cpu" else torch.cuda.get_device_name(),
+            "threads": options.threads, "device": options.device, "load": options.load, "rounds": options.rounds,
+            "steps": options.steps, "versions": versions}
+
+
+def main(arguments):
+    options = parse(arguments)
+    options.words, options.load = words_of(arguments), os.getloadavg()[0]
+    entries = case.load(options.cases)
+    known = set(subprocess.run([options.program, "list"], capture_output=True, text=True, check=True).stdout.split())
+    if one_sided := known.symmetric_difference(entries):
+        sys.exit("these cases are not written on both sides: " + ", ".join(
+            f"{name} ({'no Python function' if name in known else 'no C++ file'})" for name in sorted(one_sided)))
+    rows = chosen(entries, options.case)
+    if options.list or not rows:
+        if not rows:
+            print(f"no case is called {' or '.join(options.case)}; there are:", file=sys.stderr)
+            rows = chosen(entries, [])
+        for entry, optimiser in rows:
+            print(entry.name, optimiser)
+        return 0 if options.list else 2
+    torch.set_num_threads(options.threads)
+    options.luxtorch_nn = luxtorch_nn(options)
+    cases = []
+    for number, (entry, optimiser) in enumerate(rows, 1):
+        cases.append(run(options, entry, optimiser, entries))
+        print(f"[{number}/{len(rows)}] {entry.name} {optimiser}: "
+              f"{'differs' if cases[-1]['wrong'] else 'agrees'}", flush=True)
+    found = {"about": about(options, cases), "cases": cases}
+    for path in (options.json, options.page):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps(found, indent=1))
+    page.write(options.page, found)
+    print("\n" + table.text(found))
+    print(f"\n{options.page}\n{options.json}")
+    return 1 if any(found["wrong"] for found in cases) else 0
+
+
+def words_of(arguments):
+    """Without what tools/compare added."""
+    hidden = ("--program", "--python-path")
+    return [word for i, word in enumerate(arguments) if word not in hidden and (not i or arguments[i - 1] not in hidden)]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,101 @@
+// luxtorch's side of the comparison with Python PyTorch.
+//
+//     comparison list
+//     comparison results PROBLEM OUT STEPS       // what the case computes, to a .pt file
+//     comparison turns                           // its times, by the conversation of tools/bench/turns.py
+#include <ATen/Parallel.h>
+#include <torch/version.h>
+
+#include <exception>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "luxtorch/io/torch_archive.h"
+#include "luxtorch/train/train_state.h"
+#include "luxtorch/version.h"
+#include "results.h"
+#include "turns.h"
+
+namespace comparison {
+
+namespace {
+
+using namespace luxtorch;
+
+bench::Start training(const std::shared_ptr<const Problem>& problem) {
+  struct Run {
+    TrainState ts;
+    Objective objective;
+    double loss = 0;
+  };
+  return [problem] {
+    const auto& p = *problem;
+    auto run = std::make_shared<Run>(
+        Run{TrainState(p.what.model, p.ps, p.st, p.optimiser), Objective(p.what.loss)});
+    return bench::Work{[problem, run] {
+                         const Tree& batch = problem->batch(run->ts.step);
+                         run->loss =
+                             single_train_step_(run->objective, batch, run->ts).loss.item<double>();
+                       },
+                       [run] { return run->loss; }};
+  };
+}
+
+bench::Start forward(const std::shared_ptr<const Problem>& problem) {
+  struct Run {
+    Tensor y;
+    std::optional<double> loss;  // once: the output stays the same
+  };
+  return [problem] {
+    auto run = std::make_shared<Run>();
+    const Tree batch = problem->batch(0);
+    return bench::Work{[problem, run, batch] {
+                         const auto& p = *problem;
+                         run->y = predict<Tensor>(p.what.model, batch[0], p.ps, p.st);
+                         if (!run->y.is_cpu()) run->y.sum().item();  // waits
+                       },
+                       [problem, run, batch] {
+                         if (!run->loss)
+                           run->loss = problem->what.loss(run->y, batch[1].tensor()).item<double>();
+                         return *run->loss;
+                       }};
+  };
+}
+
+int run(const std::vector<std::string>& words) {
+  const std::string command = words.empty() ? "" : words[0];
+  if (command == "list") {
+    for (const auto& name : case_names()) std::cout << name << '\n';
+    return 0;
+  }
+  if (command == "results" && words.size() == 4) {
+    torch_archive::save(words[2], results(read_problem(words[1]), std::stoll(words[3])));
+    return 0;
+  }
+  if (command == "turns") {
+    const auto about =
+        std::string("luxtorch ") + luxtorch::version() + ", LibTorch " + TORCH_VERSION;
+    return bench::take_turns(about, at::get_num_threads(),
+                             [](const std::string& file, bool train) -> bench::Start {
+                               auto problem = std::make_shared<const Problem>(read_problem(file));
+                               return train ? training(problem) : forward(problem);
+                             });
+  }
+  std::cerr << "comparison list | results PROBLEM OUT STEPS | turns\n";
+  return 2;
+}
+
+}  // namespace
+
+}  // namespace comparison
+
+int main(int count, char** arguments) {
+  try {
+    return comparison::run({arguments + 1, arguments + count});
+  } catch (const std::exception& error) {
+    std::cerr << error.what() << '\n';
+    return 1;
+  }
+}

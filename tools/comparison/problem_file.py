@@ -1,0 +1,80 @@
+"""A case as a file that both sides read: the first parameters, the batches, the optimiser.
+
+problem.pt is a dictionary for torch.load and luxtorch's torch_archive: case, optimiser, lr, device,
+batches (their number), state_dict, x (a tensor, or a tuple of them), y. Beside it, for those who have no
+torch, problem.npz with the arrays ps.NAME, x, y and problem.json with case, optimiser, lr and dtype.
+"""
+
+import json
+import types
+
+import numpy
+import torch
+
+SEED = 0
+
+
+def make_case(entry, nn=torch.nn):
+    """Always the same model's first parameters, and the same data."""
+    torch.manual_seed(SEED)
+    return entry.make(nn, numpy.random.default_rng(SEED))
+
+
+def replaced(**modules):
+    """torch.nn with other modules in it."""
+    return types.SimpleNamespace(**{**vars(torch.nn), **modules})
+
+
+def cast(arrays, dtype):
+    if isinstance(arrays, tuple):
+        return tuple(cast(a, dtype) for a in arrays)
+    t = torch.as_tensor(numpy.asarray(arrays))
+    return t.to(dtype) if t.is_floating_point() else t
+
+
+def write(folder, entry, optimiser, dtype, device):
+    """Its path, and the case's words."""
+    made = make_case(entry)
+    x, y = cast(made.x, dtype), cast(made.y, dtype)
+    state_dict = {name: t.detach().to(dtype) if t.is_floating_point() else t.detach()
+                  for name, t in made.model.state_dict().items()}
+    path = folder / "problem.pt"
+    torch.save({"case": entry.name, "optimiser": optimiser, "lr": float(entry.lr), "device": device,
+                "batches": len(y), "state_dict": state_dict, "x": x, "y": y}, path)
+    arrays = {f"ps.{name}": t.numpy() for name, t in state_dict.items()}
+    if not isinstance(x, tuple):
+        arrays["x"] = x.numpy()
+    numpy.savez(folder / "problem.npz", y=y.numpy(), **arrays)
+    (folder / "problem.json").write_text(json.dumps(
+        {"case": entry.name, "optimiser": optimiser, "lr": entry.lr, "dtype": str(dtype).removeprefix("torch.")}))
+    return path, made.words
+
+
+class Problem:
+    """The file's case in PyTorch: its model with the file's parameters, in training, and its batches."""
+
+    def __init__(self, path, entries, nn=torch.nn):
+        file = torch.load(path, weights_only=True)
+        self.entry = entries[file["case"]]
+        self.device = torch.device(file["device"])
+        made = make_case(self.entry, nn)
+        self.loss = made.loss
+        self.state_dict = file["state_dict"]
+        dtype = next((t.dtype for t in self.state_dict.values() if t.is_floating_point()), None)
+        self.model = made.model.to(self.device, dtype)
+        x, y = file["x"], file["y"]
+        x = x if isinstance(x, tuple) else (x,)
+        self.batches = [(tuple(part[i].to(self.device) for part in x), y[i].to(self.device))
+                        for i in range(file["batches"])]
+        self.optimiser, self.lr = file["optimiser"], file["lr"]
+        self.start()
+
+    def start(self):
+        self.model.load_state_dict(self.state_dict)
+        self.model.train()
+
+    def batch(self, step):
+        return self.batches[step % len(self.batches)]
+
+    def objective(self, x, y):
+        return self.loss(self.model(*x), y)

@@ -1,0 +1,40 @@
+#include "results.h"
+
+#include <ATen/ops/empty.h>
+
+#include "luxtorch/core/device.h"
+#include "luxtorch/interop/state_dict.h"
+#include "luxtorch/train/grad.h"
+#include "luxtorch/train/train_state.h"
+
+namespace comparison {
+
+using namespace luxtorch;
+
+Tree results(const Problem& problem, int64_t steps) {
+  const auto& [model, loss] = problem.what;
+  const Objective objective(loss);
+  const Tree& batch = problem.batch(0);
+  auto [y, st] = apply<Tensor>(model, batch[0], problem.ps, problem.st);
+  auto [value, grads] = value_and_grad(
+      [&](const Tree& at) {
+        return objective(model, at["ps"], problem.st, tuple({at["x"], batch[1]})).loss;
+      },
+      named({{"x", batch[0]}, {"ps", problem.ps}}));
+
+  Tensor losses = at::empty({steps}, kFloat64);
+  TrainState ts(model, problem.ps, problem.st, problem.optimiser);
+  for (int64_t i = 0; i < steps; ++i)
+    losses.mutable_data_ptr<double>()[i] =
+        single_train_step_(objective, problem.batch(i), ts).loss.item<double>();
+
+  const Tree found = named(
+      {{"output", y},
+       {"loss", value},
+       {"gradients", named({{"x", grads["x"]}, {"ps", to_torch(model, grads["ps"], problem.st)}})},
+       {"states", to_torch(model, problem.ps, st)},
+       {"losses", losses}});
+  return tree::to(tree::detach(found), cpu_device());
+}
+
+}  // namespace comparison

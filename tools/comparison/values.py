@@ -1,0 +1,102 @@
+"""A case's values: luxtorch's, and luxtorch.nn's in Python, against PyTorch's."""
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import torch
+
+import cells
+import problem_file
+import results
+
+TOLERANCES = {"float64": 1e-10, "float32": 2e-5}
+PYTHON = "luxtorch.nn in Python"
+
+
+class Wrong(Exception):
+    """luxtorch could not compute it."""
+
+
+def by_luxtorch(program, path, steps, threads):
+    out = path.with_name("luxtorch.pt")
+    ran = subprocess.run([program, "results", path, out, str(steps)], capture_output=True, text=True,
+                         env={**os.environ, "OMP_NUM_THREADS": str(threads)})
+    if ran.returncode:
+        raise Wrong(f"luxtorch ended with status {ran.returncode}: {ran.stderr.strip() or 'no word'}")
+    return results.from_luxtorch(out)
+
+
+def own_way(path, entries, steps):
+    """The losses by loops over cells, None where there is no such way."""
+    nn = problem_file.replaced(LSTM=cells.LSTM, GRU=cells.GRU, RNN=cells.RNN)
+    try:
+        return results.results(problem_file.Problem(path, entries, nn), steps)["losses"]
+    except NotImplementedError:
+        return None
+
+
+def compare_losses(ours, theirs, entry, dtype, own):
+    apart = results.apart(ours, theirs)
+    double = dtype == "float64"
+    found = {
+        "first": {"steps": min(results.FIRST, len(apart)), "difference": max(apart[:results.FIRST]),
+                  "tolerance": TOLERANCES["float64"] if double else None},
+        "all": {"steps": len(apart), "difference": max(apart), "tolerance": entry.all_steps if double else None,
+                "leaves": results.leaves(apart, dtype), "limit": results.LEFT[dtype]},
+        "own": None,
+    }
+    if own:
+        drift = results.apart(own, theirs)
+        found["own"] = {"words": "torch.nn's recurrent layer against a loop over its cells",
+                        "difference": max(drift), "leaves": results.leaves(drift, dtype)}
+    return found, apart
+
+
+def sentences(dtype, found, apart, who="luxtorch"):
+    """What is too far apart, what differs first in front."""
+    limit = found["tolerance"]
+    for part, words in (("outputs", "output"), ("gradients", "gradient of")):
+        for name, difference in found[part].items():
+            if not difference <= limit:
+                yield f"{who}, {dtype}: {words} {name} differs by {difference:.2g}, at most {limit:.0e} is expected"
+    for which in ("first", "all"):
+        losses = found["losses"][which]
+        if losses["tolerance"] is not None and not losses["difference"] <= losses["tolerance"]:
+            step = next(i for i, d in enumerate(apart, 1) if not d <= losses["tolerance"])
+            yield (f"{who}, {dtype}: the loss of step {step} differs by {apart[step - 1]:.2g} of the largest, and by "
+                   f"{losses['difference']:.2g} within {losses['steps']} steps, at most {losses['tolerance']:.0e} is "
+                   "expected")
+
+
+def compare(options, entry, optimiser, dtype, entries):
+    """(words, values, wrong) of the case in one dtype; values as page.py wants them."""
+    with tempfile.TemporaryDirectory() as folder:
+        path, words = problem_file.write(Path(folder), entry, optimiser, getattr(torch, dtype), options.device)
+        problem = problem_file.Problem(path, entries)
+        theirs = results.results(problem, options.steps)
+        own = own_way(path, entries, options.steps) if entry.recurrent else None
+        candidates, wrong = {}, []
+        try:
+            candidates["luxtorch"] = by_luxtorch(options.program, path, options.steps, options.threads)
+        except Wrong as reason:
+            wrong.append(f"{dtype}: {reason}")
+        if entry.recurrent and options.luxtorch_nn:
+            module = problem_file.replaced(**options.luxtorch_nn)
+            candidates[PYTHON] = results.results(problem_file.Problem(path, entries, module), options.steps)
+    values = {"curves": {"PyTorch": theirs["losses"]}}
+    if own:
+        values["curves"][results.OWN] = own
+    for who, ours in candidates.items():
+        outputs, gradients = results.differences(ours, theirs)
+        losses, apart = compare_losses(ours["losses"], theirs["losses"], entry, dtype, own)
+        found = {"outputs": outputs, "gradients": gradients, "tolerance": TOLERANCES[dtype], "losses": losses}
+        values["curves"][who] = ours["losses"]
+        if not entry.random:
+            wrong += sentences(dtype, found, apart, who)
+        if who == PYTHON:
+            values["python"] = found
+        else:
+            values.update(found)
+    return words, values, wrong
