@@ -1,4 +1,5 @@
-# The package: cmake --install build/release --prefix P, then find_package(luxtorch).
+# The package: cmake --install build/release --prefix P, then find_package(luxtorch). The build folder
+# is one too: -Dluxtorch_DIR=build/release.
 
 include(CMakePackageConfigHelpers)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/luxtorch")
@@ -16,3 +17,6 @@ install(FILES
   "${PROJECT_BINARY_DIR}/luxtorchConfigVersion.cmake"
   tools/cmake/FindLibTorch.cmake
   DESTINATION "${package_dir}")
+
+export(EXPORT luxtorchTargets NAMESPACE luxtorch:: FILE "${PROJECT_BINARY_DIR}/luxtorchTargets.cmake")
+configure_file(tools/cmake/FindLibTorch.cmake "${PROJECT_BINARY_DIR}/FindLibTorch.cmake" COPYONLY)

@@ -1,0 +1,85 @@
+"""The comparison's measures: what counts as a difference, and what is said of one."""
+
+import math
+import os
+import sys
+import unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(os.environ["LUXTORCH_SOURCE_DIR"]) / "tools/comparison"))
+
+try:
+    import torch
+except ImportError as error:
+    raise unittest.SkipTest(f"this Python has no PyTorch ({error})") from error
+
+import cells  # noqa: E402
+import results  # noqa: E402
+import values  # noqa: E402
+
+
+def found(**losses):
+    first = {"steps": 20, "difference": 0.0, "tolerance": 1e-10, **losses.get("first", {})}
+    all_ = {"steps": 200, "difference": 0.0, "tolerance": 1e-8, **losses.get("all", {})}
+    return {"outputs": {"y": 0.0}, "gradients": {"x": 0.0, "weight": 0.0}, "tolerance": 1e-10,
+            "losses": {"first": first, "all": all_}}
+
+
+class ResultsTest(unittest.TestCase):
+    def test_a_difference_is_the_largest_one_by_the_largest_value(self):
+        a, b = torch.tensor([1.0, 2.0, -4.0]), torch.tensor([1.0, 2.5, -5.0])
+        self.assertEqual(results.difference(a, b), 0.2)
+        self.assertEqual(results.difference(b, b), 0)
+        self.assertEqual(results.difference(torch.zeros(2), torch.zeros(2)), 0)
+
+    def test_what_cannot_be_compared_differs_infinitely(self):
+        b = torch.tensor([1.0, 2.0])
+        for a in (None, torch.tensor([1.0]), torch.tensor([[1.0, 2.0]]), torch.tensor([1.0, math.nan])):
+            self.assertEqual(results.difference(a, b), math.inf)
+        self.assertEqual(results.difference(torch.ones(2), torch.zeros(2)), math.inf)
+
+    def test_a_missing_gradient_differs_infinitely(self):
+        theirs = {"output": torch.ones(1), "loss": torch.ones(()), "states": {}, "inputs": [torch.ones(2)],
+                  "gradients": {"weight": torch.ones(2)}}
+        ours = {**theirs, "gradients": {}, "inputs": []}
+        self.assertEqual(results.differences(ours, theirs)[1], {"x": math.inf, "weight": math.inf})
+        self.assertEqual(results.differences(theirs, theirs)[1], {"x": 0, "weight": 0})
+
+    def test_a_curve_leaves_another_at_the_first_step_beyond_the_limit(self):
+        theirs = [2.0, 1.0, 0.5]
+        self.assertEqual(results.apart([2.0, 1.0 + 1e-6, 0.5], theirs), [0, (1.0 + 1e-6 - 1.0) / 2, 0])
+        self.assertEqual(results.leaves([0, 9e-9, 2e-8, 3e-8], "float64"), 3)
+        self.assertIsNone(results.leaves([0, 9e-9], "float64"))
+        self.assertIsNone(results.leaves([0, 2e-8], "float32"))
+        self.assertEqual(results.leaves([0, math.inf], "float32"), 2)
+        self.assertEqual(results.apart([math.nan], [1.0]), [math.inf])
+
+    def test_what_differs_first_is_said_first(self):
+        wrong = found(first={"difference": 2e-10}, all={"difference": 1e-9})
+        wrong["gradients"]["weight"] = 3e-10
+        wrong["outputs"]["y"] = math.inf
+        said = list(values.sentences("float64", wrong, [0, 1e-11, 2e-10]))
+        self.assertEqual(len(said), 3)
+        self.assertRegex(said[0], "output y differs by inf, at most 1e-10")
+        self.assertRegex(said[1], "gradient of weight differs by 3e-10")
+        self.assertRegex(said[2], "loss of step 3 differs by 2e-10")
+        self.assertEqual(list(values.sentences("float64", found(), [0])), [])
+
+    def test_a_loop_over_cells_computes_what_the_layer_does(self):
+        x = torch.randn(3, 5, 4, dtype=torch.float64)
+        for kind in ("LSTM", "GRU", "RNN"):
+            torch.manual_seed(1)
+            layer = getattr(torch.nn, kind)(4, 6, num_layers=2, batch_first=True).double()
+            loop = getattr(cells, kind)(4, 6, num_layers=2, batch_first=True).double()
+            loop.load_state_dict(layer.state_dict())
+            self.assertLess(results.difference(loop(x)[0], layer(x)[0]), 1e-14, kind)
+        with self.assertRaises(NotImplementedError):
+            cells.LSTM(4, 6, bidirectional=True, batch_first=True)(x.float())
+
+    def test_the_files_tensors_are_flat_by_their_names(self):
+        nested = {"a": {"weight": 1, "deeper": {"bias": 2}}, "b": 3}
+        self.assertEqual(results.flat(nested), {"a.weight": 1, "a.deeper.bias": 2, "b": 3})
+
+
+if __name__ == "__main__":
+    unittest.main()
