@@ -40,7 +40,7 @@ class Entry:
     name: str
     make: Callable  # (nn, rng) -> Case
     optimisers: tuple
-    lr: float
+    lr: dict  # by optimiser
     all_steps: float | None  # the largest difference of float64 losses over all steps, else only drawn
     recurrent: bool  # it has an nn.LSTM, GRU or RNN, which luxtorch.nn and a loop over cells can stand for
     random: bool  # its values are drawn anew by each side: only its times are compared
@@ -51,12 +51,14 @@ ENTRIES = {}
 
 
 def case(name, optimisers=("adam",), lr=1e-3, all_steps=None, recurrent=False, random=False, jax=None):
-    """Makes the function a case. optimisers are names of optimisers.py; lr is theirs all."""
+    """Makes the function a case. optimisers are names of optimisers.py; lr is one for all of them, or
+    one each: {"adam": 1e-3, "momentum": 1e-1}."""
 
     def register(make):
         if name in ENTRIES:
             raise ValueError(f"two cases are called {name}")
-        ENTRIES[name] = Entry(name, make, tuple(optimisers), lr, all_steps, recurrent, random, jax)
+        lrs = lr if isinstance(lr, dict) else dict.fromkeys(optimisers, lr)
+        ENTRIES[name] = Entry(name, make, tuple(optimisers), lrs, all_steps, recurrent, random, jax)
         return make
 
     return register

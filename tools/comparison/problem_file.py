@@ -39,14 +39,14 @@ def write(folder, entry, optimiser, dtype, device):
     state_dict = {name: t.detach().to(dtype) if t.is_floating_point() else t.detach()
                   for name, t in made.model.state_dict().items()}
     path = folder / "problem.pt"
-    torch.save({"case": entry.name, "optimiser": optimiser, "lr": float(entry.lr), "device": device,
+    torch.save({"case": entry.name, "optimiser": optimiser, "lr": float(entry.lr[optimiser]), "device": device,
                 "batches": len(y), "state_dict": state_dict, "x": x, "y": y}, path)
     arrays = {f"ps.{name}": t.numpy() for name, t in state_dict.items()}
     if not isinstance(x, tuple):
         arrays["x"] = x.numpy()
     numpy.savez(folder / "problem.npz", y=y.numpy(), **arrays)
     (folder / "problem.json").write_text(json.dumps(
-        {"case": entry.name, "optimiser": optimiser, "lr": entry.lr, "dtype": str(dtype).removeprefix("torch.")}))
+        {"case": entry.name, "optimiser": optimiser, "lr": entry.lr[optimiser], "dtype": str(dtype).removeprefix("torch.")}))
     return path, made.words
 
 

@@ -22,7 +22,7 @@ class Wrong(Exception):
 def by_luxtorch(program, path, steps, threads):
     out = path.with_name("luxtorch.pt")
     ran = subprocess.run([program, "results", path, out, str(steps)], capture_output=True, text=True,
-                         env={**os.environ, "OMP_NUM_THREADS": str(threads)})
+                         env={"OMP_WAIT_POLICY": "passive", **os.environ, "OMP_NUM_THREADS": str(threads)})
     if ran.returncode:
         raise Wrong(f"luxtorch ended with status {ran.returncode}: {ran.stderr.strip() or 'no word'}")
     return results.from_luxtorch(out)

@@ -49,6 +49,7 @@ Case character() {
 const Registration spiral_lstm("models/spiral_lstm", spiral<LSTM>);
 const Registration spiral_gru("models/spiral_gru", spiral<GRU>);
 const Registration spiral_rnn("models/spiral_rnn", spiral<RNN>);
+const Registration direction_lstm("models/direction_lstm", spiral<LSTM>);
 const Registration char_lstm("models/char_lstm", character<LSTM>);
 const Registration char_gru("models/char_gru", character<GRU>);
 const Registration char_rnn("models/char_rnn", character<RNN>);

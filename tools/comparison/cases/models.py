@@ -1,6 +1,7 @@
 """The tutorial's classifier of spirals and the character model, with each kind of recurrent layer.
 
-The spirals are the tutorial's; the text and the JAX programs are those of tools/bench/recurrent.
+The spirals are the tutorial's; the text, the JAX programs and the spirals of which only the direction tells
+them apart are those of tools/bench/recurrent.
 """
 
 import functools
@@ -62,9 +63,9 @@ def jax_loss(shape):
     return loss
 
 
-def spiral(nn, rng, kind):
+def spiral(nn, rng, kind, data=spirals):
     shape = problem.spiral(kind)
-    x, y = batches(spirals, rng, shape)
+    x, y = batches(data, rng, shape)
     return Case(f"{kind.upper()} 2 => 8, Dense 8 => 1 of the last output; batch 128, time 50; binary cross-entropy",
                 model=model(nn, shape), loss=nn.BCELoss(), x=x, y=y.astype(float))
 
@@ -79,8 +80,12 @@ def char(nn, rng, kind):
 
 
 for kind in KINDS:
-    case(f"models/spiral_{kind}", TRAINED, lr=0.01, all_steps=1e-8, recurrent=True,
+    case(f"models/spiral_{kind}", TRAINED, lr={"adam": 0.01, "adamw": 0.01, "momentum": 0.1}, all_steps=1e-8, recurrent=True,
          jax=jax_loss(problem.spiral(kind)))(functools.partial(spiral, kind=kind))
+# Not learned by and by: the losses jump, and from then on rounding alone sends any two ways apart.
+case("models/direction_lstm", lr=0.01, recurrent=True, jax=jax_loss(problem.spiral()))(
+    functools.partial(spiral, kind="lstm", data=problem.spirals))
 for kind in KINDS:
-    case(f"models/char_{kind}", TRAINED if kind == "lstm" else ("adam",), lr=1e-3, recurrent=True,
+    case(f"models/char_{kind}", TRAINED if kind == "lstm" else ("adam",),
+         lr={"adam": 1e-3, "adamw": 1e-3, "momentum": 0.5}, recurrent=True,
          jax=jax_loss(problem.char(kind)))(functools.partial(char, kind=kind))
