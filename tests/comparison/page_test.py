@@ -114,6 +114,16 @@ class PageTest(unittest.TestCase):
         for other in ("http:", "https:", "//", "src=", "href=", "<script", "@import", "url("):
             self.assertNotIn(other, document)
 
+    def test_losses_that_drift_are_told_beside_pytorchs_own_drift(self):
+        one = case("models/a")
+        losses = one["values"]["float64"]["losses"]
+        losses["all"].update(tolerance=None, leaves=37, limit=1e-8)
+        losses["own"]["leaves"] = 41
+        for told in (text_of(page.document(found(one))), table.text(found(one))):
+            self.assertRegex(told, r"(?s)1e-8.*from step\s+37\b.*from step\s+41\b")
+        losses["all"].update(tolerance=1e-8)
+        self.assertNotIn("from step", table.text(found(one)))
+
     def test_every_case_and_every_wrong_sentence_is_told(self):
         cases = [case(f"group{i % 7}/case_{i}") for i in range(150)]
         cases[70]["wrong"] = ["The gradient of weight differs first: 3e-4.", "And the losses."]

@@ -16,6 +16,7 @@ def text(found):
     who = rows.competitors(cases)
     parts = [
         values(cases),
+        drifts(cases),
         times(cases, who),
         slower(cases),
         failures(cases),
@@ -41,6 +42,24 @@ def values(cases):
         if door:
             lines.append((f"  {rows.DOOR}", value_cells(door, columns)))
     return grid(heads, lines)
+
+
+def drifts(cases):
+    """From which step on float64 losses are apart, where that is no error, and PyTorch's own two ways of computing them."""
+    out = []
+    for case in cases:
+        losses = rows.compared(case).get("float64", {}).get("losses") or {}
+        curve, own = losses.get("all") or {}, losses.get("own")
+        if curve.get("tolerance") is None and (curve.get("leaves") or (own or {}).get("leaves")):
+            theirs = f"; {rows.REFERENCE}'s own ways ({own['words']}) {leaves(own)}" if own else ""
+            limit = rows.limit(curve.get("limit") or 1e-8)
+            out += wrap(f"{rows.label(case)}: the losses of luxtorch and {rows.REFERENCE} are {limit} apart, which is no error, "
+                        f"{leaves(curve)}{theirs}.")
+    return "\n".join(out)
+
+
+def leaves(losses):
+    return f"from step {losses['leaves']} on" if losses.get("leaves") else "at no step"
 
 
 def value_cells(found, columns):
