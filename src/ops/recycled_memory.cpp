@@ -2,6 +2,7 @@
 
 #include <ATen/EmptyTensor.h>
 #include <c10/core/Allocator.h>
+#include <pthread.h>
 
 #include <algorithm>
 #include <array>
@@ -38,6 +39,12 @@ class Shelf final : public c10::Allocator {
   static Shelf& shared() {
     static Shelf& it = *new Shelf;
     return it;
+  }
+
+  // A child that is forked while another thread holds the lock would wait for it for ever.
+  Shelf() {
+    pthread_atfork([] { shared().mutex_.lock(); }, [] { shared().mutex_.unlock(); },
+                   [] { shared().mutex_.unlock(); });
   }
 
  private:

@@ -1,0 +1,116 @@
+#include "python/graph.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/alias.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/gru.h>
+#include <ATen/ops/lstm.h>
+#include <ATen/ops/rnn_relu.h>
+#include <ATen/ops/rnn_tanh.h>
+#include <ATen/ops/zeros.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <utility>
+
+namespace luxtorch::python {
+
+namespace {
+
+using kernels::RecurrentCell;
+
+// Masks lie between the layers, so torch's operators are given one layer at a time.
+constexpr int64_t kLayers = 1;
+constexpr double kDropout = 0;
+constexpr bool kTrain = true;
+
+StackOutput layer_in_torch(const StackCall& call, const Tensor& x, const std::vector<Tensor>& hx,
+                           at::TensorList weights) {
+  const auto& kind = call.kind;
+  auto run = [&](auto f, const auto& states) {
+    if (call.batch_sizes.defined())
+      return f(x, call.batch_sizes, states, weights, kind.biases, kLayers, kDropout, kTrain,
+               kind.bidirectional);
+    return f(x, states, weights, kind.biases, kLayers, kDropout, kTrain, kind.bidirectional,
+             kind.batch_first);
+  };
+  auto one_state = [&](auto f) {
+    auto [y, h] = run(f, hx[0]);
+    return StackOutput{y, h, {}};
+  };
+  switch (kind.cell) {
+    case RecurrentCell::lstm: {
+      auto [y, h, c] = run([](auto&&... a) { return at::lstm(a...); }, at::TensorList(hx));
+      return {y, h, c};
+    }
+    case RecurrentCell::gru:
+      return one_state([](auto&&... a) { return at::gru(a...); });
+    case RecurrentCell::rnn_tanh:
+      return one_state([](auto&&... a) { return at::rnn_tanh(a...); });
+    case RecurrentCell::rnn_relu:
+      break;
+  }
+  return one_state([](auto&&... a) { return at::rnn_relu(a...); });
+}
+
+std::vector<Tensor> states_of(const StackCall& call, int64_t layer) {
+  const auto& kind = call.kind;
+  std::vector<Tensor> states;
+  for (const auto& state : call.hx)
+    states.push_back(state.narrow(0, layer * kind.directions(), kind.directions()));
+  if (!states.empty()) return states;
+  const int64_t batch = call.batch_sizes.defined() ? call.batch_sizes.const_data_ptr<int64_t>()[0]
+                                                   : call.input.size(kind.batch_first ? 0 : 1);
+  return {static_cast<size_t>(kind.states()),
+          at::zeros({kind.directions(), batch, call.weights[1].size(1)}, call.input.options())};
+}
+
+StackOutput in_torch(const StackCall& call) {
+  const auto& kind = call.kind;
+  const size_t tensors = kind.directions() * kind.tensors();
+  std::vector<Tensor> h, c;
+  Tensor x = call.input;
+  for (int64_t layer = 0; layer < kind.layers; ++layer) {
+    auto out = layer_in_torch(call, x, states_of(call, layer),
+                              at::TensorList(call.weights).slice(layer * tensors, tensors));
+    x = std::move(out.y);
+    if (layer + 1 < kind.layers && !call.masks.empty()) {
+      const auto& mask = call.masks[layer];
+      const bool turned = kind.batch_first && !call.batch_sizes.defined();
+      x = x.mul(turned ? mask.transpose(0, 1) : mask);
+    }
+    h.push_back(std::move(out.h));
+    if (out.c.defined()) c.push_back(std::move(out.c));
+  }
+  return {x, at::cat(h), c.empty() ? Tensor() : at::cat(c)};
+}
+
+}  // namespace
+
+std::vector<Tensor> backward_with_graph(StackCall call, const StackOutput& by,
+                                        const std::vector<bool>& needed) {
+  const bool create_graph = at::GradMode::is_enabled();
+  const at::AutoGradMode recording(true);
+  std::vector<Tensor*> all{&call.input};
+  for (auto& t : call.hx) all.push_back(&t);
+  for (auto& t : call.weights) all.push_back(&t);
+  std::vector<Tensor> inputs, outputs, gradients;
+  // Through an alias, the gradient by one input does not pass through another that it came from.
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (needed[i]) inputs.push_back(*all[i] = at::alias(*all[i]));
+  }
+  const auto out = in_torch(call);
+  for (auto [value, gradient] : {std::pair{&out.y, &by.y}, {&out.h, &by.h}, {&out.c, &by.c}}) {
+    if (gradient->defined() && value->requires_grad())
+      outputs.push_back(*value), gradients.push_back(*gradient);
+  }
+  std::vector<Tensor> result(needed.size());
+  if (outputs.empty()) return result;
+  auto found = torch::autograd::grad(outputs, inputs, gradients, /*retain_graph=*/true,
+                                     create_graph, /*allow_unused=*/true);
+  for (size_t i = 0, next = 0; i < all.size(); ++i) {
+    if (needed[i]) result[i] = std::move(found[next++]);
+  }
+  return result;
+}
+
+}  // namespace luxtorch::python

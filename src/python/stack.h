@@ -1,0 +1,70 @@
+// torch.nn's recurrent layers, all of one call at once: what the operators of operators.cpp compute.
+// Knows nothing of gradients' graphs but in graph.h.
+//
+// Shapes: input (time, batch, in), or (batch, time, in) with batch_first, or packed: (rows, in) with
+// batch_sizes as in torch.nn.utils.rnn.PackedSequence, the longest sequence first. hx: nothing for
+// zeros, or h and for the LSTM c, each (layers * directions, batch, out). weights: of each layer and
+// direction weight_ih, weight_hh and, with biases, bias_ih and bias_hh. masks: nothing, or one for each
+// layer but the last, by which its output is multiplied: (time, batch, directions * out), packed
+// (rows, directions * out).
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "luxtorch/kernels/recurrent.h"
+#include "ops/recurrent_run.h"
+
+namespace luxtorch::python {
+
+/// What stays the same from call to call.
+struct StackKind {
+  kernels::RecurrentCell cell;
+  bool biases;
+  int64_t layers;
+  bool bidirectional, batch_first;
+
+  int64_t directions() const { return bidirectional ? 2 : 1; }
+  int64_t sequences() const { return layers * directions(); }
+  int64_t states() const { return cell == kernels::RecurrentCell::lstm ? 2 : 1; }
+  int64_t tensors() const { return biases ? 4 : 2; }  // of one sequence
+};
+/// mode: LSTM, GRU, RNN_TANH or RNN_RELU, torch.nn.RNNBase's words.
+StackKind stack_kind(std::string_view mode, bool biases, int64_t layers, bool bidirectional,
+                     bool batch_first);
+
+struct StackCall {
+  StackKind kind;
+  Tensor input;
+  std::vector<Tensor> hx, weights, masks;
+  Tensor batch_sizes;  // undefined: not packed
+
+  /// Weights of a layer and direction, both from 0.
+  ops::CellWeights weights_of(int64_t sequence) const;
+};
+
+/// NotImplementedError for Python where the kernels cannot do it: a dtype, a device, a layout, shapes that
+/// do not fit together. Its text says what was expected.
+void check(const StackCall& call);
+
+struct StackOutput {
+  Tensor y, h, c;  // as torch.nn's; c is undefined for cells without a memory
+};
+
+/// What a pass backward needs of the one forward.
+struct StackMemory {
+  std::vector<Tensor> inputs;  // of each layer
+  std::vector<Tensor> saved;   // of each layer and direction, as the next
+  std::vector<kernels::RecurrentLayout> layouts;
+};
+
+/// memory: to be kept for backward, or nullptr.
+StackOutput forward(const StackCall& call, StackMemory* memory);
+
+/// needed: of input, hx and weights, in this order. Gradients where needed, undefined elsewhere. by:
+/// gradients by the outputs, undefined where zero, any of them defined.
+std::vector<Tensor> backward(const StackCall& call, const StackMemory& memory,
+                             const StackOutput& by, const std::vector<bool>& needed);
+
+}  // namespace luxtorch::python
