@@ -1,5 +1,6 @@
 #include "io/input_file.h"
 
+#include <ATen/Parallel.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -9,7 +10,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include "core/parallel.h"
 #include "io/large_pages.h"
 #include "luxtorch/core/error.h"
 
@@ -69,7 +69,7 @@ void InputFile::read(uint64_t offset, void* to, uint64_t count) const {
   if (count < 2 * kPiece) return read_piece(offset, bytes, count);
   want_large_pages(to, count);
   auto pieces = static_cast<int64_t>((count + kPiece - 1) / kPiece);
-  parallel::loop(0, pieces, 1, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, pieces, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       uint64_t at = static_cast<uint64_t>(i) * kPiece;
       uint64_t part = std::min(kPiece, count - at);

@@ -1,10 +1,11 @@
 #include "ops/recurrent_run.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
 
-#include "core/parallel.h"
+#include "ops/forks.h"
 #include "ops/recycled_memory.h"
 
 #ifdef _OPENMP
@@ -18,6 +19,8 @@ namespace {
 using kernels::RecurrentCall;
 using kernels::RecurrentLayout;
 using kernels::RecurrentTeam;
+
+[[maybe_unused]] const bool kForksAreSafe = end_threads_before_forks();
 
 Tensor with_dense_rows(const Tensor& t) {
   return t.defined() && t.stride(-1) != 1 && t.size(-1) != 1 ? t.contiguous() : t;
@@ -72,7 +75,7 @@ int64_t padded(int64_t elements) { return (elements + 31) / 32 * 32; }
 template <class F>
 void on_threads(const RecurrentLayout& layout, const F& f) {
 #ifdef _OPENMP
-  if (layout.team > 1 && !parallel::lost_threads()) {
+  if (layout.team > 1) {
 #pragma omp parallel num_threads(static_cast<int>(layout.team))
     {
       const RecurrentTeam team{omp_get_thread_num(), omp_get_num_threads(),
@@ -86,7 +89,7 @@ void on_threads(const RecurrentLayout& layout, const F& f) {
   }
 #endif
   if (layout.slices == 1) return f(0, RecurrentTeam{});
-  parallel::loop(0, layout.slices, 1, [&](int64_t begin, int64_t end) {
+  at::parallel_for(0, layout.slices, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) f(i, RecurrentTeam{});
   });
 }
@@ -97,13 +100,13 @@ void for_panels(const RecurrentLayout& layout, int64_t elements, const F& f) {
   constexpr int64_t kWorthAThread = 1 << 14;
   if (elements <= kWorthAThread) return f(0, layout.panels);
   const int64_t grain = std::max<int64_t>(1, kWorthAThread * layout.panels / elements);
-  parallel::loop(0, layout.panels, grain, f);
+  at::parallel_for(0, layout.panels, grain, f);
 }
 
 template <class T>
 PreparedForward prepare(const RecurrentInput& in) {
   const auto call = call_of<T>(in);
-  PreparedForward p{kernels::recurrent_layout(call, parallel::threads()), {}};
+  PreparedForward p{kernels::recurrent_layout(call, at::get_num_threads()), {}};
   const int64_t size = kernels::packed_weights_size(call, p.layout);
   p.packed = recycled({size}, in.w.weight_hh.scalar_type());
   T* to = p.packed.mutable_data_ptr<T>();
@@ -217,7 +220,7 @@ Tensor zero(const RecurrentInput& in, const RecurrentLayout& layout) {
   const int64_t size = padded(kernels::accumulators_size(call_of<T>(in), layout));
   Tensor sums = recycled({layout.slices * size}, in.w.weight_hh.scalar_type());
   T* const to = sums.mutable_data_ptr<T>();
-  parallel::loop(0, layout.slices, 1, [&](int64_t first, int64_t last) {
+  at::parallel_for(0, layout.slices, 1, [&](int64_t first, int64_t last) {
     std::fill_n(to + first * size, (last - first) * size, T(0));
   });
   return sums;

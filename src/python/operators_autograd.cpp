@@ -102,9 +102,10 @@ struct RecurrentNode : torch::autograd::Function<RecurrentNode> {
   // Gradients of gradients, and gradients by many things at once.
   static bool needs_torch(const Tensors& by) {
     if (at::GradMode::is_enabled()) return true;
-    return std::any_of(by.begin(), by.end(), [](const Tensor& t) {
-      return t.defined() && t.key_set().has(c10::DispatchKey::FuncTorchBatched);
-    });
+    static constexpr c10::DispatchKeySet batched{c10::DispatchKey::FuncTorchBatched,
+                                                 c10::DispatchKey::Batched};
+    return std::any_of(by.begin(), by.end(),
+                       [](const Tensor& t) { return t.defined() && t.key_set().has_any(batched); });
   }
 };
 

@@ -17,7 +17,8 @@ Tensor, and input without elements. Gradients of gradients run in torch's operat
 torch.compile: as with torch.nn's modules the graph breaks here, unless torch._dynamo.config.allow_rnn is True;
 then the kernels are a part of the graph (fullgraph=True works). An export takes torch's own operators.
 
-In the child of a fork of a process that had other threads the kernels run on one thread.
+After a fork, in DataLoader's workers and in threads the modules run on: importing luxtorch makes OpenMP's threads,
+torch's own too, end before a fork and start again when they are needed.
 """
 
 import threading
