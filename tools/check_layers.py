@@ -21,6 +21,7 @@ FOLDERS = {
     "io/plain_hdf5": 1.7,
     "io/jld2": 1.8,
     "io": 2,
+    "python": 2,  # operators for Python, which know no trees
     "layers": 3,
     "interop": 3.5,  # its maps know the layers
     "data": 3,

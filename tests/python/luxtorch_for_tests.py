@@ -62,6 +62,22 @@ def outputs_and_gradients(module, x, hx, wanted):
     return [t.detach() for t in outputs] + list(gradients)
 
 
+class Sequences(torch.utils.data.Dataset):
+    """What a module makes of its inputs, in the worker, and whether by the kernels. Here, as workers import it."""
+
+    def __init__(self, module):
+        self.module = module
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        x = torch.full((64, 40, 4), float(index))
+        with torch.no_grad():
+            y = self.module(x)[0]
+        return y, luxtorch.nn.last_path().kernels
+
+
 class Case(unittest.TestCase):
     def assertClose(self, ours, theirs, limit=None):
         """max |a - b| / max |b| of each tensor; limit 0: the same to the last bit."""

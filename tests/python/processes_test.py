@@ -10,7 +10,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from luxtorch_for_tests import Case, luxtorch, pair  # noqa: E402
+from luxtorch_for_tests import Case, Sequences, luxtorch, pair  # noqa: E402
 
 import torch  # noqa: E402
 
@@ -49,22 +49,6 @@ def in_child(run):
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
     return False
-
-
-class Sequences(torch.utils.data.Dataset):
-    """What a module makes of its inputs, in the worker."""
-
-    def __init__(self, module):
-        self.module = module
-
-    def __len__(self):
-        return 4
-
-    def __getitem__(self, index):
-        x = torch.full((64, 40, 4), float(index))
-        with torch.no_grad():
-            y = self.module(x)[0]
-        return y, luxtorch.nn.last_path().kernels
 
 
 class ProcessesTest(Case):
