@@ -1,5 +1,6 @@
 """tools/compare as a person runs it: cases of luxtorch, cases of one's own, and one that differs."""
 
+import importlib.util
 import json
 import os
 import re
@@ -28,6 +29,7 @@ def example(language):
     return re.search(rf"^```{language}\n(.*?)^```", section, re.MULTILINE | re.DOTALL)[1]
 
 
+@unittest.skipUnless(importlib.util.find_spec("torch"), "this Python has no PyTorch")
 @unittest.skipUnless(PROGRAM.exists(), "the comparison is not built (LUXTORCH_BENCH)")
 class CompareTest(unittest.TestCase):
     def setUp(self):
