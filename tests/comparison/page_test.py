@@ -145,6 +145,10 @@ class PageTest(unittest.TestCase):
         self.assertLess(told.index("! b/bad"), told.index("a/fine"))
         self.assertIn("1 of 2 cases fails: b/bad; 1 gives PyTorch's values", text_of(document))
 
+    def test_cases_of_a_group_stand_together(self):
+        cases = [case("layers/a"), case("losses/b"), case("layers/c"), case("losses/d", wrong=["It differs."])]
+        self.assertEqual([own["name"] for own in page_rows.ordered(cases)], ["losses/d", "layers/a", "layers/c", "losses/b"])
+
     def test_texts_are_escaped(self):
         evil = "<script>alert('&')</script>"
         own = case(f"mine/{evil}", words=evil, wrong=[evil], optimiser=evil)

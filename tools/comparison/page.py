@@ -125,12 +125,12 @@ def ratios(cases, who):
 
 
 def losses(cases):
-    """Curves of layers, losses and optimisers, which are many, are behind a line to click on."""
+    """Curves of activations, layers, losses and optimisers, which are many, are behind a line to click on."""
     shown, behind = [], []
     for case in cases:
         figure = page_curves.figure(case)
         if figure:
-            many = rows.group(case) in ("layers", "losses", "optimisers") and not case.get("wrong")
+            many = rows.group(case) in ("activations", "layers", "losses", "optimisers") and not case.get("wrong")
             (behind if many else shown).append(figure)
     if not shown and not behind:
         return []

@@ -19,7 +19,7 @@ def group(case):
 
 
 def ordered(cases):
-    """Wrong cases first, else the order stays; each gets a label, with its optimiser where a name has several."""
+    """Wrong cases first, then by groups; each gets a label, with its optimiser where a name has several."""
     optimisers = {}
     for case in cases:
         optimisers.setdefault(case["name"], set()).add(case.get("optimiser"))
@@ -28,7 +28,9 @@ def ordered(cases):
         one_of_several = len(optimisers[case["name"]]) > 1 and case.get("optimiser")
         return f"{case['name']} ({case['optimiser']})" if one_of_several else case["name"]
 
-    return sorted(({**case, "label": labelled(case)} for case in cases), key=lambda case: not case.get("wrong"))
+    found = [{**case, "label": labelled(case)} for case in cases]
+    together = [case for own in groups(found).values() for case in own]
+    return sorted(together, key=lambda case: not case.get("wrong"))
 
 
 def groups(cases):

@@ -1,0 +1,81 @@
+"""tools/comparison/cases: what the library has is compared with PyTorch, or it is known why not."""
+
+import os
+import re
+import unittest
+from pathlib import Path
+
+SOURCE = Path(os.environ["LUXTORCH_SOURCE_DIR"])
+COMPARISON = SOURCE / "tools/comparison"
+
+# Neither a module of torch.nn nor an optimiser of torch.optim, or one with another formula.
+NOT_THERE = {
+    "activations": {"identity", "logcosh"},
+    "losses": {
+        "BinaryFocalLoss",
+        "FocalLoss",
+        "MSLELoss",
+        "SquaredHingeLoss",
+        "DiceCoeffLoss",
+        "SiameseContrastiveLoss",
+    },
+    "optimisers": {"OAdam", "AdaBelief", "Lion", "SignDecay", "ClipNorm", "AccumGrad"}  # not there
+    | {"NAdam", "RAdam", "AMSGrad", "ClipGlobalNorm"},  # other formulas
+    "layers": {
+        "RepeatedLayer",
+        "WrappedFunction",
+        "NoOpLayer",
+        "Parallel",
+        "BranchLayer",
+        "PairwiseFusion",
+        "Maxout",
+        "SelectDim",
+        "ReverseSequence",
+        "StatefulRecurrentCell",
+    }
+    | {"Recurrence", "BidirectionalRNN"},  # what RNN, LSTM and GRU are made of
+}
+PARTS = {"Joined", "StockCell", "SequenceCell", "RecurrentStack", "Merging", "StatefulLayer"}  # no layers
+
+
+def text(*files):
+    return "\n".join(file.read_text() for file in files)
+
+
+def missing(kind, names, sources):
+    """Names that are neither used nor excepted, and exceptions that are no names or used."""
+    used = {name for name in names if re.search(rf"\b{name}\b", re.sub(r'"[^"]*"|//.*', "", sources))}
+    return (names - used - NOT_THERE[kind]) | (NOT_THERE[kind] & used) | (NOT_THERE[kind] - names)
+
+
+class CasesTest(unittest.TestCase):
+    def setUp(self):
+        self.headers = SOURCE / "include/luxtorch"
+        self.cases = text(*(COMPARISON / "cases").glob("*.cpp"))
+
+    def test_every_activation_is_a_case(self):
+        names = set(re.findall(r"^LUXTORCH_ACTIVATION\((\w+)\)", text(self.headers / "ops/activation.h"), re.M))
+        self.assertGreater(len(names), 20)
+        self.assertEqual(missing("activations", names, text(COMPARISON / "cases/activations.cpp")), set())
+
+    def test_every_loss_is_a_case(self):
+        names = set(re.findall(r"^struct (\w+Loss) {", text(self.headers / "train/loss.h"), re.M))
+        self.assertGreater(len(names), 10)
+        self.assertEqual(missing("losses", names, text(COMPARISON / "cases/losses.cpp")), set())
+
+    def test_every_optimiser_is_a_case(self):
+        names = set(re.findall(r"^struct (\w+) : Optimizer {", text(self.headers / "train/optim.h"), re.M))
+        self.assertGreater(len(names), 15)
+        self.assertEqual(missing("optimisers", names, text(COMPARISON / "optimisers.cpp")), set())
+
+    def test_every_layer_is_a_case(self):
+        declared = re.findall(
+            r"^(?:class|struct) (\w+)(?: : public detail::\S+.*)? {", text(*self.headers.glob("layers/*.h")), re.M
+        )
+        names = {name for name in declared if not re.search("Options$|^detail", name)} - PARTS
+        self.assertGreater(len(names), 20)
+        self.assertEqual(missing("layers", names, self.cases), set())
+
+
+if __name__ == "__main__":
+    unittest.main()
