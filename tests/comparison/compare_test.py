@@ -14,6 +14,7 @@ SOURCE = Path(os.environ["LUXTORCH_SOURCE_DIR"])
 BUILD = Path(os.environ["LUXTORCH_BUILD_DIR"])
 PROGRAM = BUILD / "bin/comparison"
 CACHE = dict(re.findall(r"^(\w+):\w+=(.*)$", (BUILD / "CMakeCache.txt").read_text(), re.MULTILINE))
+HAS_OPERATORS = (BUILD / "lib/libluxtorch_python.so").exists()
 README = (SOURCE / "README.md").read_text()
 
 # The README's case, but for one number.
@@ -40,7 +41,7 @@ class CompareTest(unittest.TestCase):
 
     def ends(self, status, *command):
         result = subprocess.run([str(word) for word in command], text=True, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, env={**os.environ, "OMP_NUM_THREADS": "1"})
+                                stderr=subprocess.STDOUT, env={**os.environ, "OMP_NUM_THREADS": "1", "LUXTORCH_LIBRARY": str(BUILD / "lib")})
         self.assertEqual(result.returncode, status, result.stdout)
         return result.stdout
 
@@ -61,6 +62,10 @@ class CompareTest(unittest.TestCase):
             self.assertEqual(case["wrong"], [])
             if case["random"]:
                 continue
+            if case["name"].startswith("models/") and HAS_OPERATORS:
+                for dtype in ("float64", "float32"):
+                    self.assertEqual(set(case["values"][dtype]["python"]["gradients"]),
+                                     set(case["values"][dtype]["gradients"]))
             for dtype, limit in (("float64", 1e-10), ("float32", 2e-5)):
                 values = case["values"][dtype]
                 for part in ("outputs", "gradients"):
@@ -96,10 +101,23 @@ class CompareTest(unittest.TestCase):
         self.assertEqual(times["rows"]["luxtorch"]["step"]["ratio"], 1)
         self.assertIn("layers/dense", said)
 
+    @unittest.skipUnless(importlib.util.find_spec("jax"), "this Python has no JAX")
+    def test_jax_computes_the_same_losses(self):
+        said = self.compare("--case", "models/spiral_gru adamw", "--against", "JAX", "--rounds", 2, "--dtype", "float64",
+                            "--steps", 3)
+        rows = self.found()["cases"][0]["times"]["rows"]
+        self.assertIn("JAX", rows, said)
+        self.assertGreater(rows["JAX"]["step"]["minimum_ms"], 0)
+        self.assertIn("Not measured: JAX, forward", said)
+
     def test_a_name_that_no_case_has_lists_those_there_are(self):
-        said = self.compare("--case", "no_such", status=2)
+        said = self.compare("--case", "dense", "no_such", status=2)
         self.assertIn("no case is called no_such", said)
         self.assertIn("models/spiral_lstm adam\n", said)
+
+    def test_a_name_with_its_optimiser_is_that_case_alone(self):
+        said = self.compare("--case", "models/spiral_lstm adam", "--list")
+        self.assertEqual(said, "models/spiral_lstm adam\n")
 
     @unittest.skipIf(CACHE.get("LUXTORCH_SANITIZE"), "a program without sanitizers cannot load a library with them")
     def test_a_case_of_ones_own_as_the_readme_has_it(self):

@@ -4,6 +4,7 @@ import importlib.util
 import math
 import os
 import sys
+import types
 import unittest
 from pathlib import Path
 
@@ -59,12 +60,29 @@ class ResultsTest(unittest.TestCase):
         wrong = found(first={"difference": 2e-10}, all={"difference": 1e-9})
         wrong["gradients"]["weight"] = 3e-10
         wrong["outputs"]["y"] = math.inf
-        said = list(values.sentences("float64", wrong, [0, 1e-11, 2e-10]))
+        said = list(values.sentences("float64", wrong, [1.0, 0.5 + 1e-11, 0.2 + 2e-10], [1.0, 0.5, 0.2]))
         self.assertEqual(len(said), 3)
         self.assertRegex(said[0], "output y differs by inf, at most 1e-10")
         self.assertRegex(said[1], "gradient of weight differs by 3e-10")
         self.assertRegex(said[2], "loss of step 3 differs by 2e-10")
-        self.assertEqual(list(values.sentences("float64", found(), [0])), [])
+        self.assertEqual(list(values.sentences("float64", found(), [1.0], [1.0])), [])
+
+    def test_a_loss_that_is_not_a_number_is_said_where_nothing_else_is_expected(self):
+        own = found(first={"tolerance": None}, all={"tolerance": None})
+        said = list(values.sentences("float32", own, [1.0, math.nan, math.nan], [1.0, 0.5, 0.25]))
+        self.assertEqual(said, ["luxtorch, float32: the loss of step 2 is nan, PyTorch's is 0.5"])
+        self.assertEqual(list(values.sentences("float32", own, [1.0, math.nan], [1.0, math.nan])), [])
+
+    def test_the_first_losses_are_compared_by_the_largest_of_them(self):
+        entry = types.SimpleNamespace(all_steps=None)
+        theirs = [1.0] * 20 + [1e8] * 10
+        compared = values.compare_losses([1.0 + 1e-6] * 20 + [1e8] * 10, theirs, entry, "float64", None)
+        self.assertAlmostEqual(compared["first"]["difference"], 1e-6, 9)
+        self.assertLess(compared["all"]["difference"], 1e-13)
+
+    def test_other_dtypes_and_imaginary_parts_differ(self):
+        self.assertEqual(results.difference(torch.ones(2, dtype=torch.float64), torch.ones(2)), math.inf)
+        self.assertGreater(results.difference(torch.tensor([1 + 2j]), torch.tensor([1 + 5j])), 0.5)
 
     def test_a_loop_over_cells_computes_what_the_layer_does(self):
         x = torch.randn(3, 5, 4, dtype=torch.float64)

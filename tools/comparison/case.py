@@ -65,10 +65,13 @@ def case(name, optimisers=("adam",), lr=1e-3, all_steps=None, recurrent=False, r
 
 
 def load(folder):
-    """The cases of a folder's Python files, in the files' order."""
-    sys.modules.setdefault("case", sys.modules[__name__])
-    sys.path.insert(0, str(folder))
-    for file in sorted(Path(folder).glob("*.py")):
+    """The cases of a folder's Python files, in the files' order; files that begin with _ are for the
+    others to import. ImportError, which names the file, for one that cannot be run."""
+    sys.path.append(str(folder))  # behind the standard library, which no file there replaces
+    for file in sorted(Path(folder).glob("[!_]*.py")):
         spec = importlib.util.spec_from_file_location(f"cases_{file.stem}", file)
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+        try:
+            spec.loader.exec_module(importlib.util.module_from_spec(spec))
+        except Exception as error:
+            raise ImportError(f"{file}: {type(error).__name__}: {error}") from error
     return ENTRIES

@@ -1,7 +1,7 @@
 """Compares luxtorch with Python PyTorch, value by value and millisecond by millisecond.
 
     tools/compare                                       all cases
-    tools/compare --case models                         a group; also models/char_lstm, 'layers/*', adamw
+    tools/compare --case models                         a group; also char_lstm, 'layers/*', 'models/char_lstm adam'
     tools/compare --case spiral --against torch.compile JAX --dtype float32
     tools/compare --cases FOLDER                        your own cases: one C++ file and one Python file each
 
@@ -9,7 +9,8 @@ Each case is a model, a loss, an optimiser and data. Both sides start from the s
 same batches in the same order; every hyper-parameter is stated on both. Values: the output, the gradients
 of all parameters and of the input, the losses of --steps training steps; a difference is max |a - b| / max
 |b|, b PyTorch's. Times: forward passes and training steps, each competitor a process with --threads
-threads on as many processors, all in turns; a ratio is how many times as long as luxtorch the other takes.
+threads on as many processors, all in turns; a ratio is how many times as long as luxtorch the other takes,
+of the shortest steps.
 
 A value beyond its tolerance makes the exit status 1 and is named. Besides the table, everything goes to a
 JSON file and to a page for a browser, which nothing else is needed for.
@@ -20,8 +21,11 @@ import datetime
 import fnmatch
 import importlib.util
 import json
+import math
 import os
 import platform
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -44,8 +48,9 @@ import page  # noqa: E402
 import table  # noqa: E402
 import times  # noqa: E402
 import values  # noqa: E402
+from page_rows import BASE, DOOR, REFERENCE  # noqa: E402
 
-OTHERS = ("torch.compile", values.PYTHON, "JAX")
+OTHERS = ("torch.compile", DOOR, "JAX")
 
 
 def parse(arguments):
@@ -76,10 +81,12 @@ def parse(arguments):
     parser.add_argument("--json", type=Path, metavar="FILE", help="(default: build/comparison/comparison.json)")
     parser.add_argument("--page", type=Path, metavar="FILE", help="(default: build/comparison/comparison.html)")
     parser.add_argument("--program", type=Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--python-path", nargs="*", default=[], help=argparse.SUPPRESS)
+    parser.add_argument("--python-path", action="append", default=[], help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.threads > cpus:
         parser.error(f"--threads {options.threads}: there are {cpus} processors")
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", options.device):
+        parser.error(f"--device {options.device}: expected cpu, cuda or cuda:N")
     if options.device != "cpu" and not torch.cuda.is_available():
         parser.error(f"--device {options.device}: PyTorch finds no GPU here")
     if not options.cases.is_dir():
@@ -93,23 +100,28 @@ def parse(arguments):
 
 
 def chosen(entries, patterns):
-    """[(entry, optimiser)] of the names that any of the patterns is in, or matches."""
-    def wanted(name):
-        return not patterns or any(
-            fnmatch.fnmatch(name, p) or fnmatch.fnmatch(name.split()[0], p) or p in name for p in patterns)
+    """([(entry, optimiser)], [patterns that no name has]). A pattern is a name and optimiser, or is in the
+    name, or matches it."""
+    every = {f"{e.name} {o}": (e, o) for e in entries.values() for o in e.optimisers}
 
-    return [(e, o) for e in entries.values() for o in e.optimisers if wanted(f"{e.name} {o}")]
+    def those_of(pattern):
+        if pattern in every:
+            return {pattern}
+        return {name for name in every
+                if pattern in name or fnmatch.fnmatch(name, pattern) or fnmatch.fnmatch(name.split()[0], pattern)}
+
+    found = {pattern: those_of(pattern) for pattern in patterns}
+    wanted = set(every) if not patterns else set().union(*found.values())
+    return [row for name, row in every.items() if name in wanted], [p for p in patterns if not found[p]]
 
 
 def luxtorch_nn(options):
-    """luxtorch's modules for Python, or nothing where the package cannot be imported."""
+    """luxtorch's modules for Python, or nothing where the package cannot be imported, which is said."""
     sys.path[:0] = options.python_path
-    if importlib.util.find_spec("luxtorch") is None:
-        return {}
     try:
-        import luxtorch
+        import luxtorch.nn
     except ImportError as error:
-        print(f"{values.PYTHON} is left out: {error}")
+        print(f"{DOOR} is left out: {error}")
         return {}
     return {name: getattr(luxtorch.nn, name) for name in ("LSTM", "GRU", "RNN")}
 
@@ -125,59 +137,105 @@ def processor():
 def run(options, entry, optimiser, entries):
     found = {"name": entry.name, "optimiser": optimiser, "words": "", "wrong": [], "random": entry.random,
              "values": {}, "times": None}
-    for dtype in options.dtype:
-        found["words"], found["values"][dtype], wrong = values.compare(options, entry, optimiser, dtype, entries)
-        found["wrong"] += wrong
+    try:
+        for dtype in options.dtype:
+            found["words"], found["values"][dtype], wrong = values.compare(options, entry, optimiser, dtype, entries)
+            found["wrong"] += wrong
+    except Exception as error:  # the others are compared all the same
+        found["wrong"].append(f"{type(error).__name__}: {error}")
+        return found
     if not options.values_only:
-        measured = times.Times(options, entry)
+        measured = times.Times(options, entry, optimiser, options.dtype[-1])
         try:
-            found["times"] = measured.run(optimiser, options.dtype[-1])
-        except interleaved.Failed as reason:
-            found["wrong"].append(str(reason))
+            measured.run()
+        except Exception as error:
+            measured.wrong.append(f"{type(error).__name__}: {error}")
+        found["times"] = measured.found()
         found["wrong"] += measured.wrong
     return found
 
 
+def about_program(options):
+    """(luxtorch's version, LibTorch's)"""
+    return subprocess.run([options.program, "about"], capture_output=True, text=True, check=True).stdout.split()
+
+
 def about(options, cases):
-    versions = {"PyTorch": torch.__version__}
+    own, libtorch = about_program(options)
+    versions = {BASE: own, "LibTorch": libtorch, REFERENCE: torch.__version__}
     for found in cases:
         for name, row in ((found["times"] or {}).get("rows") or {}).items():
-            if name in ("luxtorch", "JAX"):
-                versions[name] = row["about"].split(",")[0].split()[-1]
-    return {"date": datetime.date.today().isoformat(), "command": " ".join(["tools/compare", *options.words]),
-            "processor": processor() if options.device == "cpu" else torch.cuda.get_device_name(),
-            "threads": options.threads, "device": options.device, "load": options.load, "rounds": options.rounds,
-            "steps": options.steps, "versions": versions}
+            if name == "JAX":
+                versions[name] = row["about"].split()[-1]
+    return {"date": datetime.date.today().isoformat(), "command": options.command,
+            "processor": processor() if options.device == "cpu" else torch.cuda.get_device_name(options.device),
+            "threads": options.threads, "processors": os.cpu_count(), "device": options.device,
+            "load": options.load, "rounds": options.rounds, "steps": options.steps, "versions": versions}
+
+
+def known_cases(options):
+    listed = subprocess.run([options.program, "list"], capture_output=True, text=True)
+    if listed.returncode:
+        sys.exit(f"{options.program} ended with status {listed.returncode}: {listed.stderr.strip()}")
+    return set(listed.stdout.split())
+
+
+def as_json(part):
+    """JSON has no infinity and no NaN: null."""
+    if isinstance(part, dict):
+        return {name: as_json(value) for name, value in part.items()}
+    if isinstance(part, list):
+        return [as_json(value) for value in part]
+    return None if isinstance(part, float) and not math.isfinite(part) else part
+
+
+def write(path, text):
+    """At once and whole: an earlier file stays until then."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(path.name + ".new")
+    beside.write_text(text, encoding="utf-8")
+    os.replace(beside, path)
+
+
+def report(options, cases):
+    """After each case, so that an interruption loses none."""
+    found = {"about": about(options, cases), "cases": cases}
+    write(options.json, json.dumps(as_json(found), indent=1, allow_nan=False))
+    write(options.page, page.document(found))
+    return found
 
 
 def main(arguments):
     options = parse(arguments)
-    options.words, options.load = words_of(arguments), os.getloadavg()[0]
-    entries = case.load(options.cases)
-    known = set(subprocess.run([options.program, "list"], capture_output=True, text=True, check=True).stdout.split())
-    if one_sided := known.symmetric_difference(entries):
+    options.command, options.load = shlex.join(["tools/compare", *words_of(arguments)]), os.getloadavg()[0]
+    try:
+        entries = case.load(options.cases)
+    except (ImportError, ValueError) as error:
+        sys.exit(str(error))
+    if one_sided := known_cases(options).symmetric_difference(entries):
         sys.exit("these cases are not written on both sides: " + ", ".join(
-            f"{name} ({'no Python function' if name in known else 'no C++ file'})" for name in sorted(one_sided)))
-    rows = chosen(entries, options.case)
-    if options.list or not rows:
-        if not rows:
-            print(f"no case is called {' or '.join(options.case)}; there are:", file=sys.stderr)
-            rows = chosen(entries, [])
+            f"{name} ({'no C++ file' if name in entries else 'no Python function'})" for name in sorted(one_sided)))
+    rows, unknown = chosen(entries, options.case)
+    if unknown:
+        print(f"no case is called {' or '.join(unknown)}; there are:", file=sys.stderr)
+        rows = chosen(entries, [])[0]
+    if options.list or unknown:
         for entry, optimiser in rows:
             print(entry.name, optimiser)
-        return 0 if options.list else 2
+        return 2 if unknown else 0
+    libtorch = about_program(options)[1]
+    if libtorch.split("+")[0] != torch.__version__.split("+")[0]:
+        print(f"luxtorch runs on LibTorch {libtorch}, Python on PyTorch {torch.__version__}: other kernels, maybe "
+              "other values")
     torch.set_num_threads(options.threads)
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     options.luxtorch_nn = luxtorch_nn(options)
     cases = []
     for number, (entry, optimiser) in enumerate(rows, 1):
         cases.append(run(options, entry, optimiser, entries))
-        print(f"[{number}/{len(rows)}] {entry.name} {optimiser}: "
-              f"{'differs' if cases[-1]['wrong'] else 'agrees'}", flush=True)
-    found = {"about": about(options, cases), "cases": cases}
-    for path in (options.json, options.page):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps(found, indent=1))
-    page.write(options.page, found)
+        found = report(options, cases)
+        says = "differs" if cases[-1]["wrong"] else "is random: timed only" if entry.random else "agrees"
+        print(f"[{number}/{len(rows)}] {entry.name} {optimiser}: {says}", flush=True)
     print("\n" + table.text(found))
     print(f"\n{options.page}\n{options.json}")
     return 1 if any(found["wrong"] for found in cases) else 0

@@ -18,6 +18,8 @@ try:
 except ImportError as error:
     turns.skip(f"this Python has no PyTorch ({error})")
 
+torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+
 import optimisers  # noqa: E402
 import problem_file as problems  # noqa: E402
 

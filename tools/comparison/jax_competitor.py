@@ -50,6 +50,7 @@ def open_problem(entries, path, what):
         raise ValueError("the case is not written in JAX")
     if what != "step":
         raise ValueError("only training steps are written in JAX")
+    jax.config.update("jax_default_matmul_precision", "highest")
     jax.config.update("jax_enable_x64", problem["dtype"] == "float64")
     arrays = numpy.load(Path(path).with_suffix(".npz"))
     xs, ys = jnp.asarray(arrays["x"]), jnp.asarray(arrays["y"])

@@ -1,8 +1,10 @@
 // luxtorch's side of the comparison with Python PyTorch.
 //
+//     comparison about                           // luxtorch's version, and LibTorch's
 //     comparison list
 //     comparison results PROBLEM OUT STEPS       // what the case computes, to a .pt file
 //     comparison turns                           // its times, by the conversation of tools/bench/turns.py
+#include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <torch/version.h>
 
@@ -65,7 +67,13 @@ bench::Start forward(const std::shared_ptr<const Problem>& problem) {
 }
 
 int run(const std::vector<std::string>& words) {
+  at::globalContext().setAllowTF32CuDNN(false);
+  at::globalContext().setAllowTF32CuBLAS(false);
   const std::string command = words.empty() ? "" : words[0];
+  if (command == "about") {
+    std::cout << luxtorch::version() << '\n' << TORCH_VERSION << '\n';
+    return 0;
+  }
   if (command == "list") {
     for (const auto& name : case_names()) std::cout << name << '\n';
     return 0;
@@ -83,7 +91,7 @@ int run(const std::vector<std::string>& words) {
                                return train ? training(problem) : forward(problem);
                              });
   }
-  std::cerr << "comparison list | results PROBLEM OUT STEPS | turns\n";
+  std::cerr << "comparison about | list | results PROBLEM OUT STEPS | turns\n";
   return 2;
 }
 

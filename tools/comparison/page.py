@@ -103,7 +103,7 @@ def shortly(cases, who):
 def every_case(cases, who):
     words = (
         "Differences are max |a − b| / max |b| of the tensor that differs most; those of losses are relative to the "
-        "largest loss, and a grey one has no tolerance. Times are medians. The ratio says how many times as long as "
+        "largest loss, and a grey one has no tolerance. Times are those of the shortest steps. The ratio says how many times as long as "
         "luxtorch PyTorch takes: above 1 luxtorch is faster."
     )
     return [note(words), tables.every_case(cases, who)] if cases else []
@@ -165,10 +165,19 @@ def how(about, cases):
         rounds = f" for {about['rounds']} rounds" if about.get("rounds") else ""
         parts.append(
             f"Each competitor is a process of its own, started once. They take turns{rounds}, in an order that is "
-            "shuffled every time, and each turn starts from fresh values: whatever else the machine does hits all of "
-            "them alike. A ratio compares two turns of the same round; given are the median over the rounds and, as "
-            f"its range, the 10th and the 90th percentile. Times are of {' and '.join(dtypes)}."
+            "shuffled every time, and each turn starts from fresh values. Times are those of the shortest steps, which "
+            "other programs disturb least; a ratio compares these. Its range is the 10th and the 90th percentile of the "
+            f"rounds, each round's shortest steps compared with each other. Times are of {' and '.join(dtypes)}."
         )
+        parts.append(
+            "A training step is forward, loss, backward, the optimiser's update, and the loss as a number; a forward pass is one "
+            "of evaluation, without a graph. PyTorch's optimisers are fused where they can be. torch.compile compiles model and "
+            "loss with its default settings, which leave recurrent layers (nn.LSTM, GRU, RNN) to their eager kernels, and the "
+            "optimiser stays as it is; JAX has the whole training step under one jit. The first step is counted from the "
+            "process's start, with one compiler at a time and nothing compiled before."
+        )
+        if busy := rows.unsure(cases):
+            parts.append(busy)
     load = f", with a load of {about['load']:.1f} before" if about.get("load") is not None else ""
     again = [
         "Machine: ",

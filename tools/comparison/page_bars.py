@@ -100,7 +100,7 @@ def bar(case, i, competitor, time, scale, y):
     told = (
         f"{rows.label(case)}, {competitor}: {rows.times(time['ratio'])} times as long as luxtorch "
         f"({rows.times(time['ratio_low'])} to {rows.times(time['ratio_high'])}), "
-        f"{rows.three_digits(time['median_ms'])} ms"
+        f"{rows.three_digits(time['minimum_ms'])} ms"
     )
     yield tag(
         "rect",

@@ -106,7 +106,7 @@ def steps(cases, kind):
 
 
 def timing(case, competitor, what):
-    """{"median_ms", "ratio", ...} or None. what: "forward" or "step"."""
+    """{"minimum_ms", "ratio", ...} or None. what: "forward" or "step"."""
     rows = (case.get("times") or {}).get("rows") or {}
     return (rows.get(competitor) or {}).get(what)
 
@@ -130,6 +130,28 @@ def skipped(cases):
         for competitor, reason in ((case.get("times") or {}).get("skipped") or {}).items():
             found.setdefault((competitor, reason), []).append(label(case))
     return found
+
+
+def disturbed(cases):
+    """Those of whose steps a competitor's median is more than half as long again as its shortest: something else ran."""
+    return [
+        label(case)
+        for case in cases
+        for own in [[timing(case, name, what) for name in (BASE, *competitors([case])) for what in ("forward", "step")]]
+        if any(time and time["median_ms"] > 1.5 * time["minimum_ms"] for time in own)
+    ]
+
+
+def unsure(cases):
+    """A sentence where the machine was busy, else nothing."""
+    found = disturbed(cases)
+    if not found:
+        return ""
+    return (
+        f"The machine was busy while {plural(len(found), 'case')} of {len(cases)} {'was' if len(found) == 1 else 'were'} "
+        f"timed (half of the steps took more than 1.5 times as long as the shortest): {names(found, 6)}. "
+        "Their ratios are less sure."
+    )
 
 
 @dataclasses.dataclass

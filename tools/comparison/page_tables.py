@@ -125,7 +125,7 @@ def difference_cells(found, columns):
 
 
 def milliseconds(time, *names):
-    return cell(rows.three_digits(time["median_ms"]), *names) if time else empty(*names)
+    return cell(rows.three_digits(time["minimum_ms"]), *names) if time else empty(*names)
 
 
 def ratio(time, *names):

@@ -1,4 +1,4 @@
-// What a case is run on: the first parameters, batches, an optimiser, from a file of problem.py.
+// What a case is run on: the first parameters, batches, an optimiser, from a file of problem_file.py.
 #pragma once
 
 #include <string>

@@ -1,8 +1,8 @@
 """A case as a file that both sides read: the first parameters, the batches, the optimiser.
 
 problem.pt is a dictionary for torch.load and luxtorch's torch_archive: case, optimiser, lr, device,
-batches (their number), state_dict, x (a tensor, or a tuple of them), y. Beside it, for those who have no
-torch, problem.npz with the arrays ps.NAME, x, y and problem.json with case, optimiser, lr and dtype.
+batches (their number), state_dict, x (a tensor, or a tuple of them), y. Beside it, for a case that JAX has
+too, problem.npz with the arrays ps.NAME, x, y and problem.json with case, optimiser, lr and dtype.
 """
 
 import json
@@ -36,17 +36,20 @@ def write(folder, entry, optimiser, dtype, device):
     """Its path, and the case's words."""
     made = make_case(entry)
     x, y = cast(made.x, dtype), cast(made.y, dtype)
+    for part in x if isinstance(x, tuple) else (x,):
+        if len(part) != len(y):
+            raise ValueError(f"{entry.name}: x has {len(part)} batches and y has {len(y)}")
     state_dict = {name: t.detach().to(dtype) if t.is_floating_point() else t.detach()
                   for name, t in made.model.state_dict().items()}
     path = folder / "problem.pt"
     torch.save({"case": entry.name, "optimiser": optimiser, "lr": float(entry.lr[optimiser]), "device": device,
                 "batches": len(y), "state_dict": state_dict, "x": x, "y": y}, path)
-    arrays = {f"ps.{name}": t.numpy() for name, t in state_dict.items()}
-    if not isinstance(x, tuple):
-        arrays["x"] = x.numpy()
-    numpy.savez(folder / "problem.npz", y=y.numpy(), **arrays)
-    (folder / "problem.json").write_text(json.dumps(
-        {"case": entry.name, "optimiser": optimiser, "lr": entry.lr[optimiser], "dtype": str(dtype).removeprefix("torch.")}))
+    if entry.jax:
+        arrays = {f"ps.{name}": t.numpy() for name, t in state_dict.items()}
+        numpy.savez(folder / "problem.npz", x=x.numpy(), y=y.numpy(), **arrays)
+        (folder / "problem.json").write_text(json.dumps(
+            {"case": entry.name, "optimiser": optimiser, "lr": entry.lr[optimiser],
+             "dtype": str(dtype).removeprefix("torch.")}))
     return path, made.words
 
 
@@ -58,6 +61,8 @@ class Problem:
         self.entry = entries[file["case"]]
         self.device = torch.device(file["device"])
         made = make_case(self.entry, nn)
+        if nn is not torch.nn and not any(isinstance(m, (nn.LSTM, nn.GRU, nn.RNN)) for m in made.model.modules()):
+            raise TypeError(f"{self.entry.name}: its recurrent layers are not those of the nn that it is given")
         self.loss = made.loss
         self.state_dict = file["state_dict"]
         dtype = next((t.dtype for t in self.state_dict.values() if t.is_floating_point()), None)

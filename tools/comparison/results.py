@@ -9,7 +9,6 @@ import torch
 
 import optimisers
 
-FIRST = 20  # steps whose losses must agree
 LEFT = {"float64": 1e-8, "float32": 1e-4}  # so far apart, by the largest loss, one curve has left the other
 OWN = "PyTorch, loops over cells"
 
@@ -23,7 +22,8 @@ def results(problem, steps):
     loss = problem.loss(y_hat, y)
     parameters = dict(problem.model.named_parameters())
     wanted = [*parameters.values(), *(t for t in x if t.requires_grad)]
-    grads = torch.autograd.grad(loss, wanted)
+    grads = torch.autograd.grad(loss, wanted, allow_unused=True)
+    grads = [torch.zeros_like(t) if g is None else g for g, t in zip(grads, wanted)]
     found = {
         "output": y_hat.detach().cpu(),
         "loss": loss.detach().cpu(),
@@ -67,11 +67,12 @@ def from_luxtorch(path):
 
 
 def difference(a, b):
-    if a is None or a.shape != b.shape:
+    if a is None or a.shape != b.shape or a.dtype != b.dtype:
         return math.inf
     if not b.numel():
         return 0.0
-    a, b = a.double(), b.double()
+    wide = torch.complex128 if b.is_complex() else torch.float64
+    a, b = a.to(wide), b.to(wide)
     worst, largest = (a - b).abs().max().item(), b.abs().max().item()
     if math.isnan(worst):
         return math.inf
@@ -83,7 +84,7 @@ def differences(a, b):
     outputs = {"y": difference(a["output"], b["output"]), "loss": difference(a["loss"], b["loss"])}
     outputs |= {name: difference(a["states"].get(name), t) for name, t in b["states"].items()}
     places = ["x"] if len(b["inputs"]) == 1 else [f"x.{i}" for i in range(len(b["inputs"]))]
-    found = dict.fromkeys(places, math.inf)
+    found = dict.fromkeys(places or ["x"], math.inf)
     if len(a["inputs"]) == len(b["inputs"]):
         found = {place: difference(*both) for place, *both in zip(places, a["inputs"], b["inputs"])}
     return outputs, found | {name: difference(a["gradients"].get(name), g) for name, g in b["gradients"].items()}

@@ -18,7 +18,9 @@ def text(found):
         values(cases),
         drifts(cases),
         times(cases, who),
+        starts(cases, who),
         slower(cases),
+        missing(cases),
         failures(cases),
         "\n".join(wrap(" ".join(rows.headline(cases)))),
     ]
@@ -89,7 +91,7 @@ def times(cases, who):
                 NONE
                 if not time
                 else (
-                    rows.three_digits(time["median_ms"])
+                    rows.three_digits(time["minimum_ms"])
                     if competitor == rows.BASE
                     else f"{rows.times(time['ratio'])}x"
                 )
@@ -97,6 +99,39 @@ def times(cases, who):
         if any(part != NONE for part in cells):
             lines.append((name(case), cells))
     return grid(heads, lines)
+
+
+def starts(cases, who):
+    """Seconds to the end of the first training step, and the most memory; of the models, where there are any."""
+    shown = rows.groups(cases).get("models") or cases
+    columns = [
+        (key, competitor)
+        for key in ("first_step_s", "peak_mb")
+        for competitor in (rows.BASE, *who)
+        if any(own(case, competitor, key) for case in shown)
+    ]
+    if not columns:
+        return ""
+    words = {"first_step_s": "first step, s", "peak_mb": "most memory, MB"}
+    heads = [("", "", "case"), *((words[key], *halves(competitor)) for key, competitor in columns)]
+    lines = []
+    for case in shown:
+        cells = [own(case, competitor, key) for key, competitor in columns]
+        if any(cells):
+            numbers = [f"{cell:.0f}" if cell >= 10 else f"{cell:.1f}" if cell else NONE for cell in (c or 0 for c in cells)]
+            lines.append((name(case), numbers))
+    return grid(heads, lines)
+
+
+def own(case, competitor, key):
+    return (((case.get("times") or {}).get("rows") or {}).get(competitor) or {}).get(key)
+
+
+def missing(cases):
+    out = wrap(rows.unsure(cases)) if rows.unsure(cases) else []
+    for (competitor, reason), labels in rows.skipped(cases).items():
+        out += wrap(f"Not measured: {competitor}: {reason.rstrip('.')} ({rows.names(labels, 4)}).")
+    return "\n".join(out)
 
 
 def name(case):

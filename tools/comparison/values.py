@@ -1,5 +1,6 @@
 """A case's values: luxtorch's, and luxtorch.nn's in Python, against PyTorch's."""
 
+import math
 import os
 import subprocess
 import tempfile
@@ -10,9 +11,11 @@ import torch
 import cells
 import problem_file
 import results
+from page_rows import BASE, DOOR, REFERENCE
 
-TOLERANCES = {"float64": 1e-10, "float32": 2e-5}
-PYTHON = "luxtorch.nn in Python"
+TOLERANCES = {"float64": 1e-10, "float32": 2e-5}  # of outputs and gradients
+FIRST, FIRST_TOLERANCES = 20, {"float64": 1e-10, "float32": 1e-3}  # steps whose losses must agree
+PATIENCE = 900  # seconds
 
 
 class Wrong(Exception):
@@ -21,8 +24,12 @@ class Wrong(Exception):
 
 def by_luxtorch(program, path, steps, threads):
     out = path.with_name("luxtorch.pt")
-    ran = subprocess.run([program, "results", path, out, str(steps)], capture_output=True, text=True,
-                         env={"OMP_WAIT_POLICY": "passive", **os.environ, "OMP_NUM_THREADS": str(threads)})
+    try:
+        ran = subprocess.run([program, "results", path, out, str(steps)], capture_output=True, text=True,
+                             timeout=PATIENCE,
+                             env={"OMP_WAIT_POLICY": "passive", **os.environ, "OMP_NUM_THREADS": str(threads)})
+    except subprocess.TimeoutExpired:
+        raise Wrong(f"luxtorch has not ended after {PATIENCE} s") from None
     if ran.returncode:
         raise Wrong(f"luxtorch ended with status {ran.returncode}: {ran.stderr.strip() or 'no word'}")
     return results.from_luxtorch(out)
@@ -39,11 +46,11 @@ def own_way(path, entries, steps):
 
 def compare_losses(ours, theirs, entry, dtype, own):
     apart = results.apart(ours, theirs)
-    double = dtype == "float64"
     found = {
-        "first": {"steps": min(results.FIRST, len(apart)), "difference": max(apart[:results.FIRST]),
-                  "tolerance": TOLERANCES["float64"] if double else None},
-        "all": {"steps": len(apart), "difference": max(apart), "tolerance": entry.all_steps if double else None,
+        "first": {"steps": min(FIRST, len(apart)), "difference": max(results.apart(ours[:FIRST], theirs[:FIRST])),
+                  "tolerance": FIRST_TOLERANCES[dtype]},
+        "all": {"steps": len(apart), "difference": max(apart),
+                "tolerance": entry.all_steps if dtype == "float64" else None,
                 "leaves": results.leaves(apart, dtype), "limit": results.LEFT[dtype]},
         "own": None,
     }
@@ -51,11 +58,11 @@ def compare_losses(ours, theirs, entry, dtype, own):
         drift = results.apart(own, theirs)
         found["own"] = {"words": "torch.nn's recurrent layer against a loop over its cells",
                         "difference": max(drift), "leaves": results.leaves(drift, dtype)}
-    return found, apart
+    return found
 
 
-def sentences(dtype, found, apart, who="luxtorch"):
-    """What is too far apart, what differs first in front."""
+def sentences(dtype, found, ours, theirs, who=BASE):
+    """What is too far apart, what differs first in front. ours and theirs are the losses."""
     limit = found["tolerance"]
     for part, words in (("outputs", "output"), ("gradients", "gradient of")):
         for name, difference in found[part].items():
@@ -64,10 +71,16 @@ def sentences(dtype, found, apart, who="luxtorch"):
     for which in ("first", "all"):
         losses = found["losses"][which]
         if losses["tolerance"] is not None and not losses["difference"] <= losses["tolerance"]:
+            apart = results.apart(ours[:losses["steps"]], theirs[:losses["steps"]])
             step = next(i for i, d in enumerate(apart, 1) if not d <= losses["tolerance"])
             yield (f"{who}, {dtype}: the loss of step {step} differs by {apart[step - 1]:.2g} of the largest, and by "
                    f"{losses['difference']:.2g} within {losses['steps']} steps, at most {losses['tolerance']:.0e} is "
                    "expected")
+            return
+    for step, (a, b) in enumerate(zip(ours, theirs), 1):
+        if math.isfinite(b) and not math.isfinite(a):
+            yield f"{who}, {dtype}: the loss of step {step} is {a}, {REFERENCE}'s is {b:.4g}"
+            return
 
 
 def compare(options, entry, optimiser, dtype, entries):
@@ -79,23 +92,25 @@ def compare(options, entry, optimiser, dtype, entries):
         own = own_way(path, entries, options.steps) if entry.recurrent else None
         candidates, wrong = {}, []
         try:
-            candidates["luxtorch"] = by_luxtorch(options.program, path, options.steps, options.threads)
+            candidates[BASE] = by_luxtorch(options.program, path, options.steps, options.threads)
         except Wrong as reason:
             wrong.append(f"{dtype}: {reason}")
         if entry.recurrent and options.luxtorch_nn:
             module = problem_file.replaced(**options.luxtorch_nn)
-            candidates[PYTHON] = results.results(problem_file.Problem(path, entries, module), options.steps)
-    values = {"curves": {"PyTorch": theirs["losses"]}}
+            candidates[DOOR] = results.results(problem_file.Problem(path, entries, module), options.steps)
+    values = {"curves": {REFERENCE: theirs["losses"]}}
     if own:
         values["curves"][results.OWN] = own
     for who, ours in candidates.items():
         outputs, gradients = results.differences(ours, theirs)
-        losses, apart = compare_losses(ours["losses"], theirs["losses"], entry, dtype, own)
+        losses = compare_losses(ours["losses"], theirs["losses"], entry, dtype, own)
         found = {"outputs": outputs, "gradients": gradients, "tolerance": TOLERANCES[dtype], "losses": losses}
         values["curves"][who] = ours["losses"]
         if not entry.random:
-            wrong += sentences(dtype, found, apart, who)
-        if who == PYTHON:
+            wrong += sentences(dtype, found, ours["losses"], theirs["losses"], who)
+        elif ours["output"].shape != theirs["output"].shape or not ours["output"].isfinite().all():
+            wrong.append(f"{who}, {dtype}: the output is not finite, or not of shape {list(theirs['output'].shape)}")
+        if who == DOOR:
             values["python"] = found
         else:
             values.update(found)

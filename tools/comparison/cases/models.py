@@ -86,6 +86,5 @@ for kind in KINDS:
 case("models/direction_lstm", lr=0.01, recurrent=True, jax=jax_loss(problem.spiral()))(
     functools.partial(spiral, kind="lstm", data=problem.spirals))
 for kind in KINDS:
-    case(f"models/char_{kind}", TRAINED if kind == "lstm" else ("adam",),
-         lr={"adam": 1e-3, "adamw": 1e-3, "momentum": 0.5}, recurrent=True,
+    case(f"models/char_{kind}", TRAINED, lr={"adam": 1e-3, "adamw": 1e-3, "momentum": 0.5}, recurrent=True,
          jax=jax_loss(problem.char(kind)))(functools.partial(char, kind=kind))
