@@ -14,6 +14,8 @@ CASES = {
     "luxtorch_recurrence": (("luxtorch_recurrence",), "luxtorch, Recurrence({}Cell)"),
     "luxtorch_struct": (("luxtorch_struct",), "luxtorch, a struct's loop over {}Cell"),
     "luxtorch_compact": (("luxtorch_compact",), "luxtorch, compact's loop over {}Cell"),
+    "luxtorch_python": (("luxtorch_python.py",), "luxtorch in Python, luxtorch.nn.{}"),
+    "luxtorch_compiled": (("luxtorch_python.py", "compiled"), "luxtorch in Python, torch.compile of luxtorch.nn.{}"),
     "libtorch_module": (("libtorch", "module"), "LibTorch in C++, nn::{}"),
     "libtorch_cells": (("libtorch", "cells"), "LibTorch in C++, a loop over nn::{}Cell"),
     "pytorch_module": (("pytorch_module.py",), "PyTorch, nn.{}"),

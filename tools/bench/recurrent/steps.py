@@ -13,9 +13,10 @@ from competitors import OUR_LOOP, OURS, chosen, start, words
 CHECKED_UPDATES = 20
 # The competitors of each task, and how many steps make a turn.
 TASKS = {
-    "spiral": (("luxtorch_recurrence", "libtorch_module", "pytorch_module", "compiled_module", "jax_scan",
-                "luxtorch_struct", "luxtorch_compact", "libtorch_cells", "pytorch_cells", "compiled_cells"), 20),
-    "char": (("luxtorch_recurrence", "libtorch_module", "pytorch_module", "compiled_module", "jax_scan"), 5),
+    "spiral": (("luxtorch_recurrence", "luxtorch_python", "luxtorch_compiled", "libtorch_module", "pytorch_module",
+                "compiled_module", "jax_scan", "luxtorch_struct", "luxtorch_compact", "libtorch_cells", "pytorch_cells", "compiled_cells"), 20),
+    "char": (("luxtorch_recurrence", "luxtorch_python", "luxtorch_compiled", "libtorch_module", "pytorch_module",
+              "compiled_module", "jax_scan"), 5),
 }
 
 
