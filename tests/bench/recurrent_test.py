@@ -186,6 +186,11 @@ class CompetitorsTest(unittest.TestCase):
     def test_luxtorch_and_libtorch_compute_the_same_losses_of_a_text(self):
         self.assertRegex(self.compare("--task", "char", "--case", "libtorch_module"), r"all start at loss 4\.\d+")
 
+    def test_luxtorch_in_python_computes_the_same_losses(self):
+        if not importlib.util.find_spec("torch") or not (BUILD / "lib/libluxtorch_python.so").exists():
+            self.skipTest("this Python has no torch, or the operators for Python are not built")
+        self.assertRegex(self.compare("--task", "spiral", "--case", "luxtorch_python"), r"20 updates:.* luxtorch_python 0\.")
+
     def test_luxtorch_and_pytorch_compute_the_same_in_the_grid(self):
         if not importlib.util.find_spec("torch"):
             self.skipTest("this Python has no torch")

@@ -73,6 +73,11 @@ class InstallTest(unittest.TestCase):
             self.assertEqual(run.returncode, 0, run.stderr)
             self.assertIn("True", run.stdout)
 
+    def test_the_cpp_library_alone_brings_no_operators(self):
+        run = python(f"import ctypes, torch; ctypes.CDLL({str(LIBRARY.parent / 'libluxtorch.so')!r}); "
+                     "print(hasattr(torch.ops.luxtorch, 'recurrent'))", self.folder, self.folder)
+        self.assertEqual(run.stdout.strip(), "False", run.stderr)
+
     def test_without_the_library_the_import_says_how_to_get_it(self):
         self.package()
         self.assertRegex(self.said(), r"ImportError: luxtorch: libluxtorch_python.so is in none of: .*/luxtorch. "

@@ -82,7 +82,7 @@ class Case(unittest.TestCase):
     def assertClose(self, ours, theirs, limit=None):
         """max |a - b| / max |b| of each tensor; limit 0: the same to the last bit."""
         ours, theirs = flat(ours), flat(theirs)
-        self.assertEqual([(t.shape, t.dtype, t.stride()) for t in ours], [(t.shape, t.dtype, t.stride()) for t in theirs])
+        self.assertEqual(*([(t.shape, t.dtype, t.stride()) for t in tensors] for tensors in (ours, theirs)))
         for a, b in zip(ours, theirs):
             if not b.is_floating_point() or limit == 0:
                 self.assertTrue(torch.equal(a, b))

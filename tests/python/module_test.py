@@ -8,6 +8,7 @@ import sys
 import unittest
 import warnings
 from pathlib import Path
+from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
@@ -148,7 +149,7 @@ class ModuleTest(Case):
     def test_parameters_that_are_replaced_shared_or_computed_are_seen(self):
         theirs, ours = pair("GRU", 5, 7)
         other = {name: torch.randn_like(p) for name, p in theirs.named_parameters()}
-        self.assertClose(torch.func.functional_call(ours, other, (self.x,)), torch.func.functional_call(theirs, other, (self.x,)))
+        self.assertClose(*(torch.func.functional_call(module, other, (self.x,)) for module in (ours, theirs)))
         self.assertKernels()
         for module in (theirs, ours):
             module.weight_hh_l0 = torch.nn.Parameter(other["weight_hh_l0"])
@@ -183,6 +184,12 @@ class ModuleTest(Case):
         batched, = torch.autograd.grad(y[-1], [ours.weight_hh_l0], every, is_grads_batched=True)
         one, = torch.autograd.grad(theirs(x)[0][-1], [theirs.weight_hh_l0], every[3])
         self.assertClose(batched[3], one)
+
+    def test_a_variable_of_the_environment_chooses_torch(self):
+        _, ours = pair("LSTM", 5, 7)
+        with mock.patch.object(luxtorch.nn, "_asked_for_torch", True):
+            ours(self.x)
+        self.assertKernels(False, "LUXTORCH_PLAIN_RECURRENCE")
 
     def test_a_trace_holds_torch_s_own_operator(self):
         _, ours = pair("LSTM", 5, 7)

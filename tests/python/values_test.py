@@ -117,7 +117,8 @@ class ValuesTest(Case):
     def test_views_and_expanded_tensors_give_the_same(self):
         theirs, ours = pair("GRU", IN, OUT, dtype=torch.float64)
         wide = torch.randn(IN, BATCH, 2 * TIME, dtype=torch.float64)
-        for x in (wide.permute(2, 1, 0), wide.permute(2, 1, 0)[::2], wide[:, :1, :1].permute(2, 1, 0).expand(TIME, 3, IN)):
+        turned = wide.permute(2, 1, 0)
+        for x in (turned, turned[::2], turned[:1, :1].expand(TIME, 3, IN)):
             h = torch.randn(1, 1, OUT, dtype=torch.float64).expand(1, x.shape[1], OUT)
             self.assertClose(ours(x, h), theirs(x, h))
             self.assertKernels()

@@ -55,7 +55,9 @@ def start_one(options, name):
     cpus = sorted(os.sched_getaffinity(0))[: options.threads]
     what = CASES[name][0] if name in CASES else (f"{name}.py",)
     found = interleaved.Competitor(
-        name, command(options.programs, *what), environment(options.threads), cpus, patience=900)
+        name, command(options.programs, *what),
+        {**environment(options.threads), "LUXTORCH_LIBRARY": str(options.programs.absolute().parents[1] / "lib")},
+        cpus, patience=900)
     if found.threads != options.threads:
         found.close()
         raise interleaved.Failed(f"{name} uses {found.threads} threads, not {options.threads}")

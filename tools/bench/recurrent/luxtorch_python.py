@@ -1,4 +1,4 @@
-"""Python PyTorch with luxtorch.nn.LSTM (GRU, RNN) in the place of nn's; with the argument compiled under torch.compile."""
+"""Python PyTorch with luxtorch.nn.LSTM (GRU, RNN) in the place of nn's; with the argument compiled by torch.compile."""
 
 import sys
 from pathlib import Path

@@ -14,7 +14,8 @@ CHECKED_UPDATES = 20
 # The competitors of each task, and how many steps make a turn.
 TASKS = {
     "spiral": (("luxtorch_recurrence", "luxtorch_python", "luxtorch_compiled", "libtorch_module", "pytorch_module",
-                "compiled_module", "jax_scan", "luxtorch_struct", "luxtorch_compact", "libtorch_cells", "pytorch_cells", "compiled_cells"), 20),
+                "compiled_module", "jax_scan", "luxtorch_struct", "luxtorch_compact", "libtorch_cells", "pytorch_cells",
+                "compiled_cells"), 20),
     "char": (("luxtorch_recurrence", "luxtorch_python", "luxtorch_compiled", "libtorch_module", "pytorch_module",
               "compiled_module", "jax_scan"), 5),
 }

@@ -12,15 +12,18 @@ torch's. Values, gradients and dropout's random numbers are torch.nn's too, but 
 The kernels take float32 and float64 tensors on the CPU: batched or not, batch_first or not, any number of layers,
 both directions, with dropout, and PackedSequence. torch's own forward runs for all else: other dtypes and devices,
 projections (proj_size), autocast, torch.func's transforms, forward-mode derivatives, torch.jit.trace, subclasses of
-Tensor, and input without elements. Gradients of gradients run in torch's operators. last_path() says which it was.
+Tensor, input without elements, and everything where the variable LUXTORCH_PLAIN_RECURRENCE=1 is set. Gradients of
+gradients run in torch's operators. last_path() says which it was.
 
 torch.compile: as with torch.nn's modules the graph breaks here, unless torch._dynamo.config.allow_rnn is True;
-then the kernels are a part of the graph (fullgraph=True works). An export takes torch's own operators.
+then the kernels are a part of the graph (fullgraph=True works; inductor draws other random numbers). An export takes
+torch's own operators.
 
 After a fork, in DataLoader's workers and in threads the modules run on: importing luxtorch makes OpenMP's threads,
 torch's own too, end before a fork and start again when they are needed.
 """
 
+import os
 import threading
 from typing import NamedTuple
 
@@ -31,6 +34,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 __all__ = ["GRU", "LSTM", "RNN", "Path", "last_path"]
 
+_asked_for_torch = os.environ.get("LUXTORCH_PLAIN_RECURRENCE", "0") not in ("", "0")
 _recurrent = torch.ops.luxtorch.recurrent.default
 _is_autocast_enabled = torch.is_autocast_enabled
 _is_compiling = torch.compiler.is_compiling
@@ -82,6 +86,8 @@ class _Kernels:
         """None where the kernels may be asked; what a call's tensors are is left to them."""
         if type(input) is not Tensor and type(input) is not PackedSequence:
             return "the input is of a subclass of Tensor"
+        if _asked_for_torch:
+            return "LUXTORCH_PLAIN_RECURRENCE is set"
         if self.proj_size:
             return "there is a projection"
         if _is_autocast_enabled("cpu"):
@@ -171,7 +177,7 @@ class _Kernels:
 
     def _forward_compiled(self, input, hx):
         """As forward, in what torch.compile can follow: what runs is decided while it traces."""
-        if (isinstance(input, PackedSequence) or self.proj_size or torch.is_autocast_enabled("cpu")
+        if (isinstance(input, PackedSequence) or _asked_for_torch or self.proj_size or torch.is_autocast_enabled("cpu")
                 or input.device.type != "cpu" or input.dtype not in (torch.float32, torch.float64)
                 or input.dim() != 3 or torch.compiler.is_exporting()):
             return super().forward(input, hx)
