@@ -248,6 +248,7 @@ class PageTest(unittest.TestCase):
         own["values"]["float64"]["curves"]["luxtorch.nn in Python"] = own["values"]["float64"]["curves"]["PyTorch"]
         document = page.document(found(own))
         self.assertIn('class="d-door"', document)
+        self.assertIn("Rows of luxtorch.nn in Python have its times", text_of(document))
         self.assertRegex(document, '<td class="wrong" title="x">8.8e-4</td>')
         self.assertRegex(table.text(found(own)), r"  luxtorch.nn in Python +7.7e-16 +8.8e-4!")
 

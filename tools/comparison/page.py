@@ -106,6 +106,8 @@ def every_case(cases, who):
         "largest loss, and a grey one has no tolerance. Times are those of the shortest steps. The ratio says how many times as long as "
         "luxtorch PyTorch takes: above 1 luxtorch is faster."
     )
+    if any(rows.differences(case, door=True) for case in cases):
+        words += f" Rows of {rows.DOOR} have its times in PyTorch's columns."
     return [note(words), tables.every_case(cases, who)] if cases else []
 
 
