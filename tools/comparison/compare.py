@@ -230,6 +230,8 @@ def main(arguments):
     torch.set_num_threads(options.threads)
     torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
     options.luxtorch_nn = luxtorch_nn(options)
+    if not options.values_only:
+        times.fill_page_cache(options, rows)
     cases = []
     for number, (entry, optimiser) in enumerate(rows, 1):
         cases.append(run(options, entry, optimiser, entries))

@@ -64,6 +64,15 @@ def compared(rounds):
     return found
 
 
+def fill_page_cache(options, rows):
+    """Starts each competitor once, so that no case's first step waits for the disk. rows: (entry, optimiser)s."""
+    every = {tuple(map(str, command)): None for entry, _ in rows for command in commands(options, entry).values()}
+    with tempfile.TemporaryDirectory() as folder:
+        for command in every:
+            with contextlib.suppress(interleaved.Skipped, interleaved.Failed):
+                interleaved.Competitor("", command, environment(options, folder)).close()
+
+
 class Times:
     """Plays one case. rows, skipped and wrong hold what there is so far, also after an exception."""
 
