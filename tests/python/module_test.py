@@ -4,6 +4,7 @@ import copy
 import io
 import itertools
 import pickle
+import re
 import sys
 import unittest
 import warnings
@@ -12,7 +13,7 @@ from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from luxtorch_for_tests import KINDS, Case, flat, luxtorch, pair, states  # noqa: E402
+from luxtorch_for_tests import KINDS, SOURCE, Case, flat, luxtorch, pair, states  # noqa: E402
 
 import torch  # noqa: E402
 
@@ -212,6 +213,14 @@ class ModuleTest(Case):
             run(self.x, [], weights, [], None, "LSTM", True, 2, False, False)
         y, h, c = run(self.x, [], weights, [], None, "LSTM", False, 1, False, False)
         self.assertEqual([tuple(t.shape) for t in (y, h, c)], [(6, 4, 7), (1, 4, 7), (1, 4, 7)])
+
+    def test_the_readme_s_program_runs(self):
+        section = (SOURCE / "README.md").read_text().partition("\n## From Python\n")[2]
+        program = re.search(r"^```python\n(.*?)^```", section, re.MULTILINE | re.DOTALL)[1]
+        names = {"x": torch.randn(3, 4, 68)}
+        exec(program, names)
+        self.assertEqual(tuple(names["y"].shape), (3, 4, 128))
+        self.assertKernels()
 
     def test_states_may_be_a_list_and_a_learnt_parameter(self):
         theirs, ours = pair("LSTM", 5, 7, dtype=torch.float64)
