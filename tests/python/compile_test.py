@@ -74,6 +74,18 @@ class CompileTest(Case):
                     self.assertClose([t.contiguous() for t in flat(run(x, hx))],
                                      [t.contiguous() for t in flat(theirs(x, hx))])
 
+    def test_unbatched_input_is_compiled_too(self):
+        for name, options in (("LSTM", dict(batch_first=True)), ("GRU", {})):
+            torch._dynamo.reset()
+            theirs, ours = self.models(name, dtype=torch.float64, **options)
+            x = torch.randn(6, 5, dtype=torch.float64)
+            h = torch.randn(1, 7, dtype=torch.float64)
+            with torch._dynamo.config.patch(allow_rnn=True):
+                run, seen = self.whole(ours, "aot_eager")
+                for hx in (None, (h, h + 1) if name == "LSTM" else h):
+                    self.assertClose(trained(ours, run, x, hx), trained(theirs, theirs, x, hx))
+            self.assertTrue(any("luxtorch.recurrent" in target for target in seen), seen)
+
     def test_other_sizes_and_changed_parameters_are_seen(self):
         theirs, ours = self.models("LSTM", dtype=torch.float64, batch_first=True)
         with torch._dynamo.config.patch(allow_rnn=True):

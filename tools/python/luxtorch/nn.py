@@ -179,9 +179,16 @@ class _Kernels:
         """As forward, in what torch.compile can follow: what runs is decided while it traces."""
         if (isinstance(input, PackedSequence) or _asked_for_torch or self.proj_size or torch.is_autocast_enabled("cpu")
                 or input.device.type != "cpu" or input.dtype not in (torch.float32, torch.float64)
-                or input.dim() != 3 or torch.compiler.is_exporting()):
+                or input.dim() not in (2, 3) or torch.compiler.is_exporting()):
             return super().forward(input, hx)
         states = [] if hx is None else [hx] if self.mode != "LSTM" else [hx[0], hx[1]]
+        unbatched, dim = input.dim() == 2, 0 if self.batch_first else 1
+        for state in states:
+            if state.dim() != input.dim():
+                return super().forward(input, hx)
+        if unbatched:
+            input, states = input.unsqueeze(dim), [state.unsqueeze(1) for state in states]
+            hx = None if hx is None else tuple(states) if self.mode == "LSTM" else states[0]
         if hx is None:
             self.check_input(input, None)
         else:
@@ -193,6 +200,8 @@ class _Kernels:
         y, h, c = torch.ops.luxtorch.recurrent(
             input, states, weights, masks, None, self.mode, self.bias, self.num_layers, self.bidirectional,
             self.batch_first)
+        if unbatched:
+            y, h, c = y.squeeze(dim), h.squeeze(1), c.squeeze(1) if self.mode == "LSTM" else c
         return y, (h, c) if self.mode == "LSTM" else h
 
 
