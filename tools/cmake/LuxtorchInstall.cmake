@@ -1,5 +1,5 @@
 # The package: cmake --install build/release --prefix P, then find_package(luxtorch). The build folder
-# is one too: -Dluxtorch_DIR=build/release.
+# of a shared library is one too: -Dluxtorch_DIR=build/release.
 
 include(CMakePackageConfigHelpers)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/luxtorch")
@@ -18,5 +18,7 @@ install(FILES
   tools/cmake/FindLibTorch.cmake
   DESTINATION "${package_dir}")
 
-export(EXPORT luxtorchTargets NAMESPACE luxtorch:: FILE "${PROJECT_BINARY_DIR}/luxtorchTargets.cmake")
-configure_file(tools/cmake/FindLibTorch.cmake "${PROJECT_BINARY_DIR}/FindLibTorch.cmake" COPYONLY)
+if(BUILD_SHARED_LIBS)  # a static one would need what it is made of to be exported too
+  export(EXPORT luxtorchTargets NAMESPACE luxtorch:: FILE "${PROJECT_BINARY_DIR}/luxtorchTargets.cmake")
+  configure_file(tools/cmake/FindLibTorch.cmake "${PROJECT_BINARY_DIR}/FindLibTorch.cmake" COPYONLY)
+endif()
