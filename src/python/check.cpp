@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "python/stack.h"
 
 namespace luxtorch::python {
@@ -60,11 +62,31 @@ StackKind stack_kind(std::string_view mode, bool biases, int64_t layers, bool bi
   return {cell, biases, layers, bidirectional, batch_first};
 }
 
+void check_parts(const StackKind& kind, const Tensor& input, at::TensorList hx,
+                 at::TensorList weights, at::TensorList masks) {
+  const auto count = static_cast<int64_t>(weights.size());
+  if (kind.layers < 1 || kind.layers > count || count != kind.sequences() * kind.tensors())
+    refuse("expected {} weights for each of {} layers and {} directions, got {}.", kind.tensors(),
+           kind.layers, kind.directions(), count);
+  const auto states = static_cast<int64_t>(hx.size());
+  if (states != 0 && states != kind.states())
+    refuse("expected {} states or none, got {}.", kind.states(), states);
+  const auto drops = static_cast<int64_t>(masks.size());
+  if (drops != 0 && drops != kind.layers - 1)
+    refuse("expected {} masks or none, got {}.", kind.layers - 1, drops);
+  for (const auto& list : {hx, weights, masks}) {
+    for (const Tensor& t : list) {
+      if (t.device() != input.device())
+        refuse("expected all tensors on {}, as input, got one on {}.", input.device().str(),
+               t.device().str());
+    }
+  }
+  if (weights[1].dim() != 2) refuse("expected weight_hh of 2 dimensions.");
+}
+
 void check(const StackCall& call) {
   const auto& kind = call.kind;
-  const auto count = static_cast<int64_t>(call.weights.size());
-  if (kind.layers < 1 || count != kind.sequences() * kind.tensors())
-    refuse("expected {} weights, got {}.", kind.sequences() * kind.tensors(), count);
+  check_parts(kind, call.input, call.hx, call.weights, call.masks);
   const auto dtype = call.weights[1].scalar_type();
   if (dtype != kFloat32 && dtype != kFloat64)
     refuse("expected float32 or float64, got {}.", toString(dtype));
@@ -80,7 +102,13 @@ void check(const StackCall& call) {
                 batch = packed ? call.batch_sizes.const_data_ptr<int64_t>()[0]
                                : input.size(kind.batch_first ? 0 : 1);
 
-  if (call.weights[1].dim() != 2) refuse("expected weight_hh of 2 dimensions.");
+  // Padded, one long sequence among many short ones would need a multiple of their memory.
+  constexpr int64_t kSmall = 1 << 20, kWorthPadding = 4;
+  if (packed && time * batch > kWorthPadding * input.size(0) &&
+      time * batch * std::max(input.size(-1), call.weights[1].size(1)) > kSmall)
+    refuse("{} packed rows would be padded to {}, which takes too much memory.", input.size(0),
+           time * batch);
+
   const int64_t out = call.weights[1].size(1), rows = kernels::gates_of(kind.cell) * out;
   int64_t in = input.size(-1);
   for (int64_t s = 0; s < kind.sequences(); ++s) {
@@ -97,16 +125,10 @@ void check(const StackCall& call) {
     check_memory("bias_hh", w.bias_hh, dtype);
   }
 
-  const auto states = static_cast<int64_t>(call.hx.size());
-  if (states != 0 && states != kind.states())
-    refuse("expected {} states or none, got {}.", kind.states(), states);
   for (const auto& state : call.hx) {
     check_memory("hx", state, dtype);
     check_shape("hx", state, {kind.sequences(), batch, out});
   }
-  const auto masks = static_cast<int64_t>(call.masks.size());
-  if (masks != 0 && masks != kind.layers - 1)
-    refuse("expected {} masks or none, got {}.", kind.layers - 1, masks);
   for (const auto& mask : call.masks) {
     check_memory("mask", mask, dtype);
     if (packed)
@@ -114,6 +136,51 @@ void check(const StackCall& call) {
     else
       check_shape("mask", mask, {time, batch, kind.directions() * out});
   }
+}
+
+void check_backward(const StackCall& call, const StackOutput& by, size_t needed) {
+  const auto& kind = call.kind;
+  const size_t all = 1 + call.hx.size() + call.weights.size();
+  if (needed != all) refuse("expected needed of {} numbers, got {}.", all, needed);
+  const auto dtype = call.weights[1].scalar_type();
+  const int64_t out = call.weights[1].size(1), width = out * kind.directions();
+  const bool packed = call.batch_sizes.defined();
+  const int64_t batch = packed ? call.batch_sizes.const_data_ptr<int64_t>()[0]
+                               : call.input.size(kind.batch_first ? 0 : 1);
+  auto check_gradient = [&](const char* name, const Tensor& t, const auto& shape) {
+    if (!t.defined()) return;
+    check_memory(name, t, dtype);
+    check_shape(name, t, shape);
+  };
+  using Sizes = std::initializer_list<int64_t>;
+  if (packed) {
+    check_gradient("by_y", by.y, Sizes{call.input.size(0), width});
+  } else {
+    check_gradient("by_y", by.y, Sizes{call.input.size(0), call.input.size(1), width});
+  }
+  check_gradient("by_h", by.h, Sizes{kind.sequences(), batch, out});
+  check_gradient("by_c", by.c, Sizes{kind.sequences(), batch, out});
+}
+
+std::vector<int64_t> signature_of(const StackCall& call) {
+  const auto& kind = call.kind;
+  std::vector<int64_t> found{static_cast<int64_t>(kind.cell),
+                             kind.biases,
+                             kind.layers,
+                             kind.bidirectional,
+                             kind.batch_first,
+                             static_cast<int64_t>(call.weights[1].scalar_type()),
+                             call.weights[1].size(1),
+                             static_cast<int64_t>(call.hx.size()),
+                             static_cast<int64_t>(call.masks.size())};
+  found.insert(found.end(), call.input.sizes().begin(), call.input.sizes().end());
+  if (!call.batch_sizes.defined()) {
+    found.push_back(reinterpret_cast<int64_t>(call.input.const_data_ptr()));
+    return found;
+  }
+  const auto* sizes = call.batch_sizes.const_data_ptr<int64_t>();
+  found.insert(found.end(), sizes, sizes + call.batch_sizes.numel());
+  return found;
 }
 
 }  // namespace luxtorch::python

@@ -39,14 +39,16 @@ std::vector<Tensor> recurrent_backward(const std::optional<Tensor>& by_y,
                                        LUXTORCH_RECURRENT_ARGUMENTS, at::IntArrayRef needed) {
   const auto call = Arguments{LUXTORCH_RECURRENT_VALUES}.call();
   check(call);
+  const StackOutput by{by_y.value_or(Tensor()), by_h.value_or(Tensor()), by_c.value_or(Tensor())};
+  check_backward(call, by, needed.size());
   StackMemory again;
   const auto* memory = kept(kept_tensor);
-  if (!memory) {  // a copy, such as one that waited on another device
+  // A copy, such as one that waited on another device, or of another call.
+  if (!memory || memory->signature != signature_of(call)) {
     forward(call, &again);
     memory = &again;
   }
   const std::vector<bool> wanted(needed.begin(), needed.end());
-  const StackOutput by{by_y.value_or(Tensor()), by_h.value_or(Tensor()), by_c.value_or(Tensor())};
   auto all = backward(call, *memory, by, wanted);
   std::vector<Tensor> found;
   for (size_t i = 0; i < all.size(); ++i) {

@@ -22,24 +22,6 @@ c10::TypedOperatorHandle<Signature> operator_named(const char* name) {
   return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Signature>();
 }
 
-// What the node keeps beside tensors.
-struct Kept : torch::CustomClassHolder {
-  Kept(const Arguments& a)
-      : mode(a.mode),
-        biases(a.biases),
-        layers(a.layers),
-        bidirectional(a.bidirectional),
-        batch_first(a.batch_first),
-        hx(a.hx.size()),
-        weights(a.weights.size()),
-        masks(a.masks.size()) {}
-  std::string mode;
-  bool biases;
-  int64_t layers;
-  bool bidirectional, batch_first;
-  size_t hx, weights, masks;
-};
-
 struct RecurrentNode : torch::autograd::Function<RecurrentNode> {
   using Context = torch::autograd::AutogradContext;
 
@@ -54,7 +36,12 @@ struct RecurrentNode : torch::autograd::Function<RecurrentNode> {
       saved.insert(saved.end(), list.begin(), list.end());
     context->set_materialize_grads(false);
     context->save_for_backward(std::move(saved));
-    context->saved_data["kept"] = at::IValue::make_capsule(c10::make_intrusive<Kept>(a));
+    auto& data = context->saved_data;
+    data["mode"] = std::string(a.mode);
+    data["kind"] = std::vector<int64_t>{a.biases, a.layers, a.bidirectional, a.batch_first};
+    data["counts"] = std::vector<int64_t>{static_cast<int64_t>(a.hx.size()),
+                                          static_cast<int64_t>(a.weights.size()),
+                                          static_cast<int64_t>(a.masks.size())};
     Tensors out{std::move(y), std::move(h)};
     if (a.mode == "LSTM") out.push_back(std::move(c));
     return out;
@@ -62,26 +49,28 @@ struct RecurrentNode : torch::autograd::Function<RecurrentNode> {
 
   static Tensors backward(Context* context, Tensors by) {
     const auto saved = context->get_saved_variables();
-    const auto capsule = context->saved_data["kept"].toCapsule();
-    const Kept& kept = static_cast<const Kept&>(*capsule);
+    auto& data = context->saved_data;
+    const std::string& mode = data["mode"].toStringRef();
+    const auto kind = data["kind"].toIntVector(), counts = data["counts"].toIntVector();
+    const bool biases = kind[0], bidirectional = kind[2], batch_first = kind[3];
+    const int64_t layers = kind[1];
+    const size_t hx_count = counts[0], weight_count = counts[1], mask_count = counts[2];
     const at::TensorList tensors(saved);
-    const auto hx = tensors.slice(3, kept.hx), weights = tensors.slice(3 + kept.hx, kept.weights),
-               masks = tensors.slice(3 + kept.hx + kept.weights, kept.masks);
+    const auto hx = tensors.slice(3, hx_count), weights = tensors.slice(3 + hx_count, weight_count),
+               masks = tensors.slice(3 + hx_count + weight_count, mask_count);
     const std::optional<Tensor> batch_sizes =
         saved[1].defined() ? std::optional(saved[1]) : std::nullopt;
     by.resize(3);
 
-    std::vector<int64_t> needed(1 + kept.hx + kept.weights);
+    std::vector<int64_t> needed(1 + hx_count + weight_count);
     for (size_t i = 0; i < needed.size(); ++i) needed[i] = context->needs_input_grad(i);
     Tensors all(needed.size() + 1);  // the last is not a tensor
     const auto is_defined = [](const Tensor& t) { return t.defined(); };
     if (std::none_of(by.begin(), by.end(), is_defined)) return all;
 
     if (needs_torch(by)) {
-      const Arguments a{saved[2],        hx,          weights,
-                        masks,           batch_sizes, kept.mode,
-                        kept.biases,     kept.layers, kept.bidirectional,
-                        kept.batch_first};
+      const Arguments a{saved[2], hx,     weights, masks,         batch_sizes,
+                        mode,     biases, layers,  bidirectional, batch_first};
       auto found =
           backward_with_graph(a.call(), {by[0], by[1], by[2]}, {needed.begin(), needed.end()});
       std::move(found.begin(), found.end(), all.begin());
@@ -90,9 +79,9 @@ struct RecurrentNode : torch::autograd::Function<RecurrentNode> {
     static const auto backward = operator_named<RecurrentBackward>("luxtorch::recurrent_backward");
     const at::AutoDispatchBelowADInplaceOrView below;
     auto maybe = [](const Tensor& t) { return t.defined() ? std::optional(t) : std::nullopt; };
-    auto found = backward.call(maybe(by[0]), maybe(by[1]), maybe(by[2]), saved[0], saved[2], hx,
-                               weights, masks, batch_sizes, kept.mode, kept.biases, kept.layers,
-                               kept.bidirectional, kept.batch_first, needed);
+    auto found =
+        backward.call(maybe(by[0]), maybe(by[1]), maybe(by[2]), saved[0], saved[2], hx, weights,
+                      masks, batch_sizes, mode, biases, layers, bidirectional, batch_first, needed);
     for (size_t i = 0, next = 0; i < needed.size(); ++i) {
       if (needed[i]) all[i] = std::move(found[next++]);
     }
@@ -116,8 +105,20 @@ bool records_graph(const Arguments& a) {
          std::any_of(a.weights.begin(), a.weights.end(), by);
 }
 
+// The node has no derivatives of the forward kind: they would silently be zero.
+void refuse_forward_mode(const Arguments& a) {
+  auto carries = [](const Tensor& t) { return t._fw_grad(/*level=*/0).defined(); };
+  TORCH_CHECK_NOT_IMPLEMENTED(!carries(a.input) &&
+                                  std::none_of(a.hx.begin(), a.hx.end(), carries) &&
+                                  std::none_of(a.weights.begin(), a.weights.end(), carries),
+                              "[luxtorch.recurrent] expected tensors without forward-mode "
+                              "derivatives. Use torch.nn's module "
+                              "for these.");
+}
+
 std::tuple<Tensor, Tensor, Tensor> recurrent(LUXTORCH_RECURRENT_ARGUMENTS) {
   const Arguments a{LUXTORCH_RECURRENT_VALUES};
+  refuse_forward_mode(a);
   if (!records_graph(a)) {
     static const auto plain = operator_named<Recurrent>("luxtorch::recurrent");
     const at::AutoDispatchBelowADInplaceOrView below;

@@ -21,6 +21,7 @@ Tensor empty_as(const Tensor& like) { return at::empty_symint(like.sym_sizes(), 
 
 std::tuple<Tensor, Tensor, Tensor> recurrent(LUXTORCH_RECURRENT_ARGUMENTS) {
   const auto kind = stack_kind(mode, biases, layers, bidirectional, batch_first);
+  check_parts(kind, input, hx, weights, masks);
   const auto out = weights[1].sym_size(1), width = out * kind.directions();
   const bool packed = batch_sizes.has_value();
   TORCH_CHECK_NOT_IMPLEMENTED(!packed || !hx.empty(),
@@ -41,6 +42,11 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> recurrent_forward(LUXTORCH_RECURRENT_
 std::vector<Tensor> recurrent_backward(const std::optional<Tensor>&, const std::optional<Tensor>&,
                                        const std::optional<Tensor>&, const Tensor&,
                                        LUXTORCH_RECURRENT_ARGUMENTS, at::IntArrayRef needed) {
+  check_parts(stack_kind(mode, biases, layers, bidirectional, batch_first), input, hx, weights,
+              masks);
+  TORCH_CHECK_NOT_IMPLEMENTED(needed.size() == 1 + hx.size() + weights.size(),
+                              "[luxtorch.recurrent] expected needed of ",
+                              1 + hx.size() + weights.size(), " numbers, got ", needed.size(), ".");
   std::vector<Tensor> all{input};
   all.insert(all.end(), hx.begin(), hx.end());
   all.insert(all.end(), weights.begin(), weights.end());

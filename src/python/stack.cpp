@@ -82,6 +82,7 @@ StackOutput forward(const StackCall& call, StackMemory* memory) {
   const auto& kind = call.kind;
   std::vector<Tensor> h, c;
   Tensor x = sequences.input();
+  if (memory) memory->signature = signature_of(call);
   for (int64_t layer = 0; layer < kind.layers; ++layer) {
     std::vector<Tensor> ys;
     if (memory) memory->inputs.push_back(x);

@@ -44,20 +44,32 @@ struct StackCall {
   ops::CellWeights weights_of(int64_t sequence) const;
 };
 
-/// NotImplementedError for Python where the kernels cannot do it: a dtype, a device, a layout, shapes that
-/// do not fit together. Its text says what was expected.
-void check(const StackCall& call);
-
 struct StackOutput {
   Tensor y, h, c;  // as torch.nn's; c is undefined for cells without a memory
 };
 
+/// The parts of check() that need no memory: how many tensors there are, all on input's device. As check(),
+/// for tensors of shapes alone too.
+void check_parts(const StackKind& kind, const Tensor& input, at::TensorList hx,
+                 at::TensorList weights, at::TensorList masks);
+
+/// NotImplementedError for Python where the kernels cannot do it: a dtype, a device, a layout, shapes that
+/// do not fit together. Its text says what was expected.
+void check(const StackCall& call);
+/// The same for what backward() is given: gradients by the outputs, and how many may be needed.
+void check_backward(const StackCall& call, const StackOutput& by, size_t needed);
+
 /// What a pass backward needs of the one forward.
 struct StackMemory {
+  /// What call it was of; other calls must not use it.
+  std::vector<int64_t> signature;
   std::vector<Tensor> inputs;  // of each layer
   std::vector<Tensor> saved;   // of each layer and direction, as the next
   std::vector<kernels::RecurrentLayout> layouts;
 };
+
+/// Kind, dtype, shapes, packing and where the input lies.
+std::vector<int64_t> signature_of(const StackCall& call);
 
 /// memory: to be kept for backward, or nullptr.
 StackOutput forward(const StackCall& call, StackMemory* memory);

@@ -18,7 +18,7 @@ import luxtorch, torch
 lstm = luxtorch.nn.LSTM(4, 8)
 lstm(torch.ones(5, 3, 4))[0].sum().backward()
 print(luxtorch.__file__, luxtorch.__version__, luxtorch.nn.last_path().kernels)
-print(*(line.split()[-1] for line in open("/proc/self/maps") if "luxtorch" in line))
+print(*(line.split()[-1] for line in open("/proc/self/maps") if "libluxtorch" in line))
 """
 
 

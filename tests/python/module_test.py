@@ -209,7 +209,7 @@ class ModuleTest(Case):
             run(self.x, [], weights, [], None, "lstm", False, 1, False, False)
         with self.assertRaisesRegex(NotImplementedError, "expected batch_sizes above 0 and none above the one before it"):
             run(self.x[0], [], weights, [], torch.tensor([1, 3]), "LSTM", False, 1, False, False)
-        with self.assertRaisesRegex(NotImplementedError, "expected 8 weights, got 2"):
+        with self.assertRaisesRegex(NotImplementedError, "expected 4 weights for each of 2 layers"):
             run(self.x, [], weights, [], None, "LSTM", True, 2, False, False)
         y, h, c = run(self.x, [], weights, [], None, "LSTM", False, 1, False, False)
         self.assertEqual([tuple(t.shape) for t in (y, h, c)], [(6, 4, 7), (1, 4, 7), (1, 4, 7)])

@@ -10,7 +10,8 @@ Each is a subclass of torch.nn's module of its name: constructor, parameters, st
 torch's. Values, gradients and dropout's random numbers are torch.nn's too, but for rounding.
 
 The kernels take float32 and float64 tensors on the CPU: batched or not, batch_first or not, any number of layers,
-both directions, with dropout, and PackedSequence. torch's own forward runs for all else: other dtypes and devices,
+both directions, with dropout, and PackedSequence, which is padded for them (left to torch where that takes more than four
+times the rows, unless it is small). torch's own forward runs for all else: other dtypes and devices,
 projections (proj_size), autocast, torch.func's transforms, forward-mode derivatives, torch.jit.trace, subclasses of
 Tensor, input without elements, and everything where the variable LUXTORCH_PLAIN_RECURRENCE=1 is set. Gradients of
 gradients run in torch's operators. last_path() says which it was.
@@ -39,6 +40,8 @@ _recurrent = torch.ops.luxtorch.recurrent.default
 _is_autocast_enabled = torch.is_autocast_enabled
 _is_compiling = torch.compiler.is_compiling
 _tracing_state = torch._C._get_tracing_state
+_DTYPES = (torch.float32, torch.float64)
+_REFUSALS = ("[luxtorch.recurrent]", "Could not run 'luxtorch::")  # the operator's, and torch's where it has none
 _transform = torch._C._functorch.peek_interpreter_stack
 
 
@@ -98,14 +101,15 @@ class _Kernels:
             return "forward-mode derivatives are asked for"
         if _tracing_state() is not None:
             return "torch.jit traces"
+        data = input if type(input) is Tensor else input.data
+        if data.device.type != "cpu" or data.dtype not in _DTYPES:
+            return f"expected float32 or float64 on the CPU, got {data.dtype} on {data.device.type}"
         return None
 
     def _weights(self):
-        parameters = self._parameters
-        try:
-            return [parameters[name] for name in self._flat_weights_names]
-        except KeyError:  # they are computed, as by torch.nn.utils.parametrize
-            return [getattr(self, name) for name in self._flat_weights_names]
+        """Those that torch's own forward takes: also what somebody has put into _flat_weights."""
+        self._update_flat_weights()
+        return self._flat_weights
 
     def _states(self, hx):
         """As the operator takes them, or None where torch shall say what is wrong."""
@@ -139,6 +143,8 @@ class _Kernels:
             out = _recurrent(input, states, self._weights(), masks, batch_sizes, self.mode, self.bias,
                              self.num_layers, self.bidirectional, self.batch_first)
         except NotImplementedError as refusal:
+            if not str(refusal).startswith(_REFUSALS):
+                raise
             _last.reason = str(refusal).splitlines()[0]
             if generator is not None:
                 torch.set_rng_state(generator)
@@ -178,8 +184,8 @@ class _Kernels:
     def _forward_compiled(self, input, hx):
         """As forward, in what torch.compile can follow: what runs is decided while it traces."""
         if (isinstance(input, PackedSequence) or _asked_for_torch or self.proj_size or torch.is_autocast_enabled("cpu")
-                or input.device.type != "cpu" or input.dtype not in (torch.float32, torch.float64)
-                or input.dim() not in (2, 3) or torch.compiler.is_exporting()):
+                or input.device.type != "cpu" or input.dtype not in _DTYPES
+                or input.dim() not in (2, 3) or self.weight_hh_l0.dtype != input.dtype or torch.compiler.is_exporting()):
             return super().forward(input, hx)
         states = [] if hx is None else [hx] if self.mode != "LSTM" else [hx[0], hx[1]]
         unbatched, dim = input.dim() == 2, 0 if self.batch_first else 1
