@@ -35,6 +35,7 @@ FILES = {
     "io/json": 1,  # and all formats on these
     "io/file_fault": 1,
     "io/flat_names": 1.4,
+    "io/report": 1,
     "io/dense_bytes": 1,
     "version": 0,
     "text": 1,

@@ -26,6 +26,7 @@
 #include "luxtorch/io/io.h"
 #include "luxtorch/io/jld2.h"
 #include "luxtorch/io/numpy.h"
+#include "luxtorch/io/report.h"
 #include "luxtorch/io/safetensors.h"
 #include "luxtorch/io/sha256.h"
 #include "luxtorch/io/torch_archive.h"

@@ -117,6 +117,11 @@ void save(const std::filesystem::path& path, const Tree& tree, const SaveOptions
 
 Tree load(const std::filesystem::path& path, const LoadOptions& options) {
   constexpr const char* kWho = "io::load";
+  auto jld2_options = options.jld2;
+  if (options.report) {
+    *options.report = {};
+    jld2_options.report = options.report;
+  }
   auto format = format_of_bytes(InputFile(kWho, path));
   if (!format) format = format_of_name(path);
   if (!format) {
@@ -128,9 +133,9 @@ Tree load(const std::filesystem::path& path, const LoadOptions& options) {
   }
   switch (*format) {
     case Format::kJld2:
-      return jld2::load(path, options.jld2);
+      return jld2::load(path, jld2_options);
     case Format::kHdf5:
-      return jld2::load_plain_hdf5(kWho, path, options.jld2);
+      return jld2::load_plain_hdf5(kWho, path, jld2_options);
     case Format::kSafetensors:
       return safetensors::load(path);
     case Format::kTorchArchive:

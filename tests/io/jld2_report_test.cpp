@@ -31,7 +31,7 @@ TEST(Jld2Report, JuliaTypesThatATreeHasNoKindForAreNamedWithTheirPaths) {
   auto expect = [&](const std::string& path, const std::string& type) {
     const auto* entry = find(report, path);
     ASSERT_NE(entry, nullptr) << path;
-    EXPECT_EQ(entry->julia_type, type);
+    EXPECT_EQ(entry->type, type);
     EXPECT_EQ(entry->problem, "");
     EXPECT_EQ(file.at(path)["julia_type"].scalar<std::string>(), type);
   };

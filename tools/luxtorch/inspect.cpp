@@ -44,7 +44,7 @@ std::string not_finite(const Summary& s) {
   return text;
 }
 
-void print_text(const Tree& tree, const luxtorch::jld2::Report& report) {
+void print_text(const Tree& tree, const luxtorch::io::Report& report) {
   std::vector<std::vector<std::string>> rows = {{"path", "type", "shape", "bytes", "mean", "sd"}};
   Totals totals;
   auto bar = tensors_bar(tree);
@@ -67,7 +67,7 @@ void print_text(const Tree& tree, const luxtorch::jld2::Report& report) {
   print_table(rows, {3, 4, 5});
   for (const auto& e : report.entries)
     fmt::print("unknown: {} of type {}{}\n", shown(e.path),
-               e.julia_type.empty() ? "(not said)" : printable(e.julia_type),
+               e.type.empty() ? "(not said)" : printable(e.type),
                e.problem.empty() ? ", shown as its fields" : ": " + printable(e.problem));
   if (report.left_out > 0) fmt::print("unknown: {} more\n", report.left_out);
   fmt::print("total: {} tensor{}, {} numbers, {} bytes; {} other{}\n", totals.tensors,
@@ -90,7 +90,7 @@ Json scalar(const Tree& entry) {
   return nullptr;
 }
 
-void print_json(const std::string& file, const Tree& tree, const luxtorch::jld2::Report& report) {
+void print_json(const std::string& file, const Tree& tree, const luxtorch::io::Report& report) {
   Json entries = Json::array(), unknown = Json::array();
   Totals totals;
   auto bar = tensors_bar(tree);
@@ -118,7 +118,7 @@ void print_json(const std::string& file, const Tree& tree, const luxtorch::jld2:
       tree);
   bar.clear();
   for (const auto& e : report.entries)
-    unknown.push_back({{"path", e.path}, {"julia_type", e.julia_type}, {"problem", e.problem}});
+    unknown.push_back({{"path", e.path}, {"type", e.type}, {"problem", e.problem}});
   Json all = {{"file", file},
               {"entries", std::move(entries)},
               {"unknown", std::move(unknown)},
@@ -134,8 +134,8 @@ void print_json(const std::string& file, const Tree& tree, const luxtorch::jld2:
 }  // namespace
 
 int commands::inspect(const Inspect& options) {
-  luxtorch::jld2::Report report;
-  Tree tree = load(options.file, {.jld2 = {.report = &report}});
+  luxtorch::io::Report report;
+  Tree tree = load(options.file, {.report = &report});
   if (options.json) {
     print_json(options.file, tree, report);
   } else {

@@ -54,8 +54,8 @@ bool is_jld2(const std::string& file) {
 
 // What our reader does not know of a plain HDF5 file, libhdf5 may. It crashes on some damaged files,
 // but here it takes no more with it than this child.
-Tree load_whole(const std::string& file, luxtorch::jld2::Report& report) {
-  Tree tree = luxtorch::io::load(file, {.jld2 = {.report = &report}});
+Tree load_whole(const std::string& file, luxtorch::io::Report& report) {
+  Tree tree = luxtorch::io::load(file, {.report = &report});
   auto is_problem = [](const auto& entry) { return !entry.problem.empty(); };
   bool is_whole = report.left_out == 0 && std::ranges::none_of(report.entries, is_problem);
   if (is_whole || is_jld2(file)) return tree;
@@ -70,7 +70,7 @@ Tree load_whole(const std::string& file, luxtorch::jld2::Report& report) {
 
 Verdict read_all(const std::string& file) {
   Verdict v;
-  luxtorch::jld2::Report report;
+  luxtorch::io::Report report;
   Tree tree;
   try {
     tree = load_whole(file, report);

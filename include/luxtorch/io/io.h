@@ -20,6 +20,7 @@
 #include "luxtorch/io/hdf5.h"
 #include "luxtorch/io/jld2.h"
 #include "luxtorch/io/numpy.h"
+#include "luxtorch/io/report.h"
 #include "luxtorch/io/safetensors.h"
 #include "luxtorch/io/torch_archive.h"
 #include "luxtorch/tree.h"
@@ -35,6 +36,9 @@ struct SaveOptions {
   luxtorch::numpy::SaveOptions numpy = {};
 };
 struct LoadOptions {
+  /// Filled anew, whatever the format. Given, a value that the format's reader does not know becomes an
+  /// entry and none in the tree, and the rest loads.
+  Report* report = nullptr;
   luxtorch::jld2::LoadOptions jld2 = {};  // of plain HDF5 files, too
   luxtorch::torch_archive::LoadOptions torch_archive = {};
   luxtorch::numpy::LoadOptions numpy = {};

@@ -15,8 +15,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
-#include <vector>
 
+#include "luxtorch/io/report.h"
 #include "luxtorch/tree.h"
 
 namespace luxtorch::jld2 {
@@ -45,17 +45,8 @@ struct SaveOptions {
 /// levels or some 2000 entries in one node) and in a build without HDF5.
 void save(const std::filesystem::path& path, const Tree& variables, SaveOptions options = {});
 
-/// What load() found that is no value of a kind that a Tree has. A value that several places of a
-/// file share is named once.
-struct Report {
-  struct Entry {
-    std::string path;        // "st_trained.layer_2.rng"
-    std::string julia_type;  // "LinearAlgebra.Adjoint{Float32, ...}"; empty: the file does not say
-    std::string problem;     // empty: the tree has its fields there; else why it has none there
-  };
-  std::vector<Entry> entries;  // 10,000 at most
-  size_t left_out = 0;         // more than those
-};
+/// What load() found that is no value of a kind that a Tree has; the types are Julia's.
+using Report = io::Report;
 
 struct LoadOptions {
   /// Filled anew. Given, a value that this reader does not know (an HDF5 type, filter or link of

@@ -5,6 +5,7 @@
 
 #include "io/hdf5/fault.h"
 #include "luxtorch/core/error.h"
+#include "luxtorch/io/report.h"
 
 namespace luxtorch::jld2 {
 namespace {
@@ -14,7 +15,6 @@ using hdf5::Fault;
 
 constexpr std::string_view kHeader = "HDF5-based Julia Data Format, version ";
 constexpr int kMaxDepth = 256;
-constexpr size_t kMostNotes = 10000;
 constexpr uint64_t kNodeBytes = 64;  // about what one node of a tree takes
 
 }  // namespace
@@ -62,7 +62,7 @@ std::string Reader::path() const {
 void Reader::note(const std::string& julia_type, const std::string& problem) {
   if (notes_ == nullptr) return;
   changes(julia_type.empty() ? "a value of another program" : julia_type);
-  if (notes_->list.size() >= kMostNotes) {
+  if (notes_->list.size() >= io::Report::kMostEntries) {
     ++notes_->left_out;
     return;
   }
