@@ -66,7 +66,7 @@ class InterleavedTest(unittest.TestCase):
     def competitor(self, name, text):
         path = self.folder / f"{name}.py"
         path.write_text(f"import sys\nsys.path.insert(0, {str(BENCH)!r})\n" + textwrap.dedent(text))
-        found = interleaved.Competitor(name, [sys.executable, path], patience=60)
+        found = interleaved.Competitor(name, [sys.executable, path], patience=300)
         self.addCleanup(found.close)
         return found
 

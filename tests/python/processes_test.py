@@ -14,7 +14,7 @@ from luxtorch_for_tests import Case, Sequences, luxtorch, pair  # noqa: E402
 
 import torch  # noqa: E402
 
-LIMIT = 60  # seconds that a process may take before it counts as hanging
+LIMIT = 600  # seconds that a process may take before it counts as hanging
 
 
 def train(module, steps=2):

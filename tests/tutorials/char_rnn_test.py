@@ -11,13 +11,16 @@ import random
 import re
 import signal
 import subprocess
+import sys
 import threading
-import time
 import unittest
 from collections import Counter
 from pathlib import Path
 
-from program import ProgramTest
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
+from kill_at import killed_at  # noqa: E402
+from program import ProgramTest  # noqa: E402
 
 PROGRAM = Path(os.environ["LUXTORCH_BUILD_DIR"]) / "bin/char_rnn"
 NUMBERS = re.compile(r"(\d+\.\d{4}) nats, (\d+\.\d{4}) bits per character")
@@ -80,13 +83,13 @@ class CharRnnTest(ProgramTest):
         self.corpus = self.folder / "play.txt"
         self.corpus.write_text(play())
 
-    def start(self, *arguments, **options):
+    def start(self, *arguments, environment={}, **options):
         return subprocess.Popen([PROGRAM, *map(str, arguments)], cwd=self.folder, text=True, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, env={**os.environ, "XDG_CACHE_HOME": str(self.folder / "cache"),
-                                                             "OMP_NUM_THREADS": "1"}, **options)
+                                                             "OMP_NUM_THREADS": "1", **environment}, **options)
 
-    def run_it(self, *arguments, ok=True, text=None):
-        child = self.start(*arguments, stdin=subprocess.PIPE)
+    def run_it(self, *arguments, ok=True, text=None, environment={}):
+        child = self.start(*arguments, stdin=subprocess.PIPE, environment=environment)
         out, err = child.communicate(text)
         if ok:
             self.assertEqual(child.returncode, 0, out + err)
@@ -149,18 +152,15 @@ class CharRnnTest(ProgramTest):
     def test_killed_and_resumed_it_ends_as_if_nothing_had_happened(self):
         whole = self.train("--out", "whole", "--checkpoint-every", "7").stdout
         draw = random.Random(3)
-        kills = 0
-        for _ in range(30):
-            child = self.start(*SMALL, "--epochs", 1, "--corpus", self.corpus, "--out", "killed", "--checkpoint-every", "7", "--resume")
-            time.sleep(draw.uniform(0.3, 0.9))
-            if child.poll() is None:
-                child.send_signal(signal.SIGKILL)
-                kills += 1
-            child.communicate()
-            if child.returncode == 0:
-                break
-        out = self.train("--out", "killed", "--checkpoint-every", "7", "--resume").stdout
-        self.assertGreater(kills, 0)
+        arguments = [*SMALL, "--epochs", 1, "--corpus", self.corpus, "--out", "killed", "--checkpoint-every", "7", "--resume"]
+        ends = []
+        while 0 not in ends:
+            # Two or more checkpoints are written between two kills, so that every run gets further than the last one.
+            result = self.run_it(*arguments, ok=False, environment=killed_at(draw.randint(100, 300)))
+            self.assertIn(result.returncode, (0, -signal.SIGKILL), result.stdout + result.stderr)
+            ends.append(result.returncode)
+        out = result.stdout
+        self.assertGreater(len(ends), 3, "it was killed too seldom")
         end = lambda text: text[text.index("Held out"):].replace("whole/", "killed/")
         self.assertEqual(end(out), end(whole))
         self.assertEqual((self.folder / "whole/losses.csv").read_text(), (self.folder / "killed/losses.csv").read_text())

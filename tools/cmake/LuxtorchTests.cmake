@@ -78,7 +78,7 @@ function(luxtorch_test name)
       add_test(NAME ${entry} COMMAND ${target} --gtest_filter=${filter} --gtest_brief=1)
       set_tests_properties(${entry} PROPERTIES
         LABELS ${label}
-        TIMEOUT 900
+        TIMEOUT 1800
         ENVIRONMENT "GTEST_OUTPUT=xml:${LUXTORCH_TEST_RESULTS}/${entry}.xml")
     endforeach()
   endforeach()
@@ -109,7 +109,7 @@ function(luxtorch_must_compile name file)
   get_filename_component(path "${file}" ABSOLUTE)
   luxtorch_syntax_command(command)
   add_test(NAME must_compile.${name} COMMAND "${command}" "${path}" COMMAND_EXPAND_LISTS)
-  set_tests_properties(must_compile.${name} PROPERTIES LABELS unit TIMEOUT 600)
+  set_tests_properties(must_compile.${name} PROPERTIES LABELS unit TIMEOUT 1800)
 endfunction()
 
 # The file, compiled with -DNAME, must be refused with `message` (a plain text) in the compiler's words;
@@ -125,5 +125,5 @@ function(luxtorch_must_not_compile name file message)
     COMMAND "${CMAKE_COMMAND}" "-DMESSAGE=${message}"
       -P "${PROJECT_SOURCE_DIR}/tests/support/must_not_compile.cmake" -- "${command}" "-D${name}" "${path}"
     COMMAND_EXPAND_LISTS)
-  set_tests_properties(must_not_compile.${name} PROPERTIES LABELS unit TIMEOUT 300)
+  set_tests_properties(must_not_compile.${name} PROPERTIES LABELS unit TIMEOUT 1800)
 endfunction()
