@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <cctype>
 
+#include "autocast.h"
+#include "structure_only.h"
 #include "text.h"
+#include "transforms.h"
 
 namespace luxtorch {
 
@@ -121,6 +124,9 @@ namespace {
 // Names and shapes are wrong because the trees are another model's, or because the model makes none.
 void explain_(Error& error, const detail::ErrorPlace& model, const Tree& ps, const Tree& st) {
   Tree parameters, states;
+  // The model is asked for the structure of its trees alone, whatever transform it runs in.
+  const transforms::Outside outside;
+  const detail::StructureOnly structure_only;
   try {
     parameters = model.parameters(model.address);
     states = model.states(model.address);
@@ -178,6 +184,7 @@ void place_(Error& error, const ErrorPlace& model, const Tree& ps, const Tree& s
   } else if (dynamic_cast<TreeError*>(&error)) {
     explain_(error, model, ps, st);
   }
+  explain_autocast_(error);
   error.thrown_by_(model.address, *model.type);  // for whoever called this model
 }
 }  // namespace
@@ -193,6 +200,7 @@ void rethrow_placed(const ErrorPlace& model, const Tree& ps, const Tree& st) {
   } catch (const c10::Error& e) {
     TorchError placed(type_name(*model.type), e.what_without_backtrace());
     explain_(placed, model, ps, st);
+    explain_autocast_(placed);
     placed.thrown_by_(model.address, *model.type);
     throw placed;
   }

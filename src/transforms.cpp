@@ -9,6 +9,7 @@
 #include <ATen/ops/stack.h>
 #include <torch/csrc/autograd/forward_grad.h>
 
+#include <algorithm>
 #include <mutex>
 #include <vector>
 
@@ -95,15 +96,21 @@ functorch::RandomnessType of_torch(Randomness randomness) {
   return functorch::RandomnessType::Error;
 }
 
-Tensor draw_of_samples(Rng rng, const std::function<Tensor(Rng)>& draw, size_t from) {
+using Draw = std::function<std::vector<Tensor>(Rng)>;
+
+std::vector<Tensor> draw_of_samples(Rng rng, const Draw& draw, size_t from) {
   while (from < mapped.size() && mapped[from].randomness == Randomness::Same) ++from;
   if (from == mapped.size()) return draw(rng);
-  std::vector<Tensor> samples;
+  std::vector<std::vector<Tensor>> samples;  // of each tensor
   for (int64_t i = 0; i < mapped[from].size; ++i) {
     const auto number = static_cast<uint64_t>(mapped[from].first + i);
-    samples.push_back(draw_of_samples(rng.fold_in(number), draw, from + 1));
+    auto sample = draw_of_samples(rng.fold_in(number), draw, from + 1);
+    samples.resize(sample.size());
+    for (size_t k = 0; k < sample.size(); ++k) samples[k].push_back(std::move(sample[k]));
   }
-  return at::stack(samples);
+  std::vector<Tensor> stacked;
+  for (const auto& of_one : samples) stacked.push_back(at::stack(of_one));
+  return stacked;
 }
 
 }  // namespace
@@ -116,7 +123,20 @@ Tensor underlying(const Tensor& t) {
   return t;
 }
 
+Tensor detached(const Tensor& t) {
+  if (!t.defined()) return t;
+  // A wrapper may carry a tangent that only its level knows of.
+  if (functorch::maybeGetBatchedImpl(t) || functorch::maybeGetTensorWrapper(t)) return t.detach();
+  if (!t.requires_grad() && !t._fw_grad(Tangents::kIndex).defined()) return t;
+  const Outside outside;  // what is plain stays plain
+  return t.detach();
+}
+
 Tensor drawn(Rng rng, const std::function<Tensor(Rng)>& draw) {
+  return drawn(rng, Draw([&](Rng r) { return std::vector{draw(r)}; }))[0];
+}
+
+std::vector<Tensor> drawn(Rng rng, const Draw& draw) {
   for (const auto& level : mapped) {
     if (level.randomness != Randomness::Error) continue;
     throw ArgumentError(
@@ -124,15 +144,24 @@ Tensor drawn(Rng rng, const std::function<Tensor(Rng)>& draw) {
         "expected a function that draws no random numbers, got one that does. State "
         ".randomness = Randomness::Same, one draw for all samples, or Randomness::Different.");
   }
-  Tensor t;
+  std::vector<Tensor> tensors;
   {
     const Outside outside;
-    t = draw_of_samples(rng, draw, 0);
+    tensors = draw_of_samples(rng, draw, 0);
   }
   for (const auto& level : mapped) {
-    if (level.randomness == Randomness::Different) t = functorch::makeBatched(t, 0, level.level);
+    if (level.randomness != Randomness::Different) continue;
+    for (auto& t : tensors) t = functorch::makeBatched(t, 0, level.level);
   }
-  return t;
+  return tensors;
+}
+
+bool differentiated() {
+  const auto& levels = functorch::getDynamicLayerStack();
+  return std::any_of(levels.begin(), levels.end(), [](const functorch::DynamicLayer& level) {
+    return level.key() == functorch::TransformType::Jvp ||
+           level.key() == functorch::TransformType::Grad;
+  });
 }
 
 Level::~Level() { functorch::popDynamicLayerAndDeleteMetadata(); }

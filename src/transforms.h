@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <utility>
+#include <vector>
 
 #include "luxtorch/core/types.h"
 #include "luxtorch/rng.h"
@@ -34,9 +35,17 @@ class Outside {
 /// The plain tensor inside all wrappers: mapped dimensions are among its own. For looking at values.
 Tensor underlying(const Tensor& t);
 
+/// t as a constant of every derivative, whether a graph or a tangent carries it; t itself where nothing does.
+Tensor detached(const Tensor& t);
+
 /// What a draw under vmap gives: draw(rng) outside of it; with Randomness::Different a batched tensor, of which sample i
 /// has draw(rng.fold_in(i)). ArgumentError where a vmap's randomness was not stated.
 Tensor drawn(Rng rng, const std::function<Tensor(Rng)>& draw);
+/// The same of several tensors that one draw gives.
+std::vector<Tensor> drawn(Rng rng, const std::function<std::vector<Tensor>(Rng)>& draw);
+
+/// Does a level of this thread, a gradient's or one in forward mode, differentiate what the innermost one gives?
+bool differentiated();
 
 /// Pushed by its constructor, popped by its destructor; innermost first.
 class Level {

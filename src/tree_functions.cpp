@@ -12,6 +12,7 @@
 #include "luxtorch/core/error.h"
 #include "luxtorch/tree.h"
 #include "text.h"
+#include "transforms.h"
 
 namespace luxtorch {
 
@@ -304,9 +305,7 @@ int64_t bytes(const Tree& t) {
   return n;
 }
 
-Tree detach(const Tree& t) {
-  return map_tensors([](const Tensor& x) { return x.requires_grad() ? x.detach() : x; }, t);
-}
+Tree detach(const Tree& t) { return map_tensors(transforms::detached, t); }
 Tree to(const Tree& t, Device device) {
   return map_tensors([&](const Tensor& x) { return x.to(device); }, t);
 }

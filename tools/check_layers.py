@@ -43,6 +43,8 @@ FILES = {
     "rng": 1,
     "tree": 1,
     "init": 2,
+    "autocast": 1,
+    "structure_only": 1,
     "layer": 2,
     "compact": 2,
     "train/checkpoint": 5,

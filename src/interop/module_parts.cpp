@@ -5,6 +5,7 @@
 #include <torch/nn/modules/container/sequential.h>
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 #include <sstream>
 
@@ -117,6 +118,49 @@ std::vector<nn::Module*> parts(const nn::Module& module) {
 }
 
 }  // namespace
+
+namespace {
+
+// Of each member that torch's own classes have, the place of its tensor among all that the module registers; -1: none.
+std::vector<ptrdiff_t> places_of_members(const nn::Module& module) {
+  std::vector<const c10::TensorImpl*> registered;
+  for (const auto& t : module.parameters()) registered.push_back(t.unsafeGetTensorImpl());
+  for (const auto& t : module.buffers()) registered.push_back(t.unsafeGetTensorImpl());
+  std::vector<ptrdiff_t> places;
+  for (const auto* part : parts(module)) {
+    for (const auto& member : members(*part)) {
+      if (!member.defined()) continue;
+      auto found = std::find(registered.begin(), registered.end(), member.unsafeGetTensorImpl());
+      places.push_back(found == registered.end() ? -1 : found - registered.begin());
+    }
+  }
+  return places;
+}
+
+// How many hold each tensor and part that the module registers: the module itself, and a member of it as a rule.
+std::vector<size_t> holders(const nn::Module& module) {
+  std::vector<size_t> counts;
+  for (const auto* part : parts(module)) {
+    for (const auto& t : part->named_parameters(/*recurse=*/false))
+      counts.push_back(t.value().defined() ? t.value().use_count() : 0);
+    for (const auto& t : part->named_buffers(/*recurse=*/false))
+      counts.push_back(t.value().defined() ? t.value().use_count() : 0);
+    for (const auto& child : part->named_children())
+      counts.push_back(static_cast<size_t>(child.value().use_count()));
+  }
+  return counts;
+}
+
+}  // namespace
+
+bool lost_assignments(const nn::Module& module, const nn::Module& copy) {
+  if (places_of_members(module) != places_of_members(copy)) return true;
+  // A member of a user's own is not to be seen. Where it stands for something else, what was registered for it has a holder
+  // less than in the copy.
+  auto own = holders(module), copied = holders(copy);
+  return own.size() != copied.size() ||
+         !std::equal(own.begin(), own.end(), copied.begin(), std::greater_equal<>());
+}
 
 std::string module_label(const nn::Module& module) {
   std::ostringstream text;

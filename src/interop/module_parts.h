@@ -19,6 +19,10 @@ std::string module_label(const torch::nn::Module& module);
 /// Are both of one dynamic type?
 bool same_type(const torch::nn::Module& a, const torch::nn::Module& b);
 
+/// Do members of the module's that its copy has of its own stand for other tensors or parts in the module itself? So it is
+/// where they were assigned (`decoder->weight = encoder->weight`), which clone() does not repeat.
+bool lost_assignments(const torch::nn::Module& module, const torch::nn::Module& copy);
+
 /// When do the module and its parts draw random numbers, as far as their types tell?
 Draws draws_random_numbers(const torch::nn::Module& module);
 

@@ -7,6 +7,10 @@
 #include <algorithm>
 #include <atomic>
 
+#include "interop/forward_changes.h"
+#include "luxtorch/core/error.h"
+#include "transforms.h"
+
 namespace luxtorch::detail {
 
 namespace autograd = torch::autograd;
@@ -102,7 +106,13 @@ ModuleCopy& ModulePool::lend() {
       return *lent_.back();
     }
   }
+  const transforms::Outside outside;  // a module's own tensors are plain
   auto made = make_();
+  if (!made) {
+    throw UnsupportedError("functional",
+                           "expected a module that can be copied again, got one whose clone() "
+                           "failed this time.");
+  }
   for (size_t i = 0; i < values_.size(); ++i) bind_data(made->own[i], values_[i]);
   made->in_call = true;
   std::lock_guard lock(mutex_);
@@ -134,10 +144,11 @@ void ModulePool::reclaim(const ModuleCopy* copy) {
   idle_.push_back(std::move(back));
 }
 
-Tree ModulePool::Loan::bind(const std::vector<Tensor>& tensors, size_t parameters, const Tree& x) {
+Tree ModulePool::Loan::bind(const Bindings& bindings, const Tree& x, bool copy_x) {
   auto& own = copy_.own;
-  for (size_t i = 0; i < own.size(); ++i) bind_data(own[i], tensors[i]);
-  if (!at::GradMode::is_enabled()) return x;
+  for (size_t i = 0; i < own.size(); ++i) bind_data(own[i], bindings.data[i]);
+  const bool recording = at::GradMode::is_enabled();
+  if (!recording && !copy_x) return x;
 
   autograd::Edge self;
   auto lead = [&](const Tensor& stand_in, const Tensor& t) {
@@ -147,16 +158,19 @@ Tree ModulePool::Loan::bind(const std::vector<Tensor>& tensors, size_t parameter
     node->copy = &copy_;
     autograd::impl::set_gradient_edge(stand_in, node->stand_in(self, t));
   };
-  for (size_t i = 0; i < parameters; ++i) {
-    if (tensors[i].requires_grad()) lead(own[i], tensors[i]);
+  for (size_t i = 0; recording && i < bindings.parameters.size(); ++i) {
+    const Tensor& t = bindings.parameters[i];
+    if (t.requires_grad()) lead(own[i], t);
   }
   return tree::map_tensors(
       [&](const Tensor& t) {
+        if (!t.defined()) return t;
         // A transform's graph of x is not torch's: there the copy rests when lend() sees that it does.
-        if (!t.requires_grad() || is_wrapped(t)) return t;
-        Tensor alias = t.tensor_data();
-        lead(alias, t);
-        return alias;
+        if (is_wrapped(t)) return copy_x ? t.clone() : t;
+        const bool recorded = recording && t.requires_grad();
+        Tensor stand_in = copy_x ? plain_copy(t) : recorded ? t.tensor_data() : t;
+        if (recorded) lead(stand_in, t);
+        return stand_in;
       },
       x);
 }

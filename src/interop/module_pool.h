@@ -34,6 +34,11 @@ class ModulePool : public std::enable_shared_from_this<ModulePool> {
   /// make: another copy. values: what the copies' tensors hold between calls.
   ModulePool(std::function<std::unique_ptr<ModuleCopy>()> make, std::vector<Tensor> values);
 
+  struct Bindings {
+    std::vector<Tensor> data;        // for each of a copy's tensors
+    std::vector<Tensor> parameters;  // whose gradients the first of them stand for
+  };
+
   /// The exclusive use of a copy for one call.
   class Loan {
    public:
@@ -44,10 +49,10 @@ class ModulePool : public std::enable_shared_from_this<ModulePool> {
     ModuleCopy& operator*() const { return copy_; }
     ModuleCopy* operator->() const { return &copy_; }
 
-    /// Gives the copy's tensors the data of `tensors` and, where a graph is being recorded, the first `parameters` of them
-    /// their gradient edges. Returns x with its tensors' edges led through the same node, so that it lives as long as
-    /// whatever the module records.
-    Tree bind(const std::vector<Tensor>& tensors, size_t parameters, const Tree& x);
+    /// Gives the copy's tensors the data and, where a graph is being recorded, the parameters' gradient edges. Returns x, or
+    /// with copy_x a copy of it, with its tensors' edges led through the same node, so that it lives as long as whatever the
+    /// module records.
+    Tree bind(const Bindings& bindings, const Tree& x, bool copy_x);
     /// y, with tensors in the place of the copy's own among them: the parameters that these were bound to, or the buffers.
     Tree release(const Tree& y, const std::vector<Tensor>& parameters,
                  const std::vector<Tensor>& buffers) const;

@@ -6,9 +6,13 @@
 #include <torch/csrc/autograd/saved_variable.h>
 #include <torch/csrc/autograd/variable.h>
 
+#include <algorithm>
+
 #include "interop/module_parts.h"
+#include "interop/module_pool.h"
 #include "interop/seeded_generator.h"
 #include "luxtorch/core/error.h"
+#include "transforms.h"
 
 namespace luxtorch::detail {
 
@@ -72,37 +76,42 @@ struct Recompute : autograd::Node {
   std::string name() const override { return "luxtorch::Recompute"; }
 
   autograd::variable_list apply(autograd::variable_list&& gradients) override {
-    if (at::GradMode::is_enabled()) {
-      throw UnsupportedError(
-          "functional",
-          "expected first-order gradients of a module without clone(), got a call for higher ones. "
-          "Derive the module from torch::nn::Cloneable.");
+    if (at::GradMode::is_enabled() ||
+        std::any_of(gradients.begin(), gradients.end(),
+                    [](const Tensor& g) { return g.defined() && is_wrapped(g); })) {
+      throw UnsupportedError("functional", "expected first-order gradients of a module " +
+                                               turns->why() + ", got a call for higher ones. " +
+                                               turns->advice());
     }
+    const transforms::Outside outside;
     if (saved.empty()) {
       throw UnsupportedError(
           "functional", "expected one backward pass, got a second. Keep the graph of the first.");
     }
+    const bool copies_x = turns->changes_.copies_x(call.training),
+               copies_parameters = turns->changes_.copies_parameters(call.training);
     auto now = call;
-    std::vector<Tree> inputs;
+    std::vector<Tensor> inputs;
     for (size_t i = 0; i < saved.size(); ++i) {
       auto t = saved[i].unpack().detach();
       if (i < call.parameters) {
-        now.tensors[i] = t;
+        now.tensors[i] = copies_parameters ? t.clone() : t;
       } else {
         inputs.push_back(wanted[i] ? t.set_requires_grad(true) : t);
       }
     }
-    now.x = tree::unflatten(call.x, inputs);
     for (size_t i = call.parameters; i < now.tensors.size(); ++i)
       now.tensors[i] = now.tensors[i].clone();
 
     at::AutoGradMode recording(true);
+    std::vector<Tree> given;
+    for (const auto& t : inputs) given.emplace_back(copies_x && t.defined() ? t.clone() : t);
+    now.x = tree::unflatten(call.x, given);
     ModuleTurns::Turn turn(*turns, now);
     autograd::variable_list sources, outputs, output_gradients;
     for (size_t i = 0; i < saved.size(); ++i) {
       if (wanted[i])
-        sources.push_back(i < call.parameters ? turns->own_[i]
-                                              : inputs[i - call.parameters].tensor());
+        sources.push_back(i < call.parameters ? turns->own_[i] : inputs[i - call.parameters]);
     }
     std::vector<Tensor> frozen;
     for (auto& s : sources) {
@@ -158,18 +167,28 @@ std::vector<Tensor> ModuleTurns::reset(const std::vector<Tensor>& start,
 }
 
 ModuleTurns::Result ModuleTurns::run(const Call& call) {
+  const transforms::Outside outside;  // a call's tensors are plain
+  const bool copies_x = changes_.copies_x(call.training),
+             copies_parameters = changes_.copies_parameters(call.training);
   Result result;
-  std::vector<Tensor> buffers(call.tensors.begin() + static_cast<std::ptrdiff_t>(call.parameters),
-                              call.tensors.end());
   {
     auto now = call;
-    for (size_t i = call.parameters; i < now.tensors.size(); ++i)
-      now.tensors[i] = now.tensors[i].clone();
+    for (size_t i = copies_parameters ? 0 : call.parameters; i < now.tensors.size(); ++i)
+      now.tensors[i] = plain_copy(now.tensors[i]);
+    if (copies_x) {
+      now.x = tree::map_tensors([](const Tensor& t) { return t.defined() ? plain_copy(t) : t; },
+                                call.x);
+    }
+    const ForwardChanges::Watch x(tree::tensors(now.x), copies_x);
     at::AutoGradMode recording(false);
     Turn turn(*this, now);
+    const ForwardChanges::Watch parameters(
+        {own_.begin(), own_.begin() + static_cast<std::ptrdiff_t>(call.parameters)},
+        copies_parameters);
     // New handles to the data, since the module's own tensors are about to get theirs back.
     result.y =
-        tree::map_tensors([](const Tensor& t) { return t.tensor_data(); }, module_.forward(call.x));
+        tree::map_tensors([](const Tensor& t) { return t.tensor_data(); }, module_.forward(now.x));
+    changes_.learn(*module_.module, call.training, x, parameters);
     for (size_t i = call.parameters; i < own_.size(); ++i)
       result.buffers.push_back(own_[i].tensor_data());
   }

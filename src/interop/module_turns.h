@@ -4,8 +4,10 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
+#include "interop/forward_changes.h"
 #include "luxtorch/interop/torch_module.h"
 
 namespace luxtorch::detail {
@@ -29,9 +31,16 @@ class ModuleTurns : public std::enable_shared_from_this<ModuleTurns> {
     std::vector<Tensor> buffers;
   };
 
-  /// own: the module's tensors, in the order of a call's.
-  ModuleTurns(ModuleHandle module, std::vector<Tensor> own)
-      : module_(std::move(module)), own_(std::move(own)) {}
+  /// own: the module's tensors, in the order of a call's. why: "without clone()", or what else keeps it from being copied;
+  /// advice: what to do about that, a sentence.
+  ModuleTurns(ModuleHandle module, std::vector<Tensor> own, std::string why, std::string advice)
+      : module_(std::move(module)),
+        own_(std::move(own)),
+        why_(std::move(why)),
+        advice_(std::move(advice)) {}
+
+  const std::string& why() const { return why_; }
+  const std::string& advice() const { return advice_; }
 
   Result run(const Call& call);
   /// `start` after reset_parts.
@@ -46,6 +55,8 @@ class ModuleTurns : public std::enable_shared_from_this<ModuleTurns> {
   friend struct Recompute;
   ModuleHandle module_;
   std::vector<Tensor> own_;
+  std::string why_, advice_;
+  ForwardChanges changes_;
   std::mutex mutex_;
 };
 

@@ -1,13 +1,19 @@
 #include "luxtorch/interop/torch_module.h"
 
+#include <ATen/core/grad_mode.h>
+#include <c10/core/InferenceMode.h>
+#include <c10/util/Exception.h>
+
 #include <algorithm>
 #include <optional>
 
+#include "interop/forward_changes.h"
 #include "interop/module_parts.h"
 #include "interop/module_pool.h"
 #include "interop/module_turns.h"
 #include "interop/seeded_generator.h"
 #include "luxtorch/core/error.h"
+#include "structure_only.h"
 #include "text.h"
 #include "transforms.h"
 
@@ -33,13 +39,21 @@ struct Blueprint {
 Device cpu() { return Device(c10::DeviceType::CPU); }
 
 std::vector<Tree::Item> values(std::vector<Tree::Item> own) {
-  for (auto& [name, t] : own) t = Tree(t.tensor().detach().clone());
+  for (auto& [name, t] : own) {
+    if (detail::is_wrapped(t.tensor())) {
+      throw UnsupportedError("functional",
+                             "expected a module that was made outside of function transforms, got "
+                             "one whose tensors belong to one (vmap, jvp or a gradient). Make it "
+                             "before.");
+    }
+    t = Tree(detail::plain_copy(t.tensor()));
+  }
   return own;
 }
 
 std::vector<Tensor> clones(const std::vector<Tensor>& tensors) {
   std::vector<Tensor> copies;
-  for (const auto& t : tensors) copies.push_back(t.detach().clone());
+  for (const auto& t : tensors) copies.push_back(detail::plain_copy(t));
   return copies;
 }
 
@@ -69,7 +83,7 @@ std::optional<std::vector<Tensor>> own_tensors(const Blueprint& blueprint,
   return joined(*parameters, *buffers);
 }
 
-/// A deep copy; nullptr for a module that has no clone(), or one that forgets something.
+/// A deep copy; nullptr for a module that has no clone(), or one that forgets something. Outside of transforms.
 std::unique_ptr<ModuleCopy> copy_of(const ModuleHandle& original, const Blueprint& blueprint) {
   SeededGenerator untouched(0, cpu());  // a copy starts with drawn values, which nobody sees
   ModuleHandle copy;
@@ -108,6 +122,9 @@ bool gather(const Tree& expected, const Tree& got, size_t more, std::vector<Tens
 }  // namespace
 
 struct FunctionalModule::Impl {
+  using Call = ModuleTurns::Call;
+  using Result = ModuleTurns::Result;
+
   FunctionalOptions options;
   std::string label;
   Blueprint blueprint;
@@ -116,50 +133,88 @@ struct FunctionalModule::Impl {
   Draws draws = Draws::Never;
   std::shared_ptr<ModulePool> pool;  // one of these two
   std::shared_ptr<ModuleTurns> turns;
+  mutable detail::ForwardChanges changes;  // the pool's
 
   /// Parameters and buffers as setup gives them.
   std::pair<Tree, Tree> initial(Rng rng) const {
     auto start = clones(joined(parameters, buffers));
-    if (!options.keep_values) start = reset(start, rng);
+    if (!options.keep_values && !start.empty() && !detail::StructureOnly::wanted()) {
+      auto draw = [&](Rng r) { return reset(start, r); };
+      start = transforms::active() ? transforms::drawn(rng, draw) : draw(rng);
+    }
     auto middle = start.begin() + static_cast<std::ptrdiff_t>(tree::tensors(parameters).size());
     return {tree::unflatten(parameters, {start.begin(), middle}),
             tree::unflatten(buffers, {middle, start.end()})};
   }
 
   std::vector<Tensor> reset(const std::vector<Tensor>& start, Rng rng) const {
-    if (turns) return turns->reset(start, blueprint.parts, rng);
+    if (turns) return turns->reset(clones(start), blueprint.parts, rng);
     ModulePool::Loan copy(*pool);
-    copy.bind(start, 0, Tree());
+    copy.bind({clones(start), {}}, Tree(), false);
     detail::reset_parts(copy->handle, blueprint.parts, rng);
     std::vector<Tensor> values;
     for (const auto& own : copy->own) values.push_back(own.tensor_data());
     return values;
   }
 
-  ModuleTurns::Result run(const ModuleTurns::Call& call) const {
-    if (turns) return turns->run(call);
-    ModuleTurns::Result result;
-    auto bound = call.tensors;
-    {
-      const transforms::Outside outside;  // where a copy of a plain tensor is plain
-      for (size_t i = call.parameters; i < bound.size(); ++i) bound[i] = bound[i].clone();
+  Result run(const FunctionalModule& layer, const Call& call) const {
+    try {
+      return turns ? turns->run(call) : run_copy(call);
+    } catch (const c10::OutOfMemoryError&) {
+      throw;
+    } catch (const c10::Error& error) {
+      const std::string text = error.what_without_backtrace();
+      // Torch's words for a buffer that would depend on what a transform works on.
+      const bool of_a_buffer =
+          text.find("mutate a captured") != text.npos || text.find("updated in place") != text.npos;
+      if (!transforms::active() || buffer_paths.empty() || !of_a_buffer)
+        fail<TorchError>(layer, label + ": " + text);
+      fail<UnsupportedError>(
+          layer,
+          "expected a module that changes no buffer under a function transform (vmap, jvp, or a "
+          "gradient within one), got " +
+              label +
+              ", which changes one in training. Use testmode(st), or luxtorch's BatchNorm.");
     }
+  }
+
+  Result run_copy(const Call& call) const {
+    const bool copies_x = changes.copies_x(call.training),
+               copies_parameters = changes.copies_parameters(call.training);
+    const auto middle = call.tensors.begin() + static_cast<std::ptrdiff_t>(call.parameters);
+    ModulePool::Bindings bindings{call.tensors, {call.tensors.begin(), middle}};
+    for (size_t i = copies_parameters ? 0 : call.parameters; i < bindings.data.size(); ++i)
+      bindings.data[i] = detail::plain_copy(bindings.data[i]);
     ModulePool::Loan copy(*pool);
-    auto x = copy.bind(bound, call.parameters, call.x);
+    const auto x = copy.bind(bindings, call.x, copies_x);
+    const detail::ForwardChanges::Watch seen_x(tree::tensors(x), copies_x),
+        seen_parameters({copy->own.begin(), copy->own.begin() + (middle - call.tensors.begin())},
+                        copies_parameters);
     detail::set_training(*copy->handle.module, call.training);
+    Result result;
     {
       std::optional<SeededGenerator> generator;
       if (call.seed) generator.emplace(*call.seed, call.device());
       result.y = copy->handle.forward(x);
     }
-    for (size_t i = call.parameters; i < bound.size(); ++i)
+    changes.learn(*copy->handle.module, call.training, seen_x, seen_parameters);
+    for (size_t i = call.parameters; i < copy->own.size(); ++i)
       result.buffers.push_back(copy->own[i].tensor_data());
-    result.y = copy.release(result.y, call.tensors, result.buffers);
+    result.y = copy.release(result.y, bindings.parameters, result.buffers);
     return result;
+  }
+
+  /// The states of setup, their values aside.
+  Tree expected_states() const { return with_flags(buffers, Rng(0)); }
+  Tree with_flags(const Tree& st, Rng rng) const {
+    auto all = draws == Draws::Never ? st : st.with(kRng, rng.fold_in(kRng));
+    return all.with(kTraining, true);
   }
 };
 
 FunctionalModule::FunctionalModule(ModuleHandle module, FunctionalOptions options) {
+  const transforms::Outside outside;
+  const c10::InferenceMode normal_tensors(false);
   auto impl = std::make_shared<Impl>();
   impl->options = options;
   impl->label = detail::module_label(*module.module);
@@ -179,14 +234,24 @@ FunctionalModule::FunctionalModule(ModuleHandle module, FunctionalOptions option
   }
 
   auto kept = joined(impl->parameters, impl->buffers);
-  if (auto first = copy_of(module, blueprint)) {
+  auto own = *own_tensors(blueprint,
+                          *module.module);  // held as the copy's are, whose holders are compared
+  auto first = copy_of(module, blueprint);
+  const bool lost = first && detail::lost_assignments(*module.module, *first->handle.module);
+  if (first && !lost) {
     // Further copies come from this one, so that what happens to the module does not matter any more.
     for (size_t i = 0; i < kept.size(); ++i) detail::bind_data(first->own[i], kept[i]);
     impl->pool = std::make_shared<ModulePool>(
         [prototype = std::move(first->handle), blueprint] { return copy_of(prototype, blueprint); },
         kept);
   } else {
-    impl->turns = std::make_shared<ModuleTurns>(module, *own_tensors(blueprint, *module.module));
+    impl->turns =
+        lost ? std::make_shared<ModuleTurns>(
+                   module, std::move(own),
+                   "whose members were assigned other tensors or modules than it registers",
+                   "Use one tensor or module twice in forward in place of that.")
+             : std::make_shared<ModuleTurns>(module, std::move(own), "without clone()",
+                                             "Derive the module from torch::nn::Cloneable.");
   }
   impl_ = std::move(impl);
 }
@@ -194,9 +259,7 @@ FunctionalModule::FunctionalModule(ModuleHandle module, FunctionalOptions option
 Tree FunctionalModule::initial_parameters(Rng rng) const { return impl_->initial(rng).first; }
 
 Tree FunctionalModule::initial_states(Rng rng) const {
-  auto st = impl_->initial(rng).second;
-  if (impl_->draws != Draws::Never) st = st.with(kRng, rng.fold_in(kRng));
-  return st.with(kTraining, true);
+  return impl_->with_flags(impl_->initial(rng).second, rng);
 }
 
 Out<Tree> FunctionalModule::operator()(const Tree& x, const Tree& ps, const Tree& st) const {
@@ -210,7 +273,7 @@ Out<Tree> FunctionalModule::operator()(const Tree& x, const Tree& ps, const Tree
   bool has_rng = impl_->draws != Draws::Never;
   if (!gather(impl_->buffers, st, has_rng ? 2 : 1, call.tensors) || !st.contains(kTraining) ||
       !st[kTraining].is<bool>() || (has_rng && !(st.contains(kRng) && st[kRng].is_rng()))) {
-    auto expected = initial_states(Rng(0));
+    auto expected = impl_->expected_states();
     fail<TreeError>(
         *this, "expected the states of " + impl_->label + ", got " + misfits(expected, st) + ".");
   }
@@ -228,10 +291,9 @@ Out<Tree> FunctionalModule::operator()(const Tree& x, const Tree& ps, const Tree
   if (impl_->turns && std::any_of(inputs.begin(), inputs.end(), [](const Tensor& t) {
         return t.defined() && detail::is_wrapped(t);
       })) {
-    fail<UnsupportedError>(
-        *this,
-        "expected a plain tensor for a module without clone(), got one that a "
-        "function transform works on. Derive the module from torch::nn::Cloneable.");
+    fail<UnsupportedError>(*this, "expected a plain tensor for a module " + impl_->turns->why() +
+                                      ", got one that a function transform works on. " +
+                                      impl_->turns->advice());
   }
   call.training = st[kTraining].scalar<bool>();
   auto next = st;
@@ -240,7 +302,7 @@ Out<Tree> FunctionalModule::operator()(const Tree& x, const Tree& ps, const Tree
     call.seed = rng.key();
     if (call.training) next = next.with(kRng, rng.fold_in("next"));
   }
-  auto [y, buffers] = impl_->run(call);
+  auto [y, buffers] = impl_->run(*this, call);
   for (size_t i = 0; i < buffers.size(); ++i) next = next.with(impl_->buffer_paths[i], buffers[i]);
   return {std::move(y), std::move(next)};
 }

@@ -3,8 +3,34 @@
 #include <ATen/ops/batch_norm.h>
 
 #include "layers/check.h"
+#include "transforms.h"
 
 namespace luxtorch {
+
+namespace {
+
+struct Normalized {
+  Tensor y, mean, var;  // var as running_var has it, for n - 1 values
+};
+
+// By the batch's own statistics in plain operators, which derivatives of every kind and order know: the forward rule of
+// torch's batch_norm takes the statistics for constants when it is differentiated (pytorch/pytorch issue 196699), and its
+// rule for vmap updates no states.
+Normalized by_the_batch(const Tensor& given, double epsilon) {
+  const Dtype dtype = given.scalar_type();
+  const bool narrow = dtype == Dtype::Half || dtype == Dtype::BFloat16;
+  const Tensor x = narrow ? given.to(kFloat32) : given;
+  std::vector<int64_t> dims{0};
+  for (int64_t d = 2; d < x.dim(); ++d) dims.push_back(d);
+  const auto n = static_cast<double>(x.numel()) / static_cast<double>(x.size(1));
+  const Tensor mean = x.mean(dims, /*keepdim=*/true), from_mean = x.sub(mean);
+  const Tensor var = from_mean.square().mean(dims, /*keepdim=*/true);
+  const Tensor y = from_mean.mul(var.add(epsilon).rsqrt());
+  auto of_channels = [&](const Tensor& t) { return t.reshape({x.size(1)}).to(dtype); };
+  return {y.to(dtype), of_channels(mean), of_channels(var.mul(n / (n - 1)))};
+}
+
+}  // namespace
 
 BatchNorm::BatchNorm(int64_t channels, Activation activation, BatchNormOptions options)
     : channels_(channels), activation_(activation), options_(std::move(options)) {
@@ -63,13 +89,33 @@ Out<Tensor> BatchNorm::operator()(const Tensor& x, const Tree& ps, const Tree& s
                               dtype_text(mean->scalar_type()), mean->device().str(),
                               dtype_text(x.scalar_type()), x.device().str()));
     }
-    if (training) {  // torch updates them in place: clones of its own
+  }
+  auto of_shape = [&](const Tensor& t) {  // (channels) beside x
+    std::vector<int64_t> shape(static_cast<size_t>(x.dim()) - 1, 1);
+    shape[0] = channels_;
+    return t.reshape(shape);
+  };
+  Tensor y;
+  if (of_the_batch && transforms::active()) {
+    auto batch = by_the_batch(x, options_.epsilon);
+    y = batch.y;
+    if (scale) y = y.mul(of_shape(*scale)).add(of_shape(*bias));
+    if (options_.track_stats) {
+      auto moved = [&](const Tensor& running, const Tensor& now) {
+        return running.mul(1 - options_.momentum).add(transforms::detached(now), options_.momentum);
+      };
+      st2 = st.with("running_mean", moved(*mean, batch.mean))
+                .with("running_var", moved(*var, batch.var));
+    }
+  } else {
+    if (training && options_.track_stats) {  // torch updates them in place: clones of its own
       mean = mean->clone(), var = var->clone();
       st2 = st.with("running_mean", *mean).with("running_var", *var);
     }
+    y = at::batch_norm(x, scale, bias, mean, var, of_the_batch, options_.momentum, options_.epsilon,
+                       /*cudnn_enabled=*/true);
   }
-  auto y = activation_(at::batch_norm(x, scale, bias, mean, var, of_the_batch, options_.momentum,
-                                      options_.epsilon, /*cudnn_enabled=*/true));
+  y = activation_(y);
   detail::report(*this, y);
   return {std::move(y), std::move(st2)};
 }

@@ -54,10 +54,13 @@ Tensor checked_lengths(const Owner& owner, const Tensor& x, const Tensor& given,
   const transforms::Outside outside;
   auto [least, most] = at::aminmax(lengths);
   if (least.item<int64_t>() < 0 || most.item<int64_t>() > steps) {
-    auto row = first_wrong_token(lengths, steps + 1);
-    owner.refuse(fmt::format("expected lengths from 0 to {}, the steps of x, got {}{}.", steps,
-                             lengths[row].item<int64_t>(),
-                             single ? "" : fmt::format(" in row {}", row)));
+    // Under vmap the samples stand before the rows.
+    const auto wrong = first_wrong_token(lengths, steps + 1);
+    const auto rows = here.numel(), samples = lengths.numel() / rows;
+    owner.refuse(fmt::format("expected lengths from 0 to {}, the steps of x, got {}{}{}.", steps,
+                             lengths.flatten()[wrong].item<int64_t>(),
+                             single ? "" : fmt::format(" in row {}", wrong % rows),
+                             samples == 1 ? "" : fmt::format(" of sample {}", wrong / rows)));
   }
   return least.item<int64_t>() == steps ? Tensor() : here;
 }

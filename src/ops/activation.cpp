@@ -22,6 +22,8 @@
 
 #include <numbers>
 
+#include "transforms.h"
+
 namespace luxtorch::detail::activation {
 
 Tensor identity(const Tensor& x) { return x; }
@@ -42,7 +44,10 @@ Tensor softsign(const Tensor& x) { return x.div(x.abs().add(1)); }
 Tensor softshrink(const Tensor& x) { return at::softshrink(x); }
 Tensor tanhshrink(const Tensor& x) { return x.sub(at::tanh(x)); }
 Tensor logsigmoid(const Tensor& x) { return at::log_sigmoid(x); }
-Tensor hardsigmoid(const Tensor& x) { return at::hardsigmoid(x); }
+// Torch's own operator has one derivative only.
+Tensor hardsigmoid(const Tensor& x) {
+  return transforms::active() ? at::relu6(x.add(3)).div(6) : at::hardsigmoid(x);
+}
 Tensor hardswish(const Tensor& x) { return at::hardswish(x); }
 Tensor hardtanh(const Tensor& x) { return at::hardtanh(x); }
 // x + softplus(-2x) - log 2: cosh itself overflows above 89 in float32.

@@ -3,12 +3,18 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/functorch/DynamicLayer.h>
 #include <ATen/ops/zeros_like.h>
+#include <c10/core/InferenceMode.h>
 #include <c10/util/Exception.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
+#include <optional>
+
+#include "luxtorch/core/error.h"
 #include "luxtorch/train/grad.h"
 #include "text.h"
 #include "train/differentiable.h"
+#include "train/forward_rules.h"
 #include "transforms.h"
 
 namespace luxtorch::detail {
@@ -55,7 +61,10 @@ bool has_no_forward_mode(const std::string& text) {
          text.find("jvp is not implemented") != std::string::npos;
 }
 
-Jvp<Tree> by_forward_mode(const TreeFunction& f, const Tree& x, const Tree& dx) {
+// Nothing where f met rules that do not give this derivative, or its own derivatives where there are to be some.
+std::optional<Jvp<Tree>> by_forward_mode(const TreeFunction& f, const Tree& x, const Tree& dx) {
+  const bool differentiated = transforms::differentiated();
+  const ForwardRulesMet rules;
   const transforms::ForwardLevel level;
   auto duals = tree::zip(
       [&](const Tree& a, const Tree& d) {
@@ -74,7 +83,29 @@ Jvp<Tree> by_forward_mode(const TreeFunction& f, const Tree& x, const Tree& dx) 
     tangents.push_back(tangent.defined() ? tangent : level.unwrap(at::zeros_like(value)));
     values.push_back(value);
   }
-  return {tree::unflatten(y, values), tree::unflatten(y, tangents)};
+  auto recorded = [](const Tree& t) {
+    return t.is_tensor() && transforms::underlying(t.tensor()).requires_grad();
+  };
+  const bool again = differentiated || std::any_of(tangents.begin(), tangents.end(), recorded);
+  switch (rules.worst()) {
+    case ForwardRules::Right:
+      break;
+    case ForwardRules::WrongTwice:
+      if (again) return {};
+      break;
+    case ForwardRules::Wrong:
+      return {};
+    case ForwardRules::RefusedTwice:
+      if (!again) break;
+      throw UnsupportedError(
+          "jvp",
+          "expected operators whose forward mode can be differentiated again, got a batch_norm or "
+          "layer_norm of torch's, whose rule gives wrong numbers then (pytorch/pytorch issues "
+          "196699 "
+          "and 196700). Take this derivative by hessian, hvp or grad of grad, or use luxtorch's "
+          "BatchNorm.");
+  }
+  return Jvp<Tree>{tree::unflatten(y, values), tree::unflatten(y, tangents)};
 }
 
 // v -> v' J is linear, so its own Jacobian, transposed twice, is J.
@@ -96,6 +127,7 @@ Tree directions(const Tree& x, const Tree& dx) {
 Vjp<Tree, Tree> vjp(const TreeFunction& f, const Tree& x) {
   check_input("vjp", x);
   return explained("vjp", [&]() -> Vjp<Tree, Tree> {
+    const c10::InferenceMode normal_tensors(false);
     const transforms::GradientLevel level;
     const at::AutoGradMode recording(true);
     std::vector<Tensor> inputs;
@@ -109,6 +141,7 @@ Vjp<Tree, Tree> vjp(const TreeFunction& f, const Tree& x) {
     check_result("vjp", recorded);
     auto pull = [=, y = Tree(recorded)](const Tree& v) {
       return explained("vjp", [&] {
+        const c10::InferenceMode normal_tensors(false);
         check_direction("vjp", "a cotangent like y", y, v);
         return gradients_by(y, inputs, v, x);
       });
@@ -121,16 +154,17 @@ Jvp<Tree> jvp(const TreeFunction& f, const Tree& x, const Tree& dx) {
   check_input("jvp", x);
   check_direction("jvp", "dx like x", x, dx);
   return explained("jvp", [&] {
+    const c10::InferenceMode normal_tensors(false);
     const Unchanged unchanged(tuple({x, dx}));
-    Jvp<Tree> result;
+    std::optional<Jvp<Tree>> result;
     try {
       result = by_forward_mode(f, x, directions(x, dx));
     } catch (const std::exception&) {
       if (!has_no_forward_mode(complaint_of_torch())) throw;
-      result = by_two_reverse_modes(f, x, directions(x, dx));
     }
+    if (!result) result = by_two_reverse_modes(f, x, directions(x, dx));
     unchanged.check("jvp");
-    return result;
+    return *result;
   });
 }
 

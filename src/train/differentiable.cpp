@@ -43,8 +43,19 @@ void explain(const char* who) {
   const auto text = complaint_of_torch();
   const auto says = [&](const char* words) { return text.find(words) != std::string::npos; };
   const auto quoted = " (torch: " + text.substr(0, text.find('\n')) + ")";
-  if (says("in-place") || says("inplace") || says("mutate") || says("match the broadcast shape"))
+  if (says("randomness error mode")) {
+    throw ArgumentError(
+        who,
+        "expected a function that draws no random numbers, got one that does. State "
+        ".randomness = Randomness::Same, one draw for all samples, or "
+        "Randomness::Different." +
+            quoted);
+  }
+  // Not "inplace" alone, which is part of modules' names.
+  if (says("in-place") || says("inplace operation") || says("inplace arithmetic") ||
+      says("mutate") || says("match the broadcast shape")) {
     changes_in_place(who, quoted);
+  }
   if (says(".item()") || says("data-dependent control flow")) {
     throw ArgumentError(
         who,
@@ -52,7 +63,28 @@ void explain(const char* who) {
         "branch on a tensor. Use where() or masks." +
             quoted);
   }
-  throw;
+  if (says("Inference tensors cannot be saved")) {
+    throw ArgumentError(who,
+                        "expected a function of tensors that were made outside of "
+                        "c10::InferenceMode, got one that captures another. Make it outside, or "
+                        "use its clone() made outside." +
+                            quoted);
+  }
+  if (says("derivative for aten::") || says("forward AD with")) {
+    if (transforms::active()) throw;  // a jvp outside may do without
+    throw UnsupportedError(who,
+                           "expected operators that torch can differentiate so often, got one "
+                           "that it cannot. Put an operator with the same values in its place, or "
+                           "take a derivative less." +
+                               quoted);
+  }
+  try {
+    throw;
+  } catch (const c10::OutOfMemoryError&) {
+    throw;
+  } catch (const c10::Error&) {
+    throw TorchError(who, text);
+  }
 }
 
 Unchanged::Unchanged(const Tree& t) {

@@ -5,6 +5,7 @@
 #include <ATen/ops/alias.h>
 #include <ATen/ops/ones_like.h>
 #include <ATen/ops/zeros_like.h>
+#include <c10/core/InferenceMode.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "text.h"
@@ -74,7 +75,8 @@ ValueAndGrad differentiate_plainly(const std::function<Tensor(const Tree&)>& f, 
   const Tree aliases = tree::map(
       [&](const Tree& leaf) -> Tree {
         if (!is_differentiable(leaf)) return leaf;
-        const Tensor& t = leaf.tensor();
+        // What was made in an inference mode records nothing, but a copy of it does.
+        const Tensor t = leaf.tensor().is_inference() ? leaf.tensor().clone() : leaf.tensor();
         // A view of a tensor that records stays part of the outer graph, and is another tensor than
         // the one that f may have captured: that one is a constant here.
         inputs.push_back(create_graph && t.requires_grad() ? at::alias(t)
@@ -114,6 +116,7 @@ ValueAndGrad differentiate_plainly(const std::function<Tensor(const Tree&)>& f, 
 ValueAndGrad differentiate(const std::function<Tensor(const Tree&)>& f, const Tree& ps,
                            GradOptions options) {
   return explained("value_and_grad", [&] {
+    const c10::InferenceMode normal_tensors(false);
     return transforms::active() ? differentiate_in_transform(f, ps)
                                 : differentiate_plainly(f, ps, options);
   });

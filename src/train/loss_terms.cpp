@@ -5,7 +5,9 @@
 
 #include <limits>
 
+#include "autocast.h"
 #include "text.h"
+#include "transforms.h"
 
 namespace luxtorch {
 
@@ -59,11 +61,13 @@ Tensor target(const char* who, const Tensor& y_hat, const Tensor& y, const Agg& 
                               advice(y_hat, y));
   }
   const Dtype dtype = y_hat.scalar_type();
-  if (y.scalar_type() == dtype) return y.requires_grad() ? y.detach() : y;
+  if (y.scalar_type() == dtype) return transforms::detached(y);
   if (y.is_floating_point() || y.is_complex()) {
-    throw ShapeError(who, "expected y_hat and y of one dtype, got " + dtype_text(dtype) + " and " +
+    ShapeError error(who, "expected y_hat and y of one dtype, got " + dtype_text(dtype) + " and " +
                               dtype_text(y.scalar_type()) +
                               ". Convert one of them with .to(dtype).");
+    explain_autocast_(error);
+    throw error;
   }
   return y.to(dtype);
 }

@@ -18,8 +18,11 @@ namespace luxtorch {
 namespace nn = torch::nn;
 using luxtorch::testing::kPlainFloat32;
 using luxtorch::testing::kPlainFloat64;
+using ::testing::AllOf;
+using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 inline constexpr FunctionalOptions kKeep{.keep_values = true};
 

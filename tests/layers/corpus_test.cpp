@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <filesystem>
 #include <sstream>
 #include <thread>
@@ -28,8 +30,9 @@ class EveryLayer : public ::testing::TestWithParam<CorpusRow> {
   // Everything that a call takes, in float64.
   Tree in_float64() const { return tree::to(named({{"ps", ps}, {"x", row.x}}), kFloat64); }
   // A scalar of all that comes out, with another weight for each element.
-  Tensor loss(const Tree& at) const {
-    auto y = row.layer(at["x"], at["ps"], tree::to(st, kFloat64)).first;
+  Tensor loss(const Tree& at) const { return loss(at, st); }
+  Tensor loss(const Tree& at, const Tree& states) const {
+    auto y = row.layer(at["x"], at["ps"], tree::to(states, kFloat64)).first;
     Tensor sum = zeros({}, {.dtype = kFloat64});
     uint64_t i = 0;
     for (const auto& part : tree::tensors(y))
@@ -134,6 +137,60 @@ TEST_P(EveryLayer, HasTheSecondDerivativesThatFiniteDifferencesGive) {
     return sum;
   };
   EXPECT_TRUE(gradients_match(g, at, grad(g, at), {.elements = 12}));
+}
+
+// The second derivative in one direction: by forward mode over forward mode, by reverse mode over it, and by differences of
+// gradients.
+TEST_P(EveryLayer, HasTheSecondDerivativesOfForwardModeThatFiniteDifferencesGive) {
+  const Tree at = in_float64();
+  const Tree direction = tree::map(
+      [](const std::string& path, const Tree& leaf) -> Tree {
+        if (!leaf.is_tensor() || !leaf.tensor().is_floating_point()) return {};
+        return random::normal(Rng(5).fold_in(path), leaf.tensor().sizes(), 0, 1, kFloat64);
+      },
+      at);
+  if (tree::tensors(direction).empty()) GTEST_SKIP() << "nothing to differentiate by";
+  for (const Tree& states : {st, testmode(st)}) {
+    auto f = [&](const Tree& t) { return loss(t, states); };
+    auto slope = [&](double by) {  // of f in the direction, at a point moved along it
+      const Tree moved = tree::zip(
+          [&](const Tree& a, const Tree& d) {
+            return d.is_tensor() ? Tree(a.tensor() + d.tensor() * by) : a;
+          },
+          at, direction);
+      // grad needs a value that depends on its inputs.
+      const Tree g = grad(
+          [&](const Tree& t) {
+            Tensor sum = f(t);
+            for (const auto& leaf : tree::tensors(t))
+              if (leaf.is_floating_point()) sum = sum + leaf.sum() * 0;
+            return sum;
+          },
+          moved);
+      double total = 0;
+      tree::zip(
+          [&](const Tree& a, const Tree& d) -> Tree {
+            if (d.is_tensor()) total += (a.tensor() * d.tensor()).sum().item<double>();
+            return {};
+          },
+          g, direction);
+      return total;
+    };
+    auto first = [&](const Tree& t) { return jvp(f, t, direction).dy; };
+    const double step = 1e-5, expected = (slope(step) - slope(-step)) / (2 * step),
+                 scale = std::max({1e-2, std::abs(expected), std::abs(slope(0))});
+    EXPECT_NEAR(first(at).item<double>(), slope(0), 1e-10 * std::max(1.0, std::abs(slope(0))));
+    EXPECT_NEAR(jvp(first, at, direction).dy.item<double>(), expected, 1e-6 * scale);
+    const Tree by_reverse = vjp(first, at).pull(ones({}, {.dtype = kFloat64}));
+    double total = 0;
+    tree::zip(
+        [&](const Tree& a, const Tree& d) -> Tree {
+          if (d.is_tensor()) total += (a.tensor() * d.tensor()).sum().item<double>();
+          return {};
+        },
+        by_reverse, direction);
+    EXPECT_NEAR(total, expected, 1e-6 * scale);
+  }
 }
 
 TEST_P(EveryLayer, TreatsTheRowsOfABatchApartInTestMode) {

@@ -6,7 +6,9 @@
 #include <cmath>
 #include <numbers>
 
+#include "luxtorch/core/error.h"
 #include "luxtorch/core/ops.h"
+#include "luxtorch/train/grad.h"
 #include "support/compare.h"
 #include "support/finite_differences.h"
 
@@ -79,6 +81,33 @@ TEST(Activations, HaveTheGradientsOfFiniteDifferences) {
     EXPECT_TRUE(
         testing::gradients_match(loss, named({{"x", x.detach()}}), named({{"x", x.grad()}})))
         << f.name();
+  }
+}
+
+// Forward over reverse, forward over forward, and reverse over reverse.
+TEST(Activations, HaveTheSecondDerivativesOfFiniteDifferences) {
+  const Tensor x = tensor({-3.7, -2.2, -0.8, -0.3, 0.2, 0.7, 1.6, 3.4}, {.dtype = kFloat64});
+  const Tensor w = tensor({0.3, -1.2, 0.8, 1.7, -0.4, 0.9, -0.6, 1.1}, {.dtype = kFloat64});
+  for (const auto& [activation, value] : formulas()) {
+    SCOPED_TRACE(activation.name());
+    auto f = [&, a = activation](const Tensor& at) { return (a(at) * w).sum(); };
+    const double step = 1e-5;
+    auto slopes = [&](const Tensor& at) { return grad(f, at); };
+    const Tensor expected = (slopes(x + step) - slopes(x - step)) / (2 * step);
+    const Tensor one = x * 0 + 1;
+    EXPECT_LT((hessian(f, x).sum(1) - expected).abs().max().item<double>(), 1e-8);
+    auto along = [&, a = activation](const Tensor& at) { return jvp(a, at, one).dy * w; };
+    EXPECT_LT((jvp(along, x, one).dy - expected).abs().max().item<double>(), 1e-8);
+    auto sum_of_slopes = [&](const Tensor& at) { return grad(f, at).sum(); };
+    auto inside = [&](const Tensor& at) {
+      return vjp(sum_of_slopes, at).pull(ones({}, {.dtype = kFloat64}));
+    };
+    EXPECT_LT((inside(x) - expected).abs().max().item<double>(), 1e-8);
+    if (activation == hardsigmoid) {
+      EXPECT_THROW(grad(sum_of_slopes, x), UnsupportedError);
+    } else if (expected.abs().max().item<double>() > 0) {
+      EXPECT_LT((grad(sum_of_slopes, x) - expected).abs().max().item<double>(), 1e-8);
+    }
   }
 }
 

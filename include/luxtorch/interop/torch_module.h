@@ -59,7 +59,9 @@ struct FunctionalOptions {
 ///
 /// Parameters: the module's, nested by their names: {"0": {weight, bias}, "2": ...} for a Sequential; a shared one once, by
 /// its first name. States: the buffers, likewise, and `training`, which stands for train() and eval(); and `rng` where the
-/// module draws random numbers (dropout). New buffers come back in the new states, and nothing that goes in is changed.
+/// module draws random numbers (dropout). New buffers come back in the new states, and nothing that goes in is changed: a
+/// module that changes x or its parameters in place (ReLU with inplace, Embedding with max_norm) works on copies, and so
+/// does the first call of every module, which shows whether it does. ArgumentError where a later call does without that.
 ///
 /// setup draws as the module itself does: a module of torch's, or one of a user's own with reset() (torch::nn::Cloneable),
 /// is made anew, from a key made from its name. A container's parts are drawn each by itself, and so are those of a module
@@ -70,14 +72,17 @@ struct FunctionalOptions {
 /// calls take turns in the whole process, since torch has one generator per device.
 ///
 /// Gradients flow to ps and x, at every order. Calls from several threads run side by side, each on a copy of the module.
-/// A module without clone() is used itself, one call at a time, and holds its own values again after each; its forward
-/// runs once more for the gradients, which are of first order only.
+/// A module without clone(), or one whose members were assigned other tensors or modules than it registers
+/// (decoder->weight = encoder->weight, which clone() does not repeat), is used itself, one call at a time,
+/// and holds its own values again after each; its forward runs once more for the gradients, which are of first order only.
 ///
 /// In function transforms (vmap, jvp, gradients within them) x may be what they work on; ps and st may not, since a torch
-/// module holds plain tensors only.
+/// module holds plain tensors only, and so it cannot change a buffer there, as a BatchNorm does in training. setup, and
+/// functional() of a module made outside, work in all of them; under vmap setup is a draw (VmapOptions::randomness).
 ///
 /// Errors: a TreeError that lists missing, unexpected and misshaped names; an UnsupportedError for ps, st or, without
-/// clone(), x of a function transform; a TorchError for what forward complains about.
+/// clone(), x of a function transform, for a buffer that would change there, and for a module made in one; a TorchError for
+/// what forward complains about.
 class FunctionalModule {
  public:
   FunctionalModule(detail::ModuleHandle module, FunctionalOptions options);

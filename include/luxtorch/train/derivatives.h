@@ -10,6 +10,8 @@
 // (or complex) tensors; its other leaves are constants, and have nothing in their places. All of these, grad and vmap may
 // be called inside one another's functions: vmap(grad(f)) gives gradients per sample, jacobian(grad(f)) a Hessian.
 //
+// What tree::detach gives is a constant in reverse and forward mode; a torch::NoGradGuard in f ends reverse mode alone.
+//
 // A function that changes in place what it is given or what it captures is an ArgumentError (of a captured tensor where the
 // change depends on x); so are tangents and cotangents of
 // another structure, shape or dtype than their values.
@@ -86,8 +88,9 @@ auto vjp(F&& f, const X& x) {
                    }};
 }
 
-/// The value, and the Jacobian times dx, which has x' structure: in forward mode; where an operator has none, by
-/// differentiating a gradient by its cotangent.
+/// The value, and the Jacobian times dx, which has x' structure: in forward mode; where an operator has none, or torch's rule
+/// for it is wrong, by differentiating a gradient by its cotangent. UnsupportedError where a jvp through torch's batch_norm in
+/// training or its layer_norm is differentiated again: their rules are wrong then, and nothing stands in.
 template <class F, detail::TensorOrTree X>
   requires std::invocable<F&, const X&>
 auto jvp(F&& f, const X& x, const X& dx) {
