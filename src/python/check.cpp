@@ -96,11 +96,10 @@ void check(const StackCall& call) {
   check_memory("input", input, dtype);
   if (input.dim() != (packed ? 2 : 3))
     refuse("expected input of {} dimensions, got {}.", packed ? 2 : 3, input.dim());
-  if (input.numel() == 0) refuse("expected rows in input, got none.");
+  if (input.size(-1) == 0) refuse("expected input of a width above 0.");
+  TORCH_CHECK(packed || call.time() > 0, "Expected sequence length to be larger than 0 in RNN");
   if (packed) check_batch_sizes(call.batch_sizes, input.size(0));
-  const int64_t time = packed ? call.batch_sizes.numel() : input.size(kind.batch_first ? 1 : 0),
-                batch = packed ? call.batch_sizes.const_data_ptr<int64_t>()[0]
-                               : input.size(kind.batch_first ? 0 : 1);
+  const int64_t time = call.time(), batch = call.batch();
 
   // Padded, one long sequence among many short ones would need a multiple of their memory.
   constexpr int64_t kSmall = 1 << 20, kWorthPadding = 4;
@@ -145,8 +144,7 @@ void check_backward(const StackCall& call, const StackOutput& by, size_t needed)
   const auto dtype = call.weights[1].scalar_type();
   const int64_t out = call.weights[1].size(1), width = out * kind.directions();
   const bool packed = call.batch_sizes.defined();
-  const int64_t batch = packed ? call.batch_sizes.const_data_ptr<int64_t>()[0]
-                               : call.input.size(kind.batch_first ? 0 : 1);
+  const int64_t batch = call.batch();
   auto check_gradient = [&](const char* name, const Tensor& t, const auto& shape) {
     if (!t.defined()) return;
     check_memory(name, t, dtype);

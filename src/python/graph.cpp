@@ -58,10 +58,9 @@ std::vector<Tensor> states_of(const StackCall& call, int64_t layer) {
   for (const auto& state : call.hx)
     states.push_back(state.narrow(0, layer * kind.directions(), kind.directions()));
   if (!states.empty()) return states;
-  const int64_t batch = call.batch_sizes.defined() ? call.batch_sizes.const_data_ptr<int64_t>()[0]
-                                                   : call.input.size(kind.batch_first ? 0 : 1);
-  return {static_cast<size_t>(kind.states()),
-          at::zeros({kind.directions(), batch, call.weights[1].size(1)}, call.input.options())};
+  return {
+      static_cast<size_t>(kind.states()),
+      at::zeros({kind.directions(), call.batch(), call.weights[1].size(1)}, call.input.options())};
 }
 
 StackOutput in_torch(const StackCall& call) {

@@ -28,6 +28,7 @@ Tensor kept_as_tensor(StackMemory memory) {
 }
 
 const StackMemory* kept(const Tensor& t) {
+  if (!t.has_storage()) return nullptr;
   const auto& data = t.storage().data_ptr();
   if (data.get_deleter() != &let_go) return nullptr;
   return &static_cast<const Kept*>(data.get_context())->memory;

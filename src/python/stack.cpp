@@ -1,6 +1,7 @@
 #include "python/stack.h"
 
 #include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
 
@@ -21,10 +22,9 @@ using ops::SequenceOutput;
 class Sequences {
  public:
   explicit Sequences(const StackCall& call) : call_(call), packing_(call.batch_sizes) {
-    input_ = in_time(call.input);
     lengths_ = packing_.lengths();
     if (call.hx.empty()) {
-      zeros_ = at::zeros({input_.size(1), call.weights[1].size(1)}, call.weights[1].options());
+      zeros_ = at::zeros({call.batch(), call.weights[1].size(1)}, call.weights[1].options());
     }
   }
 
@@ -35,7 +35,7 @@ class Sequences {
   Tensor as_given(const Tensor& t) const {
     return packing_.active() ? packing_.packed(t) : turned(t);
   }
-  const Tensor& input() const { return input_; }
+  Tensor input() const { return in_time(call_.input); }
 
   RecurrentInput of(int64_t layer, int64_t direction, const Tensor& x) const {
     const int64_t sequence = layer * call_.kind.directions() + direction;
@@ -62,8 +62,27 @@ class Sequences {
 
   const StackCall& call_;
   Packing packing_;
-  Tensor input_, lengths_, zeros_;
+  Tensor lengths_, zeros_;
 };
+
+// Of a call without rows.
+StackOutput nothing(const StackCall& call) {
+  const auto& kind = call.kind;
+  const int64_t out = call.weights[1].size(1), width = kind.directions() * out;
+  const auto options = call.input.options();
+  const auto y = at::empty({call.time(), 0, width}, options);
+  auto state = [&] { return at::empty({kind.sequences(), 0, out}, options); };
+  return {kind.batch_first ? y.transpose(0, 1) : y, state(),
+          kind.states() == 2 ? state() : Tensor()};
+}
+
+// Whether x is read again in a pass backward.
+bool trains_first_layer(const StackCall& call) {
+  for (int64_t d = 0; d < call.kind.directions(); ++d) {
+    if (call.weights_of(d).weight_ih.requires_grad()) return true;
+  }
+  return false;
+}
 
 Tensor stacked(const std::vector<Tensor>& parts) {
   return parts.size() == 1 ? parts[0].unsqueeze(0) : at::stack(parts);
@@ -77,15 +96,29 @@ ops::CellWeights StackCall::weights_of(int64_t sequence) const {
   return {w[0], w[1], w[2], w[3]};
 }
 
+int64_t StackCall::time() const {
+  return batch_sizes.defined() ? batch_sizes.numel() : input.size(kind.batch_first ? 1 : 0);
+}
+
+int64_t StackCall::batch() const {
+  return batch_sizes.defined() ? batch_sizes.const_data_ptr<int64_t>()[0]
+                               : input.size(kind.batch_first ? 0 : 1);
+}
+
 StackOutput forward(const StackCall& call, StackMemory* memory) {
+  if (memory) memory->signature = signature_of(call), memory->steps = call.time();
+  if (call.batch() == 0) return nothing(call);
   const Sequences sequences(call);
   const auto& kind = call.kind;
   std::vector<Tensor> h, c;
   Tensor x = sequences.input();
-  if (memory) memory->signature = signature_of(call);
+  if (memory && kind.batch_first && trains_first_layer(call)) x = x.contiguous();
   for (int64_t layer = 0; layer < kind.layers; ++layer) {
     std::vector<Tensor> ys;
-    if (memory) memory->inputs.push_back(x);
+    if (memory) {
+      const bool callers = layer == 0 && x.is_alias_of(call.input);
+      memory->inputs.push_back(callers ? Tensor() : x);
+    }
     for (int64_t d = 0; d < kind.directions(); ++d) {
       const auto in = sequences.of(layer, d, x);
       SequenceOutput out;
@@ -112,6 +145,7 @@ StackOutput forward(const StackCall& call, StackMemory* memory) {
 
 std::vector<Tensor> backward(const StackCall& call, const StackMemory& memory,
                              const StackOutput& by, const std::vector<bool>& needed) {
+  if (call.batch() == 0) return std::vector<Tensor>(needed.size());
   const Sequences sequences(call);
   const auto& kind = call.kind;
   const auto states = static_cast<int64_t>(call.hx.size()), first_weight = 1 + states;
@@ -136,7 +170,8 @@ std::vector<Tensor> backward(const StackCall& call, const StackMemory& memory,
       const SequenceOutput by_out{
           by_y.defined() && kind.bidirectional ? by_y.narrow(-1, d * out, out) : by_y, part(by.h),
           part(by.c)};
-      const auto in = sequences.of(layer, d, memory.inputs[layer]);
+      const auto& kept = memory.inputs[layer];
+      const auto in = sequences.of(layer, d, kept.defined() ? kept : sequences.input());
       const auto& layout = memory.layouts[s];
       const auto packed = ops::prepare_backward(in, layout, by_x);
       const auto sums = weights ? ops::zero_sums(in, layout) : Tensor();
@@ -159,6 +194,27 @@ std::vector<Tensor> backward(const StackCall& call, const StackMemory& memory,
   if (by_h) gradients[1] = stacked(to_h);
   if (by_c) gradients[2] = stacked(to_c);
   return gradients;
+}
+
+std::vector<bool> read_by_backward(const StackKind& kind, size_t states, const StackMemory& memory,
+                                   const std::vector<bool>& needed) {
+  std::vector<bool> reads(needed.size());
+  if (memory.inputs.empty()) return reads;  // there were no rows
+  const auto first_weight = static_cast<int64_t>(1 + states);
+  auto any = [&](int64_t from, int64_t to) {
+    return std::find(needed.begin() + from, needed.begin() + to, true) != needed.begin() + to;
+  };
+  const bool by_states = any(1, first_weight);
+  for (int64_t s = 0; s < kind.sequences(); ++s) {
+    const int64_t layer = s / kind.directions(), w = first_weight + s * kind.tensors(),
+                  below = first_weight + layer * kind.directions() * kind.tensors();
+    const bool by_x = needed[0] || (layer > 0 && any(1, below));
+    if (!by_x && !by_states && !any(w, w + kind.tensors())) continue;
+    reads[w] = by_x;
+    reads[w + 1] = memory.steps > 1 || by_states;
+    if (layer == 0 && needed[w] && !memory.inputs[0].defined()) reads[0] = true;
+  }
+  return reads;
 }
 
 }  // namespace luxtorch::python

@@ -40,6 +40,9 @@ struct StackCall {
   std::vector<Tensor> hx, weights, masks;
   Tensor batch_sizes;  // undefined: not packed
 
+  int64_t time() const;
+  int64_t batch() const;
+
   /// Weights of a layer and direction, both from 0.
   ops::CellWeights weights_of(int64_t sequence) const;
 };
@@ -63,20 +66,28 @@ void check_backward(const StackCall& call, const StackOutput& by, size_t needed)
 struct StackMemory {
   /// What call it was of; other calls must not use it.
   std::vector<int64_t> signature;
-  std::vector<Tensor> inputs;  // of each layer
-  std::vector<Tensor> saved;   // of each layer and direction, as the next
+  int64_t steps = 0;
+  std::vector<Tensor>
+      inputs;  // of each layer; the first is undefined where the call's own is to be read
+  std::vector<Tensor> saved;  // of each layer and direction, as the next
   std::vector<kernels::RecurrentLayout> layouts;
 };
 
 /// Kind, dtype, shapes, packing and where the input lies.
 std::vector<int64_t> signature_of(const StackCall& call);
 
-/// memory: to be kept for backward, or nullptr.
+/// memory: to be kept for backward, or nullptr. It has a copy of a batch-first or packed input, as torch's
+/// operators do: the caller may write into his. Without rows the outputs are empty.
 StackOutput forward(const StackCall& call, StackMemory* memory);
 
 /// needed: of input, hx and weights, in this order. Gradients where needed, undefined elsewhere. by:
-/// gradients by the outputs, undefined where zero, any of them defined.
+/// gradients by the outputs, undefined where zero, any of them defined. Without rows all are undefined: zero.
 std::vector<Tensor> backward(const StackCall& call, const StackMemory& memory,
                              const StackOutput& by, const std::vector<bool>& needed);
+
+/// Which of input, hx and weights backward() reads the numbers of. The others may have been written into
+/// since forward.
+std::vector<bool> read_by_backward(const StackKind& kind, size_t states, const StackMemory& memory,
+                                   const std::vector<bool>& needed);
 
 }  // namespace luxtorch::python

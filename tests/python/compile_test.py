@@ -1,6 +1,7 @@
 """torch.compile and torch.export of models with luxtorch.nn's modules."""
 
 import os
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -8,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from luxtorch_for_tests import Case, flat, luxtorch, pair, states  # noqa: E402
+from luxtorch_for_tests import SOURCE, Case, flat, luxtorch, pair, states  # noqa: E402
 
 import torch  # noqa: E402
 import torch._dynamo  # noqa: E402
@@ -138,6 +139,84 @@ class CompileTest(Case):
             run, seen = self.whole(ours, "eager")
             self.assertClose(flat(run(x)), flat(theirs(x)), limit=0)
         self.assertFalse(any("luxtorch" in target for target in seen), seen)
+
+    def test_what_the_operator_refuses_is_compiled_as_torch_s(self):
+        """Each refusal of the kernels that torch's own forward computes."""
+        x = torch.randn(3, 2, 5)
+
+        class Halves(torch.Tensor):
+            pass
+
+        class Own(luxtorch.nn.GRU):
+            def check_input(self, input, batch_sizes):
+                super().check_input(input, batch_sizes)
+
+        cases = {"a subclass as a weight": (luxtorch.nn.GRU(5, 7), lambda m: m(x)),
+                 "a list as hx": (luxtorch.nn.LSTM(5, 7), lambda m: m(x, [torch.ones(1, 2, 7), torch.ones(1, 2, 7)])),
+                 "checks of its own": (Own(5, 7), lambda m: m(x)),
+                 "grad": (luxtorch.nn.GRU(5, 7), lambda m: torch.func.grad(lambda t: m(t)[0].sum())(x))}
+        cases["a subclass as a weight"][0].weight_hh_l0 = torch.nn.Parameter(
+            torch.randn(21, 7).as_subclass(Halves), requires_grad=False)
+        for name, (module, call) in cases.items():
+            with self.subTest(case=name), torch._dynamo.config.patch(allow_rnn=True):
+                torch._dynamo.reset()
+                expected = call(luxtorch.nn.to_torch(module))
+                luxtorch.nn.from_torch(module)
+                found = torch.compile(lambda module=module, call=call: call(module), backend="aot_eager")()
+                for a, b in zip(flat(found), flat(expected), strict=True):
+                    torch.testing.assert_close(a.as_subclass(torch.Tensor), b.as_subclass(torch.Tensor))
+
+    def test_where_the_graph_breaks_a_refusal_is_torch_s_forward(self):
+        _, ours = self.models("GRU")
+        packed = torch.nn.utils.rnn.pack_sequence([torch.randn(4000, 5), *(torch.randn(1, 5) for _ in range(99))])
+        expected = ours.recurrent(packed)[0].data
+        self.assertKernels(False, "would be padded")
+        found = torch.compile(ours.recurrent, backend="aot_eager")(packed)[0].data
+        self.assertClose(found, expected)
+
+    def test_misuse_in_a_graph_is_torch_s_error(self):
+        lstm, gru = luxtorch.nn.LSTM(5, 7), luxtorch.nn.GRU(5, 7, batch_first=True)
+        x, h = torch.randn(3, 2, 5), torch.zeros(1, 2, 7)
+        calls = [(lstm, (x.double(),)), (lstm, (x, (h.double(), h.double()))), (lstm, (x[:0],)), (lstm, (x, h)),
+                 (lstm, (x, (h[:, :1], h))), (gru, (x, (h, h))), (gru, (x[:, :0],))]
+        for number, (module, arguments) in enumerate(calls):
+            with self.subTest(call=number), torch._dynamo.config.patch(allow_rnn=True):
+                torch._dynamo.reset()
+                with self.assertRaises(Exception) as caught:
+                    torch.compile(module, backend="aot_eager")(*arguments)
+                self.assertNotIn("luxtorch.recurrent]", str(caught.exception))
+                self.assertNotIsInstance(caught.exception, NotImplementedError)
+
+    def test_an_empty_batch_has_empty_outputs_and_gradients_of_zero(self):
+        for name, options in (("LSTM", dict(num_layers=2)), ("GRU", dict(batch_first=True)), ("RNN", dict(bidirectional=True)),
+                              ("LSTM", dict(batch_first=True, bidirectional=True, num_layers=2, dropout=0.5))):
+            theirs, ours = self.models(name, dtype=torch.float64, **options)
+            shape = (0, 6, 5) if options.get("batch_first") else (6, 0, 5)
+            x = torch.zeros(shape, dtype=torch.float64, requires_grad=True)
+            expected = trained(theirs, theirs, x)
+            with self.subTest(name=name), torch._dynamo.config.patch(allow_rnn=True):
+                self.assertClose(trained(ours, ours, x), expected)
+                self.assertKernels()
+                torch._dynamo.reset()
+                run, seen = self.whole(ours, "aot_eager")
+                self.assertClose(trained(ours, run, x), expected)
+                self.assertTrue(any("luxtorch.recurrent" in target for target in seen), seen)
+                with torch.no_grad():
+                    self.assertClose([t.contiguous() for t in flat(run(x))], [t.contiguous() for t in flat(theirs(x))])
+            gradient, = torch.autograd.grad(ours(x)[0].sum(), x)
+            self.assertEqual(gradient.shape, x.shape)
+
+    def test_inductor_needs_no_fallback_of_its_own_making(self):
+        program = ("import torch, luxtorch, sys\n"
+                   "assert 'torch._inductor.lowering' not in sys.modules\n"
+                   "import torch._inductor.lowering as lowering\n"
+                   "for name in ('recurrent', 'recurrent_forward', 'recurrent_backward'):\n"
+                   "    assert getattr(torch.ops.luxtorch, name).default in lowering.fallbacks, name\n")
+        for first in ("", "import torch._inductor.lowering\n"):
+            text = first + (program if not first else program.replace("assert 'torch", "assert not 'torch"))
+            run = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True,
+                                 env={**os.environ, "PYTHONPATH": str(SOURCE / "tools/python")})
+            self.assertEqual(run.returncode, 0, run.stderr)
 
     def test_the_operator_keeps_torch_s_rules_for_operators(self):
         theirs, _ = pair("LSTM", 3, 2, num_layers=2, batch_first=True, dtype=torch.float64)

@@ -1,5 +1,6 @@
 """pip install ./tools/python, and what an import says where the libraries do not fit."""
 
+import ast
 import importlib.metadata
 import os
 import shutil
@@ -73,6 +74,15 @@ class InstallTest(unittest.TestCase):
         said, loaded = run.stdout.splitlines()
         self.assertRegex(said, r"site/luxtorch/__init__\.py \d+\.\d+\.\d+ True$")
         self.assertEqual({str(Path(p).parent) for p in loaded.split()}, {str(self.folder / "site/luxtorch")})
+        self.assertTrue({"py.typed", "nn.pyi"} <= {p.name for p in (self.folder / "site/luxtorch").iterdir()})
+
+    def test_types_name_what_there_is(self):
+        stub, module = (ast.parse((SOURCE / "tools/python/luxtorch" / name).read_text()) for name in ("nn.pyi", "nn.py"))
+        names = [next(ast.literal_eval(node.value) for node in tree.body
+                      if isinstance(node, ast.Assign) and node.targets[0].id == "__all__") for tree in (stub, module)]
+        self.assertEqual(names[0], names[1])
+        typed = {node.name for node in stub.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))}
+        self.assertEqual(typed, set(names[0]))
 
     def test_the_sources_find_the_library_that_an_environment_variable_names(self):
         for named in (LIBRARY.parent, LIBRARY):

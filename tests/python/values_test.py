@@ -164,6 +164,35 @@ class ValuesTest(Case):
             out = ours(x)[0].square().sum()
         self.assertClose(torch.autograd.grad(out, list(ours.parameters())), plain)
 
+    def test_hooks_of_parameters_run_in_torch_s_order(self):
+        for (name, options), batch_trains, register in itertools.product(
+                every_kind(), (False, True), ("register_hook", "register_post_accumulate_grad_hook")):
+            if options["num_layers"] == 3:
+                continue
+            orders = []
+            for module in pair(name, IN, OUT, dtype=torch.float64, **options):
+                order = []
+                for key, parameter in module.named_parameters():
+                    getattr(parameter, register)(lambda _, key=key, order=order: order.append(key))
+                x = torch.randn(BATCH, TIME, IN, dtype=torch.float64, requires_grad=batch_trains)
+                module(x)[0].sum().backward()
+                orders.append(order)
+            self.assertEqual(orders[1], orders[0])
+            self.assertEqual(len(orders[1]), len(list(module.parameters())))
+            self.assertKernels()
+
+    def test_hooks_change_gradients_and_gradients_of_gradients(self):
+        found = []
+        for module in pair("LSTM", IN, OUT, dtype=torch.float64):
+            module.weight_hh_l0.register_hook(lambda g: g * 2)
+            torch.manual_seed(0)
+            loss = module(torch.randn(TIME, BATCH, IN, dtype=torch.float64))[0].square().sum()
+            by = list(module.parameters())
+            first = torch.autograd.grad(loss, by, create_graph=True)
+            found.append([t.detach().contiguous() for t in
+                          (*first, *torch.autograd.grad(sum(g.square().sum() for g in first), by))])
+        self.assertClose(found[1], found[0])
+
     def test_a_changed_parameter_is_seen_and_one_changed_before_backward_is_an_error(self):
         theirs, ours = pair("LSTM", IN, OUT)
         x = torch.randn(TIME, BATCH, IN)

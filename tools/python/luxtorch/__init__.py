@@ -13,7 +13,8 @@ load()
 
 import torch  # noqa: E402
 
-from luxtorch import nn  # noqa: E402
+from luxtorch import _flops, _inductor, nn  # noqa: E402, F401
 
-__version__ = torch.ops.luxtorch.version()
+_inductor.register_when_imported()
+__version__: str = torch.ops.luxtorch.version()
 __all__ = ["nn"]

@@ -7,14 +7,25 @@
     luxtorch.nn.last_path()                     # Path(kernels=True, reason='')
 
 Each is a subclass of torch.nn's module of its name: constructor, parameters, state_dict, checks and errors are
-torch's. Values, gradients and dropout's random numbers are torch.nn's too, but for rounding.
+torch's. Values, gradients and dropout's random numbers are torch.nn's too, but for rounding. Hooks of parameters
+run in the order of torch's operators.
 
 The kernels take float32 and float64 tensors on the CPU: batched or not, batch_first or not, any number of layers,
 both directions, with dropout, and PackedSequence, which is padded for them (left to torch where that takes more than four
 times the rows, unless it is small). torch's own forward runs for all else: other dtypes and devices,
-projections (proj_size), autocast, torch.func's transforms, forward-mode derivatives, torch.jit.trace, subclasses of
-Tensor, input without elements, and everything where the variable LUXTORCH_PLAIN_RECURRENCE=1 is set. Gradients of
+projections (proj_size), autocast, torch.func's transforms, forward-mode derivatives, torch.jit.trace, input, hx or
+weights of subclasses of Tensor, a TorchFunctionMode, a subclass that overrides check_input, check_forward_args,
+permute_hidden or what they call, and everything where the variable LUXTORCH_PLAIN_RECURRENCE=1 is set. Gradients of
 gradients run in torch's operators. last_path() says which it was.
+
+Between forward and backward, what a pass backward does not read may be written into: hx, biases, the outputs, a
+batch-first or packed input (of which the graph keeps a copy), the input of a layer whose weight_ih is not trained.
+Gradients of gradients read all of them as they were, and raise.
+
+What goes by a module's exact type does not know these classes. to_torch(model) makes torch.nn's modules of a
+model's own, from_torch(model) the other way, in place and with the same parameters; do so before
+torch.ao.quantization and Opacus. torch.jit.script does it for itself: as it puts what it compiled in the place of the
+model's modules, from_torch(model) gives the model the kernels back. torch.fx takes the modules as leaves.
 
 torch.compile: as with torch.nn's modules the graph breaks here, unless torch._dynamo.config.allow_rnn is True;
 then the kernels are a part of the graph (fullgraph=True works; inductor draws other random numbers). An export takes
@@ -31,17 +42,30 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 from torch.autograd import forward_ad
+from torch.nn.parameter import Parameter
 from torch.nn.utils.rnn import PackedSequence
+from torch.overrides import _get_current_function_mode_stack
+from torch.utils._device import DeviceContext
 
-__all__ = ["GRU", "LSTM", "RNN", "Path", "last_path"]
+from luxtorch import _exact_type
+from luxtorch._compiled import Compiled
+from luxtorch._exact_type import from_torch, to_torch
+
+__all__ = ["GRU", "LSTM", "RNN", "Path", "from_torch", "last_path", "to_torch"]
 
 _asked_for_torch = os.environ.get("LUXTORCH_PLAIN_RECURRENCE", "0") not in ("", "0")
 _recurrent = torch.ops.luxtorch.recurrent.default
 _is_autocast_enabled = torch.is_autocast_enabled
 _is_compiling = torch.compiler.is_compiling
 _tracing_state = torch._C._get_tracing_state
+_function_modes = torch._C._len_torch_function_stack
 _DTYPES = (torch.float32, torch.float64)
+_PLAIN = frozenset((Tensor, Parameter))
+# What a subclass may override, and torch's own forward then obeys.
+_CHECKS = frozenset(("check_input", "check_hidden_size", "check_forward_args", "get_expected_hidden_size",
+                     "get_expected_cell_size", "permute_hidden"))
 _REFUSALS = ("[luxtorch.recurrent]", "Could not run 'luxtorch::")  # the operator's, and torch's where it has none
+_frames = torch._C._dynamo.eval_frame
 _transform = torch._C._functorch.peek_interpreter_stack
 
 
@@ -64,12 +88,18 @@ def last_path():
     return Path(_last.reason is None, _last.reason or "")
 
 
-class _Kernels:
+class _Kernels(Compiled, _exact_type.Module):
     """The forward of all three, before torch's own in the order of their classes."""
+
+    _overrides = False
+
+    def __init_subclass__(cls):
+        torchs = next(base for base in cls.__mro__ if base.__module__ == torch.nn.LSTM.__module__)
+        cls._overrides = any(getattr(cls, name, None) is not getattr(torchs, name, None) for name in _CHECKS)
 
     def forward(self, input, hx=None):
         if _is_compiling():
-            return self._forward_compiled(input, hx)
+            return super().forward(input, hx) if _asked_for_torch else self._forward_compiled(input, hx)
         reason = self._why_not(input)
         if reason is None:
             if type(input) is PackedSequence:
@@ -83,7 +113,11 @@ class _Kernels:
                     return out[0], out[1:] if self.mode == "LSTM" else out[1]
         else:
             _last.reason = reason
-        return super().forward(input, hx)
+        return self._forward_by_torch(input, hx)
+
+    def _forward_by_torch(self, input, hx):
+        leaf = self._leaf_of_trace(input, hx)
+        return super().forward(input, hx) if leaf is None else leaf
 
     def _why_not(self, input):
         """None where the kernels may be asked; what a call's tensors are is left to them."""
@@ -93,6 +127,8 @@ class _Kernels:
             return "LUXTORCH_PLAIN_RECURRENCE is set"
         if self.proj_size:
             return "there is a projection"
+        if self._overrides or not _CHECKS.isdisjoint(self.__dict__):
+            return "the module has checks of its own"
         if _is_autocast_enabled("cpu"):
             return "autocast is on"
         if _transform() is not None:
@@ -101,7 +137,11 @@ class _Kernels:
             return "forward-mode derivatives are asked for"
         if _tracing_state() is not None:
             return "torch.jit traces"
+        if _function_modes() and any(type(mode) is not DeviceContext for mode in _get_current_function_mode_stack()):
+            return "a TorchFunctionMode is on"
         data = input if type(input) is Tensor else input.data
+        if type(data) is not Tensor:
+            return "the input is of a subclass of Tensor"
         if data.device.type != "cpu" or data.dtype not in _DTYPES:
             return f"expected float32 or float64 on the CPU, got {data.dtype} on {data.device.type}"
         return None
@@ -113,13 +153,19 @@ class _Kernels:
 
     def _states(self, hx):
         """As the operator takes them, or None where torch shall say what is wrong."""
+        states = self._list_of_states(hx)
+        if states is None:
+            self._left_to_torch("hx is not a pair of tensors" if self.mode == "LSTM" else "hx is not a tensor")
+        return states
+
+    def _list_of_states(self, hx):
         if hx is None:
             return []
         if self.mode != "LSTM":
-            return [hx] if isinstance(hx, Tensor) else self._left_to_torch("hx is not a tensor")
-        if isinstance(hx, (tuple, list)) and len(hx) == 2 and all(isinstance(state, Tensor) for state in hx):
-            return list(hx)
-        return self._left_to_torch("hx is not a pair of tensors")
+            return [hx] if isinstance(hx, Tensor) else None
+        if isinstance(hx, (tuple, list)) and len(hx) == 2 and isinstance(hx[0], Tensor) and isinstance(hx[1], Tensor):
+            return [hx[0], hx[1]]
+        return None
 
     def _masks(self, shape, like):
         """What dropout multiplies each layer but the last by; the random numbers that torch would draw."""
@@ -135,12 +181,14 @@ class _Kernels:
 
     def _run(self, input, states, batch_sizes=None):
         """Output, h and c of the kernels, or None where they refuse."""
-        masks, generator = [], None
+        weights, masks, generator = self._weights(), [], None
+        if not _PLAIN.issuperset(map(type, (*states, *weights))):
+            return self._left_to_torch("hx or a weight is of a subclass of Tensor")
         if self.dropout and self.training and self.num_layers > 1:
             generator = torch.get_rng_state()
             masks = self._masks(self._mask_shape(input), input)
         try:
-            out = _recurrent(input, states, self._weights(), masks, batch_sizes, self.mode, self.bias,
+            out = _recurrent(input, states, weights, masks, batch_sizes, self.mode, self.bias,
                              self.num_layers, self.bidirectional, self.batch_first)
         except NotImplementedError as refusal:
             if not str(refusal).startswith(_REFUSALS):
@@ -166,7 +214,7 @@ class _Kernels:
             if out is not None:
                 h = tuple(state.squeeze(1) for state in out[1:]) if self.mode == "LSTM" else out[1].squeeze(1)
                 return out[0].squeeze(dim), h
-        return super().forward(input, hx)
+        return self._forward_by_torch(input, hx)
 
     def _forward_packed(self, input, hx):
         data, batch_sizes, sorted_indices, unsorted_indices = input
@@ -179,36 +227,12 @@ class _Kernels:
                 h = out[1:] if self.mode == "LSTM" else out[1]
                 return (PackedSequence(out[0], batch_sizes, sorted_indices, unsorted_indices),
                         self.permute_hidden(h, unsorted_indices))
-        return super().forward(input, hx)
+        return self._forward_by_torch(input, hx)
 
-    def _forward_compiled(self, input, hx):
-        """As forward, in what torch.compile can follow: what runs is decided while it traces."""
-        if (isinstance(input, PackedSequence) or _asked_for_torch or self.proj_size or torch.is_autocast_enabled("cpu")
-                or input.device.type != "cpu" or input.dtype not in _DTYPES
-                or input.dim() not in (2, 3) or self.weight_hh_l0.dtype != input.dtype or torch.compiler.is_exporting()):
-            return super().forward(input, hx)
-        states = [] if hx is None else [hx] if self.mode != "LSTM" else [hx[0], hx[1]]
-        unbatched, dim = input.dim() == 2, 0 if self.batch_first else 1
-        for state in states:
-            if state.dim() != input.dim():
-                return super().forward(input, hx)
-        if unbatched:
-            input, states = input.unsqueeze(dim), [state.unsqueeze(1) for state in states]
-            hx = None if hx is None else tuple(states) if self.mode == "LSTM" else states[0]
-        if hx is None:
-            self.check_input(input, None)
-        else:
-            self.check_forward_args(input, hx, None)
-        masks = []
-        if self.dropout and self.training and self.num_layers > 1:
-            masks = self._masks(self._mask_shape(input), input)
-        weights = [getattr(self, name) for name in self._flat_weights_names]
-        y, h, c = torch.ops.luxtorch.recurrent(
-            input, states, weights, masks, None, self.mode, self.bias, self.num_layers, self.bidirectional,
-            self.batch_first)
-        if unbatched:
-            y, h, c = y.squeeze(dim), h.squeeze(1), c.squeeze(1) if self.mode == "LSTM" else c
-        return y, (h, c) if self.mode == "LSTM" else h
+
+# A graph that torch.compile made of this one would lose the handler of the refusal.
+_frames.set_code_exec_strategy(
+    _Kernels._run.__code__, _frames._FrameExecStrategy(_frames._FrameAction.SKIP, _frames._FrameAction.DEFAULT))
 
 
 class LSTM(_Kernels, torch.nn.LSTM):
@@ -242,3 +266,6 @@ class RNN(_Kernels, torch.nn.RNN):
 
     Input, hx = h_0, output and h_n have the shapes that LSTM's have.
     """
+
+
+_exact_type.counterparts.update({torch.nn.LSTM: LSTM, torch.nn.GRU: GRU, torch.nn.RNN: RNN})
