@@ -1,4 +1,4 @@
-"""Our headers bring in no torch header but <ATen/core/Tensor.h>: it decides how fast programs compile."""
+"""Our headers bring in no torch header but <ATen/core/Tensor.h> and what prints it: it decides how fast programs compile."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 SOURCE = Path(os.environ["LUXTORCH_SOURCE_DIR"])
 TORCH = Path(os.environ["LUXTORCH_LIBTORCH"])
 CXX = os.environ["LUXTORCH_CXX"]
-ALLOWED = {"ATen/core/Tensor.h"}
+ALLOWED = {"ATen/core/Tensor.h", "ATen/core/Formatting.h"}  # the latter is 60 lines, and prints tensors
 
 
 def headers_behind(text):
@@ -36,7 +36,7 @@ class IncludeTest(unittest.TestCase):
     def test_the_header_of_everything_opens_no_torch_header_that_tensor_does_not(self):
         if not (SOURCE / "include/luxtorch/luxtorch.h").exists():
             self.skipTest("include/luxtorch/luxtorch.h is not there")
-        tensor = headers_behind("#include <ATen/core/Tensor.h>\n")
+        tensor = headers_behind("".join(f"#include <{header}>\n" for header in sorted(ALLOWED)))
         self.assertIn("ATen/core/TensorBody.h", tensor)
         ours = headers_behind("#include <luxtorch/luxtorch.h>\n")
         self.assertEqual(sorted(ours - tensor), [])

@@ -127,3 +127,8 @@ class DataLoader {
 };
 
 }  // namespace luxtorch::data
+
+namespace luxtorch {
+using data::DataLoader;
+using data::DataLoaderOptions;
+}  // namespace luxtorch

@@ -39,11 +39,20 @@ void append(NamedLayers& all, Field<L> f) {
 }
 
 template <class L>
+void append(NamedLayers& all, std::vector<L> layers) {
+  for (auto& layer : layers) append(all, std::move(layer));
+}
+
+template <class L>
 constexpr bool is_field = false;
 template <class L>
 constexpr bool is_field<Field<L>> = std::constructible_from<Layer, L>;
 template <class L>
-concept Chainable = std::constructible_from<Layer, L> || is_field<L>;
+constexpr bool is_vector_of_layers = false;
+template <class L>
+constexpr bool is_vector_of_layers<std::vector<L>> = std::constructible_from<Layer, L>;
+template <class L>
+concept Chainable = std::constructible_from<Layer, L> || is_field<L> || is_vector_of_layers<L>;
 
 template <class... L>
 NamedLayers named_layers(L... layers) {
@@ -55,7 +64,8 @@ NamedLayers named_layers(L... layers) {
 }  // namespace detail
 
 /// Layers one after another. Parameters and states: layer_1, layer_2, ..., or the names of its
-/// fields. Empty: y = x.
+/// fields. A vector of layers stands for each of them: Chain(std::vector<Dense>), Parallel(nullptr, layers).
+/// Empty: y = x.
 class Chain {
  public:
   template <class... L>
