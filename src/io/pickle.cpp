@@ -3,15 +3,19 @@
 #include <fmt/format.h>
 
 #include <bit>
+#include <charconv>
 #include <cstring>
 #include <unordered_map>
 
 #include "io/file_fault.h"
+#include "io/pickle_numbers.h"
 
 namespace luxtorch::io {
 namespace {
 
 constexpr size_t kMostValues = 10'000'000;
+constexpr size_t kLongestInteger = 128;    // bytes
+constexpr size_t kMostCopied = 1U << 28U;  // bytes
 
 // pickletools' names for the instructions.
 enum Code : uint8_t {
@@ -28,7 +32,19 @@ enum Code : uint8_t {
   kInt2 = 'M',
   kInt4 = 'J',
   kLong1 = 0x8a,
+  kLong4 = 0x8b,
+  kIntLine = 'I',
+  kLongLine = 'L',
   kFloat = 'G',
+  kFloatLine = 'F',
+  kTextLine = 'V',
+  kOldText1 = 'U',
+  kOldText4 = 'T',
+  kOldTextLine = 'S',
+  kBytes1 = 'C',
+  kBytes4 = 'B',
+  kBytes8 = 0x8e,
+  kByteArray8 = 0x96,
   kText1 = 0x8c,
   kText4 = 'X',
   kText8 = 0x8d,
@@ -37,6 +53,9 @@ enum Code : uint8_t {
   kTuple2 = 0x86,
   kTuple3 = 0x87,
   kTuple = 't',
+  kEmptySet = 0x8f,
+  kAddItems = 0x90,
+  kFrozenSet = 0x91,
   kEmptyList = ']',
   kList = 'l',
   kAppend = 'a',
@@ -45,14 +64,18 @@ enum Code : uint8_t {
   kDict = 'd',
   kSetItem = 's',
   kSetItems = 'u',
+  kPutLine = 'p',
   kPut1 = 'q',
   kPut4 = 'r',
   kMemoize = 0x94,
+  kGetLine = 'g',
   kGet1 = 'h',
   kGet4 = 'j',
   kGlobal = 'c',
   kStackGlobal = 0x93,
+  kDuplicate = '2',
   kReduce = 'R',
+  kNewObject = 0x81,
   kBuild = 'b',
   kPersistent = 'Q'
 };
@@ -60,8 +83,8 @@ enum Code : uint8_t {
 }  // namespace
 
 std::string_view describe(const PickleValue& value) {
-  constexpr std::string_view kNames[] = {"None",   "a bool",     "an int", "a float", "a str",
-                                         "a name", "a sequence", "a dict", "a tensor"};
+  constexpr std::string_view kNames[] = {"None",   "a bool",     "an int", "a float",  "a str",
+                                         "a name", "a sequence", "a dict", "a tensor", "bytes"};
   return kNames[value.index()];
 }
 
@@ -164,12 +187,15 @@ class PickleMachine {
     stack_.push_back(found->second);
   }
   void global(const std::string& module, const std::string& name) {
-    auto full = module + "." + name;
+    // Protocols up to 2 name Python 2's module.
+    auto full = (module == "__builtin__" ? "builtins" : module) + "." + name;
+    if (visitor_.is_constant(full)) return push(std::move(full));
     if (!visitor_.knows(full)) {
       constexpr size_t kLongest = 200;
       std::string quoted;
-      if (full.size() <= kLongest && is_utf8(full)) {
-        append_json(quoted, full);
+      auto asked = module + "." + name;
+      if (asked.size() <= kLongest && is_utf8(asked)) {
+        append_json(quoted, asked);
       } else {
         quoted = "a name that no module has";
       }
@@ -181,14 +207,73 @@ class PickleMachine {
     }
     push(PickleGlobal{std::move(full)});
   }
-  int64_t long_integer() {
-    auto bytes = take(number<uint8_t>());
-    if (bytes.size() > sizeof(int64_t))
-      throw FileUnsupported{fmt::format("byte {}", start_),
-                            "expected integers within int64, got a larger one."};
+  // Beyond int64 as text.
+  PickleValue long_integer(uint32_t size) {
+    auto bytes = take(size);
+    if (bytes.size() > sizeof(int64_t)) {
+      if (bytes.size() > kLongestInteger)
+        throw FileUnsupported{fmt::format("byte {}", start_),
+                              fmt::format("expected integers of at most {} bytes, got one of {}.",
+                                          kLongestInteger, bytes.size())};
+      return decimal_of(bytes);
+    }
     int64_t value = !bytes.empty() && (bytes.back() & 0x80) != 0 ? -1 : 0;
-    std::memcpy(&value, bytes.data(), bytes.size());
+    if (!bytes.empty()) std::memcpy(&value, bytes.data(), bytes.size());
     return value;
+  }
+  PickleValue integer_line() {
+    auto text = line();
+    if (!text.empty() && text.back() == 'L') text.pop_back();
+    int64_t value = 0;
+    const char* end = text.data() + text.size();
+    auto [stop, error] = std::from_chars(text.data(), end, value);
+    auto digits = std::string_view(text).substr(text.starts_with('-') ? 1 : 0);
+    bool is_number = !digits.empty() && digits.find_first_not_of("0123456789") == digits.npos;
+    if (!is_number || digits.size() > 3 * kLongestInteger) fail("an integer's digits", "others");
+    if (error == std::errc()) return value;
+    return text;
+  }
+  PickleValue int_line() {
+    auto rest = text_.substr(at_);
+    bool is_true = rest.starts_with("01\n");
+    if (!is_true && !rest.starts_with("00\n")) return integer_line();
+    line();
+    return is_true;
+  }
+  double float_line() {
+    auto text = line();
+    double value = 0;
+    const char* end = text.data() + text.size();
+    auto [stop, error] = std::from_chars(text.data(), end, value);
+    if (error != std::errc() || stop != end) fail("a float's digits", "others");
+    return value;
+  }
+  uint32_t key_line() {
+    auto text = line();
+    uint32_t value = 0;
+    const char* end = text.data() + text.size();
+    auto [stop, error] = std::from_chars(text.data(), end, value);
+    if (error != std::errc() || stop != end) fail("a number of the memo", "something else");
+    return value;
+  }
+  std::string escaped_line() {
+    auto text = python_text(line());
+    if (!text) fail("a text with Python's escapes", "something else");
+    return *text;
+  }
+  PickleValue quoted_line() {
+    auto text = line();
+    if (text.size() < 2 || text.front() != text.back() ||
+        (text.front() != '\'' && text.front() != '"'))
+      fail("a text in quotes", "something else");
+    auto inner = std::string_view(text).substr(1, text.size() - 2);
+    if (inner.find('\\') != inner.npos) fail("a text without escapes", "one with some");
+    return old_text(inner);
+  }
+  // Python 2's str: a text or bytes.
+  static PickleValue old_text(std::string_view bytes) {
+    if (is_utf8(bytes)) return std::string(bytes);
+    return PickleBytes{std::string(bytes)};
   }
   std::string text(uint64_t size) {
     std::string result(take(size));
@@ -200,15 +285,43 @@ class PickleMachine {
     for (unsigned char byte : take(sizeof bits)) bits = bits << 8U | byte;
     return std::bit_cast<double>(bits);
   }
+  // What calls give may be parts of another value, copied: a short pickle can ask for that a
+  // million times.
+  void spend(const PickleValue& value) {
+    if (const auto* sequence = std::get_if<PickleSequence>(&value)) {
+      copied_ += sequence->parts.size() * sizeof(PickleId);
+    } else if (const auto* dict = std::get_if<PickleDict>(&value)) {
+      copied_ += dict->items.size() * sizeof dict->items[0];
+    } else if (const auto* text = std::get_if<std::string>(&value)) {
+      copied_ += text->size();
+    } else if (const auto* bytes = std::get_if<PickleBytes>(&value)) {
+      copied_ += bytes->bytes.size();
+    }
+    if (copied_ > kMostCopied)
+      throw FileUnsupported{
+          "", fmt::format("expected calls that give at most {} bytes together, got more.",
+                          kMostCopied)};
+  }
+  // An OrderedDict's attributes are a state dict's _metadata.
+  void build() {
+    PickleId state = pop();
+    auto& dict = as<PickleDict>(top(), "an OrderedDict for attributes");
+    if (dict.kind == PickleDict::Kind::kPlain) fail("an OrderedDict for attributes", "a dict");
+    if (dict.kind != PickleDict::Kind::kObject) return;
+    spend(pickle_.values_[state]);
+    dict.items = std::vector(as<PickleDict>(state, "a dict of attributes").items);
+  }
   void reduce() {
     PickleId arguments = pop(), function = pop();
     const auto& parts = as<PickleSequence>(arguments, "a tuple of arguments").parts;
     const auto& name = as<PickleGlobal>(function, "a name to call").name;
     if (name == "collections.OrderedDict") {
       if (!parts.empty()) fail("an empty OrderedDict", "one with arguments");
-      push(PickleDict{{}, true});
+      push(PickleDict{{}, PickleDict::Kind::kOrdered});
     } else {
-      push(visitor_.call(pickle_, name, parts));
+      PickleValue value = visitor_.call(pickle_, name, parts);
+      spend(value);
+      push(std::move(value));
     }
   }
 
@@ -251,7 +364,41 @@ class PickleMachine {
         push(int64_t{number<int32_t>()});
         break;
       case kLong1:
-        push(long_integer());
+        push(long_integer(number<uint8_t>()));
+        break;
+      case kLong4:
+        push(long_integer(number<uint32_t>()));
+        break;
+      case kIntLine:
+        push(int_line());
+        break;
+      case kLongLine:
+        push(integer_line());
+        break;
+      case kFloatLine:
+        push(float_line());
+        break;
+      case kTextLine:
+        push(escaped_line());
+        break;
+      case kOldText1:
+        push(old_text(take(number<uint8_t>())));
+        break;
+      case kOldText4:
+        push(old_text(take(number<uint32_t>())));
+        break;
+      case kOldTextLine:
+        push(quoted_line());
+        break;
+      case kBytes1:
+        push(PickleBytes{std::string(take(number<uint8_t>()))});
+        break;
+      case kBytes4:
+        push(PickleBytes{std::string(take(number<uint32_t>()))});
+        break;
+      case kBytes8:
+      case kByteArray8:
+        push(PickleBytes{std::string(take(number<uint64_t>()))});
         break;
       case kFloat:
         push(big_endian_double());
@@ -276,6 +423,10 @@ class PickleMachine {
       case kTuple:
         push(PickleSequence{pop_to_mark(), false});
         break;
+      case kFrozenSet:
+        push(PickleSequence{pop_to_mark(), false});
+        break;
+      case kEmptySet:
       case kEmptyList:
         push(PickleSequence{{}, true});
         break;
@@ -285,6 +436,7 @@ class PickleMachine {
       case kAppend:
         append(pop(1));
         break;
+      case kAddItems:
       case kAppends:
         append(pop_to_mark());
         break;
@@ -303,6 +455,9 @@ class PickleMachine {
       case kSetItems:
         set_items(pop_to_mark());
         break;
+      case kPutLine:
+        put(key_line());
+        break;
       case kPut1:
         put(number<uint8_t>());
         break;
@@ -311,6 +466,9 @@ class PickleMachine {
         break;
       case kMemoize:
         put(static_cast<uint32_t>(memo_.size()));
+        break;
+      case kGetLine:
+        get(key_line());
         break;
       case kGet1:
         get(number<uint8_t>());
@@ -328,14 +486,16 @@ class PickleMachine {
         global(as<std::string>(ids[0], "a module's name"), as<std::string>(ids[1], "a name"));
         break;
       }
+      case kDuplicate:
+        check_count(stack_.size());
+        stack_.push_back(top());
+        break;
+      case kNewObject:
       case kReduce:
         reduce();
         break;
       case kBuild:
-        // An OrderedDict's attributes: a state dict's _metadata.
-        pop();
-        if (!as<PickleDict>(top(), "an OrderedDict for attributes").is_ordered)
-          fail("an OrderedDict for attributes", "a dict");
+        build();
         break;
       case kPersistent:
         push(visitor_.persistent(pickle_, pop()));
@@ -357,7 +517,7 @@ class PickleMachine {
   std::string_view text_;
   const Pickle::Visitor& visitor_;
   Pickle& pickle_;
-  size_t at_ = 0, start_ = 0;
+  size_t at_ = 0, start_ = 0, copied_ = 0;
   std::vector<PickleId> stack_;
   std::vector<size_t> marks_;
   std::unordered_map<uint32_t, PickleId> memo_;

@@ -26,8 +26,16 @@ struct PickleSequence {
   bool is_list;
 };
 struct PickleDict {
+  enum class Kind {
+    kPlain,
+    kOrdered,  // collections.OrderedDict, whose attributes are left out
+    kObject    // an object's attributes by their names
+  };
   std::vector<std::pair<PickleId, PickleId>> items;  // later ones win, as in Python
-  bool is_ordered = false;                           // collections.OrderedDict
+  Kind kind = Kind::kPlain;
+};
+struct PickleBytes {
+  std::string bytes;
 };
 /// What the visitor made, by its own number.
 struct PickleMade {
@@ -35,7 +43,7 @@ struct PickleMade {
 };
 
 using PickleValue = std::variant<PickleNone, bool, int64_t, double, std::string, PickleGlobal,
-                                 PickleSequence, PickleDict, PickleMade>;
+                                 PickleSequence, PickleDict, PickleMade, PickleBytes>;
 
 /// What a value is, in words: "an int", "a dict".
 std::string_view describe(const PickleValue& value);
@@ -45,6 +53,8 @@ class Pickle {
   struct Visitor {
     /// Is this a name that may be asked for? Asking for another one is refused at once.
     std::function<bool(const std::string& name)> knows;
+    /// Is it a constant, "torch.float32"? It becomes a text.
+    std::function<bool(const std::string& name)> is_constant;
     /// What calling `name` gives.
     std::function<PickleValue(const Pickle&, const std::string& name,
                               const std::vector<PickleId>& arguments)>

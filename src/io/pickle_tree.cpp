@@ -1,9 +1,11 @@
 #include "io/pickle_tree.h"
 
+#include <ATen/ops/empty.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <unordered_map>
 
 #include "io/file_fault.h"
@@ -56,11 +58,18 @@ class Converter {
     if (const auto* d = std::get_if<double>(&value)) return *d;
     if (const auto* text = std::get_if<std::string>(&value)) return spend(*text);
     if (const auto* made = std::get_if<PickleMade>(&value)) return made_(made->number);
+    if (const auto* bytes = std::get_if<PickleBytes>(&value)) return tensor_of(spend(bytes->bytes));
     if (const auto* global = std::get_if<PickleGlobal>(&value))
       throw FileUnsupported{"", fmt::format("expected tensors, dicts, lists, tuples, numbers and "
                                             "strings, got {} as a value.",
                                             global->name)};
     return {};
+  }
+
+  static Tensor tensor_of(const std::string& bytes) {
+    Tensor t = at::empty({static_cast<int64_t>(bytes.size())}, at::TensorOptions(Dtype::Byte));
+    if (!bytes.empty()) std::memcpy(t.mutable_data_ptr(), bytes.data(), bytes.size());
+    return t;
   }
 
   static void check_depth(size_t depth) {
@@ -103,9 +112,17 @@ class Converter {
   Converted convert_dict(const PickleDict& dict, size_t depth) {
     std::vector<std::pair<std::string, PickleId>> items;
     std::unordered_map<std::string, size_t> known;
+    std::vector<size_t> kinds;  // of the keys
     for (auto [key, value] : dict.items) {
       auto name = key_of(key);
       auto [found, is_new] = known.emplace(name, items.size());
+      size_t kind = pickle_[key].index();
+      if (is_new) kinds.push_back(kind);
+      if (kinds[found->second] != kind)
+        throw FileUnsupported{
+            "", fmt::format("expected keys that differ as names, got \"{}\" as an int and as a "
+                            "str, of which a tree could keep one alone. Rename one.",
+                            name)};
       if (is_new) {
         items.emplace_back(std::move(name), value);
       } else {

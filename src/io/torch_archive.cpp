@@ -8,12 +8,14 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <unordered_map>
 
 #include "io/file_fault.h"
 #include "io/input_file.h"
 #include "io/pickle.h"
+#include "io/pickle_numbers.h"
 #include "io/pickle_tree.h"
 #include "io/torch_dtypes.h"
 #include "io/zip_reader.h"
@@ -26,12 +28,77 @@ constexpr const char* kWho = "torch_archive::load";
 using io::FileFault;
 using io::FileUnsupported;
 using io::Pickle;
+using io::PickleBytes;
 using io::PickleDict;
 using io::PickleGlobal;
 using io::PickleId;
 using io::PickleMade;
 using io::PickleSequence;
 using io::PickleValue;
+
+// What may be called; the last by C++'s torch::pickle_save.
+constexpr std::array<std::string_view, 20> kCalls = {"collections.OrderedDict",
+                                                     "collections.Counter",
+                                                     "torch.Size",
+                                                     "torch._utils._rebuild_parameter",
+                                                     "torch._utils._rebuild_parameter_with_state",
+                                                     "torch._tensor._rebuild_from_type_v2",
+                                                     "torch.nn.parameter.Parameter",
+                                                     "torch.nn.parameter.Buffer",
+                                                     "torch.Tensor",
+                                                     kRebuild2,
+                                                     kRebuild3,
+                                                     "torch.device",
+                                                     "torch.serialization._get_layout",
+                                                     "builtins.set",
+                                                     "builtins.frozenset",
+                                                     "builtins.complex",
+                                                     "builtins.bytes",
+                                                     "builtins.bytearray",
+                                                     "_codecs.encode",
+                                                     "torch.jit._pickle.restore_type_tag"};
+constexpr std::array<std::string_view, 3> kTensors = {
+    "torch.Tensor", "torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer"};
+// Behind "torch."; as values texts.
+constexpr std::array<std::string_view, 27> kConstants = {"float32",
+                                                         "float64",
+                                                         "float16",
+                                                         "bfloat16",
+                                                         "int64",
+                                                         "int32",
+                                                         "int16",
+                                                         "int8",
+                                                         "uint8",
+                                                         "uint16",
+                                                         "uint32",
+                                                         "uint64",
+                                                         "bool",
+                                                         "complex32",
+                                                         "complex64",
+                                                         "complex128",
+                                                         "float8_e4m3fn",
+                                                         "float8_e5m2",
+                                                         "float8_e4m3fnuz",
+                                                         "float8_e5m2fnuz",
+                                                         "float8_e8m0fnu",
+                                                         "quint8",
+                                                         "qint8",
+                                                         "qint32",
+                                                         "strided",
+                                                         "per_tensor_affine",
+                                                         "per_channel_affine"};
+
+// A list of C++'s torch::pickle_save.
+bool is_list_of_cpp(const std::string& name) {
+  return name.starts_with("torch.jit._pickle.build_") && name.ends_with("list");
+}
+
+// The class of what C++'s torch::save writes; those of TorchScript have their Python class's name.
+bool is_cpp_archive(const std::string& name) {
+  return name == "__torch__.Module" ||
+         (name.starts_with("__torch__.___torch_mangle_") && name.ends_with(".Module") &&
+          std::ranges::count(name, '.') == 2);
+}
 
 struct Storage {
   Tensor bytes;
@@ -76,12 +143,10 @@ class Reader {
   Tree read() {
     const io::ZipEntry& entry = find_pickle();
     folder_ = entry.name.substr(0, entry.name.rfind('/') + 1);
-    if (by_name_.contains(folder_ + "constants.pkl"))
-      throw FileUnsupported{"", "expected a state dict, got TorchScript. Save its state_dict()."};
     if (auto order = by_name_.find(folder_ + "byteorder"); order != by_name_.end()) {
       constexpr uint64_t kLongest = 16;
       if (order->second->size > kLongest ||
-          io::read_zip_entry(file_, *order->second, options_.check_sums) != "little")
+          io::read_zip_entry(file_, *order->second, has_sum(*order->second)) != "little")
         throw FileUnsupported{order->first,
                               "expected a file of a little-endian machine, got another. Save it "
                               "again on one."};
@@ -90,7 +155,7 @@ class Reader {
     if (entry.size > kLargest)
       throw FileUnsupported{entry.name, fmt::format("expected at most {} bytes of pickle, got {}.",
                                                     kLargest, entry.size)};
-    std::string text = io::read_zip_entry(file_, entry, options_.check_sums);
+    std::string text = io::read_zip_entry(file_, entry, has_sum(entry));
     try {
       Pickle pickle(text, visitor());
       return io::tree_of(pickle, [&](size_t made) { return tensor(made); });
@@ -104,6 +169,10 @@ class Reader {
   }
 
  private:
+  // 0 stands where PyTorch wrote none: after set_crc32_options(False), and of records that skip_data
+  // left out.
+  bool has_sum(const io::ZipEntry& entry) const { return options_.check_sums && entry.crc != 0; }
+
   // Faults inside a record are at the record's name, all others in the pickle.
   template <class Fault>
   void place(Fault& fault, const std::string& name) const {
@@ -121,10 +190,17 @@ class Reader {
   Pickle::Visitor visitor() {
     return {
         [](const std::string& name) {
-          return name == "collections.OrderedDict" || name == "torch.Size" ||
-                 name == "torch._utils._rebuild_parameter" || name == kRebuild2 ||
-                 name == kRebuild3 || name == kUntyped || find_dtype(name, true) ||
-                 find_dtype(name, false);
+          if (is_cpp_archive(name)) return true;
+          if (name.starts_with("__torch__."))
+            throw FileUnsupported{"",
+                                  "expected a state dict, got TorchScript. Save its state_dict()."};
+          return std::ranges::find(kCalls, name) != kCalls.end() || is_list_of_cpp(name) ||
+                 name == kUntyped || find_dtype(name, true);
+        },
+        [](const std::string& name) {
+          return name.starts_with(kPrefix) &&
+                 std::ranges::find(kConstants, std::string_view(name).substr(kPrefix.size())) !=
+                     kConstants.end();
         },
         [this](const Pickle& pickle, const std::string& name,
                const std::vector<PickleId>& arguments) { return call(pickle, name, arguments); },
@@ -172,7 +248,7 @@ class Reader {
     Tensor bytes = at::empty({static_cast<int64_t>(entry.size)}, at::TensorOptions(Dtype::Byte));
     io::ZipEntryReader reader(file_, entry);
     if (entry.size > 0) reader.read(bytes.mutable_data_ptr(), entry.size);
-    reader.finish(options_.check_sums);
+    reader.finish(has_sum(entry));
     return bytes;
   }
 
@@ -198,14 +274,98 @@ class Reader {
       sizes_of(pickle, arguments[0], "torch.Size of sizes");
       return PickleSequence{as<PickleSequence>(pickle, arguments[0], "sizes").parts, false};
     }
-    if (name == "torch._utils._rebuild_parameter") {
-      if (arguments.size() != 3) throw FileFault{"", "a parameter's three parts", "others"};
-      auto parameter = as<PickleMade>(pickle, arguments[0], "a parameter's tensor");
-      tensor(parameter.number);
-      return parameter;
+    bool has_state = name == "torch._utils._rebuild_parameter_with_state";
+    if (name == "torch._utils._rebuild_parameter" || has_state) {
+      if (arguments.size() != (has_state ? 4 : 3))
+        throw FileFault{"", has_state ? "a parameter's four parts" : "a parameter's three parts",
+                        "others"};
+      return made_tensor(pickle, arguments[0], "a parameter's tensor");
+    }
+    if (name == "torch.nn.parameter.Parameter") {
+      if (arguments.empty() || arguments.size() > 2)
+        throw FileFault{"", "a parameter's tensor", "others"};
+      return made_tensor(pickle, arguments[0], "a parameter's tensor");
+    }
+    if (name == "torch._tensor._rebuild_from_type_v2") {
+      if (arguments.size() != 4) throw FileFault{"", "a tensor's four parts", "others"};
+      const auto& type = as<PickleGlobal>(pickle, arguments[1], "a tensor's class").name;
+      if (std::ranges::find(kTensors, type) == kTensors.end())
+        throw FileFault{"", "a tensor's class", type};
+      const auto& function = as<PickleGlobal>(pickle, arguments[0], "a name to call").name;
+      if (function == name) throw FileFault{"", "a call that makes a tensor", name};
+      return call(pickle, function,
+                  as<PickleSequence>(pickle, arguments[2], "a tensor's parts").parts);
     }
     if (name == kRebuild2 || name == kRebuild3)
       return made(rebuild(pickle, arguments, name == kRebuild3));
+    if (is_cpp_archive(name)) {
+      if (!arguments.empty()) throw FileFault{"", "an archive without arguments", "some"};
+      return PickleDict{{}, PickleDict::Kind::kObject};
+    }
+    return value_of_call(pickle, name, arguments);
+  }
+
+  PickleMade made_tensor(const Pickle& pickle, PickleId id, const char* what) const {
+    auto part = as<PickleMade>(pickle, id, what);
+    tensor(part.number);
+    return part;
+  }
+
+  // What is no tensor.
+  PickleValue value_of_call(const Pickle& pickle, const std::string& name,
+                            const std::vector<PickleId>& arguments) {
+    auto expect = [&](size_t least, size_t most) {
+      if (arguments.size() < least || arguments.size() > most)
+        throw FileFault{"", fmt::format("{} to {} arguments of {}", least, most, name),
+                        std::to_string(arguments.size())};
+    };
+    if (name == "collections.Counter") {
+      expect(0, 1);
+      return arguments.empty() ? PickleDict{}
+                               : PickleDict{as<PickleDict>(pickle, arguments[0], "a dict").items};
+    }
+    if (name == "builtins.set" || name == "builtins.frozenset" || is_list_of_cpp(name)) {
+      expect(0, 1);
+      return arguments.empty()
+                 ? PickleSequence{{}, true}
+                 : PickleSequence{as<PickleSequence>(pickle, arguments[0], "a list").parts, true};
+    }
+    if (name == "torch.jit._pickle.restore_type_tag") {
+      expect(2, 2);
+      const PickleValue& value = pickle[arguments[0]];
+      if (const auto* dict = std::get_if<PickleDict>(&value)) return *dict;
+      return as<PickleSequence>(pickle, arguments[0], "a dict or a list");
+    }
+    if (name == "builtins.complex") {
+      expect(2, 2);
+      auto part = [&](PickleId id) { return as<double>(pickle, id, "a float"); };
+      Tensor t = at::empty({}, at::TensorOptions(Dtype::ComplexDouble));
+      *t.mutable_data_ptr<c10::complex<double>>() = {part(arguments[0]), part(arguments[1])};
+      return made(std::move(t));
+    }
+    if (name == "torch.device") {
+      expect(1, 2);
+      auto device = as<std::string>(pickle, arguments[0], "a device's name");
+      return arguments.size() == 1
+                 ? device
+                 : fmt::format("{}:{}", device, as<int64_t>(pickle, arguments[1], "a number"));
+    }
+    if (name == "torch.serialization._get_layout") {
+      expect(1, 1);
+      return as<std::string>(pickle, arguments[0], "a layout's name");
+    }
+    if (name == "_codecs.encode" || name == "builtins.bytes" || name == "builtins.bytearray") {
+      expect(name == "_codecs.encode" ? 2 : 0, 2);
+      if (arguments.empty()) return PickleBytes{};
+      if (const auto* bytes = std::get_if<PickleBytes>(&pickle[arguments[0]])) return *bytes;
+      auto encoding = arguments.size() == 2
+                          ? as<std::string>(pickle, arguments[1], "an encoding's name")
+                          : std::string();
+      auto bytes = io::latin1_bytes(as<std::string>(pickle, arguments[0], "a text"));
+      if ((encoding != "latin1" && encoding != "latin-1") || !bytes)
+        throw FileFault{"", "bytes as a text in Latin-1", "another text"};
+      return PickleBytes{*bytes};
+    }
     throw FileFault{"", "a call that makes a tensor", name};
   }
 
@@ -220,7 +380,7 @@ class Reader {
     if (!storage) throw FileFault{"", "a storage", "a tensor"};
     std::optional<Dtype> dtype = storage->dtype;
     if (has_dtype) {
-      const auto& name = as<PickleGlobal>(pickle, parts[6], "a dtype").name;
+      const auto& name = as<std::string>(pickle, parts[6], "a dtype");
       const auto* known = find_dtype(name, false);
       if (!known) throw FileFault{"", "a dtype", name};
       dtype = known->dtype;
@@ -251,7 +411,7 @@ class Reader {
     constexpr int64_t kLargest = int64_t{1} << 58U;
     int64_t elements = bytes.numel() / width, span = 1, last = offset;
     bool is_empty = std::ranges::find(sizes, 0) != sizes.end();
-    bool fits = offset >= 0 && offset <= elements;
+    bool fits = offset >= 0 && (is_empty || offset <= elements);
     for (size_t i = 0; i < sizes.size() && fits; ++i) {
       fits = sizes[i] <= kLargest / span;
       if (!fits) break;
@@ -264,6 +424,7 @@ class Reader {
       throw FileFault{"", fmt::format("a tensor inside its storage of {} elements", elements),
                       fmt::format("sizes ({}), strides ({}) from {}", fmt::join(sizes, ", "),
                                   fmt::join(strides, ", "), offset)};
+    // Nothing of the storage belongs to it: a slice of nothing may begin beyond the end.
     if (is_empty) return at::empty(sizes, at::TensorOptions(dtype));
     return bytes.view(dtype).as_strided(sizes, strides, offset);
   }

@@ -120,7 +120,7 @@ TEST(TorchArchiveErrors, PicklesThatAskForMore) {
   EXPECT_EQ(error_of_pickle("cos\nsystem\nX\4\0\0\0true\x85R."s), ", byte 0" + asks("os.system"));
   EXPECT_EQ(error_of_pickle("\x8c\2os\x8c\6system\x93."), ", byte 12" + asks("os.system"));
   EXPECT_EQ(error_of_pickle("ctorch\nhub.load\n."), ", byte 0" + asks("torch.hub.load"));
-  EXPECT_EQ(error_of_pickle("(S'ls'\nios\nsystem\n.").substr(0, 20), ", byte 1: expected t");
+  EXPECT_EQ(error_of_pickle("(S'ls'\nios\nsystem\n.").substr(0, 20), ", byte 7: expected t");
   EXPECT_EQ(error_of_pickle("ctorch\nFloatStorage\n)R."),
             ", byte 21: expected a call that makes a tensor, got torch.FloatStorage");
   EXPECT_EQ(error_of_pickle("ctorch\nFloatStorage\n."),
@@ -182,6 +182,23 @@ TEST(TorchArchiveErrors, APartInManyPlacesIsOnePart) {
             ": expected at most 500 levels, got more.");
   EXPECT_EQ(error_of_pickle("(" + chain + "h\0"s + std::string(200, '\x85') + "t."),
             ": expected at most 500 levels, got more.");
+}
+
+TEST(TorchArchiveErrors, CallsThatCopyOneValueWithoutEnd) {
+  std::string list = "](" + std::string(1'000'000, 'N') + "eq\0"s;
+  std::string dict = "}(" + std::string(1'000'000, 'N') + "uq\0"s;
+  std::string text("X\x40\x42\x0f\0"s + std::string(1'000'000, 'a') + "q\0"s);
+  auto again = [](const std::string& first, const std::string& call) {
+    std::string pickle = first;
+    for (int i = 0; i < 1000; ++i) pickle += "0" + call;
+    return error_of_pickle(pickle + ".");
+  };
+  std::string more = ": expected calls that give at most 268435456 bytes together, got more.";
+  EXPECT_EQ(again(list, "cbuiltins\nset\nh\0\x85R"s), more);
+  EXPECT_EQ(again(list, "ctorch.jit._pickle\nrestore_type_tag\nh\0N\x86R"s), more);
+  EXPECT_EQ(again(dict, "ccollections\nCounter\nh\0\x85R"s), more);
+  EXPECT_EQ(again(dict, "c__torch__\nModule\n)\x81h\0b"s), more);
+  EXPECT_EQ(again(text, "c_codecs\nencode\nh\0X\6\0\0\0latin1\x86R"s), more);
 }
 
 TEST(TorchArchiveErrors, MoreStoragesThanAnyModelHas) {

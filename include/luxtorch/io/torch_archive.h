@@ -24,7 +24,7 @@ struct SaveOptions {
 };
 
 struct LoadOptions {
-  /// Compare checksums. torch.serialization.set_crc32_options(False) makes files without right ones.
+  /// Compare checksums, where a file has some.
   bool check_sums = true;
   /// What deflated parts of a file may fill together, in bytes; 0: the machine's memory. PyTorch itself deflates nothing.
   uint64_t inflated_limit = 0;
@@ -49,16 +49,26 @@ void save(const std::filesystem::path& path, const Tree& tree, SaveOptions optio
 /// The tree that save wrote, bit for bit, on the CPU; of Python's files dicts as named trees, lists,
 /// tuples and torch.Size as tuples. Dicts are nested on their keys' dots, in the file's order:
 /// "0.weight" of a state dict is at("0.weight"); a key 3 is "3". Tensors that share memory in the file
-/// share it here; parameters are tensors that require no gradient; a state dict's _metadata is left
-/// out.
+/// share it here; parameters are tensors that require no gradient; a state dict's _metadata and a
+/// tensor's attributes are left out. Of other values become
 ///
-/// Nothing in the file is ever run: a pickle is read by code of our own, and one that asks for
-/// anything but tensors, their storages, OrderedDict and torch.Size is refused by that name. Every
+///     set, frozenset          a tuple, in the file's order
+///     bytes, bytearray        a vector of uint8
+///     complex                 a complex128 of no dimensions
+///     int beyond int64        its digits, a string
+///     dtype, device, layout   strings: "torch.float32", "cuda:1"
+///     Counter                 a named tree
+///
+/// Archives of C++ are read, too: torch::pickle_save's values, and torch::save's tensors, modules and
+/// optimisers as named trees of what they hold.
+///
+/// Nothing in the file is ever run: a pickle of protocol 0 to 5 is read by code of our own, and one
+/// that asks for anything else is refused by that name. A checksum of 0 means that the file has none. Every
 /// length and offset is checked before it is used. Throws ArgumentError for a path that cannot be
 /// read, FormatError, which says where and why, for a file that is damaged or not PyTorch's,
 /// UnsupportedError for a pickle that asks for more, whole modules and TorchScript, files of PyTorch
-/// before 1.6 and of big-endian machines, sparse and quantised tensors, integers beyond int64, keys
-/// that are no paths ("a..b", or "a" beside "a.b"), more than 500 levels, 10 million values or
+/// before 1.6 and of big-endian machines, sparse and quantised tensors, keys that are one name as an
+/// int and as a str, keys that are no paths ("a..b", or "a" beside "a.b"), more than 500 levels, 10 million values or
 /// 64 MiB of pickle.
 Tree load(const std::filesystem::path& path, LoadOptions options = {});
 

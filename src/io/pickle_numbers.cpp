@@ -1,0 +1,104 @@
+#include "io/pickle_numbers.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <vector>
+
+namespace luxtorch::io {
+namespace {
+
+void append_utf8(std::string& text, uint32_t c) {
+  auto add = [&](uint32_t byte) { text += static_cast<char>(byte); };
+  auto tail = [&](int shift) { add(0x80U | (c >> shift & 0x3fU)); };
+  if (c < 0x80) {
+    add(c);
+  } else if (c < 0x800) {
+    add(0xc0U | c >> 6U);
+    tail(0);
+  } else if (c < 0x10000) {
+    add(0xe0U | c >> 12U);
+    tail(6);
+    tail(0);
+  } else {
+    add(0xf0U | c >> 18U);
+    tail(12);
+    tail(6);
+    tail(0);
+  }
+}
+
+}  // namespace
+
+std::string decimal_of(std::string_view bytes) {
+  bool negative = !bytes.empty() && (bytes.back() & 0x80) != 0;
+  constexpr uint64_t kBase = 1'000'000'000;
+  std::vector<uint64_t> digits;  // the lowest first
+  // Of a negative number the digits of -1 - x, of which one is added at the end.
+  for (size_t i = bytes.size(); i-- > 0;) {
+    uint64_t carry = static_cast<uint8_t>(negative ? ~bytes[i] : bytes[i]);
+    for (auto& digit : digits) {
+      carry += digit * 256;
+      digit = carry % kBase;
+      carry /= kBase;
+    }
+    if (carry > 0) digits.push_back(carry);
+  }
+  if (negative) {
+    uint64_t carry = 1;
+    for (auto& digit : digits) {
+      carry += digit;
+      digit = carry % kBase;
+      carry /= kBase;
+    }
+    if (carry > 0) digits.push_back(carry);
+  }
+  if (digits.empty()) return "0";
+  std::string text = (negative ? "-" : "") + std::to_string(digits.back());
+  for (size_t i = digits.size() - 1; i-- > 0;) {
+    auto part = std::to_string(digits[i]);
+    text.append(9 - part.size(), '0');
+    text += part;
+  }
+  return text;
+}
+
+std::optional<std::string> python_text(std::string_view line) {
+  std::string text;
+  for (size_t i = 0; i < line.size(); ++i) {
+    bool escaped =
+        line[i] == '\\' && i + 1 < line.size() && (line[i + 1] == 'u' || line[i + 1] == 'U');
+    if (!escaped) {
+      append_utf8(text, static_cast<uint8_t>(line[i]));
+      continue;
+    }
+    size_t length = line[i + 1] == 'u' ? 4 : 8;
+    auto digits = line.substr(i + 2, length);
+    uint32_t c = 0;
+    auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), c, 16);
+    bool is_character = digits.size() == length && error == std::errc() &&
+                        stop == digits.data() + length && c <= 0x10ffff &&
+                        (c < 0xd800 || c > 0xdfff);
+    if (!is_character) return std::nullopt;
+    append_utf8(text, c);
+    i += length + 1;
+  }
+  return text;
+}
+
+std::optional<std::string> latin1_bytes(std::string_view text) {
+  std::string bytes;
+  for (size_t i = 0; i < text.size(); ++i) {
+    auto first = static_cast<uint8_t>(text[i]);
+    if (first < 0x80) {
+      bytes += text[i];
+    } else if ((first == 0xc2 || first == 0xc3) && i + 1 < text.size()) {
+      bytes += static_cast<char>((first & 3U) << 6U | (static_cast<uint8_t>(text[++i]) & 0x3fU));
+    } else {
+      return std::nullopt;
+    }
+  }
+  return bytes;
+}
+
+}  // namespace luxtorch::io
