@@ -18,7 +18,7 @@ Tree load(const std::filesystem::path& path, LoadOptions options) {
     try {
       file = Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
     } catch (const Hdf5Error& error) {
-      damaged("a file that libhdf5 opens", error.what());
+      refused("a file that libhdf5 opens", error);
     }
     return LibraryReader(limit).read(file);
   });

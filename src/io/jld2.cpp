@@ -1,5 +1,7 @@
 #include "luxtorch/io/jld2.h"
 
+#include <algorithm>
+
 #include "io/hdf5/errors.h"
 #include "io/jld2_load.h"
 #include "io/physical_memory.h"
@@ -30,14 +32,16 @@ Tree load_reporting(const char* who, const std::filesystem::path& path, const Lo
 
 Tree load_noted(const char* who, const std::filesystem::path& path, uint64_t memory_limit,
                 Notes* notes, Rule rule) {
+  uint64_t unwritten_limit = std::max(memory_limit, hdf5::kMostUnwritten);
+  uint64_t most_values = memory_limit / Reader::kNodeBytes;
   if (memory_limit == 0) memory_limit = io::physical_memory();
   constexpr hdf5::Words kJulia{
       "a JLD2 file", "Save it from Julia as NamedTuples of plain arrays, or without this part."};
   constexpr hdf5::Words kPlain{
       "an HDF5 file", "If you trust the file, hdf5::load may read it, which uses libhdf5."};
   return hdf5::with_errors(who, path, rule == Rule::kJulia ? kJulia : kPlain, [&] {
-    hdf5::File file(path, memory_limit);
-    return Reader(file, notes, rule).read();
+    hdf5::File file(path, memory_limit, unwritten_limit);
+    return Reader(file, notes, rule, most_values).read();
   });
 }
 

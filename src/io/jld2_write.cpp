@@ -45,7 +45,9 @@ void write(const std::vector<Variable>& variables, bool compress, io::AtomicFile
   hdf5::Turn turn;
   hdf5::FileDriver driver(target);
   try {
-    Hdf5Writer file(driver, variables.size());
+    std::vector<std::string> names;
+    for (const Variable& variable : variables) names.push_back(variable.name);
+    Hdf5Writer file(driver, names);
     {
       ValueWriter values(file, compress);
       for (const Variable& variable : variables)

@@ -116,8 +116,8 @@ class Theirs:
             values = values % 3 == 0 if code == "|b1" else values * (1 + 2j) if "c" in code else values
             little[code[1:]] = values.astype(code)
             big[code[1:]] = values.astype(">" + code[1:])
-        for name, arrays, checked in (("little", little, True), ("big", big, False)):
-            with self.file(name, named(**{k: number(v) for k, v in arrays.items()}), checked) as file:
+        for name, arrays in (("little", little), ("big", big)):
+            with self.file(name, named(**{k: number(v) for k, v in arrays.items()})) as file:
                 for key, array in arrays.items():
                     file[key] = array
 
@@ -140,8 +140,13 @@ class Theirs:
         whole = numpy.arange(40, dtype="i4")
         with self.file("scaleoffset", named(a=number(whole)), checked=False) as file:
             file.create_dataset("a", data=whole, chunks=(7,), scaleoffset=0)
-        with self.file("fletcher32", named(a=number(whole)), checked=False) as file:
+        with self.file("fletcher32", named(a=number(whole), b=number(whole))) as file:
             file.create_dataset("a", data=whole, chunks=(7,), fletcher32=True)
+            file.create_dataset("b", data=whole, chunks=(7,), fletcher32=True, shuffle=True, compression=4)
+        bf16 = numpy.arange(24, dtype="u2").reshape(4, 6)
+        halves = {"tensor": "Byte", "shape": [4, 6, 2], "bytes": bf16.tobytes().hex()}
+        with self.file("opaque_array", named(a=halves)) as file:
+            file.create_dataset("a", data=bf16.view("V2"), chunks=(3, 2))
         with self.file("lzf", named(a=number(array), b=number(array)), plugin="filter 32000 lzf") as file:
             file.create_dataset("a", data=array, chunks=(30, 10), compression="lzf")
             file.create_dataset("b", data=array, chunks=(30, 10), compression="lzf", shuffle=True)
@@ -183,9 +188,12 @@ class Theirs:
         with self.file("opaque", named(a=number(numpy.frombuffer(b"\0ab", "u1")))) as file:
             file["a"] = numpy.void(b"\0ab")
         inner = numpy.arange(12, dtype="f4").reshape(2, 6)
-        with self.file("arrays", named(a=number(inner.reshape(2, 2, 3))), checked=False) as file:
+        record = numpy.array([(1, [[1, 2], [3, 4]])], [("id", ">i4"), ("x", ">f8", (2, 2))])
+        row = named(id={"int": 1}, x=number(record["x"][0].astype("f8")))
+        with self.file("arrays", named(a=number(inner.reshape(2, 2, 3)), b=tupled(row))) as file:
             file.create_dataset("a", (2,), numpy.dtype(("f4", (2, 3))))
             file["a"][...] = inner.reshape(2, 2, 3)
+            file["b"] = record
 
     def structure(self):
         array = numpy.arange(3, dtype="f4")
@@ -229,8 +237,10 @@ class Theirs:
 
     def matlab(self):
         """As MATLAB's save -v7.3 lays a file out: a user block, classes as attributes, dimensions the other way round."""
-        tree = named(count=number(numpy.full((1, 1), 42.0)), flags=number(numpy.array([[True, False]])), name=text("h\u00e9llo"),
-                     nobody=number(numpy.zeros((5, 0))), ps=named(weight=number(numpy.arange(6.0).reshape(2, 3))))
+        tree = named(cells=tupled(), count=number(numpy.full((1, 1), 42.0)), flags=number(numpy.array([[True, False]])),
+                     name=text("h\u00e9llo"), no_flags=number(numpy.zeros((0, 0), "?")), no_ints=number(numpy.zeros((5, 0), "i4")),
+                     no_singles=number(numpy.zeros((5, 0), "f4")), nobody=number(numpy.zeros((5, 0))),
+                     ps=named(weight=number(numpy.arange(6.0).reshape(2, 3))))
         with self.file("matlab", tree, userblock=512) as file:
             def put(group, name, array, kind, **attributes):
                 group[name] = array
@@ -240,6 +250,9 @@ class Theirs:
             put(file, "flags", numpy.array([[1, 0]], "u1"), "logical", MATLAB_int_decode=numpy.int32(1))
             put(file, "name", numpy.frombuffer("h\u00e9llo".encode("utf-16-le"), "u2").reshape(5, 1), "char",
                 MATLAB_int_decode=numpy.int32(2))
+            for key, kind, shape in (("cells", "cell", [0, 0]), ("no_flags", "logical", [0, 0]), ("no_ints", "int32", [0, 5]),
+                                     ("no_singles", "single", [0, 5])):
+                put(file, key, numpy.array(shape, "u8"), kind, MATLAB_empty=numpy.uint8(1))
             put(file, "nobody", numpy.array([0, 5], "u8"), "double", MATLAB_empty=numpy.uint8(1))
             put(file.create_group("ps"), "weight", numpy.arange(6.0).reshape(2, 3), "double")
             file["ps"].attrs["MATLAB_class"] = numpy.bytes_("struct")

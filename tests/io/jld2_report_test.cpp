@@ -65,8 +65,8 @@ std::filesystem::path file_with_unknown_parts(const std::string& name) {
   test::write_counting(file, "before", {{3}, {3}, {3}});
   hsize_t two = 2;
   H5::Group group = file.createGroup("group");
-  group.createDataSet("array", H5::ArrayType(H5::PredType::NATIVE_INT, 1, &two), H5::DataSpace());
-  group.createDataSet("big_endian", H5::PredType::STD_I32BE, H5::DataSpace(1, &two));
+  group.createDataSet("time", H5::PredType::UNIX_D32LE, H5::DataSpace());
+  group.createDataSet("wide", H5::PredType::NATIVE_LDOUBLE, H5::DataSpace(1, &two));
   group.link(H5L_TYPE_SOFT, "/before", "soft");
   test::write_counting(group, "within", {{3}, {3}, {3}});
   return path;
@@ -79,22 +79,23 @@ TEST(Jld2Report, ValuesThatAreNotKnownAreNamedAndTheRestLoads) {
   EXPECT_EQ(read["before"].tensor().numel(), 3);
   EXPECT_EQ(read.at("group.within").tensor().numel(), 3);
   ASSERT_EQ(report.entries.size(), 3U);
-  for (const char* name : {"group.array", "group.big_endian", "group.soft"}) {
+  for (const char* name : {"group.time", "group.wide", "group.soft"}) {
     const auto* entry = find(report, name);
     ASSERT_NE(entry, nullptr) << name;
     EXPECT_NE(entry->problem, "");
     EXPECT_TRUE(read.at(name).is_none());
   }
-  EXPECT_EQ(find(report, "group.big_endian")->problem,
-            "expected little-endian integers, got big-endian ones");
+  EXPECT_EQ(find(report, "group.wide")->problem,
+            "expected IEEE floats of 16, 32 or 64 bits, got another floating-point format of 16 "
+            "bytes");
 }
 
 TEST(Jld2Report, WithoutOneAnUnknownValueIsAnErrorThatNamesItsPath) {
   auto path = file_with_unknown_parts("jld2_unknown_error");
   EXPECT_ERROR(UnsupportedError, jld2::load(path),
                "[jld2::load] at " + path.string() +
-                   ":group.array: expected a number, string, compound, reference or "
-                   "variable-length type, got HDF5 datatype class 10. Save it from Julia as "
+                   ":group.time: expected a number, string, compound, reference, array or "
+                   "variable-length type, got HDF5 datatype class 2. Save it from Julia as "
                    "NamedTuples of plain arrays, or without this part.");
 }
 

@@ -27,7 +27,7 @@ class PlainHdf5DamageTest(unittest.TestCase):
         self.folder = Path(folder.name)
 
     def write(self, libver):
-        """Something of everything, and with it what only libhdf5 reads: big-endian numbers, a filter, a soft link."""
+        """Something of everything, and with it what only libhdf5 reads: a filter, a soft link."""
         path = self.folder / f"{libver}.h5"
         with h5py.File(path, "w", libver=(libver, "v110")) as file:
             file["big"] = numpy.arange(20, dtype=">f8").reshape(4, 5)

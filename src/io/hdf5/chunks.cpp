@@ -254,10 +254,17 @@ std::vector<Chunk> indexed_chunks(const File& file, const Layout& layout, const 
 
 std::vector<Chunk> find_chunks(const File& file, const Layout& layout, const ChunkGrid& grid) {
   if (layout.address == kNowhere) return {};
-  uint64_t most = 8;
-  for (size_t d = 0; d < grid.dims.size(); ++d)
-    most = checked_product(most, (grid.dims[d] - 1) / grid.chunk_dims[d] + 1);
-  file.spend(most);
+  bool is_tree = layout.index == Layout::Index::kBtree1 || layout.index == Layout::Index::kBtree2;
+  if (!is_tree) {  // every place of the grid is looked at
+    uint64_t places = 1;
+    for (size_t d = 0; d < grid.dims.size(); ++d)
+      places = checked_product(places, (grid.dims[d] - 1) / grid.chunk_dims[d] + 1);
+    constexpr uint64_t kMostPlaces = 1 << 20;  // without having them
+    if (places > kMostPlaces + file.size())
+      throw Fault(Fault::Kind::kLimit, "at most 2^20 chunks more than the file has bytes",
+                  std::to_string(places));
+    file.spend(places / 16);
+  }
   std::vector<Chunk> chunks = indexed_chunks(file, layout, grid);
   std::set<std::vector<uint64_t>> seen;
   for (const Chunk& chunk : chunks) {

@@ -31,14 +31,14 @@ void read_integer(Cursor& in, const Prefix& p, Datatype& type) {
   uint16_t offset = in.u16();
   uint16_t precision = in.u16();
   bool whole = offset == 0 && precision == 8 * p.size;
-  if ((p.bits[0] & 1) != 0) unsupported("little-endian integers", "big-endian ones");
   if (!whole || !std::has_single_bit(p.size) || p.size > 16)
     unsupported("integers of 1, 2, 4, 8 or 16 whole bytes",
                 std::to_string(precision) + " bits in " + std::to_string(p.size) + " bytes");
-  type.is_signed = (p.bits[0] & 8) != 0;
+  type.is_signed = p.type_class == 0 && (p.bits[0] & 8) != 0;
+  type.is_big_endian = (p.bits[0] & 1) != 0;
 }
 
-void read_float(Cursor& in, const Prefix& p) {
+void read_float(Cursor& in, const Prefix& p, Datatype& type) {
   struct Layout {
     uint32_t size;
     uint8_t sign, exponent_at, exponent, mantissa;
@@ -54,14 +54,15 @@ void read_float(Cursor& in, const Prefix& p) {
   uint8_t mantissa = in.u8();
   uint32_t bias = in.u32();
   auto matches = [&](const Layout& ieee) {
-    return p.size == ieee.size && p.bits[0] == 0x20 && p.bits[1] == ieee.sign && offset == 0 &&
-           precision == 8 * ieee.size && exponent_at == ieee.exponent_at &&
+    return p.size == ieee.size && (p.bits[0] & 0xfeU) == 0x20 && p.bits[1] == ieee.sign &&
+           offset == 0 && precision == 8 * ieee.size && exponent_at == ieee.exponent_at &&
            exponent == ieee.exponent && mantissa_at == 0 && mantissa == ieee.mantissa &&
            bias == ieee.bias;
   };
   if (std::none_of(std::begin(kIeee), std::end(kIeee), matches))
-    unsupported("little-endian IEEE floats of 16, 32 or 64 bits",
+    unsupported("IEEE floats of 16, 32 or 64 bits",
                 "another floating-point format of " + std::to_string(p.size) + " bytes");
+  type.is_big_endian = (p.bits[0] & 1) != 0;
 }
 
 void read_compound(Cursor& in, const Prefix& p, Datatype& type, int depth) {
@@ -87,11 +88,27 @@ void read_compound(Cursor& in, const Prefix& p, Datatype& type, int depth) {
   }
 }
 
+void read_array(Cursor& in, const Prefix& p, Datatype& type, int depth) {
+  unsigned rank = in.u8();
+  if (rank > kMaxRank) damaged("at most 32 dimensions", std::to_string(rank));
+  if (p.version < 3) in.skip(3);
+  uint64_t count = 1;
+  for (unsigned i = 0; i < rank; ++i) {
+    type.dims.push_back(in.u32());
+    count = checked_product(count, type.dims.back());
+  }
+  if (p.version < 3) in.skip(4 * uint64_t{rank});  // an order of the dimensions, always the same
+  type.base = parse(in, depth + 1);
+  if (checked_product(count, type.base->size) != p.size)
+    damaged("an array type of " + std::to_string(count) + " elements",
+            std::to_string(p.size) + " bytes");
+}
+
 // JLD2 pads with NUL in UTF-8 and means every byte; other programs fill strings up.
 char padding_of(const Prefix& p) {
   unsigned kind = p.bits[0] & 15U;
   if (kind == 2) return ' ';
-  return p.bits[0] == 0x11 ? 'x' : '\0';
+  return p.bits[0] == 0x11 ? 'x' : kind == 1 ? 'n' : '\0';
 }
 
 // The integers of an enumeration. Booleans of h5py and of C are one of FALSE and TRUE.
@@ -128,16 +145,18 @@ DatatypePtr parse(Cursor& in, int depth) {
       break;
     case 1:
       type.kind = Datatype::Kind::kFloat;
-      read_float(in, p);
+      read_float(in, p, type);
       break;
     case 3:
       type.kind = Datatype::Kind::kFixedString;
       type.padding = padding_of(p);
       break;
     case 4:
-      in.skip(4);
-      if (p.size != 1) unsupported("a Bool of one byte", std::to_string(p.size) + " bytes");
-      type.kind = Datatype::Kind::kBool;
+      type.kind = p.size == 1 ? Datatype::Kind::kBool : Datatype::Kind::kInteger;
+      if (p.size == 1)
+        in.skip(4);
+      else
+        read_integer(in, p, type);
       break;
     case 5:
       break;
@@ -156,8 +175,12 @@ DatatypePtr parse(Cursor& in, int depth) {
       type.kind = (p.bits[0] & 15) == 1 ? Datatype::Kind::kVlenString : Datatype::Kind::kVlen;
       type.base = parse(in, depth + 1);
       break;
+    case 10:
+      type.kind = Datatype::Kind::kArray;
+      read_array(in, p, type, depth);
+      break;
     default:
-      unsupported("a number, string, compound, reference or variable-length type",
+      unsupported("a number, string, compound, reference, array or variable-length type",
                   "HDF5 datatype class " + std::to_string(p.type_class));
   }
   return std::make_shared<const Datatype>(std::move(type));

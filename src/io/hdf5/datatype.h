@@ -18,8 +18,8 @@ using DatatypePtr = std::shared_ptr<const Datatype>;
 /// How one value is laid out on disk.
 struct Datatype {
   enum class Kind {
-    kInteger,      // two's complement or unsigned, little-endian, 1 to 16 bytes
-    kFloat,        // IEEE, little-endian, 2, 4 or 8 bytes
+    kInteger,      // two's complement or unsigned, 1 to 16 bytes
+    kFloat,        // IEEE, 2, 4 or 8 bytes
     kBool,         // a bitfield of one byte
     kFixedString,  // `size` bytes, with `padding` at their end
     kOpaque,       // `size` bytes without structure
@@ -27,6 +27,7 @@ struct Datatype {
     kReference,    // the address of another object
     kVlenString,   // {u32 count, u64 heap address, u32 heap index}
     kVlen,         // the same, elements of type `base`
+    kArray,        // elements of type `base`, of the shape `dims`
   };
   struct Member {
     std::string name;
@@ -37,13 +38,17 @@ struct Datatype {
   Kind kind = Kind::kOpaque;
   uint32_t size = 0;  // bytes of one value
   bool is_signed = false;
-  char padding = 'x';  // of a fixed string: a blank, NUL, or x for none
+  bool is_big_endian = false;  // a number
+  /// Of a fixed string: a blank, NUL for a text that ends at the first one, n for NULs at the end
+  /// alone, x for none.
+  char padding = 'x';
   std::vector<Member> members;
   DatatypePtr base;
+  std::vector<uint64_t> dims;  // slowest first
 };
 
 /// Reads a datatype message. Every member lies inside its compound. Throws Fault, kUnsupported for
-/// kinds that the list above lacks (big-endian numbers among them).
+/// kinds that the list above lacks.
 DatatypePtr parse_datatype(Bytes message);
 
 /// The type of a dataset or attribute: written out, or the address of a committed type.

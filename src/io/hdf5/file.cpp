@@ -30,8 +30,8 @@ void require_wide_addresses(Cursor& in) {
 
 }  // namespace
 
-File::File(const std::filesystem::path& path, uint64_t memory_limit)
-    : map_(path), memory_limit_(memory_limit) {
+File::File(const std::filesystem::path& path, uint64_t memory_limit, uint64_t unwritten_limit)
+    : map_(path), memory_limit_(memory_limit), unwritten_left_(unwritten_limit) {
   Bytes block = find_superblock(map_.bytes());
   budget_ = checked_product(map_.bytes().size(), 4) + (1U << 16U);
   auto version = block.get<uint8_t>(kSignature.size());
@@ -87,6 +87,15 @@ void File::reserve(uint64_t bytes) const {
     throw Fault(Fault::Kind::kLimit,
                 "values of at most " + std::to_string(memory_limit_) + " bytes", "some of more");
   reserved_ += bytes;
+}
+
+void File::claim_unwritten(uint64_t bytes) const {
+  if (bytes > unwritten_left_)
+    throw Fault(
+        Fault::Kind::kLimit,
+        "elements that were never written of at most " + std::to_string(unwritten_left_) + " bytes",
+        std::to_string(bytes) + " bytes");
+  unwritten_left_ -= bytes;
 }
 
 Bytes File::at(uint64_t address) const { return map_.bytes().from(base_).from(address); }

@@ -23,6 +23,7 @@ struct Message {
     kDataspace = 0x1,
     kLinkInfo = 0x2,
     kDatatype = 0x3,
+    kOldFillValue = 0x4,
     kFillValue = 0x5,
     kLink = 0x6,
     kExternalFiles = 0x7,
@@ -60,12 +61,17 @@ struct Object {
   const Attribute* attribute(std::string_view name) const;
 };
 
+/// The bytes of elements that were never written which a file may have unless its reader says more.
+inline constexpr uint64_t kMostUnwritten = uint64_t{1} << 28U;
+
 /// An open file. All addresses are those that the file itself uses, relative to its superblock.
 class File {
  public:
   /// Maps the file and reads its superblock (version 0 to 3, after a user block of 0 to 4096
-  /// bytes). `memory_limit`: bytes that reserve() gives at most. Throws Fault.
-  File(const std::filesystem::path& path, uint64_t memory_limit);
+  /// bytes). `memory_limit`: bytes that reserve() gives at most; `unwritten_limit`: that
+  /// claim_unwritten() does. Throws Fault.
+  File(const std::filesystem::path& path, uint64_t memory_limit,
+       uint64_t unwritten_limit = kMostUnwritten);
 
   /// Everything before the superblock.
   Bytes user_block() const { return map_.bytes().sub(0, base_); }
@@ -93,6 +99,9 @@ class File {
 
   /// To be called before memory is taken whose size the file decides. Throws Fault (kLimit).
   void reserve(uint64_t bytes) const;
+  /// To be called before memory is taken for elements that were never written, of which a small file
+  /// may claim any number. Throws Fault (kLimit).
+  void claim_unwritten(uint64_t bytes) const;
   /// What was reserved is free again.
   void release(uint64_t bytes) const { reserved_ -= bytes; }
 
@@ -109,6 +118,7 @@ class File {
   uint64_t base_ = 0;
   uint64_t root_ = 0;
   uint64_t memory_limit_ = 0;
+  mutable uint64_t unwritten_left_ = 0;
   mutable uint64_t budget_ = 0;
   mutable uint64_t reserved_ = 0;
   mutable std::unordered_map<uint64_t, std::unordered_map<uint32_t, Bytes>> heaps_;

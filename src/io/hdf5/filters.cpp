@@ -1,4 +1,4 @@
-// The filter pipeline: deflate, Zstandard, LZF and shuffle.
+// The filter pipeline: deflate, Zstandard, LZF, shuffle and Fletcher32.
 #include <algorithm>
 
 #include "io/hdf5/fault.h"
@@ -48,14 +48,47 @@ std::vector<uint8_t> unlzf_exactly(Bytes stored, uint64_t size) {
   return out;
 }
 
+// Fletcher's checksum of 16-bit words, the first byte of a word highest (H5_checksum_fletcher32).
+uint32_t fletcher32(const std::vector<uint8_t>& data, size_t count) {
+  uint32_t a = 0, b = 0;
+  auto fold = [](uint32_t sum) { return (sum & 0xffffU) + (sum >> 16U); };
+  for (size_t i = 0; i < count;) {
+    size_t end = std::min(i + 720, count);  // so many words before 32 bits overflow
+    for (; i < end; i += 2) {
+      a += uint32_t{data[i]} << 8U | (i + 1 < count ? data[i + 1] : 0U);
+      b += a;
+    }
+    a = fold(a), b = fold(b);
+  }
+  return fold(b) << 16U | fold(a);
+}
+
+void check_fletcher32(std::vector<uint8_t>& data) {
+  if (data.size() < 4) damaged("a Fletcher32 checksum", "too few bytes");
+  size_t count = data.size() - 4;
+  uint32_t stored = Bytes(data.data(), data.size()).get<uint32_t>(count);
+  uint32_t sum = fletcher32(data, count);
+  // HDF5 before 1.6.3 swapped the bytes of each half.
+  uint32_t swapped = (sum & 0x00ff00ffU) << 8U | (sum >> 8U & 0x00ff00ffU);
+  if (stored != sum && stored != swapped)
+    damaged("a chunk with its own Fletcher32 checksum", "another checksum");
+  data.resize(count);
+}
+
+bool is_compression(uint16_t id) {
+  return id == Filter::kDeflate || id == Filter::kZstd || id == kLzf;
+}
+
 std::string filter_name(uint16_t id) {
   switch (id) {
     case Filter::kDeflate:
       return "deflate";
-    case 3:
-      return "Fletcher32";
     case 4:
       return "szip";
+    case 5:
+      return "n-bit";
+    case 6:
+      return "scale-offset";
     case 307:
       return "bzip2";
     case 32004:
@@ -106,30 +139,40 @@ std::vector<Filter> Filter::parse_pipeline(Bytes message) {
 
 std::vector<uint8_t> unfilter(Bytes stored, const std::vector<Filter>& filters, uint32_t skipped,
                               uint64_t size) {
-  std::vector<uint8_t> out;
-  bool untouched = true;
-  for (size_t i = filters.size(); i-- > 0;) {
-    const Filter& filter = filters[i];
+  std::vector<Filter> applied;
+  std::vector<uint64_t> sizes;  // of what each of them was given; 0: not known
+  uint64_t given = size;
+  for (size_t i = 0; i < filters.size(); ++i) {
     if (i < 32 && (skipped >> i & 1U) != 0) continue;
-    if (filter.id == Filter::kDeflate || filter.id == Filter::kZstd || filter.id == kLzf) {
-      if (!untouched)
-        unsupported(filter_name(filter.id) + " as the last filter", "another filter after it");
-      if (size > most_unfiltered(stored.size(), {filter}))
+    applied.push_back(filters[i]);
+    sizes.push_back(given);
+    if (is_compression(filters[i].id)) given = 0;
+    if (filters[i].id == Filter::kFletcher32 && given != 0) given += 4;
+  }
+  std::vector<uint8_t> out(stored.data(), stored.data() + (applied.empty() ? stored.size() : 0));
+  bool untouched = !applied.empty();  // the data are still `stored`
+  for (size_t i = applied.size(); i-- > 0; untouched = false) {
+    const Filter& filter = applied[i];
+    if (is_compression(filter.id)) {
+      Bytes data = untouched ? stored : Bytes(out.data(), out.size());
+      if (sizes[i] == 0) unsupported("data compressed once", "data compressed twice");
+      if (sizes[i] > most_unfiltered(data.size(), {filter}))
         damaged(std::to_string(size) + " bytes after decompressing",
-                "only " + std::to_string(stored.size()) + " stored bytes");
-      out = filter.id == Filter::kDeflate ? inflate_exactly(stored, size)
-            : filter.id == Filter::kZstd  ? unzstd_exactly(stored, size)
-                                          : unlzf_exactly(stored, size);
-    } else if (filter.id == Filter::kShuffle) {
-      if (untouched) out.assign(stored.data(), stored.data() + stored.size());
+                "only " + std::to_string(data.size()) + " stored bytes");
+      out = filter.id == Filter::kDeflate ? inflate_exactly(data, sizes[i])
+            : filter.id == Filter::kZstd  ? unzstd_exactly(data, sizes[i])
+                                          : unlzf_exactly(data, sizes[i]);
+      continue;
+    }
+    if (untouched) out.assign(stored.data(), stored.data() + stored.size());
+    if (filter.id == Filter::kShuffle)
       out = unshuffle(out, filter.parameters.empty() ? 1 : filter.parameters[0]);
-    } else {
+    else if (filter.id == Filter::kFletcher32)
+      check_fletcher32(out);
+    else
       unsupported("data compressed with deflate, Zstandard or LZF, with or without shuffle",
                   filter_name(filter.id));
-    }
-    untouched = false;
   }
-  if (untouched) out.assign(stored.data(), stored.data() + stored.size());
   if (out.size() != size)
     damaged("a chunk of " + std::to_string(size) + " bytes", std::to_string(out.size()));
   return out;

@@ -11,6 +11,14 @@
 
 namespace luxtorch::hdf5 {
 
+#if H5_VERSION_GE(1, 12, 0)
+using ObjectInfo = H5O_info1_t;
+using LinkInfo = H5L_info2_t;
+#else
+using ObjectInfo = H5O_info_t;
+using LinkInfo = H5L_info_t;
+#endif
+
 /// libhdf5 refused something; the text is its own innermost reason.
 struct Hdf5Error : std::runtime_error {
   using std::runtime_error::runtime_error;

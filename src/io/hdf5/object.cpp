@@ -72,7 +72,9 @@ Bytes fill_value(Bytes message) {
     in.skip(2);
     defined = in.u8() != 0 || version == 1;
   }
-  return defined ? in.take(in.u32()) : Bytes();
+  if (!defined) return {};
+  uint32_t size = in.u32();
+  return size == UINT32_MAX ? Bytes() : in.take(size);  // -1: undefined
 }
 
 }  // namespace
@@ -154,6 +156,10 @@ Object File::object(uint64_t address) const {
       case Message::kSymbolTable:
         add_links(symbol_table_links(*this, message.body.get<uint64_t>(0),
                                      message.body.get<uint64_t>(8)));
+        break;
+      case Message::kOldFillValue:
+        if (object.fill.size() == 0)
+          object.fill = message.body.sub(4, message.body.get<uint32_t>(0));
         break;
       case Message::kFillValue:
         object.fill = fill_value(message.body);

@@ -11,8 +11,7 @@ namespace luxtorch::hdf5 {
 namespace {
 
 constexpr uint64_t kNowhere = UINT64_MAX;
-constexpr uint64_t kMostUnwritten = 1 << 24;  // bytes that a file may claim without having them
-constexpr unsigned kMaxRank = 33;             // chunk dimensions count the element size as one more
+constexpr unsigned kMaxRank = 33;  // chunk dimensions count the element size as one more
 
 Layout parse_chunked_3(Cursor& in) {
   Layout layout{.kind = Layout::Kind::kChunked};
@@ -20,6 +19,31 @@ Layout parse_chunked_3(Cursor& in) {
   if (rank == 0 || rank > kMaxRank) damaged("1 to 33 chunk dimensions", std::to_string(rank));
   layout.address = in.u64();
   for (unsigned i = 0; i + 1 < rank; ++i) layout.chunk_dims.push_back(in.u32());
+  return layout;
+}
+
+// Versions 1 and 2: the number of dimensions comes before the class.
+Layout parse_old(Cursor& in, unsigned rank) {
+  constexpr unsigned kCompact = 0, kContiguous = 1, kChunked = 2;
+  unsigned layout_class = in.u8();
+  in.skip(5);
+  if (layout_class > kChunked)
+    damaged("a data layout class of 0 to 2", std::to_string(layout_class));
+  if (rank > kMaxRank) damaged("at most 33 dimensions", std::to_string(rank));
+  Layout layout;
+  if (layout_class != kCompact) layout.address = in.u64();
+  std::vector<uint64_t> dims;
+  for (unsigned i = 0; i < rank; ++i) dims.push_back(in.u32());
+  if (layout_class == kCompact) {
+    layout.compact = in.take(in.u32());
+  } else if (layout_class == kContiguous) {
+    layout.kind = Layout::Kind::kContiguous;
+  } else {
+    if (rank == 0) damaged("1 to 33 chunk dimensions", "none");
+    layout.kind = Layout::Kind::kChunked;
+    dims.pop_back();  // the size of an element
+    layout.chunk_dims = std::move(dims);
+  }
   return layout;
 }
 
@@ -122,10 +146,10 @@ std::vector<uint8_t> read_chunks(const File& file, const Object& object,
     grid.chunk_bytes = checked_product(grid.chunk_bytes, grid.chunk_dims[d]);
   }
   std::vector<Chunk> chunks = find_chunks(file, layout, grid);
-  uint64_t most = kMostUnwritten;
-  for (const Chunk& chunk : chunks) most += most_unfiltered(chunk.stored.size(), object.filters);
-  if (total > most)
-    damaged(std::to_string(total) + " bytes of elements", "chunks too small for them");
+  uint64_t most = 0;
+  for (const Chunk& chunk : chunks)
+    most += std::min(grid.chunk_bytes, most_unfiltered(chunk.stored.size(), object.filters));
+  if (total > most) file.claim_unwritten(total - most);
   Reserved one_chunk(file, grid.chunk_bytes);
   std::vector<uint8_t> out = filled(object, element, total);
   for (const Chunk& chunk : chunks) {
@@ -142,8 +166,10 @@ Layout Layout::parse(Bytes message) {
   Cursor in(message);
   unsigned version = in.u8();
   unsigned layout_class = in.u8();
-  if (version != 3 && version != 4)
-    unsupported("a data layout of version 3 or 4", std::to_string(version));
+  if (version == 1 || version == 2) return parse_old(in, layout_class);
+  // 5, of HDF5 2.0, is 4 with other sizes of chunks on disk, which their index tells anyway.
+  if (version < 3 || version > 5)
+    unsupported("a data layout of version 1 to 5", std::to_string(version));
   switch (layout_class) {
     case 0: {
       uint16_t size = in.u16();
@@ -177,8 +203,7 @@ RawData read_elements(const File& file, const Object& object, const std::vector<
     return raw;
   }
   bool unwritten = layout.address == kNowhere;
-  if (unwritten && total > kMostUnwritten)
-    damaged(std::to_string(total) + " bytes of elements", "a dataset without an address");
+  if (unwritten) file.claim_unwritten(total);
   if (layout.kind == Layout::Kind::kContiguous && !unwritten) {
     file.spend(total);
     raw.bytes = file.block(layout.address, total);

@@ -34,6 +34,7 @@ struct Layout {
 struct Filter {
   static constexpr uint16_t kDeflate = 1;
   static constexpr uint16_t kShuffle = 2;
+  static constexpr uint16_t kFletcher32 = 3;
   static constexpr uint16_t kZstd = 32015;
 
   uint16_t id = 0;
@@ -50,11 +51,12 @@ struct RawData {
 
 /// The elements of a dataset of shape `dims` (slowest first), exactly `element_size` bytes each.
 /// What was never written has the dataset's fill value. Allocates no more than the stored bytes can
-/// expand to and 16 MiB, whatever the header claims. Throws Fault.
+/// expand to and what File::claim_unwritten allows, whatever the header claims. Throws Fault.
 RawData read_elements(const File& file, const Object& object, const std::vector<uint64_t>& dims,
                       uint64_t element_size);
 
-/// Undoes `filters` (but for those in `skipped`); the result has exactly `size` bytes.
+/// Undoes `filters` (but for those in `skipped`), in whatever order; the result has exactly `size`
+/// bytes. Throws Fault, kDamaged for a checksum that is wrong too.
 std::vector<uint8_t> unfilter(Bytes stored, const std::vector<Filter>& filters, uint32_t skipped,
                               uint64_t size);
 

@@ -3,18 +3,46 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "luxtorch/core/error.h"
+
 namespace luxtorch::jld2 {
 namespace {
 
-constexpr hsize_t kUserBlock = 512;        // where JLD2 has its header text
+constexpr hsize_t kUserBlock = 512;  // where JLD2 has its header text
+constexpr const char* kTypes = "_types";
 constexpr size_t kLargestCompact = 60000;  // bytes; an object header message has 64 KiB
 
-// Links stay in the group's header (never a fractal heap), in one chunk where the guess is right.
-void keep_links_compact(hid_t list, size_t links, unsigned name_length) {
-  check(H5Pset_link_phase_change(list, 65535, 0));
-  check(H5Pset_est_link_info(list, static_cast<unsigned>(std::clamp<size_t>(links, 8, 1000)),
-                             name_length));
+// Links stay in the group's header (never a fractal heap), in one chunk: libhdf5 is told how many they
+// are and how long their names are on average.
+void keep_links_compact(hid_t list, const std::vector<std::string>& names) {
+  constexpr size_t kMost = 65535;  // that libhdf5 can be told of
+  size_t count = std::max<size_t>(names.size(), 8), bytes = 0;
+  // A link message counts a UTF-8 name's character set, and a long one's length with more bytes.
+  for (const std::string& name : names) bytes += name.size() + (name.size() > 255 ? 4 : 1);
+  check(H5Pset_link_phase_change(list, kMost, 0));
+  check(H5Pset_est_link_info(
+      list, static_cast<unsigned>(std::min(count, kMost)),
+      static_cast<unsigned>(std::clamp<size_t>((bytes + count - 1) / count, 8, kMost))));
   check(H5Pset_obj_track_times(list, false));
+}
+
+// JLD2.jl follows the pieces of an object's header as long as no more than two wait; of three pieces
+// beyond the first there are never more.
+void require_few_pieces(hid_t group) {
+  constexpr unsigned kMostPieces = 3;
+  hdf5::ObjectInfo info;
+  check(H5Oget_info2(group, &info, H5O_INFO_HDR));
+  if (info.hdr.nchunks > kMostPieces)
+    throw UnsupportedError(
+        "jld2::save", "expected names for which JLD2.jl reads a group's header, got a header of " +
+                          std::to_string(info.hdr.nchunks) +
+                          " pieces. Save fewer variables, or nest them.");
+}
+
+std::string type_name(size_t number) {
+  char name[24];
+  std::snprintf(name, sizeof name, "%08zu", number);
+  return name;
 }
 
 H5::DataSpace dataspace(const Hdf5Writer::Space& space) {
@@ -24,20 +52,19 @@ H5::DataSpace dataspace(const Hdf5Writer::Space& space) {
 
 }  // namespace
 
-Hdf5Writer::Hdf5Writer(hdf5::FileDriver& driver, size_t variables) : driver_(driver) {
+Hdf5Writer::Hdf5Writer(hdf5::FileDriver& driver, const std::vector<std::string>& variables)
+    : driver_(driver) {
   named_.setCharEncoding(H5T_CSET_UTF8);
   H5::FileCreatPropList create;
   create.setUserblock(kUserBlock);
-  keep_links_compact(create.getId(), variables + 1, 16);
+  std::vector<std::string> names = variables;
+  names.emplace_back(kTypes);
+  keep_links_compact(create.getId(), names);
   H5::FileAccPropList access;
   // Superblock 2 and version 2 object headers, but chunk indices that JLD2 knows.
   access.setLibverBounds(H5F_LIBVER_V18, H5F_LIBVER_V18);
   driver.choose_in(access.getId());
   file_ = Handle(H5Fcreate("luxtorch", H5F_ACC_TRUNC, create.getId(), access.getId()), H5Fclose);
-
-  Handle group(H5Pcreate(H5P_GROUP_CREATE), H5Pclose);
-  keep_links_compact(group, 64, 8);
-  types_ = Handle(H5Gcreate2(file_, "_types", named_.getId(), group, H5P_DEFAULT), H5Gclose);
 }
 
 Handle Hdf5Writer::decode(const Encoding& type) {
@@ -58,9 +85,8 @@ Handle Hdf5Writer::commit(const Encoding& type) {
 }
 
 void Hdf5Writer::link_type(hid_t type) {
-  char name[16];
-  std::snprintf(name, sizeof name, "%08d", ++type_count_);
-  check(H5Olink(type, types_, name, named_.getId(), H5P_DEFAULT));
+  check(H5Iinc_ref(type));
+  types_.emplace_back(type, H5Oclose);
 }
 
 Handle Hdf5Writer::dataset(hid_t type, const Space& space, const std::vector<hsize_t>& chunk) {
@@ -118,7 +144,18 @@ void Hdf5Writer::write_chunk(hid_t dataset, hid_t memory, const std::vector<hsiz
 }
 
 void Hdf5Writer::finish() {
-  types_.close();
+  {
+    std::vector<std::string> names;
+    for (size_t i = 0; i < types_.size(); ++i) names.push_back(type_name(i + 1));
+    Handle create(H5Pcreate(H5P_GROUP_CREATE), H5Pclose);
+    keep_links_compact(create, names);
+    Handle group(H5Gcreate2(file_, kTypes, named_.getId(), create, H5P_DEFAULT), H5Gclose);
+    for (size_t i = 0; i < types_.size(); ++i)
+      check(H5Olink(types_[i], group, names[i].c_str(), named_.getId(), H5P_DEFAULT));
+    require_few_pieces(group);
+  }
+  require_few_pieces(file_);
+  types_.clear();
   file_.close();
 }
 

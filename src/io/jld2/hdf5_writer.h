@@ -29,8 +29,8 @@ class Hdf5Writer {
     std::vector<hsize_t> dims = {};
   };
 
-  /// An empty file with room for `variables` links in its root group.
-  Hdf5Writer(hdf5::FileDriver& driver, size_t variables);
+  /// An empty file with room for links of these names in its root group.
+  Hdf5Writer(hdf5::FileDriver& driver, const std::vector<std::string>& variables);
 
   static Handle decode(const Encoding& type);
 
@@ -56,15 +56,15 @@ class Hdf5Writer {
   /// Is there a disk that takes more?
   bool takes_more() const { return !driver_.failed(); }
 
-  /// Closes the file. Its first 512 bytes, where JLD2 has its header text, are not written.
+  /// Closes the file. Its first 512 bytes, where JLD2 has its header text, are not written. Throws
+  /// UnsupportedError where a group's header is in more pieces than JLD2.jl follows.
   void finish();
 
  private:
   hdf5::FileDriver& driver_;
   H5::LinkCreatPropList named_;  // names are UTF-8
   Handle file_;
-  Handle types_;  // the group /_types
-  int type_count_ = 0;
+  std::vector<Handle> types_;  // what the group /_types is to name
 };
 
 }  // namespace luxtorch::jld2

@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "io/hdf5/fault.h"
-#include "luxtorch/core/error.h"
+#include "io/plain_hdf5/marks.h"
 #include "luxtorch/io/report.h"
 
 namespace luxtorch::jld2 {
@@ -15,23 +15,18 @@ using hdf5::Fault;
 
 constexpr std::string_view kHeader = "HDF5-based Julia Data Format, version ";
 constexpr int kMaxDepth = 256;
-constexpr uint64_t kNodeBytes = 64;  // about what one node of a tree takes
 
 }  // namespace
 
 Tree named_from_file(std::vector<Tree::Item> items) {
-  try {
-    return named(std::move(items));
-  } catch (const TreeError& error) {
-    hdf5::unsupported("names that a tree can hold", error.message());
-  }
+  return hdf5::tree_of_group(std::move(items), "");
 }
 
-Reader::Reader(const hdf5::File& file, Notes* notes, Rule rule)
+Reader::Reader(const hdf5::File& file, Notes* notes, Rule rule, uint64_t most_values)
     : file_(file),
       notes_(notes),
       rule_(rule),
-      most_nodes_(std::max<uint64_t>(file.size(), 1U << 20U)) {}
+      most_nodes_(std::max<uint64_t>({file.size(), 1U << 20U, most_values})) {}
 
 Reader::Deeper::Deeper(Reader& reader) : reader_(reader) {
   if (++reader_.depth_ > kMaxDepth) {
@@ -43,8 +38,7 @@ Reader::Deeper::Deeper(Reader& reader) : reader_(reader) {
 void Reader::count_nodes(uint64_t nodes) {
   nodes_ += nodes;
   if (nodes_ > most_nodes_)
-    throw Fault(Fault::Kind::kDamaged, "at most " + std::to_string(most_nodes_) + " values",
-                "more");
+    throw Fault(Fault::Kind::kLimit, "at most " + std::to_string(most_nodes_) + " values", "more");
   file_.reserve(hdf5::checked_product(nodes, kNodeBytes));
 }
 
@@ -103,7 +97,8 @@ Tree Reader::foreign_tree(const std::string& julia_type, std::vector<Tree::Item>
 }
 
 Tree Reader::read() {
-  if (notes_ != nullptr) notes_->is_jld2 = file_.user_block().starts_with(kHeader);
+  is_jld2_ = file_.user_block().starts_with(kHeader);
+  if (notes_ != nullptr) notes_->is_jld2 = is_jld2_;
   hdf5::Object root = file_.object(file_.root());
   if (!root.is_group) damaged("a group as the file's root", "another object");
   if (is_plain()) return plain_group(root);
@@ -114,8 +109,10 @@ Tree Reader::read() {
 Tree Reader::group(const hdf5::Object& object) {
   Deeper deeper(*this);
   std::vector<Tree::Item> items;
-  for (const auto& link : object.links)
+  for (const auto& link : object.links) {
+    if (link.first.find('.') != std::string::npos) changes("a name with a dot");
     items.emplace_back(link.first, at_path(link.first, [&] { return this->object(link.second); }));
+  }
   return counted(named_from_file(std::move(items)));
 }
 

@@ -56,7 +56,11 @@ enum class Rule { kJulia, kPlainHdf5 };
 class Reader {
  public:
   /// `notes` may be null: then what is not known is a Fault.
-  Reader(const hdf5::File& file, Notes* notes, Rule rule);
+  /// most_values: nodes of the tree that are allowed even to a small file, 2^20 at least; and besides
+  /// them the elements of arrays that the file holds.
+  Reader(const hdf5::File& file, Notes* notes, Rule rule, uint64_t most_values = 0);
+
+  static constexpr uint64_t kNodeBytes = 64;  // about what one node of a tree takes
 
   /// The variables of the file. Throws hdf5::Fault, whose path names the value that is wrong.
   Tree read();
@@ -115,6 +119,10 @@ class Reader {
   Tree dataset(const hdf5::Object& object);
   Tree array(const hdf5::Object& object, const Format& format,
              const std::vector<uint64_t>& julia_size);
+  Tree packed(const Format& format, hdf5::Bytes bytes, const std::vector<uint64_t>& julia_size,
+              const hdf5::File* mapped = nullptr);
+  Tensor numbers(const hdf5::Datatype& type, Dtype dtype, const std::vector<uint64_t>& julia_size,
+                 hdf5::Bytes bytes, const hdf5::File* mapped);
   Tree elements(const Format& format, hdf5::Bytes bytes, uint64_t count,
                 const std::vector<uint64_t>& julia_size);
   Tree shaped(std::vector<Tree> elements, const JuliaTypePtr& type,
@@ -156,6 +164,7 @@ class Reader {
   const hdf5::File& file_;
   Notes* notes_;
   Rule rule_;
+  bool is_jld2_ = false;                   // the file has JLD2's header text
   std::vector<const std::string*> names_;  // of the values around the one being read
   int depth_ = 0;
   uint64_t nodes_ = 0;  // of the result, shared parts counted as often as they appear
@@ -198,7 +207,7 @@ auto Reader::at_path(const std::string& name, F f) {
   }
 }
 
-/// named(items), where keys that a Tree cannot hold are a Fault.
+/// A named tree, nested where names have dots; names that make no tree are a Fault.
 Tree named_from_file(std::vector<Tree::Item> items);
 
 }  // namespace luxtorch::jld2

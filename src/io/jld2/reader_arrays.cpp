@@ -33,6 +33,17 @@ std::optional<std::vector<uint64_t>> dimensions(const hdf5::Object& object) {
   return dims;
 }
 
+// JLD2 0.1.12 to 0.3.1 wrote a string as a vector of as many strings as it has bytes, each of them as
+// long as the whole, and of all these the first one alone.
+bool is_old_string(const hdf5::Object& object, const hdf5::Datatype& type, bool is_jld2) {
+  const hdf5::Layout& layout = *object.layout;
+  uint64_t stored = layout.kind == hdf5::Layout::Kind::kCompact      ? layout.compact.size()
+                    : layout.kind == hdf5::Layout::Kind::kContiguous ? layout.size
+                                                                     : 0;
+  return type.kind == Kind::kFixedString && object.space.dims == std::vector<uint64_t>{type.size} &&
+         stored == type.size && (type.size != 1 || is_jld2);
+}
+
 uint64_t product(const std::vector<uint64_t>& dims) {
   uint64_t product = 1;
   for (uint64_t dim : dims) product = hdf5::checked_product(product, dim);
@@ -63,6 +74,10 @@ Tree Reader::dataset(const hdf5::Object& object) {
     default:
       break;
   }
+  if (format.committed == nullptr && is_old_string(object, format.datatype, is_jld2_)) {
+    if (format.datatype.size == 0) return counted("");
+    return element(format, read_elements(file_, object, {}, format.datatype.size).bytes);
+  }
   if (shape && product(*shape) != object.space.count())
     damaged(std::to_string(object.space.count()) + " elements", std::to_string(product(*shape)));
   return array(object, format, reversed(shape ? *shape : object.space.dims));
@@ -70,26 +85,55 @@ Tree Reader::dataset(const hdf5::Object& object) {
 
 Tree Reader::array(const hdf5::Object& object, const Format& format,
                    const std::vector<uint64_t>& size) {
+  hdf5::RawData raw = read_elements(file_, object, object.space.dims, format.datatype.size);
+  const hdf5::File* mapped = raw.owned.empty() ? &file_ : nullptr;
+  if (format.datatype.kind == Kind::kReference && !is_plain()) {
+    // The elements say themselves what they are; the attribute only names what they all are.
+    const hdf5::Attribute* attribute = object.attribute("julia_type");
+    JuliaTypePtr eltype = attribute == nullptr ? nullptr : attribute_type(*attribute);
+    return elements({format.datatype, eltype, nullptr}, raw.bytes, product(size), size);
+  }
+  if (format.datatype.kind == Kind::kOpaque)
+    if (auto dtype =
+            hdf5::dtype_of_opaque(text_attribute(object, hdf5::kKerasDtype), format.datatype.size))
+      return counted(numbers(format.datatype, *dtype, size, raw.bytes, mapped));
+  return packed(format, raw.bytes, size, mapped);
+}
+
+// A tensor of numbers that lie side by side.
+Tensor Reader::numbers(const hdf5::Datatype& type, Dtype dtype, const std::vector<uint64_t>& size,
+                       Bytes bytes, const hdf5::File* mapped) {
+  file_.reserve(hdf5::checked_product(product(size), type.size));
+  if (!is_plain()) return tensor_from(type, dtype, size, bytes, mapped);
+  auto sizes = hdf5::torch_sizes(size);  // torch's memory is in HDF5's order
+  return tensor_from(type, dtype, {product(size)}, bytes, mapped).view(sizes);
+}
+
+// Elements that lie side by side.
+Tree Reader::packed(const Format& format, Bytes bytes, const std::vector<uint64_t>& size,
+                    const hdf5::File* mapped) {
   const hdf5::Datatype& type = format.datatype;
-  hdf5::RawData raw = read_elements(file_, object, object.space.dims, type.size);
+  bool converted = format.committed != nullptr && format.committed->written_as != nullptr;
+  if (type.kind == Kind::kArray && !converted) {
+    std::vector<uint64_t> all = is_plain() ? size : reversed(type.dims);
+    const std::vector<uint64_t>& inner = is_plain() ? type.dims : size;
+    all.insert(all.end(), inner.begin(), inner.end());
+    if (all.size() > 64) hdf5::unsupported("arrays of at most 64 dimensions", "more");
+    return packed({*type.base, nullptr, nullptr}, bytes, all, mapped);
+  }
+  if (type.kind == Kind::kOpaque && format.committed == nullptr) {
+    std::vector<uint64_t> all = size;
+    all.insert(is_plain() ? all.end() : all.begin(), type.size);
+    hdf5::Datatype byte{.kind = Kind::kInteger, .size = 1};
+    return counted(numbers(byte, Dtype::Byte, all, bytes, mapped));
+  }
   bool complex = format.type != nullptr && format.type->is("Complex");
   auto dtype = is_plain() ? number_dtype(type) : complex ? complex_dtype(type) : dtype_of(type);
-  bool converted = format.committed != nullptr && format.committed->written_as != nullptr;
-  if (dtype && !converted) {
-    file_.reserve(raw.bytes.size());
-    const hdf5::File* mapped = raw.owned.empty() ? &file_ : nullptr;
-    if (!is_plain()) return counted(tensor_from(*dtype, size, raw.bytes, mapped));
-    auto sizes = hdf5::torch_sizes(size);  // torch's memory is in HDF5's order
-    return counted(tensor_from(*dtype, {product(size)}, raw.bytes, mapped).view(sizes));
-  }
-  if (type.kind == Kind::kReference) {
-    // The elements say themselves what they are; the attribute only names what they all are.
-    const hdf5::Attribute* attribute = is_plain() ? nullptr : object.attribute("julia_type");
-    JuliaTypePtr eltype = attribute == nullptr ? nullptr : attribute_type(*attribute);
-    return elements({type, eltype, nullptr}, raw.bytes, product(size), size);
-  }
+  if (dtype && !converted) return counted(numbers(type, *dtype, size, bytes, mapped));
   if (type.size == 0) damaged("elements with a size", "elements of 0 bytes");
-  return elements(format, raw.bytes, product(size), size);
+  // The file has these bytes, so that it may have so many values.
+  most_nodes_ += product(size) * (1 + type.members.size());
+  return elements(format, bytes, product(size), size);
 }
 
 Tree Reader::elements(const Format& format, Bytes bytes, uint64_t count,

@@ -19,6 +19,7 @@ std::string at_address(uint64_t address) { return "at address " + std::to_string
 
 // What was written by several versions under several names.
 JuliaTypePtr normalised(const hdf5::File& file, JuliaType type) {
+  while (type.name.starts_with("Core.Core.")) type.name.erase(0, 5);  // Julia 1.0
   if (type.name == "Tuple") type.name = "Core.Tuple";
   bool is_ntuple = type.name == "NTuple" || type.name == "Core.NTuple";
   if (is_ntuple && type.parameters.size() == 2) {

@@ -18,6 +18,14 @@ using hdf5::Datatype;
 using Kind = Datatype::Kind;
 
 Tree integer(const Datatype& type, Bytes bytes) {
+  uint8_t reversed[16];
+  if (type.is_big_endian) {
+    Bytes number = bytes.sub(0, type.size);
+    std::reverse_copy(number.data(), number.data() + number.size(), reversed);
+    Datatype little = type;
+    little.is_big_endian = false;
+    return integer(little, Bytes(reversed, type.size));
+  }
   hdf5::Cursor in(bytes);
   uint64_t low = in.sized(std::min(type.size, 8U));
   if (type.size < 8 && type.is_signed) {
@@ -51,7 +59,8 @@ std::string character(Bytes bytes) {
 std::string fixed_string(const Datatype& type, Bytes bytes, bool is_plain) {
   std::string text = bytes.text();
   if (type.padding == '\0') text.resize(std::min(text.size(), text.find('\0')));
-  if (is_plain && type.padding == 'x') text.resize(text.find_last_not_of('\0') + 1);
+  bool has_end = type.padding == 'n' || (is_plain && type.padding == 'x');
+  if (has_end) text.resize(text.find_last_not_of('\0') + 1);
   if (type.padding == ' ') text.resize(text.find_last_not_of(' ') + 1);
   return text;
 }
@@ -106,6 +115,7 @@ Tree Reader::value(const Format& format, Bytes bytes) {
       return counted(real_number(type, bytes));
     case Kind::kBool:
       if (is_training()) changes("Bool");  // where save writes a Val
+      if (bytes.get<uint8_t>(0) > 1) return counted(static_cast<int64_t>(bytes.get<uint8_t>(0)));
       return counted(bytes.get<uint8_t>(0) != 0);
     case Kind::kFixedString:
       return counted(fixed_string(type, bytes, is_plain()));
@@ -118,6 +128,8 @@ Tree Reader::value(const Format& format, Bytes bytes) {
       return object(bytes.get<uint64_t>(0));
     case Kind::kCompound:
       return compound(format, bytes);
+    case Kind::kArray:
+      return packed(format, bytes, {});
     case Kind::kOpaque:
       break;
   }
@@ -142,10 +154,7 @@ Tree Reader::vlen(const Format& format, Bytes bytes) {
   Bytes list = heap_bytes(bytes);
   if (base.size == 0) damaged("list elements with a size", "elements of 0 bytes");
   auto dtype = is_plain() ? number_dtype(base) : std::nullopt;
-  if (dtype) {
-    file_.reserve(list.size());
-    return counted(tensor_from(*dtype, {list.size() / base.size}, list));
-  }
+  if (dtype) return counted(numbers(base, *dtype, {list.size() / base.size}, list, nullptr));
   return elements({base, nullptr, nullptr}, list, list.size() / base.size,
                   {list.size() / base.size});
 }

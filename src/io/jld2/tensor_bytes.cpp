@@ -53,7 +53,7 @@ std::optional<Dtype> complex_dtype(const Datatype& type) {
   bool named_so = (re.name == "re" && im.name == "im") || (re.name == "r" && im.name == "i") ||
                   (re.name == "real" && im.name == "imag");
   bool pair = named_so && re.type->kind == Kind::kFloat && im.type->kind == Kind::kFloat &&
-              re.type->size == im.type->size;
+              re.type->size == im.type->size && re.type->is_big_endian == im.type->is_big_endian;
   if (!pair || re.offset != 0 || im.offset != re.type->size || type.size != 2 * re.type->size)
     return {};
   return type.size == 4   ? Dtype::ComplexHalf
@@ -65,7 +65,17 @@ std::optional<Dtype> number_dtype(const Datatype& type) {
   return type.kind == Kind::kCompound ? complex_dtype(type) : dtype_of(type);
 }
 
+bool is_big_endian(const Datatype& type) {
+  return type.kind == Kind::kCompound ? type.members[0].type->is_big_endian : type.is_big_endian;
+}
+
 double real_number(const Datatype& type, Bytes bytes) {
+  uint8_t reversed[8];
+  if (type.is_big_endian) {
+    Bytes number = bytes.sub(0, type.size);
+    std::reverse_copy(number.data(), number.data() + number.size(), reversed);
+    bytes = Bytes(reversed, type.size);
+  }
   switch (type.size) {
     case 2:
       return static_cast<double>(
@@ -78,7 +88,19 @@ double real_number(const Datatype& type, Bytes bytes) {
 }
 
 Tensor scalar_tensor(const Datatype& type, Bytes bytes) {
-  return tensor_from(*number_dtype(type), {}, bytes);
+  return tensor_from(type, *number_dtype(type), {}, bytes);
+}
+
+Tensor tensor_from(const Datatype& type, Dtype dtype, const std::vector<uint64_t>& size,
+                   Bytes bytes, const hdf5::File* mapped) {
+  Tensor tensor = tensor_from(dtype == Dtype::Bool ? Dtype::Byte : dtype, size, bytes, mapped);
+  if (dtype == Dtype::Bool) return hdf5::bools_of(tensor);
+  if (!is_big_endian(type)) return tensor;
+  size_t number = tensor.element_size() / (tensor.is_complex() ? 2 : 1);
+  auto* data = static_cast<uint8_t*>(tensor.mutable_data_ptr());
+  for (size_t at = 0; at < tensor.nbytes(); at += number)
+    std::reverse(data + at, data + at + number);
+  return tensor;
 }
 
 Tensor tensor_from(Dtype dtype, const std::vector<uint64_t>& size, Bytes bytes,
@@ -108,11 +130,6 @@ Tensor tensor_from(Dtype dtype, const std::vector<uint64_t>& size, Bytes bytes,
                  if (mapped != nullptr) mapped->forget(piece);
                  at += length;
                });
-  if (dtype == Dtype::Bool) {
-    // C++ allows a bool no other bytes than these two.
-    auto* values = static_cast<uint8_t*>(tensor.mutable_data_ptr());
-    for (uint64_t i = 0; i < count; ++i) values[i] = values[i] != 0 ? 1 : 0;
-  }
   return tensor;
 }
 

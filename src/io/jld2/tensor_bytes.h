@@ -30,6 +30,11 @@ Tensor scalar_tensor(const hdf5::Datatype& type, hdf5::Bytes bytes);
 Tensor tensor_from(Dtype dtype, const std::vector<uint64_t>& size, hdf5::Bytes bytes,
                    const hdf5::File* mapped = nullptr);
 
+/// The same of numbers of a file's type, whose dtype is `dtype`: in this machine's byte order, and bools
+/// as hdf5::bools_of has them.
+Tensor tensor_from(const hdf5::Datatype& type, Dtype dtype, const std::vector<uint64_t>& size,
+                   hdf5::Bytes bytes, const hdf5::File* mapped = nullptr);
+
 /// The elements of a vector (n) as a tuple of scalars.
 Tree tuple_of_numbers(const Tensor& vector);
 

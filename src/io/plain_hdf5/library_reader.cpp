@@ -12,13 +12,8 @@ namespace {
 constexpr int kDeepest = 101;  // with the root
 constexpr uint64_t kNodeBytes = 64;
 
-#if H5_VERSION_GE(1, 12, 0)
-using ObjectInfo = H5O_info1_t;
-#else
-using ObjectInfo = H5O_info_t;
-#endif
+}  // namespace
 
-// "" for an object without that attribute, or with one that is no text.
 std::string text_attribute(hid_t object, const char* name) {
   htri_t exists = H5Aexists(object, name);
   check(exists);
@@ -41,13 +36,15 @@ std::string text_attribute(hid_t object, const char* name) {
   return text.substr(0, text.find('\0'));
 }
 
-// What libhdf5 could not read is wrong with the file.
+namespace {
+
+// What libhdf5 could not read is wrong with the file, or of a later version than it knows.
 template <class F>
 auto of_the_file(const char* expected, F f) {
   try {
     return f();
   } catch (const Hdf5Error& error) {
-    damaged(expected, error.what());
+    refused(expected, error);
   }
 }
 
@@ -61,6 +58,22 @@ auto at_path(const std::string& name, F f) {
   }
 }
 
+#if H5_VERSION_GE(1, 12, 0)
+herr_t iterate(hid_t group, H5_index_t index, H5L_iterate2_t collect, void* links) {
+  return H5Literate2(group, index, H5_ITER_INC, nullptr, collect, links);
+}
+hid_t open_linked(hid_t group, const LinkInfo& info) {
+  return H5Oopen_by_token(group, info.u.token);
+}
+#else
+herr_t iterate(hid_t group, H5_index_t index, H5L_iterate_t collect, void* links) {
+  return H5Literate(group, index, H5_ITER_INC, nullptr, collect, links);
+}
+hid_t open_linked(hid_t group, const LinkInfo& info) {
+  return H5Oopen_by_addr(group, info.u.address);
+}
+#endif
+
 std::string kind_of(H5L_type_t type) {
   return type == H5L_TYPE_SOFT       ? "a soft link"
          : type == H5L_TYPE_EXTERNAL ? "a link to another file"
@@ -68,6 +81,18 @@ std::string kind_of(H5L_type_t type) {
 }
 
 }  // namespace
+
+void refused(const char* expected, const Hdf5Error& error) {
+  std::string reason = error.what();
+  unsigned major = 0, minor = 0, release = 0;
+  H5get_libversion(&major, &minor, &release);
+  std::string library = "libhdf5 " + std::to_string(major) + "." + std::to_string(minor) + "." +
+                        std::to_string(release);
+  for (const char* word : {"version", "not registered", "unsupported", "not supported", "unknown"})
+    if (reason.find(word) != std::string::npos)
+      unsupported("a file that " + library + " knows", reason);
+  damaged(expected, reason);
+}
 
 Tree LibraryReader::read(hid_t file) {
   return of_the_file("a file that libhdf5 reads",
@@ -101,41 +126,39 @@ Tree LibraryReader::object(hid_t object) {
 
 Tree LibraryReader::group(hid_t group) {
   std::vector<Tree::Item> parts;
-  for (const std::string& name : names(group)) {
-    reserve(1, kNodeBytes + name.size());
-    // A datatype is no value.
-    ObjectInfo info;
-    bool is_type =
-        H5Oget_info_by_name2(group, name.c_str(), &info, H5O_INFO_BASIC, H5P_DEFAULT) >= 0 &&
-        info.type == H5O_TYPE_NAMED_DATATYPE;
-    if (!is_type) parts.emplace_back(name, at_path(name, [&] { return member(group, name); }));
+  for (const Link& link : links(group)) {
+    reserve(1, kNodeBytes + link.name.size());
+    if (auto part = at_path(link.name, [&] { return member(group, link); }))
+      parts.emplace_back(link.name, std::move(*part));
   }
   return tree_of_group(std::move(parts), text_attribute(group, kMark));
 }
 
-std::vector<std::string> LibraryReader::names(hid_t group) {
+std::vector<LibraryReader::Link> LibraryReader::links(hid_t group) {
   Handle list(H5Gget_create_plist(group), H5Pclose);
   unsigned order = 0;
   check(H5Pget_link_creation_order(list, &order));
   bool is_tracked = (order & H5P_CRT_ORDER_TRACKED) != 0;
-  std::vector<std::string> names;
-  auto collect = [](hid_t, const char* name, const H5L_info_t*, void* names) -> herr_t {
-    static_cast<std::vector<std::string>*>(names)->emplace_back(name);
+  std::vector<Link> links;
+  auto collect = [](hid_t, const char* name, const LinkInfo* info, void* links) -> herr_t {
+    static_cast<std::vector<Link>*>(links)->push_back({name, *info});
     return 0;
   };
-  check(H5Literate(group, is_tracked ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME, H5_ITER_INC, nullptr,
-                   collect, &names));
-  return names;
+  check(iterate(group, is_tracked ? H5_INDEX_CRT_ORDER : H5_INDEX_NAME, collect, &links));
+  return links;
 }
 
-Tree LibraryReader::member(hid_t group, const std::string& name) {
-  return of_the_file("an object that libhdf5 reads", [&] {
-    H5L_info_t link;
-    check(H5Lget_info(group, name.c_str(), &link, H5P_DEFAULT));
-    hid_t id = H5Oopen(group, name.c_str(), H5P_DEFAULT);
-    if (id < 0 && link.type != H5L_TYPE_HARD)
-      unsupported("links that lead to an object", kind_of(link.type) + " that leads to none");
-    return object(Handle(id, H5Oclose));
+// A hard link's object is opened by its address: libhdf5 looks through all of a group's names for one.
+std::optional<Tree> LibraryReader::member(hid_t group, const Link& link) {
+  return of_the_file("an object that libhdf5 reads", [&]() -> std::optional<Tree> {
+    bool is_hard = link.info.type == H5L_TYPE_HARD;
+    hid_t id =
+        is_hard ? open_linked(group, link.info) : H5Oopen(group, link.name.c_str(), H5P_DEFAULT);
+    if (id < 0 && !is_hard)
+      unsupported("links that lead to an object", kind_of(link.info.type) + " that leads to none");
+    Handle opened(id, H5Oclose);
+    if (H5Iget_type(opened) == H5I_DATATYPE) return {};  // a datatype is no value
+    return object(opened);
   });
 }
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -16,6 +17,13 @@
 #include "luxtorch/tree.h"
 
 namespace luxtorch::hdf5 {
+
+/// "" for an object without that attribute, or with one that is no text.
+std::string text_attribute(hid_t object, const char* name);
+
+/// Throws a Fault for what libhdf5 did not read: kUnsupported where a version, a filter or a class is not
+/// known to it.
+[[noreturn]] void refused(const char* expected, const Hdf5Error& error);
 
 class LibraryReader {
  public:
@@ -30,8 +38,12 @@ class LibraryReader {
   // objects
   Tree object(hid_t object);
   Tree group(hid_t group);
-  Tree member(hid_t group, const std::string& name);
-  std::vector<std::string> names(hid_t group);
+  struct Link {
+    std::string name;
+    LinkInfo info;
+  };
+  std::optional<Tree> member(hid_t group, const Link& link);  // none for a datatype
+  std::vector<Link> links(hid_t group);
 
   // datasets
   Tree dataset(hid_t dataset);

@@ -2,6 +2,7 @@
 
 #include <c10/core/ScalarType.h>
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -158,6 +159,41 @@ std::optional<NumberType> number_type(hid_t type) {
       return complex_number(type);
     default:
       return {};
+  }
+}
+
+Handle memory_type(hid_t type) {
+  if (auto number = number_type(type)) return std::move(number->memory);
+  switch (H5Tget_class(type)) {
+    case H5T_COMPOUND: {
+      int count = H5Tget_nmembers(type);
+      check(count);
+      std::vector<Handle> members;
+      size_t size = 0;
+      for (unsigned i = 0; i < static_cast<unsigned>(count); ++i) {
+        members.push_back(memory_type(Handle(H5Tget_member_type(type, i), H5Tclose)));
+        size += H5Tget_size(members.back());
+      }
+      Handle memory(H5Tcreate(H5T_COMPOUND, std::max<size_t>(size, 1)), H5Tclose);
+      size_t offset = 0;
+      for (unsigned i = 0; i < members.size(); ++i) {
+        check(H5Tinsert(memory, member_name(type, i).c_str(), offset, members[i]));
+        offset += H5Tget_size(members[i]);
+      }
+      return memory;
+    }
+    case H5T_VLEN: {
+      Handle base = memory_type(Handle(H5Tget_super(type), H5Tclose));
+      return {H5Tvlen_create(base), H5Tclose};
+    }
+    case H5T_ARRAY: {
+      Handle base = memory_type(Handle(H5Tget_super(type), H5Tclose));
+      std::vector<hsize_t> dims(static_cast<size_t>(H5Tget_array_ndims(type)));
+      check(H5Tget_array_dims2(type, dims.data()));
+      return {H5Tarray_create2(base, static_cast<unsigned>(dims.size()), dims.data()), H5Tclose};
+    }
+    default:
+      return copy_of(type);
   }
 }
 

@@ -23,6 +23,10 @@ struct NumberType {
 /// whatever byte order and width; none for other kinds. Throws Fault for integers above 64 bits.
 std::optional<NumberType> number_type(hid_t type);
 
+/// The type in memory of elements of `type`: numbers as number_type has them, all else as it is, without
+/// gaps. No enumeration is in it, whose names would be copied for each element.
+Handle memory_type(hid_t type);
+
 /// A text of variable length, or of exactly `size` bytes.
 Handle text_type(size_t size = H5T_VARIABLE);
 

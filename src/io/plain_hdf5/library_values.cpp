@@ -40,11 +40,9 @@ Tensor empty(const std::vector<uint64_t>& dims, Dtype dtype) {
   return at::empty(torch_sizes(dims), at::TensorOptions(dtype));
 }
 
-// C++ allows a bool no other bytes than 0 and 1.
-void make_bools(const Tensor& t) {
-  if (t.scalar_type() != Dtype::Bool) return;
-  auto* values = static_cast<uint8_t*>(t.mutable_data_ptr());
-  for (int64_t i = 0; i < t.numel(); ++i) values[i] = values[i] != 0 ? 1 : 0;
+// For the elements of a number type: bools are bytes until they are known to be 0 or 1.
+Tensor empty_numbers(const std::vector<uint64_t>& dims, Dtype dtype) {
+  return empty(dims, dtype == Dtype::Bool ? Dtype::Byte : dtype);
 }
 
 }  // namespace
@@ -58,13 +56,22 @@ Tree LibraryReader::elements(hid_t dataset, hid_t type, hid_t space) {
   uint64_t count = product(dims);
   if (auto number = number_type(type)) {
     reserve(count, H5Tget_size(number->memory));
-    Tensor t = empty(dims, number->dtype);
+    Tensor t = empty_numbers(dims, number->dtype);
     if (count > 0)
       check(H5Dread(dataset, number->memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, t.mutable_data_ptr()));
-    make_bools(t);
+    return number->dtype == Dtype::Bool ? bools_of(t) : t;
+  }
+  if (H5Tget_class(type) == H5T_OPAQUE) {
+    uint64_t size = H5Tget_size(type);
+    auto dtype = dtype_of_opaque(text_attribute(dataset, kKerasDtype), size);
+    if (!dtype) dims.push_back(size);
+    reserve(count, size);
+    Tensor t = empty(dims, dtype.value_or(Dtype::Byte));
+    if (count > 0)
+      check(H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, t.mutable_data_ptr()));
     return t;
   }
-  Handle native(H5Tget_native_type(type, H5T_DIR_ASCEND), H5Tclose);
+  Handle native = memory_type(type);
   reserve(count, H5Tget_size(native) + kNodeBytes);
   std::vector<std::byte> buffer(count * H5Tget_size(native));
   if (count > 0) check(H5Dread(dataset, native, H5S_ALL, H5S_ALL, H5P_DEFAULT, buffer.data()));
@@ -82,10 +89,9 @@ Tensor LibraryReader::numbers(hid_t type, const std::byte* bytes, uint64_t count
   std::vector<std::byte> buffer(count * std::max(from, to));
   if (count > 0) std::memcpy(buffer.data(), bytes, count * from);
   if (count > 0) check(H5Tconvert(type, number.memory, count, buffer.data(), nullptr, H5P_DEFAULT));
-  Tensor t = empty({count}, number.dtype);
+  Tensor t = empty_numbers({count}, number.dtype);
   if (count > 0) std::memcpy(t.mutable_data_ptr(), buffer.data(), count * to);
-  make_bools(t);
-  return t;
+  return number.dtype == Dtype::Bool ? bools_of(t) : t;
 }
 
 Tensor LibraryReader::opaque(const std::byte* bytes, std::vector<uint64_t> dims, size_t size) {
@@ -145,6 +151,8 @@ Tree LibraryReader::text(hid_t type, const std::byte* bytes) {
     return data == nullptr ? "" : data;
   }
   std::string text(reinterpret_cast<const char*>(bytes), H5Tget_size(type));
+  if (H5Tget_strpad(type) == H5T_STR_NULLPAD)
+    return text.substr(0, text.find_last_not_of('\0') + 1);
   if (H5Tget_strpad(type) == H5T_STR_SPACEPAD)
     return text.substr(0, text.find_last_not_of(' ') + 1);
   return text.substr(0, text.find('\0'));

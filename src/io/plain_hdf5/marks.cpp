@@ -59,8 +59,20 @@ std::string utf8(std::span<const uint16_t> utf16) {
   return text;
 }
 
+// Classes of MATLAB's numbers; double for all others.
+Dtype matlab_dtype(std::string_view matlab_class) {
+  constexpr std::pair<std::string_view, Dtype> kClasses[] = {
+      {"single", Dtype::Float}, {"logical", Dtype::Bool},  {"int8", Dtype::Char},
+      {"int16", Dtype::Short},  {"int32", Dtype::Int},     {"int64", Dtype::Long},
+      {"uint8", Dtype::Byte},   {"uint16", Dtype::UInt16}, {"uint32", Dtype::UInt32},
+      {"uint64", Dtype::UInt64}};
+  for (const auto& [name, dtype] : kClasses)
+    if (name == matlab_class) return dtype;
+  return Dtype::Double;
+}
+
 // Dimensions stand in the place of an empty array's elements.
-Tensor empty_array(const Tensor& dims) {
+Tensor empty_array(const Tensor& dims, std::string_view matlab_class) {
   Tensor sizes = dims.to(Dtype::Long).reshape({-1});
   std::vector<int64_t> shape;
   for (int64_t i = 0; i < std::min<int64_t>(sizes.numel(), 32); ++i)
@@ -71,7 +83,7 @@ Tensor empty_array(const Tensor& dims) {
   bool has_negative = std::ranges::any_of(shape, [](int64_t size) { return size < 0; });
   if (!has_zero || has_negative || claimed > 1e12)
     damaged("the shape of an empty array", "another one");
-  return at::empty(shape, at::TensorOptions(kFloat64));
+  return at::empty(shape, at::TensorOptions(matlab_dtype(matlab_class)));
 }
 
 }  // namespace
@@ -106,7 +118,12 @@ Tree matlab_value(std::string_view matlab_class, bool is_empty, const Tree& plai
   if (matlab_class.empty() || !plain.is_tensor()) return plain;
   const Tensor& t = plain.tensor();
   if (is_empty && matlab_class == "char") return "";
-  if (is_empty) return empty_array(t);
+  // A struct without fields may have elements, of which the file has nothing.
+  if (is_empty && matlab_class == "struct") return named({});
+  if (is_empty && matlab_class == "cell") return tuple({});
+  bool is_number = matlab_class == "double" || matlab_dtype(matlab_class) != Dtype::Double;
+  if (is_empty && !is_number) return plain;
+  if (is_empty) return empty_array(t, matlab_class);
   if (matlab_class == "logical") return t.ne(0);
   // A matrix of characters has its texts across the file's order.
   bool is_line = std::ranges::count_if(t.sizes(), [](int64_t size) { return size != 1; }) <= 1;
@@ -122,6 +139,24 @@ Tree leaf_of(const Tensor& scalar) {
   if (scalar.scalar_type() != Dtype::UInt64) return value.toLong();
   auto number = *static_cast<const uint64_t*>(scalar.const_data_ptr());
   return number <= INT64_MAX ? Tree(static_cast<int64_t>(number)) : Tree(scalar);
+}
+
+Tensor bools_of(const Tensor& bytes) {
+  const auto* values = static_cast<const uint8_t*>(bytes.const_data_ptr());
+  bool all = std::all_of(values, values + bytes.numel(), [](uint8_t value) { return value <= 1; });
+  return all ? bytes.view(Dtype::Bool) : bytes;
+}
+
+std::optional<Dtype> dtype_of_opaque(std::string_view name, uint64_t size) {
+  constexpr std::pair<std::string_view, Dtype> kNames[] = {
+      {"bfloat16", Dtype::BFloat16},
+      {"float8_e4m3fn", Dtype::Float8_e4m3fn},
+      {"float8_e4m3fnuz", Dtype::Float8_e4m3fnuz},
+      {"float8_e5m2", Dtype::Float8_e5m2},
+      {"float8_e5m2fnuz", Dtype::Float8_e5m2fnuz}};
+  for (const auto& [known, dtype] : kNames)
+    if (name == known && size == (dtype == Dtype::BFloat16 ? 2 : 1)) return dtype;
+  return {};
 }
 
 std::vector<int64_t> torch_sizes(const std::vector<uint64_t>& dims) {

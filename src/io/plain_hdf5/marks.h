@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -30,6 +31,14 @@ Tree matlab_value(std::string_view matlab_class, bool is_empty, const Tree& plai
 
 /// A scalar as an int64, double or bool leaf, or itself where none of these holds it.
 Tree leaf_of(const Tensor& scalar);
+
+/// Bytes that are all 0 or 1 as the bools that they are, others as they are.
+Tensor bools_of(const Tensor& bytes);
+
+/// The dtype that Keras names in the attribute `dtype` of elements that HDF5 has no type for and that
+/// have `size` bytes: bfloat16 or one of float8.
+std::optional<Dtype> dtype_of_opaque(std::string_view name, uint64_t size);
+inline constexpr const char* kKerasDtype = "dtype";
 
 /// Sizes for a tensor. Throws Fault where torch cannot hold such a shape.
 std::vector<int64_t> torch_sizes(const std::vector<uint64_t>& dims);
