@@ -124,7 +124,9 @@ Tree Reader::packed(const Format& format, Bytes bytes, const std::vector<uint64_
   if (type.kind == Kind::kOpaque && format.committed == nullptr) {
     std::vector<uint64_t> all = size;
     all.insert(is_plain() ? all.end() : all.begin(), type.size);
-    hdf5::Datatype byte{.kind = Kind::kInteger, .size = 1};
+    hdf5::Datatype byte;
+    byte.kind = Kind::kInteger;
+    byte.size = 1;
     return counted(numbers(byte, Dtype::Byte, all, bytes, mapped));
   }
   bool complex = format.type != nullptr && format.type->is("Complex");
