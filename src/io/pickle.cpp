@@ -2,83 +2,19 @@
 
 #include <fmt/format.h>
 
-#include <bit>
-#include <charconv>
-#include <cstring>
 #include <unordered_map>
 
 #include "io/file_fault.h"
-#include "io/pickle_numbers.h"
+#include "io/pickle_codes.h"
+#include "io/pickle_input.h"
 
 namespace luxtorch::io {
 namespace {
 
-constexpr size_t kMostValues = 10'000'000;
-constexpr size_t kLongestInteger = 128;    // bytes
-constexpr size_t kMostCopied = 1U << 28U;  // bytes
+using namespace pickle;
 
-// pickletools' names for the instructions.
-enum Code : uint8_t {
-  kProto = 0x80,
-  kFrame = 0x95,
-  kStop = '.',
-  kMark = '(',
-  kPop = '0',
-  kPopMark = '1',
-  kNone = 'N',
-  kTrue = 0x88,
-  kFalse = 0x89,
-  kInt1 = 'K',
-  kInt2 = 'M',
-  kInt4 = 'J',
-  kLong1 = 0x8a,
-  kLong4 = 0x8b,
-  kIntLine = 'I',
-  kLongLine = 'L',
-  kFloat = 'G',
-  kFloatLine = 'F',
-  kTextLine = 'V',
-  kOldText1 = 'U',
-  kOldText4 = 'T',
-  kOldTextLine = 'S',
-  kBytes1 = 'C',
-  kBytes4 = 'B',
-  kBytes8 = 0x8e,
-  kByteArray8 = 0x96,
-  kText1 = 0x8c,
-  kText4 = 'X',
-  kText8 = 0x8d,
-  kEmptyTuple = ')',
-  kTuple1 = 0x85,
-  kTuple2 = 0x86,
-  kTuple3 = 0x87,
-  kTuple = 't',
-  kEmptySet = 0x8f,
-  kAddItems = 0x90,
-  kFrozenSet = 0x91,
-  kEmptyList = ']',
-  kList = 'l',
-  kAppend = 'a',
-  kAppends = 'e',
-  kEmptyDict = '}',
-  kDict = 'd',
-  kSetItem = 's',
-  kSetItems = 'u',
-  kPutLine = 'p',
-  kPut1 = 'q',
-  kPut4 = 'r',
-  kMemoize = 0x94,
-  kGetLine = 'g',
-  kGet1 = 'h',
-  kGet4 = 'j',
-  kGlobal = 'c',
-  kStackGlobal = 0x93,
-  kDuplicate = '2',
-  kReduce = 'R',
-  kNewObject = 0x81,
-  kBuild = 'b',
-  kPersistent = 'Q'
-};
+constexpr size_t kMostValues = 10'000'000;
+constexpr size_t kMostCopied = 1U << 28U;  // bytes
 
 }  // namespace
 
@@ -91,14 +27,14 @@ std::string_view describe(const PickleValue& value) {
 class PickleMachine {
  public:
   PickleMachine(std::string_view text, const Pickle::Visitor& visitor, Pickle& pickle)
-      : text_(text), visitor_(visitor), pickle_(pickle) {}
+      : input_(text), visitor_(visitor), pickle_(pickle) {}
 
   void run() {
     try {
       while (step()) {
       }
     } catch (FileFault& fault) {
-      if (fault.place.empty()) fault.place = fmt::format("byte {}", start_);
+      if (fault.place.empty()) fault.place = input_.place();
       throw;
     }
   }
@@ -106,27 +42,6 @@ class PickleMachine {
  private:
   [[noreturn]] static void fail(std::string expected, std::string_view got) {
     throw FileFault{"", std::move(expected), std::string(got)};
-  }
-
-  std::string_view take(uint64_t count) {
-    if (count > text_.size() - at_)
-      fail(fmt::format("{} bytes", count), fmt::format("the end after {}", text_.size() - at_));
-    auto bytes = text_.substr(at_, count);
-    at_ += count;
-    return bytes;
-  }
-  template <class T>
-  T number() {
-    T value{};
-    std::memcpy(&value, take(sizeof value).data(), sizeof value);
-    return value;
-  }
-  std::string line() {
-    auto end = text_.find('\n', at_);
-    if (end == text_.npos) fail("a line", "the end");
-    auto bytes = take(end - at_);
-    ++at_;
-    return std::string(bytes);
   }
 
   static void check_count(size_t count) {
@@ -200,90 +115,12 @@ class PickleMachine {
         quoted = "a name that no module has";
       }
       throw FileUnsupported{
-          fmt::format("byte {}", start_),
+          input_.place(),
           fmt::format("expected tensors, dicts, lists, tuples, numbers and strings, got a pickle "
                       "that asks for {}. Nothing of it was run. Save a state_dict().",
                       quoted)};
     }
     push(PickleGlobal{std::move(full)});
-  }
-  // Beyond int64 as text.
-  PickleValue long_integer(uint32_t size) {
-    auto bytes = take(size);
-    if (bytes.size() > sizeof(int64_t)) {
-      if (bytes.size() > kLongestInteger)
-        throw FileUnsupported{fmt::format("byte {}", start_),
-                              fmt::format("expected integers of at most {} bytes, got one of {}.",
-                                          kLongestInteger, bytes.size())};
-      return decimal_of(bytes);
-    }
-    int64_t value = !bytes.empty() && (bytes.back() & 0x80) != 0 ? -1 : 0;
-    if (!bytes.empty()) std::memcpy(&value, bytes.data(), bytes.size());
-    return value;
-  }
-  PickleValue integer_line() {
-    auto text = line();
-    if (!text.empty() && text.back() == 'L') text.pop_back();
-    int64_t value = 0;
-    const char* end = text.data() + text.size();
-    auto [stop, error] = std::from_chars(text.data(), end, value);
-    auto digits = std::string_view(text).substr(text.starts_with('-') ? 1 : 0);
-    bool is_number = !digits.empty() && digits.find_first_not_of("0123456789") == digits.npos;
-    if (!is_number || digits.size() > 3 * kLongestInteger) fail("an integer's digits", "others");
-    if (error == std::errc()) return value;
-    return text;
-  }
-  PickleValue int_line() {
-    auto rest = text_.substr(at_);
-    bool is_true = rest.starts_with("01\n");
-    if (!is_true && !rest.starts_with("00\n")) return integer_line();
-    line();
-    return is_true;
-  }
-  double float_line() {
-    auto text = line();
-    double value = 0;
-    const char* end = text.data() + text.size();
-    auto [stop, error] = std::from_chars(text.data(), end, value);
-    if (error != std::errc() || stop != end) fail("a float's digits", "others");
-    return value;
-  }
-  uint32_t key_line() {
-    auto text = line();
-    uint32_t value = 0;
-    const char* end = text.data() + text.size();
-    auto [stop, error] = std::from_chars(text.data(), end, value);
-    if (error != std::errc() || stop != end) fail("a number of the memo", "something else");
-    return value;
-  }
-  std::string escaped_line() {
-    auto text = python_text(line());
-    if (!text) fail("a text with Python's escapes", "something else");
-    return *text;
-  }
-  PickleValue quoted_line() {
-    auto text = line();
-    if (text.size() < 2 || text.front() != text.back() ||
-        (text.front() != '\'' && text.front() != '"'))
-      fail("a text in quotes", "something else");
-    auto inner = std::string_view(text).substr(1, text.size() - 2);
-    if (inner.find('\\') != inner.npos) fail("a text without escapes", "one with some");
-    return old_text(inner);
-  }
-  // Python 2's str: a text or bytes.
-  static PickleValue old_text(std::string_view bytes) {
-    if (is_utf8(bytes)) return std::string(bytes);
-    return PickleBytes{std::string(bytes)};
-  }
-  std::string text(uint64_t size) {
-    std::string result(take(size));
-    if (!is_utf8(result)) fail("a text in UTF-8", "other bytes");
-    return result;
-  }
-  double big_endian_double() {
-    uint64_t bits = 0;
-    for (unsigned char byte : take(sizeof bits)) bits = bits << 8U | byte;
-    return std::bit_cast<double>(bits);
   }
   // What calls give may be parts of another value, copied: a short pickle can ask for that a
   // million times.
@@ -326,15 +163,14 @@ class PickleMachine {
   }
 
   bool step() {
-    start_ = at_;
-    auto code = number<uint8_t>();
+    auto code = input_.instruction();
     switch (code) {
       case kProto:
-        if (auto version = number<uint8_t>(); version > 5)
+        if (auto version = input_.number<uint8_t>(); version > 5)
           fail("a pickle's version, up to 5", std::to_string(version));
         break;
       case kFrame:
-        number<uint64_t>();
+        input_.number<uint64_t>();
         break;
       case kMark:
         marks_.push_back(stack_.size());
@@ -355,62 +191,62 @@ class PickleMachine {
         push(false);
         break;
       case kInt1:
-        push(int64_t{number<uint8_t>()});
+        push(int64_t{input_.number<uint8_t>()});
         break;
       case kInt2:
-        push(int64_t{number<uint16_t>()});
+        push(int64_t{input_.number<uint16_t>()});
         break;
       case kInt4:
-        push(int64_t{number<int32_t>()});
+        push(int64_t{input_.number<int32_t>()});
         break;
       case kLong1:
-        push(long_integer(number<uint8_t>()));
+        push(input_.long_integer(input_.number<uint8_t>()));
         break;
       case kLong4:
-        push(long_integer(number<uint32_t>()));
+        push(input_.long_integer(input_.number<uint32_t>()));
         break;
       case kIntLine:
-        push(int_line());
+        push(input_.int_line());
         break;
       case kLongLine:
-        push(integer_line());
+        push(input_.integer_line());
         break;
       case kFloatLine:
-        push(float_line());
+        push(input_.float_line());
         break;
       case kTextLine:
-        push(escaped_line());
+        push(input_.escaped_line());
         break;
       case kOldText1:
-        push(old_text(take(number<uint8_t>())));
+        push(input_.old_text(input_.number<uint8_t>()));
         break;
       case kOldText4:
-        push(old_text(take(number<uint32_t>())));
+        push(input_.old_text(input_.number<uint32_t>()));
         break;
       case kOldTextLine:
-        push(quoted_line());
+        push(input_.quoted_line());
         break;
       case kBytes1:
-        push(PickleBytes{std::string(take(number<uint8_t>()))});
+        push(PickleBytes{std::string(input_.take(input_.number<uint8_t>()))});
         break;
       case kBytes4:
-        push(PickleBytes{std::string(take(number<uint32_t>()))});
+        push(PickleBytes{std::string(input_.take(input_.number<uint32_t>()))});
         break;
       case kBytes8:
       case kByteArray8:
-        push(PickleBytes{std::string(take(number<uint64_t>()))});
+        push(PickleBytes{std::string(input_.take(input_.number<uint64_t>()))});
         break;
       case kFloat:
-        push(big_endian_double());
+        push(input_.big_endian_double());
         break;
       case kText1:
-        push(text(number<uint8_t>()));
+        push(input_.text(input_.number<uint8_t>()));
         break;
       case kText4:
-        push(text(number<uint32_t>()));
+        push(input_.text(input_.number<uint32_t>()));
         break;
       case kText8:
-        push(text(number<uint64_t>()));
+        push(input_.text(input_.number<uint64_t>()));
         break;
       case kEmptyTuple:
         push(PickleSequence{{}, false});
@@ -456,29 +292,29 @@ class PickleMachine {
         set_items(pop_to_mark());
         break;
       case kPutLine:
-        put(key_line());
+        put(input_.key_line());
         break;
       case kPut1:
-        put(number<uint8_t>());
+        put(input_.number<uint8_t>());
         break;
       case kPut4:
-        put(number<uint32_t>());
+        put(input_.number<uint32_t>());
         break;
       case kMemoize:
         put(static_cast<uint32_t>(memo_.size()));
         break;
       case kGetLine:
-        get(key_line());
+        get(input_.key_line());
         break;
       case kGet1:
-        get(number<uint8_t>());
+        get(input_.number<uint8_t>());
         break;
       case kGet4:
-        get(number<uint32_t>());
+        get(input_.number<uint32_t>());
         break;
       case kGlobal: {
-        auto module = line();
-        global(module, line());
+        auto module = input_.line();
+        global(module, input_.line());
         break;
       }
       case kStackGlobal: {
@@ -506,7 +342,7 @@ class PickleMachine {
         return false;
       default:
         throw FileUnsupported{
-            fmt::format("byte {}", start_),
+            input_.place(),
             fmt::format("expected tensors, dicts, lists, tuples, numbers and strings, got a pickle "
                         "with the instruction {:#04x}. Save a state_dict().",
                         code)};
@@ -514,10 +350,10 @@ class PickleMachine {
     return true;
   }
 
-  std::string_view text_;
+  PickleInput input_;
   const Pickle::Visitor& visitor_;
   Pickle& pickle_;
-  size_t at_ = 0, start_ = 0, copied_ = 0;
+  size_t copied_ = 0;
   std::vector<PickleId> stack_;
   std::vector<size_t> marks_;
   std::unordered_map<uint32_t, PickleId> memo_;

@@ -1,0 +1,71 @@
+// The instructions of a pickle: pickletools' names.
+// https://docs.python.org/3/library/pickletools.html
+#pragma once
+
+#include <cstdint>
+
+namespace luxtorch::io::pickle {
+
+enum Code : uint8_t {
+  kProto = 0x80,
+  kFrame = 0x95,
+  kStop = '.',
+  kMark = '(',
+  kPop = '0',
+  kPopMark = '1',
+  kNone = 'N',
+  kTrue = 0x88,
+  kFalse = 0x89,
+  kInt1 = 'K',
+  kInt2 = 'M',
+  kInt4 = 'J',
+  kLong1 = 0x8a,
+  kLong4 = 0x8b,
+  kIntLine = 'I',
+  kLongLine = 'L',
+  kFloat = 'G',
+  kFloatLine = 'F',
+  kTextLine = 'V',
+  kOldText1 = 'U',
+  kOldText4 = 'T',
+  kOldTextLine = 'S',
+  kBytes1 = 'C',
+  kBytes4 = 'B',
+  kBytes8 = 0x8e,
+  kByteArray8 = 0x96,
+  kText1 = 0x8c,
+  kText4 = 'X',
+  kText8 = 0x8d,
+  kEmptyTuple = ')',
+  kTuple1 = 0x85,
+  kTuple2 = 0x86,
+  kTuple3 = 0x87,
+  kTuple = 't',
+  kEmptySet = 0x8f,
+  kAddItems = 0x90,
+  kFrozenSet = 0x91,
+  kEmptyList = ']',
+  kList = 'l',
+  kAppend = 'a',
+  kAppends = 'e',
+  kEmptyDict = '}',
+  kDict = 'd',
+  kSetItem = 's',
+  kSetItems = 'u',
+  kPutLine = 'p',
+  kPut1 = 'q',
+  kPut4 = 'r',
+  kMemoize = 0x94,
+  kGetLine = 'g',
+  kGet1 = 'h',
+  kGet4 = 'j',
+  kGlobal = 'c',
+  kStackGlobal = 0x93,
+  kDuplicate = '2',
+  kReduce = 'R',
+  kNewObject = 0x81,
+  kBuild = 'b',
+  kPersistent = 'Q'
+};
+
+}  // namespace luxtorch::io::pickle

@@ -1,0 +1,218 @@
+#include "io/torch_calls.h"
+
+#include <ATen/ops/empty.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "io/pickle_numbers.h"
+#include "io/torch_dtypes.h"
+
+namespace luxtorch::torch_archive {
+namespace {
+
+using io::FileFault;
+using io::FileUnsupported;
+using io::Pickle;
+using io::PickleBytes;
+using io::PickleDict;
+using io::PickleGlobal;
+using io::PickleId;
+using io::PickleMade;
+using io::PickleSequence;
+using io::PickleValue;
+
+// What may be called; the last by C++'s torch::pickle_save.
+constexpr std::array<std::string_view, 20> kCalls = {"collections.OrderedDict",
+                                                     "collections.Counter",
+                                                     "torch.Size",
+                                                     "torch._utils._rebuild_parameter",
+                                                     "torch._utils._rebuild_parameter_with_state",
+                                                     "torch._tensor._rebuild_from_type_v2",
+                                                     "torch.nn.parameter.Parameter",
+                                                     "torch.nn.parameter.Buffer",
+                                                     "torch.Tensor",
+                                                     kRebuild2,
+                                                     kRebuild3,
+                                                     "torch.device",
+                                                     "torch.serialization._get_layout",
+                                                     "builtins.set",
+                                                     "builtins.frozenset",
+                                                     "builtins.complex",
+                                                     "builtins.bytes",
+                                                     "builtins.bytearray",
+                                                     "_codecs.encode",
+                                                     "torch.jit._pickle.restore_type_tag"};
+constexpr std::array<std::string_view, 3> kTensors = {
+    "torch.Tensor", "torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer"};
+// Behind "torch."; as values texts.
+constexpr std::array<std::string_view, 27> kConstants = {"float32",
+                                                         "float64",
+                                                         "float16",
+                                                         "bfloat16",
+                                                         "int64",
+                                                         "int32",
+                                                         "int16",
+                                                         "int8",
+                                                         "uint8",
+                                                         "uint16",
+                                                         "uint32",
+                                                         "uint64",
+                                                         "bool",
+                                                         "complex32",
+                                                         "complex64",
+                                                         "complex128",
+                                                         "float8_e4m3fn",
+                                                         "float8_e5m2",
+                                                         "float8_e4m3fnuz",
+                                                         "float8_e5m2fnuz",
+                                                         "float8_e8m0fnu",
+                                                         "quint8",
+                                                         "qint8",
+                                                         "qint32",
+                                                         "strided",
+                                                         "per_tensor_affine",
+                                                         "per_channel_affine"};
+
+// A list of C++'s torch::pickle_save.
+bool is_list_of_cpp(const std::string& name) {
+  return name.starts_with("torch.jit._pickle.build_") && name.ends_with("list");
+}
+
+// The class of what C++'s torch::save writes; those of TorchScript have their Python class's name.
+bool is_cpp_archive(const std::string& name) {
+  return name == "__torch__.Module" ||
+         (name.starts_with("__torch__.___torch_mangle_") && name.ends_with(".Module") &&
+          std::ranges::count(name, '.') == 2);
+}
+
+PickleMade made_tensor(const Tensors& tensors, const Pickle& pickle, PickleId id,
+                       const char* what) {
+  auto part = as<PickleMade>(pickle, id, what);
+  tensors.tensor(part.number);
+  return part;
+}
+
+// What is no tensor.
+PickleValue value_of_call(Tensors& tensors, const Pickle& pickle, const std::string& name,
+                          const std::vector<PickleId>& arguments) {
+  auto expect = [&](size_t least, size_t most) {
+    if (arguments.size() < least || arguments.size() > most)
+      throw FileFault{"", fmt::format("{} to {} arguments of {}", least, most, name),
+                      std::to_string(arguments.size())};
+  };
+  if (name == "collections.Counter") {
+    expect(0, 1);
+    return arguments.empty() ? PickleDict{}
+                             : PickleDict{as<PickleDict>(pickle, arguments[0], "a dict").items};
+  }
+  if (name == "builtins.set" || name == "builtins.frozenset" || is_list_of_cpp(name)) {
+    expect(0, 1);
+    return arguments.empty()
+               ? PickleSequence{{}, true}
+               : PickleSequence{as<PickleSequence>(pickle, arguments[0], "a list").parts, true};
+  }
+  if (name == "torch.jit._pickle.restore_type_tag") {
+    expect(2, 2);
+    const PickleValue& value = pickle[arguments[0]];
+    if (const auto* dict = std::get_if<PickleDict>(&value)) return *dict;
+    return as<PickleSequence>(pickle, arguments[0], "a dict or a list");
+  }
+  if (name == "builtins.complex") {
+    expect(2, 2);
+    auto part = [&](PickleId id) { return as<double>(pickle, id, "a float"); };
+    Tensor t = at::empty({}, at::TensorOptions(Dtype::ComplexDouble));
+    *t.mutable_data_ptr<c10::complex<double>>() = {part(arguments[0]), part(arguments[1])};
+    return tensors.hold(std::move(t));
+  }
+  if (name == "torch.device") {
+    expect(1, 2);
+    auto device = as<std::string>(pickle, arguments[0], "a device's name");
+    return arguments.size() == 1
+               ? device
+               : fmt::format("{}:{}", device, as<int64_t>(pickle, arguments[1], "a number"));
+  }
+  if (name == "torch.serialization._get_layout") {
+    expect(1, 1);
+    return as<std::string>(pickle, arguments[0], "a layout's name");
+  }
+  if (name == "_codecs.encode" || name == "builtins.bytes" || name == "builtins.bytearray") {
+    expect(name == "_codecs.encode" ? 2 : 0, 2);
+    if (arguments.empty()) return PickleBytes{};
+    if (const auto* bytes = std::get_if<PickleBytes>(&pickle[arguments[0]])) return *bytes;
+    auto encoding = arguments.size() == 2
+                        ? as<std::string>(pickle, arguments[1], "an encoding's name")
+                        : std::string();
+    auto bytes = io::latin1_bytes(as<std::string>(pickle, arguments[0], "a text"));
+    if ((encoding != "latin1" && encoding != "latin-1") || !bytes)
+      throw FileFault{"", "bytes as a text in Latin-1", "another text"};
+    return PickleBytes{*bytes};
+  }
+  throw FileFault{"", "a call that makes a tensor", name};
+}
+
+PickleValue call(Tensors& tensors, const Pickle& pickle, const std::string& name,
+                 const std::vector<PickleId>& arguments) {
+  if (name == "torch.Size") {
+    if (arguments.size() != 1) throw FileFault{"", "torch.Size of a tuple", "something else"};
+    sizes_of(pickle, arguments[0], "torch.Size of sizes");
+    return PickleSequence{as<PickleSequence>(pickle, arguments[0], "sizes").parts, false};
+  }
+  bool has_state = name == "torch._utils._rebuild_parameter_with_state";
+  if (name == "torch._utils._rebuild_parameter" || has_state) {
+    if (arguments.size() != (has_state ? 4 : 3))
+      throw FileFault{"", has_state ? "a parameter's four parts" : "a parameter's three parts",
+                      "others"};
+    return made_tensor(tensors, pickle, arguments[0], "a parameter's tensor");
+  }
+  if (name == "torch.nn.parameter.Parameter") {
+    if (arguments.empty() || arguments.size() > 2)
+      throw FileFault{"", "a parameter's tensor", "others"};
+    return made_tensor(tensors, pickle, arguments[0], "a parameter's tensor");
+  }
+  if (name == "torch._tensor._rebuild_from_type_v2") {
+    if (arguments.size() != 4) throw FileFault{"", "a tensor's four parts", "others"};
+    const auto& type = as<PickleGlobal>(pickle, arguments[1], "a tensor's class").name;
+    if (std::ranges::find(kTensors, type) == kTensors.end())
+      throw FileFault{"", "a tensor's class", type};
+    const auto& function = as<PickleGlobal>(pickle, arguments[0], "a name to call").name;
+    if (function == name) throw FileFault{"", "a call that makes a tensor", name};
+    return call(tensors, pickle, function,
+                as<PickleSequence>(pickle, arguments[2], "a tensor's parts").parts);
+  }
+  if (name == kRebuild2 || name == kRebuild3)
+    return tensors.rebuild(pickle, arguments, name == kRebuild3);
+  if (is_cpp_archive(name)) {
+    if (!arguments.empty()) throw FileFault{"", "an archive without arguments", "some"};
+    return PickleDict{{}, PickleDict::Kind::kObject};
+  }
+  return value_of_call(tensors, pickle, name, arguments);
+}
+
+}  // namespace
+
+io::Pickle::Visitor visitor_of(Tensors& tensors) {
+  return {[](const std::string& name) {
+            if (is_cpp_archive(name)) return true;
+            if (name.starts_with("__torch__."))
+              throw FileUnsupported{
+                  "", "expected a state dict, got TorchScript. Save its state_dict()."};
+            return std::ranges::find(kCalls, name) != kCalls.end() || is_list_of_cpp(name) ||
+                   is_storage_class(name);
+          },
+          [](const std::string& name) {
+            return name.starts_with(kPrefix) &&
+                   std::ranges::find(kConstants, std::string_view(name).substr(kPrefix.size())) !=
+                       kConstants.end();
+          },
+          [&tensors](const Pickle& pickle, const std::string& name,
+                     const std::vector<PickleId>& arguments) {
+            return call(tensors, pickle, name, arguments);
+          },
+          [&tensors](const Pickle& pickle, PickleId id) -> PickleValue {
+            return tensors.storage(pickle, id);
+          }};
+}
+
+}  // namespace luxtorch::torch_archive
