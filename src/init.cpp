@@ -21,7 +21,7 @@ struct Fans {
   double in, out;
 };
 
-Fans fans(const char* who, Shape shape) {
+Fans fans(const char* who, ShapeView shape) {
   if (shape.empty()) throw ShapeError(who, kNeedsDimensions);
   if (shape.size() == 1) return {1, static_cast<double>(shape[0])};
   double taps = 1;
@@ -29,48 +29,48 @@ Fans fans(const char* who, Shape shape) {
   return {taps * static_cast<double>(shape[1]), taps * static_cast<double>(shape[0])};
 }
 
-Tensor symmetric(Rng rng, Shape shape, double bound) {
+Tensor symmetric(Rng rng, ShapeView shape, double bound) {
   return random::uniform(rng, shape, -bound, bound);
 }
 
 }  // namespace
 
-Tensor Constant::operator()(Rng, Shape shape) const {
+Tensor Constant::operator()(Rng, ShapeView shape) const {
   return at::full(shape, value, at::TensorOptions().dtype(kFloat32));
 }
-Tensor Uniform::operator()(Rng rng, Shape shape) const {
+Tensor Uniform::operator()(Rng rng, ShapeView shape) const {
   return random::uniform(rng, shape, low, high);
 }
-Tensor Normal::operator()(Rng rng, Shape shape) const {
+Tensor Normal::operator()(Rng rng, ShapeView shape) const {
   return random::normal(rng, shape, mean, std);
 }
 
-Tensor GlorotUniform::operator()(Rng rng, Shape shape) const {
+Tensor GlorotUniform::operator()(Rng rng, ShapeView shape) const {
   auto f = fans("init::glorot_uniform", shape);
   return symmetric(rng, shape, gain * std::sqrt(6 / (f.in + f.out)));
 }
-Tensor GlorotNormal::operator()(Rng rng, Shape shape) const {
+Tensor GlorotNormal::operator()(Rng rng, ShapeView shape) const {
   auto f = fans("init::glorot_normal", shape);
   return random::normal(rng, shape, 0, gain * std::sqrt(2 / (f.in + f.out)));
 }
-Tensor KaimingUniform::operator()(Rng rng, Shape shape) const {
+Tensor KaimingUniform::operator()(Rng rng, ShapeView shape) const {
   return symmetric(rng, shape, gain * std::sqrt(3 / fans("init::kaiming_uniform", shape).in));
 }
-Tensor KaimingNormal::operator()(Rng rng, Shape shape) const {
+Tensor KaimingNormal::operator()(Rng rng, ShapeView shape) const {
   return random::normal(rng, shape, 0, gain / std::sqrt(fans("init::kaiming_normal", shape).in));
 }
-Tensor TorchDefault::operator()(Rng rng, Shape shape) const {
+Tensor TorchDefault::operator()(Rng rng, ShapeView shape) const {
   return symmetric(rng, shape, 1 / std::sqrt(fans("init::torch_default", shape).in));
 }
-Tensor LuxDefault::operator()(Rng rng, Shape shape) const {
+Tensor LuxDefault::operator()(Rng rng, ShapeView shape) const {
   return symmetric(rng, shape, std::sqrt(3 / fans("init::lux_default", shape).in));
 }
-Tensor Lux1xNormal::operator()(Rng rng, Shape shape) const {
+Tensor Lux1xNormal::operator()(Rng rng, ShapeView shape) const {
   double b = 1 / std::sqrt(static_cast<double>(hidden));
   return random::normal(rng, shape, -b, 2 * b);
 }
 
-Tensor TruncatedNormal::operator()(Rng rng, Shape shape) const {
+Tensor TruncatedNormal::operator()(Rng rng, ShapeView shape) const {
   if (!(low < high)) {
     throw ArgumentError("init::truncated_normal", "expected low < high, got " + number_text(low) +
                                                       " and " + number_text(high) + ".");
@@ -82,7 +82,7 @@ Tensor TruncatedNormal::operator()(Rng rng, Shape shape) const {
   return u.erfinv_().mul_(std * std::sqrt(2.0)).add_(mean).clamp_(low, high).to(kFloat32);
 }
 
-Tensor Orthogonal::operator()(Rng rng, Shape shape) const {
+Tensor Orthogonal::operator()(Rng rng, ShapeView shape) const {
   if (shape.size() < 2) {
     throw ShapeError("init::orthogonal",
                      "expected a shape of at least two dimensions, got " + shape_text(shape) + ".");
@@ -97,7 +97,7 @@ Tensor Orthogonal::operator()(Rng rng, Shape shape) const {
   return q.mul(gain).reshape(shape).to(kFloat32).contiguous();
 }
 
-Tensor Sparse::operator()(Rng rng, Shape shape) const {
+Tensor Sparse::operator()(Rng rng, ShapeView shape) const {
   if (shape.size() != 2) {
     throw ShapeError("init::sparse_init",
                      "expected a shape (out, in), got " + shape_text(shape) + ".");
@@ -116,7 +116,7 @@ Tensor Sparse::operator()(Rng rng, Shape shape) const {
   return w;
 }
 
-Tensor Identity::operator()(Rng, Shape shape) const {
+Tensor Identity::operator()(Rng, ShapeView shape) const {
   if (shape.empty()) throw ShapeError("init::identity_init", kNeedsDimensions);
   auto w = at::zeros(shape, at::TensorOptions().dtype(kFloat32));
   if (shape.size() == 1) return w;

@@ -140,12 +140,18 @@ void explain_(Error& error, const detail::ErrorPlace& model, const Tree& ps, con
   if (!wrong_states.empty()) {
     error.append_("The states do not fit the layer: " + wrong_states + ".");
   }
+  // The trees are this model's, which makes no such part.
   if (wrong_parameters.empty() && wrong_states.empty() &&
-      error.message().ends_with("got an empty tree.")) {
+      error.message().starts_with("expected a key ")) {
     bool leaf = model.describe(model.address).fields.empty();
-    error.append_(
-        "Does " + (leaf ? type_name(*model.type) : "the layer that asks") + " define Tree " +
-        (leaf && parameters.size() > 0 ? "initial_states" : "initial_parameters") + "(Rng) const?");
+    bool empty = error.message().ends_with("got an empty tree.");
+    auto whose = leaf ? type_name(*model.type) : "the layer that asks";
+    error.append_((empty ? "Does " + whose + " define Tree " +
+                               (leaf && parameters.size() > 0 ? "initial_states"
+                                                              : "initial_parameters") +
+                               "(Rng) const? A"
+                         : std::string("Is it a layer's? A")) +
+                  " member that is a layer must be named in LUXTORCH_LAYERS(...).");
   }
 }
 

@@ -83,7 +83,7 @@ bool is_wide(Dtype dtype) {
 // Fills a float32 or float64 tensor with f(i), then converts: narrow types are rounded float32
 // draws.
 template <class F, class D>
-Tensor filled(Shape shape, Dtype dtype, F&& float_at, D&& double_at) {
+Tensor filled(ShapeView shape, Dtype dtype, F&& float_at, D&& double_at) {
   bool wide = is_wide(dtype);
   Tensor t = at::detail::empty_cpu(shape, wide ? kFloat64 : kFloat32);
   int64_t n = t.numel();
@@ -124,7 +124,7 @@ void random::bits(Rng rng, uint64_t first, uint32_t* words, size_t count) {
   for (size_t i = 0; i < count; ++i) words[i] = stream(first + i);
 }
 
-Tensor random::uniform(Rng rng, Shape shape, double low, double high, Dtype dtype) {
+Tensor random::uniform(Rng rng, ShapeView shape, double low, double high, Dtype dtype) {
   if (transforms::active()) [[unlikely]]
     return transforms::drawn(rng, [&](Rng r) { return uniform(r, shape, low, high, dtype); });
   Words w(rng);
@@ -134,7 +134,7 @@ Tensor random::uniform(Rng rng, Shape shape, double low, double high, Dtype dtyp
       [&](int64_t i) { return low + range * unit53(w.wide(i)); });
 }
 
-Tensor random::normal(Rng rng, Shape shape, double mean, double std, Dtype dtype) {
+Tensor random::normal(Rng rng, ShapeView shape, double mean, double std, Dtype dtype) {
   if (transforms::active()) [[unlikely]]
     return transforms::drawn(rng, [&](Rng r) { return normal(r, shape, mean, std, dtype); });
   Words w(rng);
@@ -148,7 +148,7 @@ Tensor random::normal(Rng rng, Shape shape, double mean, double std, Dtype dtype
       [&](int64_t i) { return draw(i, [&](int64_t j) { return unit53(w.wide(j)); }); });
 }
 
-Tensor random::integers(Rng rng, Shape shape, int64_t low, int64_t high) {
+Tensor random::integers(Rng rng, ShapeView shape, int64_t low, int64_t high) {
   if (low >= high) {
     throw ArgumentError("random::integers", "expected low < high, got " + std::to_string(low) +
                                                 " and " + std::to_string(high) + ".");

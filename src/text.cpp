@@ -6,7 +6,7 @@
 
 namespace luxtorch {
 
-std::string shape_text(Shape shape) {
+std::string shape_text(ShapeView shape) {
   std::string s = "(";
   for (size_t i = 0; i < shape.size(); ++i) s += (i ? ", " : "") + std::to_string(shape[i]);
   return s + (shape.size() == 1 ? ",)" : ")");

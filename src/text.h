@@ -9,7 +9,7 @@
 namespace luxtorch {
 
 /// "(32, 50, 7)"
-std::string shape_text(Shape shape);
+std::string shape_text(ShapeView shape);
 /// torch's Python name: "float32", "int64", "bool".
 std::string dtype_text(Dtype dtype);
 /// "a float32 tensor of shape (2, 3)", "a tuple of 2", "a named tree with the keys a, b",

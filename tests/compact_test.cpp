@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "luxtorch/core/ops.h"
+#include "luxtorch/layers/containers.h"
 #include "support/compare.h"
 #include "support/tiny_layers.h"
 
@@ -52,6 +53,56 @@ TEST(Compact, CellsAreCalledWithAndWithoutACarry) {
   auto [ps, st] = setup(Rng(1), model);
   auto x = random::normal(Rng(2), {3, 5, 2});
   EXPECT_CLOSE(apply(model, x, ps, st).first, x.sum(1) * ps.at("cell.weight").tensor(), 1e-6);
+}
+
+TEST(Compact, FieldsMayBeTakenByConstReference) {
+  auto model = compact(field("counter", Counter{}), field("two", std::array<Counter, 2>{}))
+                   .forward([](const Tensor& x, const auto& counter, const auto& two) {
+                     auto y = counter(counter(x));
+                     for (const auto& each : two) y = each(y);
+                     return two[1](y);
+                   });
+  auto [ps, st] = setup(Rng(1), model);
+  auto st2 = apply(model, ones({2}), ps, st).second;
+  EXPECT_EQ(st2.at("counter.count").scalar<int64_t>(), 2);
+  EXPECT_EQ(st2.at("two.0.count").scalar<int64_t>(), 1);
+  EXPECT_EQ(st2.at("two.1.count").scalar<int64_t>(), 2);
+}
+
+TEST(Compact, SeveralInputsComeFromATuple) {
+  auto two = compact(field("a", Scale{2}), field("b", Scale{2}))
+                 .forward([](const Tensor& x, const Tensor& y, auto& a, const auto& b) {
+                   return a(x) + b(y);
+                 });
+  auto [ps, st] = setup(Rng(1), two);
+  auto x = random::normal(Rng(2), {3, 2}), y = random::normal(Rng(3), {3, 2});
+  auto expected = x * ps.at("a.weight").tensor() + y * ps.at("b.weight").tensor();
+  EXPECT_SAME(apply(two, std::pair(x, y), ps, st).first.tensor(), expected);
+  EXPECT_SAME(apply<Tensor>(Chain(two), tuple({x, y}), tuple({ps}), tuple({st})).first, expected);
+  EXPECT_SAME(two(x, y, ps, st).first, expected);
+  EXPECT_THROW(apply(two, x, ps, st), Error);
+
+  auto four = compact(field("a", Scale{2}))
+                  .forward([](const Tensor& p, const Tensor& q, const Tensor& r, const Tensor& s,
+                              auto& a) { return a(p - q + r - s); });
+  auto [ps4, st4] = setup(Rng(1), four);
+  EXPECT_SAME(apply(four, tuple({x, y, y, y}), ps4, st4).first.tensor(),
+              (x - y + y - y) * ps4.at("a.weight").tensor());
+  auto with_carry =
+      compact(field("a", Scale{2})).forward([](const Tensor& p, const Tree& carry, auto& a) {
+        return a(p) + carry["h"].tensor();
+      });
+  EXPECT_SAME(apply(with_carry, tuple({x, named({{"h", y}})}), ps4, st4).first.tensor(),
+              x * ps4.at("a.weight").tensor() + y);
+}
+
+TEST(Compact, ABodyOfAnyNumberOfArgumentsHasOneInput) {
+  auto sum = compact(field("a", Scale{2}), field("b", Scale{2}))
+                 .forward([](const Tensor& x, auto&... fields) { return (fields(x) + ...); });
+  auto [ps, st] = setup(Rng(1), sum);
+  auto x = random::normal(Rng(2), {3, 2});
+  EXPECT_SAME(apply(sum, x, ps, st).first,
+              x * ps.at("a.weight").tensor() + x * ps.at("b.weight").tensor());
 }
 
 TEST(Compact, SeveralLayersAreARange) {

@@ -156,13 +156,15 @@ TEST(ErrorPlaces, AMissingHookIsAskedFor) {
   };
   EXPECT_ERROR(TreeError, apply(Forgetful{}, ones({2}), kNone, kNone),
                "[Tree] expected a key \"weight\", got an empty tree. Does Forgetful define Tree "
-               "initial_parameters(Rng) const?");
+               "initial_parameters(Rng) const? A member that is a layer must be named in "
+               "LUXTORCH_LAYERS(...).");
   Chain chain(Counter{}, Forgetful{});
   auto [ps, st] = setup(Rng(1), chain);
   EXPECT_ERROR(
       TreeError, apply(chain, ones({2}), ps, st),
       "[Tree] at layer_2: expected a key \"weight\", got an empty tree. Does Forgetful define Tree "
-      "initial_parameters(Rng) const?");
+      "initial_parameters(Rng) const? A member that is a layer must be named in "
+      "LUXTORCH_LAYERS(...).");
   struct Stateless : Scale {
     Out<Tensor> operator()(const Tensor& x, const Tree&, const Tree& st) const {
       return {x * st["count"].scalar<double>(), st};
@@ -170,7 +172,35 @@ TEST(ErrorPlaces, AMissingHookIsAskedFor) {
   };
   EXPECT_ERROR(TreeError, apply(Stateless{}, ones({2}), setup(Rng(1), Stateless{}).first, kNone),
                "[Tree] expected a key \"count\", got an empty tree. Does Stateless define Tree "
-               "initial_states(Rng) const?");
+               "initial_states(Rng) const? A member that is a layer must be named in "
+               "LUXTORCH_LAYERS(...).");
+}
+
+TEST(ErrorPlaces, AMemberThatTheMacroDoesNotNameIsAskedFor) {
+  struct NoMacro {
+    Scale first{2};
+    Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
+      auto [y, st2] = apply(first, x, ps["first"], st["first"]);
+      return {y, named({{"first", st2}})};
+    }
+  };
+  auto [ps, st] = setup(Rng(1), NoMacro{});
+  EXPECT_ERROR(TreeError, apply(NoMacro{}, ones({2}), ps, st),
+               "[Tree] expected a key \"first\", got an empty tree. Does NoMacro define Tree "
+               "initial_parameters(Rng) const? A member that is a layer must be named in "
+               "LUXTORCH_LAYERS(...).");
+  struct LeftOut {
+    Scale first{2}, second{2};
+    LUXTORCH_LAYERS(first)
+    Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
+      return {x * ps["first"]["weight"].tensor() * ps["second"]["weight"].tensor(), st};
+    }
+  };
+  Chain chain(LeftOut{});
+  auto [ps2, st2] = setup(Rng(1), chain);
+  EXPECT_ERROR(TreeError, apply(chain, ones({2}), ps2, st2),
+               "[Tree] at layer_1: expected a key \"second\", got the keys first. Is it a layer's? "
+               "A member that is a layer must be named in LUXTORCH_LAYERS(...).");
 }
 
 TEST(ErrorPlaces, AnotherTreesErrorAndAnyErrorInsideALayerAreAtThatLayer) {

@@ -46,6 +46,34 @@ TEST(Newcomer, MakesTensorsOfNumbers) {
   EXPECT_TRUE(lux::tensor(true).item<bool>());
 }
 
+TEST(Newcomer, AShapeOwnsItsSizes) {
+  int64_t n = 2;
+  lux::Shape s{n, 3};
+  n = 7;
+  // What a dangling view would read is overwritten before it is asked.
+  std::vector<int64_t> others(64, -1);
+  EXPECT_EQ(lux::zeros(s).sizes(), s);
+  EXPECT_EQ(s, (std::vector<int64_t>{2, 3}));
+  lux::Shape of_a_temporary = lux::ones({4, 5, 6}).sizes();
+  lux::Shape of_a_vector = std::vector<int64_t>{8, 9};
+  EXPECT_EQ(of_a_temporary, lux::Shape({4, 5, 6}));
+  EXPECT_EQ(of_a_vector, lux::Shape({8, 9}));
+  auto copy = s;
+  copy[0] = 1;
+  copy.push_back(6);
+  EXPECT_EQ(s, lux::Shape({2, 3}));
+  EXPECT_EQ(copy, lux::Shape({1, 3, 6}));
+  s = {3, 2};
+  EXPECT_EQ(lux::ones({2, 3}).reshape(s).sizes(), lux::Shape({3, 2}));
+  EXPECT_EQ(lux::tensor(std::vector<float>(6), s).sizes(), s);
+  EXPECT_EQ(lux::init::ones(lux::Rng(0), s).sizes(), s);
+  EXPECT_EQ(lux::Shape({}).size(), 0u);
+  EXPECT_EQ(lux::Shape({1, 2, 3, 4, 5, 6, 7, 8}).back(), 8);
+  std::ostringstream out;
+  out << s;
+  EXPECT_EQ(out.str(), "[3, 2]");
+}
+
 template <class T>
 void vector_of(lux::Dtype dtype) {
   std::vector<T> v{T(1), T(0), T(1), T(0), T(1), T(0)};
@@ -123,6 +151,10 @@ TEST(Newcomer, WritesOperatorsAsFunctions) {
   EXPECT_EQ(numbers(lux::transpose(x, 0, 1)), (V{1, 9, 4, 16}));
   EXPECT_EQ(lux::squeeze(lux::unsqueeze(x, 0)).dim(), 2);
   EXPECT_SAME(lux::softmax(x), x.softmax(-1));
+  EXPECT_SAME(lux::softmax(x, 0), x.softmax(0));
+  EXPECT_SAME(lux::logsoftmax(x, 0), x.log_softmax(0));
+  EXPECT_SAME(lux::log_softmax(x, 0), x.log_softmax(0));
+  EXPECT_SAME(lux::log_softmax(x), x.log_softmax(-1));
   EXPECT_EQ(numbers(lux::zeros_like(x)), (V{0, 0, 0, 0}));
   EXPECT_EQ(numbers(lux::ones_like(x)), (V{1, 1, 1, 1}));
 }

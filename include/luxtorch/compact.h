@@ -16,7 +16,9 @@
 //   state("name", value)               T&: a bool, int64_t, double, std::string, Tensor, Rng or Tree; what
 //                                      the body leaves in it is the new state
 // Parameters and states are named by the fields, exactly as in a struct with LUXTORCH_LAYERS. The body
-// takes (x, one argument per field) and returns whatever Out may hold.
+// takes (x, one argument per field), as auto& or const auto&, and returns whatever Out may hold. With up to
+// four inputs in front, (x, y, one argument per field), the layer takes a tuple of them, as every layer of
+// several inputs: apply(model, std::pair(x, y), ps, st).
 #pragma once
 
 #include <concepts>
@@ -87,9 +89,10 @@ class Handle {
       : layer_(&layer), ps_(std::move(ps)), st_(std::move(st)) {}
   Handle(Handle&&) = default;
 
+  // const, so that a body may take its fields by const auto&: it is the state inside that moves on.
   template <class... X>
     requires Takes<V, X...>
-  auto operator()(const X&... x) {
+  auto operator()(const X&... x) const {
     auto [y, st] = invoke(*layer_, ps_, st_, x...);
     st_ = std::move(st);
     report(*layer_, y);
@@ -100,7 +103,8 @@ class Handle {
 
  private:
   const V* layer_;
-  Tree ps_, st_;
+  Tree ps_;
+  mutable Tree st_;
 };
 
 template <LayerRange V>
@@ -112,9 +116,9 @@ class Handle<V> {
     for (const auto& layer : layers) each_.emplace_back(layer, ps[i], st[i]), ++i;
   }
   Handle(Handle&&) = default;
-  auto begin() { return each_.begin(); }
-  auto end() { return each_.end(); }
-  auto& operator[](size_t i) { return each_[i]; }
+  auto begin() const { return each_.begin(); }
+  auto end() const { return each_.end(); }
+  const auto& operator[](size_t i) const { return each_[i]; }
   size_t size() const { return each_.size(); }
   Handle& argument() { return *this; }
   Tree state() const {
@@ -160,6 +164,13 @@ class Handle<StateField<T>> {
 template <class V>
 using Argument = decltype(std::declval<Handle<V>&>().argument());
 
+// The body takes these inputs and the fields. A body of any number of arguments is one of a single input.
+template <class Body, class Fields, class... X>
+constexpr bool body_takes = false;
+template <class Body, class... V, class... X>
+constexpr bool body_takes<Body, std::tuple<V...>, X...> =
+    std::is_invocable_v<const Body&, const X&..., Argument<V>...>;
+
 }  // namespace detail
 
 /// A state of the layer's own: a bool, an integer, a floating-point number, a string, a Tensor, an Rng or
@@ -200,9 +211,34 @@ class Compact {
   }
   std::string label() const { return "Compact"; }
 
+  template <class... X>
+  static constexpr bool Fits = detail::body_takes<Body, std::tuple<V...>, X...>;
+
   template <class X>
-    requires std::is_invocable_v<const Body&, const X&, detail::Argument<V>...>
+    requires Fits<X>
   auto operator()(const X& x, const Tree& ps, const Tree& st) const {
+    return run(ps, st, x);
+  }
+  template <class X, class Y>
+    requires(Fits<X, Y> && !Fits<X>)
+  auto operator()(const X& x, const Y& y, const Tree& ps, const Tree& st) const {
+    return run(ps, st, x, y);
+  }
+  template <class X, class Y, class Z>
+    requires(Fits<X, Y, Z> && !Fits<X>)
+  auto operator()(const X& x, const Y& y, const Z& z, const Tree& ps, const Tree& st) const {
+    return run(ps, st, x, y, z);
+  }
+  template <class X, class Y, class Z, class W>
+    requires(Fits<X, Y, Z, W> && !Fits<X>)
+  auto operator()(const X& x, const Y& y, const Z& z, const W& w, const Tree& ps,
+                  const Tree& st) const {
+    return run(ps, st, x, y, z, w);
+  }
+
+ private:
+  template <class... X>
+  auto run(const Tree& ps, const Tree& st, const X&... x) const {
     return std::apply(
         [&](const Field<V>&... f) {
           std::tuple<detail::Handle<V>...> handles{
@@ -210,15 +246,13 @@ class Compact {
                                 part<V>(f, st, !detail::is_param<V>))...};
           return std::apply(
               [&](auto&... h) {
-                auto y = body_(x, h.argument()...);
+                auto y = body_(x..., h.argument()...);
                 return std::pair<decltype(y), Tree>{std::move(y), states(std::tie(f, h)...)};
               },
               handles);
         },
         fields_);
   }
-
- private:
   template <class F>
   void for_each_field(const F& f) const {
     std::apply([&](const auto&... g) { (f(g), ...); }, fields_);
@@ -255,13 +289,16 @@ class CompactFields {
   /// The layer. Checked here, at the user's line.
   template <class Body>
   auto forward(Body body) && {
-    // A generic body that takes a tensor is not tried with a tree.
-    constexpr bool fits = std::disjunction_v<
-        std::is_invocable<const Body&, const detail::TensorProbe&, detail::Argument<V>...>,
-        std::is_invocable<const Body&, const Tree&, detail::Argument<V>...>>;
-    static_assert(fits,
-                  "compact: the body must take (x, one argument per field): x as const Tensor& or "
-                  "const Tree&, each field as auto&; and the lambda must not be mutable");
+    // A generic body that takes a tensor is not tried with anything else.
+    using P = detail::TensorProbe;
+    constexpr bool fits =
+        std::disjunction_v<Takes<Body, P>, Takes<Body, Tree>, Takes<Body, P, P>,
+                           Takes<Body, P, Tree>, Takes<Body, P, P, P>, Takes<Body, P, P, P, P>>;
+    static_assert(
+        fits,
+        "compact: the body must take (x, one argument per field): x as const Tensor& or "
+        "const Tree&, or up to four tensors, then each field as auto& or const auto&; and the "
+        "lambda must not be mutable");
     if constexpr (fits) return Compact<Body, V...>(std::move(fields_), std::move(body));
   }
   template <class Body>
@@ -270,6 +307,10 @@ class CompactFields {
   }
 
  private:
+  // Not read before disjunction asks for it, one after the other.
+  template <class Body, class... X>
+  struct Takes : std::bool_constant<detail::body_takes<Body, std::tuple<V...>, X...>> {};
+
   std::tuple<Field<V>...> fields_;
 };
 

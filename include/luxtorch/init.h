@@ -4,7 +4,7 @@
 //
 //     Tensor w = init::glorot_uniform(rng, {8, 2});
 //     Dense(2, 8, lux::relu, {.init_weight = init::KaimingUniform{.gain = 2}});
-//     auto small = [](Rng rng, Shape shape) { return random::normal(rng, shape, 0, 0.01); };
+//     auto small = [](Rng rng, ShapeView shape) { return random::normal(rng, shape, 0, 0.01); };
 //     Dense(2, 8, {.init_weight = small});
 //
 // Level 2. All give float32 on the CPU. Fans: (n) counts as (1 in, n out), (out, in) as a matrix,
@@ -21,66 +21,66 @@
 
 namespace luxtorch {
 
-using Initializer = std::function<Tensor(Rng rng, Shape shape)>;
+using Initializer = std::function<Tensor(Rng rng, ShapeView shape)>;
 
 namespace init {
 
 struct Constant {
   double value = 0;
-  Tensor operator()(Rng, Shape shape) const;
+  Tensor operator()(Rng, ShapeView shape) const;
 };
 struct Uniform {  // [low, high)
   double low = 0, high = 1;
-  Tensor operator()(Rng rng, Shape shape) const;
+  Tensor operator()(Rng rng, ShapeView shape) const;
 };
 struct Normal {
   double mean = 0, std = 1;
-  Tensor operator()(Rng rng, Shape shape) const;
+  Tensor operator()(Rng rng, ShapeView shape) const;
 };
 struct GlorotUniform {  // U(-b, b), b = gain sqrt(6 / (fan_in + fan_out)); Glorot and Bengio 2010
   double gain = 1;
-  Tensor operator()(Rng rng, Shape shape) const;
+  Tensor operator()(Rng rng, ShapeView shape) const;
 };
 struct GlorotNormal {  // std = gain sqrt(2 / (fan_in + fan_out))
   double gain = 1;
-  Tensor operator()(Rng rng, Shape shape) const;
+  Tensor operator()(Rng rng, ShapeView shape) const;
 };
 struct KaimingUniform {  // U(-b, b), b = gain sqrt(3 / fan_in); He et al. 2015
   double gain = 1.4142135623730951;
-  Tensor operator()(Rng rng, Shape shape) const;
+  Tensor operator()(Rng rng, ShapeView shape) const;
 };
 struct KaimingNormal {  // std = gain / sqrt(fan_in)
   double gain = 1.4142135623730951;
-  Tensor operator()(Rng rng, Shape shape) const;
+  Tensor operator()(Rng rng, ShapeView shape) const;
 };
 struct TruncatedNormal {  // the normal distribution cut to [low, high]
   double mean = 0, std = 1, low = -2, high = 2;
-  Tensor operator()(Rng rng, Shape shape) const;
+  Tensor operator()(Rng rng, ShapeView shape) const;
 };
 struct Orthogonal {  // Saxe et al. 2014; shape (rows, ...), the rest flattened
   double gain = 1;
-  Tensor operator()(Rng rng, Shape shape) const;
+  Tensor operator()(Rng rng, ShapeView shape) const;
 };
 struct Sparse {  // (out, in): a share `sparsity` of each column is zero; Martens 2010
   double sparsity = 0.1, std = 0.01;
-  Tensor operator()(Rng rng, Shape shape) const;
+  Tensor operator()(Rng rng, ShapeView shape) const;
 };
 struct Identity {  // gain on the diagonal, each row moved down by `shift`; Le et al. 2015
   double gain = 1;
   int64_t shift = 0;
   // (n): zeros, for a bias; (out, in); (out, in, k...): at the middle tap, shifted both ways.
-  Tensor operator()(Rng rng, Shape shape) const;
+  Tensor operator()(Rng rng, ShapeView shape) const;
 };
 struct TorchDefault {  // U(-b, b), b = 1 / sqrt(fan_in), as torch.nn.Linear; the default of Dense
-  Tensor operator()(Rng rng, Shape shape) const;
+  Tensor operator()(Rng rng, ShapeView shape) const;
 };
 struct LuxDefault {  // U(-b, b), b = sqrt(3 / fan_in): Lux's Dense without an activation
-  Tensor operator()(Rng rng, Shape shape) const;
+  Tensor operator()(Rng rng, ShapeView shape) const;
 };
 /// What Lux 1.x really draws for RNNCell and LSTMCell: mean -b, deviation 2b, b = 1 / sqrt(hidden).
 struct Lux1xNormal {
   int64_t hidden = 1;
-  Tensor operator()(Rng rng, Shape shape) const;
+  Tensor operator()(Rng rng, ShapeView shape) const;
 };
 
 inline constexpr Constant zeros{0}, ones{1};
@@ -105,7 +105,7 @@ class GateInitializers {
  public:
   GateInitializers() = default;  // the cell's default
   template <class... F>
-    requires(sizeof...(F) > 0 && (std::is_invocable_r_v<Tensor, const F&, Rng, Shape> && ...))
+    requires(sizeof...(F) > 0 && (std::is_invocable_r_v<Tensor, const F&, Rng, ShapeView> && ...))
   GateInitializers(F... f) : each_{Initializer(std::move(f))...} {}
 
   bool empty() const { return each_.empty(); }

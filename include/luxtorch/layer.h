@@ -93,6 +93,12 @@ std::pair<Tree, Tree> setup(Rng rng, const L& model) {
           initial_states(model, rng.fold_in("states"))};
 }
 
+/// setup(Rng(seed), model).
+template <Integer I, class L>
+std::pair<Tree, Tree> setup(I seed, const L& model) {
+  return setup(Rng(static_cast<uint64_t>(seed)), model);
+}
+
 /// Any layer, erased: takes and gives trees. What Chain, Recurrence and TrainState hold.
 ///
 /// A layer of one tensor gets a tensor, one of several gets them from a tuple, a cell gets (x,

@@ -61,11 +61,11 @@ void bits(Rng rng, uint64_t first, uint32_t* words, size_t count);
 // float32 draws.
 
 /// Uniform on [low, high), up to the rounding of the dtype: 24 random bits, 53 for float64.
-Tensor uniform(Rng rng, Shape shape, double low = 0, double high = 1, Dtype dtype = kFloat32);
+Tensor uniform(Rng rng, ShapeView shape, double low = 0, double high = 1, Dtype dtype = kFloat32);
 /// Gaussian (Box and Muller 1958).
-Tensor normal(Rng rng, Shape shape, double mean = 0, double std = 1, Dtype dtype = kFloat32);
+Tensor normal(Rng rng, ShapeView shape, double mean = 0, double std = 1, Dtype dtype = kFloat32);
 /// Unbiased integers of [low, high), int64.
-Tensor integers(Rng rng, Shape shape, int64_t low, int64_t high);
+Tensor integers(Rng rng, ShapeView shape, int64_t low, int64_t high);
 /// A permutation of 0 .. n-1 as int64 (n).
 Tensor permutation(Rng rng, int64_t n);
 std::vector<int64_t> permutation_indices(Rng rng, int64_t n);

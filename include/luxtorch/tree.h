@@ -25,6 +25,7 @@
 #include <variant>
 #include <vector>
 
+#include "luxtorch/core/device.h"
 #include "luxtorch/core/operators.h"
 #include "luxtorch/core/types.h"
 #include "luxtorch/rng.h"
@@ -156,6 +157,10 @@ Tree tuple(std::vector<Tree> elements);
 Tree tuple(std::initializer_list<Tree> elements);
 /// b's keys win, a's order stays, new keys follow.
 Tree merge(const Tree& a, const Tree& b);
+/// A named tree's children in order, for (auto& [key, value] : ps), as items() gives them: a TreeError for a tuple, whose
+/// children are elements().
+inline auto begin(const Tree& t) { return t.items().begin(); }
+inline auto end(const Tree& t) { return t.items().end(); }
 
 namespace tree {
 
@@ -194,6 +199,8 @@ int64_t bytes(const Tree& t);
 /// The same values outside any graph.
 Tree detach(const Tree& t);
 Tree to(const Tree& t, Device device);
+/// To device(name): "cpu", "gpu" (falls back to the CPU), "cuda", "cuda:1".
+inline Tree to(const Tree& t, std::string_view name) { return to(t, device(name)); }
 /// Floating-point tensors only; integers and booleans stay.
 Tree to(const Tree& t, Dtype dtype);
 

@@ -10,12 +10,13 @@
 #include <ATen/ops/linspace.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/stack.h>
-#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 
 #include <algorithm>
 
 namespace luxtorch {
+
+std::ostream& operator<<(std::ostream& out, const Shape& shape) { return out << ShapeView(shape); }
 
 namespace {
 
@@ -41,9 +42,9 @@ Tensor detail::divide_by(const at::Scalar& x, const Tensor& y) {
   return at::native::wrapped_scalar_tensor(x, y.device()).div(y);
 }
 
-Tensor zeros(Shape shape, TensorOptions o) { return at::zeros(shape, torch_options(o)); }
-Tensor ones(Shape shape, TensorOptions o) { return at::ones(shape, torch_options(o)); }
-Tensor full(Shape shape, const at::Scalar& value, TensorOptions o) {
+Tensor zeros(ShapeView shape, TensorOptions o) { return at::zeros(shape, torch_options(o)); }
+Tensor ones(ShapeView shape, TensorOptions o) { return at::ones(shape, torch_options(o)); }
+Tensor full(ShapeView shape, const at::Scalar& value, TensorOptions o) {
   return at::full(shape, value, torch_options(o));
 }
 Tensor arange(int64_t end, TensorOptions o) { return at::arange(end, torch_options(o)); }
@@ -63,7 +64,6 @@ Tensor tensor(const std::vector<int64_t>& v, TensorOptions o) {
 
 Tensor cat(const std::vector<Tensor>& tensors, int64_t dim) { return at::cat(tensors, dim); }
 Tensor stack(const std::vector<Tensor>& tensors, int64_t dim) { return at::stack(tensors, dim); }
-Tensor where(const Tensor& c, const Tensor& x, const Tensor& y) { return at::where(c, x, y); }
 Tensor einsum(std::string_view equation, const std::vector<Tensor>& tensors) {
   return at::einsum(c10::string_view(equation.data(), equation.size()), tensors);
 }

@@ -13,7 +13,7 @@ namespace luxtorch::detail {
 namespace {
 
 // Level 0 knows no text.h.
-std::string text(Shape shape) {
+std::string text(ShapeView shape) {
   std::string s;
   for (int64_t n : shape) s += (s.empty() ? "" : ", ") + std::to_string(n);
   return "(" + s + ")";
@@ -21,7 +21,8 @@ std::string text(Shape shape) {
 
 }  // namespace
 
-Tensor copied(const void* values, Dtype dtype, int64_t count, Shape shape, TensorOptions options) {
+Tensor copied(const void* values, Dtype dtype, int64_t count, ShapeView shape,
+              TensorOptions options) {
   int64_t wanted = 1;
   for (int64_t n : shape) {
     if (n < 0 || __builtin_mul_overflow(wanted, n, &wanted)) {
@@ -38,7 +39,7 @@ Tensor copied(const void* values, Dtype dtype, int64_t count, Shape shape, Tenso
   return t.to(at::TensorOptions().dtype(options.dtype).device(options.device));
 }
 
-Tensor viewed(void* memory, Dtype dtype, Shape shape) {
+Tensor viewed(void* memory, Dtype dtype, ShapeView shape) {
   return at::from_blob(memory, shape, at::TensorOptions().dtype(dtype));
 }
 

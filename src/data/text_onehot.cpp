@@ -17,7 +17,7 @@ namespace luxtorch::data {
 namespace {
 
 // "3" in (n), "(0, 3)" in more dimensions.
-std::string position_text(Shape sizes, int64_t flat) {
+std::string position_text(ShapeView sizes, int64_t flat) {
   std::vector<int64_t> position(sizes.size());
   for (size_t d = sizes.size(); d-- > 0;) {
     position[d] = flat % sizes[d];

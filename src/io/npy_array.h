@@ -15,7 +15,7 @@ namespace luxtorch::io {
 inline constexpr std::string_view kNpyMagic = "\x93NUMPY";
 
 /// What comes before an array's elements, a multiple of 64 bytes; "" for a dtype that NumPy lacks.
-std::string npy_head(Dtype dtype, Shape shape);
+std::string npy_head(Dtype dtype, ShapeView shape);
 
 struct NpyHeader {
   Dtype dtype;

@@ -151,7 +151,7 @@ class Parser {
 
 NpyHeader parse_npy_header(std::string_view text) { return Parser(text).header(); }
 
-std::string npy_head(Dtype dtype, Shape shape) {
+std::string npy_head(Dtype dtype, ShapeView shape) {
   auto found = std::ranges::find(kDtypes, dtype, &DtypeName::dtype);
   if (found == kDtypes.end()) return "";
   std::string text = fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': ({}{}), }}",

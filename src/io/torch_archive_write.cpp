@@ -82,7 +82,7 @@ class Pickler {
       io::zip::append<int64_t>(text, value);
     }
   }
-  void integers(Shape values) {
+  void integers(ShapeView values) {
     text += '(';
     for (int64_t value : values) integer(value);
     text += 't';
@@ -158,7 +158,7 @@ class Pickler {
     tensors.push_back(t);
   }
 
-  static std::vector<int64_t> contiguous_strides(Shape sizes) {
+  static std::vector<int64_t> contiguous_strides(ShapeView sizes) {
     std::vector<int64_t> strides(sizes.size(), 1);
     for (size_t i = sizes.size(); i-- > 1;)
       strides[i - 1] = strides[i] * std::max<int64_t>(sizes[i], 1);

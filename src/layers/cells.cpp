@@ -140,12 +140,15 @@ class Start {
     auto shape = single ? std::vector{cell_.out_dims()} : std::vector{batch, cell_.out_dims()};
     auto wrong = [&](const Tree& got) {
       fail(cell_,
-           fmt::format("expected a carry of {} of shape {}, got {}.",
-                       n == 1 ? "1 tensor" : "2 tensors", shape_text(shape), describe_kind(got)));
+           fmt::format("expected a carry of {} of shape {}, got {}.{}",
+                       n == 1 ? "1 tensor" : "2 tensors", shape_text(shape), describe_kind(got),
+                       carry.is_tensor() && carry.tensor().dim() < 2
+                           ? " Are they lengths? Those are integers: lengths.to(kInt64)."
+                           : ""));
     };
     if (!carry.is_tuple() || carry.size() != n) wrong(carry);
     for (const auto& part : carry.elements()) {
-      if (!part.is_tensor() || part.tensor().sizes() != Shape(shape)) wrong(part);
+      if (!part.is_tensor() || part.tensor().sizes() != ShapeView(shape)) wrong(part);
       check_alike(cell_, "carry", part.tensor(), weight_);
     }
     State state{carry[0].tensor(), n == 1 ? Tensor() : carry[n - 1].tensor()};

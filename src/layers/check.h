@@ -61,7 +61,7 @@ inline void check_positive(const char* layer, const char* name, int64_t value) {
 
 /// What the initialiser of `name` gives, which must have the shape that it was asked for.
 inline Tensor initialized(const char* layer, const char* name, const Initializer& init, Rng rng,
-                          Shape shape) {
+                          ShapeView shape) {
   auto t = init(rng, shape);
   if (t.defined() && t.sizes() == shape) return t;
   throw ShapeError(layer,

@@ -20,7 +20,7 @@ Dense::Dense(int64_t in_dims, int64_t out_dims, Activation activation, DenseOpti
 
 Tree Dense::initial_parameters(Rng rng) const {
   double b = 1 / std::sqrt(static_cast<double>(in_dims_));
-  auto make = [&](const char* name, const Initializer& chosen, Shape shape) -> Tree::Item {
+  auto make = [&](const char* name, const Initializer& chosen, ShapeView shape) -> Tree::Item {
     return {name, initialized("Dense", name, chosen ? chosen : init::Uniform{-b, b},
                               rng.fold_in(name), shape)};
   };

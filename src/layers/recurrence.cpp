@@ -28,6 +28,17 @@ Out<Tree> Recurrence::run(detail::SequenceInput in, const Tree& ps, const Tree& 
   return {std::move(y), std::move(ran.st)};
 }
 
+namespace {
+
+bool of_another_batch(const Tree& carry, const Tensor& x) {
+  for (const auto& part : tree::tensors(carry)) {
+    if (x.dim() > 0 && part.dim() > 0) return part.size(0) != x.size(0);
+  }
+  return false;
+}
+
+}  // namespace
+
 Tree StatefulRecurrentCell::initial_states(Rng rng) const {
   return named({{"cell", luxtorch::initial_states(cell_, rng)}, {"carry", Tree()}});
 }
@@ -35,7 +46,18 @@ Tree StatefulRecurrentCell::initial_states(Rng rng) const {
 Out<Tensor> StatefulRecurrentCell::operator()(const Tensor& x, const Tree& ps,
                                               const Tree& st) const {
   const auto& carry = st["carry"];
-  auto [out, cell] = cell_.step(x, carry.is_none() ? nullptr : &carry, ps, st["cell"]);
+  auto [out, cell] = [&] {
+    try {
+      return cell_.step(x, carry.is_none() ? nullptr : &carry, ps, st["cell"]);
+    } catch (Error& error) {
+      if (!of_another_batch(carry, x)) throw;
+      error.append_(
+          "The carry is that of the call before, whose batch had another size: update_state(st, "
+          "\"carry\", Tree()) starts a new sequence, and .partial = false keeps a smaller last "
+          "batch out of a DataLoader.");
+      throw;
+    }
+  }();
   detail::report(*this, out.y);
   return {out.y, named({{"cell", std::move(cell)}, {"carry", std::move(out.carry)}})};
 }

@@ -19,10 +19,21 @@ SequenceInput sequence_input(const Owner& owner, const Tree& x) {
       describe_kind(x) + ".");
 }
 
-SequenceInput sequence_input(const Owner&, const Tensor& x, const Tree& carry_or_lengths) {
+namespace {
+
+constexpr const char* kLengthsOfAMask =
+    "A mask that is true at each row's steps has the lengths lux::sum(mask, 1).";
+
+}  // namespace
+
+SequenceInput sequence_input(const Owner& owner, const Tensor& x, const Tree& carry_or_lengths) {
   if (carry_or_lengths.is_none()) return {x};
   if (carry_or_lengths.is_tensor() && are_tokens(carry_or_lengths.tensor()))
     return {x, nullptr, carry_or_lengths.tensor()};
+  if (carry_or_lengths.is_tensor() && carry_or_lengths.tensor().scalar_type() == kBool) {
+    owner.refuse("expected a carry, or lengths of an integer dtype, got " +
+                 describe_kind(carry_or_lengths) + ". " + kLengthsOfAMask);
+  }
   return {x, &carry_or_lengths};
 }
 
@@ -30,7 +41,7 @@ SequenceInput sequence_input(const Owner& owner, const Tensor& x, const Tree& ca
                              const Tensor& lengths) {
   if (!are_tokens(lengths)) {
     owner.refuse("expected lengths of an integer dtype, got " + dtype_text(lengths.scalar_type()) +
-                 ".");
+                 (lengths.scalar_type() == kBool ? std::string(". ") + kLengthsOfAMask : "."));
   }
   return {x, carry.is_none() ? nullptr : &carry, lengths};
 }
@@ -44,7 +55,7 @@ Tensor checked_lengths(const Owner& owner, const Tensor& x, const Tensor& given,
   if (!given.defined() || (x.dim() < 2 && !single)) return {};
   int64_t time = single ? 0 : time_first ? 0 : 1, steps = x.size(time);
   auto expected = single ? std::vector<int64_t>{} : std::vector{x.size(1 - time)};
-  if (given.sizes() != Shape(expected)) {
+  if (given.sizes() != ShapeView(expected)) {
     owner.refuse(fmt::format("expected lengths of shape {}, one for each row, got {}.",
                              shape_text(expected), shape_text(given.sizes())));
   }

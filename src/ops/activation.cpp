@@ -53,6 +53,8 @@ Tensor hardtanh(const Tensor& x) { return at::hardtanh(x); }
 // x + softplus(-2x) - log 2: cosh itself overflows above 89 in float32.
 Tensor logcosh(const Tensor& x) { return x.add(at::softplus(x.mul(-2))).sub(std::numbers::ln2); }
 Tensor softmax(const Tensor& x) { return at::softmax(x, -1); }
+Tensor softmax(const Tensor& x, int64_t dim) { return at::softmax(x, dim); }
 Tensor logsoftmax(const Tensor& x) { return at::log_softmax(x, -1); }
+Tensor logsoftmax(const Tensor& x, int64_t dim) { return at::log_softmax(x, dim); }
 
 }  // namespace luxtorch::detail::activation

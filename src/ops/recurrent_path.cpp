@@ -35,7 +35,7 @@ bool shapes_fit(const RecurrentInput& in) {
   const int64_t batch = in.x.size(!in.step && in.options.time_first ? 1 : 0);
   const int64_t rows = kernels::gates_of(in.cell) * out;
   auto is = [](const Tensor& t, std::initializer_list<int64_t> shape) {
-    return t.sizes() == Shape(shape);
+    return t.sizes() == ShapeView(shape);
   };
   auto is_state = [&](const Tensor& t) { return !t.defined() || is(t, {batch, out}); };
   auto is_bias = [&](const Tensor& t) {

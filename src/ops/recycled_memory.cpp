@@ -99,7 +99,7 @@ class Shelf final : public c10::Allocator {
 
 }  // namespace
 
-Tensor recycled(Shape shape, Dtype dtype) {
+Tensor recycled(ShapeView shape, Dtype dtype) {
   return Tensor(at::detail::empty_generic(
       shape, &Shelf::shared(), c10::DispatchKeySet(c10::DispatchKey::CPU), dtype, std::nullopt));
 }

@@ -11,6 +11,6 @@ namespace luxtorch::ops {
 /// for the next one of about that size: fresh memory from the system costs a page fault for each
 /// 4 KiB, as much as a small sequence's whole forward. The process keeps at most 64 MiB; what is beyond
 /// goes back at once. From any thread.
-Tensor recycled(Shape shape, Dtype dtype);
+Tensor recycled(ShapeView shape, Dtype dtype);
 
 }  // namespace luxtorch::ops

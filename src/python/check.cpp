@@ -20,7 +20,7 @@ template <class... Parts>
 }
 
 void check_shape(const char* name, const Tensor& t, std::initializer_list<int64_t> shape) {
-  if (t.sizes() != Shape(shape))
+  if (t.sizes() != ShapeView(shape))
     refuse("expected {} of shape ({}), got ({}).", name, fmt::join(shape, ", "),
            fmt::join(t.sizes(), ", "));
 }

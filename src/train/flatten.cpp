@@ -55,7 +55,7 @@ FlatTree flatten(const Tree& ps) {
   for (const auto& leaf : tree::leaves(ps)) is_part.push_back(detail::is_differentiable(leaf));
 
   auto rebuild = [=, size = flat.numel(), dtype = flat.scalar_type()](const Tensor& v) {
-    if (v.sizes() != Shape({size}) || v.scalar_type() != dtype) {
+    if (v.sizes() != ShapeView({size}) || v.scalar_type() != dtype) {
       throw ShapeError("flatten", fmt::format("expected a {} vector of shape ({},) to rebuild the "
                                               "tree from, got {}.",
                                               dtype_text(dtype), size, describe_kind(v)));

@@ -14,7 +14,7 @@ namespace luxtorch::detail {
 
 namespace {
 
-std::vector<int64_t> joined(Shape a, Shape b) {
+std::vector<int64_t> joined(ShapeView a, ShapeView b) {
   std::vector<int64_t> shape(a.begin(), a.end());
   shape.insert(shape.end(), b.begin(), b.end());
   return shape;

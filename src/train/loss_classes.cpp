@@ -103,7 +103,7 @@ Tensor of_labels(const CrossEntropyLoss& loss, const Tensor& y_hat, const Tensor
                  int64_t dim) {
   auto shape = y_hat.sizes().vec();
   shape.erase(shape.begin() + dim);
-  if (labels.sizes() != Shape(shape)) {
+  if (labels.sizes() != ShapeView(shape)) {
     throw ShapeError(kCrossEntropy, "expected labels of y_hat's shape without its classes, " +
                                         shape_text(shape) + ", got " + shape_text(labels.sizes()) +
                                         ".");

@@ -22,7 +22,7 @@ namespace {
 
 std::string text(const Tensor& t) { return t.defined() ? describe_kind(t) : "an undefined tensor"; }
 
-std::vector<int64_t> without_ones(Shape shape) {
+std::vector<int64_t> without_ones(ShapeView shape) {
   std::vector<int64_t> sizes;
   std::copy_if(shape.begin(), shape.end(), std::back_inserter(sizes),
                [](int64_t n) { return n != 1; });

@@ -53,7 +53,7 @@ Tensor functions(const torch::Tensor& x) {
          mean(x, {0, 1}) + matmul(x, x) + argmax(x, 1) + max(x) + values + lux::std(x) + norm(x) +
          where(x > 0, x, 0) + clamp(x, 0, 1) + reshape(x, {4}) + zeros_like(x) + randn({2, 2}) +
          isnan(x) + cumsum(x, 0) + squeeze(x) + maximum(x, x) + softmax(x) +
-         lux::where(x > 0, x, x);
+         lux::where(x > 0, x, x) + where(x > 0, x, x) + softmax(x, 0) + log_softmax(x, 0);
 }
 torch::Tensor logic(const torch::Tensor& x) {
   std::cout << x << x.sum().item();

@@ -156,6 +156,11 @@ template <std::derived_from<Tensor> T>
 Tensor cumsum(const T& x, int64_t dim) {
   return x.cumsum(dim);
 }
+/// logsoftmax of ops/activation.h by torch's name.
+template <std::derived_from<Tensor> T>
+Tensor log_softmax(const T& x, int64_t dim = -1) {
+  return x.log_softmax(dim);
+}
 template <std::derived_from<Tensor> T>
 Tensor pow(const T& x, const at::Scalar& exponent) {
   return x.pow(exponent);
@@ -185,7 +190,12 @@ Tensor squeeze(const T& x, int64_t dim) {
   return x.squeeze(dim);
 }
 
-// A number on either side has the tensor's dtype where that can hold it: where(x > 0, x, 0).
+// x where the condition holds, else y. A number on either side has the tensor's dtype where that can hold it:
+// where(x > 0, x, 0).
+template <std::derived_from<Tensor> T, std::derived_from<Tensor> U>
+Tensor where(const Tensor& condition, const T& x, const U& y) {
+  return x.where(condition, y);
+}
 template <std::derived_from<Tensor> T>
 Tensor where(const Tensor& condition, const T& x, const at::Scalar& y) {
   return x.where(condition, y);
@@ -210,8 +220,8 @@ Tensor ones_like(const T& x) {
 }
 /// Uniform on [0, 1) and normal, from torch's default generator of the device, as torch.rand and torch.randn.
 /// random::uniform and random::normal draw from an Rng.
-Tensor rand(Shape shape, TensorOptions options = {});
-Tensor randn(Shape shape, TensorOptions options = {});
+Tensor rand(ShapeView shape, TensorOptions options = {});
+Tensor randn(ShapeView shape, TensorOptions options = {});
 /// Seeds torch's default generators, of all devices.
 void manual_seed(uint64_t seed);
 

@@ -23,9 +23,9 @@ struct TensorOptions {
   Device device = Device(c10::DeviceType::CPU);
 };
 
-Tensor zeros(Shape shape, TensorOptions options = {});
-Tensor ones(Shape shape, TensorOptions options = {});
-Tensor full(Shape shape, const at::Scalar& value, TensorOptions options = {});
+Tensor zeros(ShapeView shape, TensorOptions options = {});
+Tensor ones(ShapeView shape, TensorOptions options = {});
+Tensor full(ShapeView shape, const at::Scalar& value, TensorOptions options = {});
 Tensor arange(int64_t end, TensorOptions options = {.dtype = kInt64});
 Tensor linspace(double start, double end, int64_t steps, TensorOptions options = {});
 Tensor eye(int64_t n, TensorOptions options = {});
@@ -43,7 +43,6 @@ Tensor tensor(std::initializer_list<I> values,
 
 Tensor cat(const std::vector<Tensor>& tensors, int64_t dim = 0);
 Tensor stack(const std::vector<Tensor>& tensors, int64_t dim = 0);
-Tensor where(const Tensor& condition, const Tensor& x, const Tensor& y);
 Tensor einsum(std::string_view equation, const std::vector<Tensor>& tensors);
 
 }  // namespace luxtorch

@@ -49,8 +49,9 @@ constexpr Dtype usual_dtype = std::same_as<T, bool> ? kBool
                               : std::integral<T>    ? kInt64
                                                     : kFloat32;
 
-Tensor copied(const void* values, Dtype dtype, int64_t count, Shape shape, TensorOptions options);
-Tensor viewed(void* memory, Dtype dtype, Shape shape);
+Tensor copied(const void* values, Dtype dtype, int64_t count, ShapeView shape,
+              TensorOptions options);
+Tensor viewed(void* memory, Dtype dtype, ShapeView shape);
 void copy_out(const Tensor& x, Dtype dtype, void* values);
 
 template <class T>
@@ -90,7 +91,7 @@ Tensor tensor(T value, TensorOptions options = {.dtype = detail::usual_dtype<T>}
 /// A copy of the values, in the shape that is given (row by row), else in one dimension: float32 from float and double,
 /// int64 from integers, bool, or what the options say. A ShapeError where the shape has another number of elements.
 template <Element T>
-Tensor tensor(const std::vector<T>& values, Shape shape,
+Tensor tensor(const std::vector<T>& values, ShapeView shape,
               TensorOptions options = {.dtype = detail::usual_dtype<T>}) {
   const auto count = static_cast<int64_t>(values.size());
   if constexpr (std::same_as<T, bool>) {
@@ -110,7 +111,7 @@ Tensor tensor(const std::vector<T>& values,
 /// A view of memory on the CPU, dense and row by row, of the pointer's own dtype: nothing is copied. The memory must outlive
 /// every tensor that shares it; .clone() copies.
 template <Element T>
-Tensor from_blob(T* memory, Shape shape) {
+Tensor from_blob(T* memory, ShapeView shape) {
   static_assert(!std::is_const_v<T>,
                 "from_blob: a tensor may be written to; copy const memory by "
                 "tensor(std::vector<T>(begin, end), shape)");

@@ -1,6 +1,6 @@
 // SHA-256 (FIPS 180-4): what tells whether a file is the one that was meant.
 //
-//     if (sha256_file("corpus.txt") != "59a0ad62833b2e15...") ...
+//     bool as_published = sha256_file("corpus.txt") == "59a0ad62833b2e15...";
 //
 // Level 2.
 #pragma once

@@ -3,7 +3,7 @@
 //     Recurrence(LSTMCell(2, 8))                              // (batch, time, 2) -> (batch, 8)
 //     Recurrence(GRUCell(2, 8), {.return_sequence = true})    // -> (batch, time, 8)
 //     auto [y, st2] = Recurrence(GRUCell(2, 8))(x, lengths, ps, st);   // rows of several lengths
-//     auto [out, st2] = LSTMCell(2, 8)(x, carry, ps, st);     // one step by hand
+//     auto [out, st3] = LSTMCell(2, 8)(x, carry, ps, st);     // one step by hand
 //
 // Level 3. A cell is called with x (batch, in_dims), which starts a sequence, or with x and the
 // carry of the step before; it returns a Step: y (batch, out_dims) and the carry, a tuple (h), for

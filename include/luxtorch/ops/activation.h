@@ -31,6 +31,20 @@ class Activation {
   Function function_;
 };
 
+/// An activation along one dimension: the last, as a layer calls it, or the one that is named: softmax(x, 0).
+class DimensionActivation : public Activation {
+ public:
+  using Along = Tensor (*)(const Tensor&, int64_t dim);
+  constexpr DimensionActivation(const char* name, Function function, Along along)
+      : Activation(name, function), along_(along) {}
+  using Activation::operator();
+  /// dim: from -x.dim() to x.dim() - 1.
+  Tensor operator()(const Tensor& x, int64_t dim) const { return along_(x, dim); }
+
+ private:
+  Along along_;
+};
+
 #define LUXTORCH_ACTIVATION(name) \
   namespace detail::activation {  \
   Tensor name(const Tensor& x);   \
@@ -59,8 +73,19 @@ LUXTORCH_ACTIVATION(hardsigmoid)
 LUXTORCH_ACTIVATION(hardswish)
 LUXTORCH_ACTIVATION(hardtanh)
 LUXTORCH_ACTIVATION(logcosh)
-LUXTORCH_ACTIVATION(softmax)     // over the last dimension
-LUXTORCH_ACTIVATION(logsoftmax)  // over the last dimension
 #undef LUXTORCH_ACTIVATION
+
+#define LUXTORCH_DIMENSION_ACTIVATION(name)                               \
+  namespace detail::activation {                                          \
+  Tensor name(const Tensor& x);                                           \
+  Tensor name(const Tensor& x, int64_t dim);                              \
+  }                                                                       \
+  inline constexpr DimensionActivation name{                              \
+      #name, static_cast<Activation::Function>(detail::activation::name), \
+      static_cast<DimensionActivation::Along>(detail::activation::name)};
+
+LUXTORCH_DIMENSION_ACTIVATION(softmax)
+LUXTORCH_DIMENSION_ACTIVATION(logsoftmax)  // torch's log_softmax
+#undef LUXTORCH_DIMENSION_ACTIVATION
 
 }  // namespace luxtorch

@@ -1,7 +1,7 @@
 // Recurrent cells and sequences on tensors: one step, or a whole sequence in one call.
 // Differentiable, any number of times.
 //
-//     auto [h, c] = ops::lstm_cell(x, h, c, weights);                    // one step
+//     auto [h1, c1] = ops::lstm_cell(x, h0, c0, weights);                // one step
 //     auto out = ops::lstm_sequence(xs, h0, c0, weights, {});            // all steps
 //
 // Level 1: what the layers of layers/recurrent.h call. Shapes: x (batch, in), h and c (batch, out),

@@ -7,7 +7,7 @@
 //       found.checkpoint->restore_(ts);
 //       loader.set_position_(found.checkpoint->data);
 //     }
-//     ...
+//     // train
 //     run.save(ts, {.values = named({{"alphabet", "abc"}}), .data = loader.position(), .metric = loss});
 //
 //     auto trained = load_checkpoint("runs/spiral");             // for inference

@@ -2,7 +2,7 @@
 //
 //     auto f = [&](const Tensor& x) { return lux::tanh(matmul(w, x)); };
 //     auto [y, pull] = vjp(f, x);            Tensor dx = pull(dy);      // dy' J
-//     auto [y, dy] = jvp(f, x, dx);                                     // J dx
+//     auto [y2, Jv] = jvp(f, x, v);                                     // J v
 //     Tensor J = jacobian(f, x);                                        // (y's shape..., x's shape...)
 //     Tensor H = hessian(energy, x);         Tensor Hv = hvp(energy, x, v);
 //

@@ -1,7 +1,7 @@
 // Gradients of functions of trees.
 //
 //     auto [value, grads] = value_and_grad([&](const Tree& ps) { return loss_of(ps); }, ps);
-//     auto [value, grads, st2] = value_and_grad(
+//     auto [error, slopes, st2] = value_and_grad(
 //         [&](const Tree& ps) -> std::pair<Tensor, Tree> {
 //           auto [y, st2] = apply<Tensor>(model, x, ps, st);
 //           return {MSELoss{}(y, target), st2};
@@ -108,6 +108,29 @@ template <class F, std::same_as<Tensor> X>
 Tensor grad(F&& f, const X& x, GradOptions options = {}) {
   return grad([&](const Tree& at) { return std::invoke(f, at.tensor()); }, Tree(x), options)
       .tensor();
+}
+
+/// What value_and_grad gives for a function of one tensor: grad has x' shape.
+struct ValueAndTensorGrad {
+  Tensor value, grad;
+};
+template <class Aux>
+struct ValueAndTensorGradAux {
+  Tensor value, grad;
+  Aux aux;
+};
+/// {value, grad}, or {value, grad, aux} where f returns something besides.
+template <class F, std::same_as<Tensor> X>
+  requires(std::invocable<F&, const X&> && !std::invocable<F&, const Tree&>)
+auto value_and_grad(F&& f, const X& x, GradOptions options = {}) {
+  auto result =
+      value_and_grad([&](const Tree& at) { return std::invoke(f, at.tensor()); }, Tree(x), options);
+  if constexpr (requires { result.aux; }) {
+    return ValueAndTensorGradAux<decltype(result.aux)>{
+        std::move(result.value), result.grads.tensor(), std::move(result.aux)};
+  } else {
+    return ValueAndTensorGrad{std::move(result.value), result.grads.tensor()};
+  }
 }
 
 // As functions, for transforms of transforms: vmap(grad(loss), {.in_dims = tuple({Tree(), 0, 0})})(ps, xs, ys). The

@@ -1,7 +1,7 @@
 // A progress bar for programs.
 //
 //     ProgressBar bar(std::cerr, 25, "epochs", is_terminal(std::cerr));
-//     for (...) { ...; bar.advance("loss 0.05"); }
+//     for (int epoch = 0; epoch < 25; ++epoch) bar.advance("loss 0.05");
 //
 // Level 5. Writes to the stream that it is given and only there: at most ten times a second, one line that it overwrites
 // (`[=======>      ] 12/25 epochs, 0.6 s left, loss 0.05`), and nothing at all when it is switched off. One thread.

@@ -1,6 +1,6 @@
 // vmap: a function of one sample, run for a whole batch at once.
 //
-//     auto loss = [](const Tree& ps, const Tensor& x, const Tensor& y) { ... return a 0-dim tensor; };
+//     auto loss = [](const Tree& ps, const Tensor& x, const Tensor& y) { return (ps["w"].tensor() * x - y).square().sum(); };
 //     Tree per_sample = vmap(grad(loss), {.in_dims = tuple({Tree(), 0, 0})})(ps, xs, ys);   // each leaf (batch, ...)
 //     Tensor products = vmap([](const Tensor& a, const Tensor& b) { return (a * b).sum(); })(as, bs);
 //
