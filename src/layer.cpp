@@ -146,12 +146,12 @@ void explain_(Error& error, const detail::ErrorPlace& model, const Tree& ps, con
     bool leaf = model.describe(model.address).fields.empty();
     bool empty = error.message().ends_with("got an empty tree.");
     auto whose = leaf ? type_name(*model.type) : "the layer that asks";
-    error.append_((empty ? "Does " + whose + " define Tree " +
-                               (leaf && parameters.size() > 0 ? "initial_states"
-                                                              : "initial_parameters") +
-                               "(Rng) const? A"
-                         : std::string("Is it a layer's? A")) +
-                  " member that is a layer must be named in LUXTORCH_LAYERS(...).");
+    error.append_(
+        (empty ? "Does " + whose + " define Tree " +
+                     (leaf && parameters.size() > 0 ? "initial_states" : "initial_parameters") +
+                     "(Rng) const? A"
+               : std::string("Is it a layer's? A")) +
+        " member that is a layer must be named in LUXTORCH_LAYERS(...).");
   }
 }
 

@@ -198,9 +198,10 @@ TEST(RecurrenceLengths, ThatDoNotFitAreRefused) {
   EXPECT_ERROR(ShapeError, with(ones({4})),
                "[Recurrence] at rnn: expected lengths of an integer dtype, got float32.");
   auto mask = ones({4, 5}, {.dtype = kBool});
-  EXPECT_ERROR(ShapeError, with(mask),
-               "[Recurrence] at rnn: expected lengths of an integer dtype, got bool. A mask that is "
-               "true at each row's steps has the lengths lux::sum(mask, 1).");
+  EXPECT_ERROR(
+      ShapeError, with(mask),
+      "[Recurrence] at rnn: expected lengths of an integer dtype, got bool. A mask that is "
+      "true at each row's steps has the lengths lux::sum(mask, 1).");
   EXPECT_ERROR(ShapeError, apply(model, tuple({features(), mask}), parameters, states),
                "[Recurrence] at rnn: expected a carry, or lengths of an integer dtype, got a bool "
                "tensor of shape (4, 5). A mask that is true at each row's steps has the lengths "

@@ -65,8 +65,8 @@ TEST(StatefulRecurrentCell, RefusesABatchOfAnotherSizeThanItsCarry) {
                "tensor of shape (3, 2). The carry is that of the call before, whose batch had "
                "another size: update_state(st, \"carry\", Tree()) starts a new sequence, and "
                ".partial = false keeps a smaller last batch out of a DataLoader.");
-  EXPECT_EQ(apply<Tensor>(model, ones({4, 2}), ps, update_state(st2, "carry", Tree())).first.size(0),
-            4);
+  EXPECT_EQ(
+      apply<Tensor>(model, ones({4, 2}), ps, update_state(st2, "carry", Tree())).first.size(0), 4);
   // An error of another kind is as it is.
   EXPECT_ERROR(ShapeError, apply(model, Tree(ones({3, 5})), ps, st2),
                "[GRUCell] at stream: expected x of shape (batch, 2), got (3, 5).");
