@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "luxtorch/core/functions.h"
 #include "support/compare.h"
 
 namespace luxtorch {
