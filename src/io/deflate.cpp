@@ -6,6 +6,7 @@
 #include <array>
 #include <new>
 
+#include "io/crc32.h"
 #include "io/file_fault.h"
 
 namespace luxtorch::io {
@@ -19,7 +20,7 @@ Bytef* input_of(const char* bytes) {
 
 }  // namespace
 
-uint32_t crc32(uint32_t before, std::string_view bytes) {
+uint32_t crc32_portable(uint32_t before, std::string_view bytes) {
   if (bytes.empty()) return before;  // zlib takes no address for a new start
   return static_cast<uint32_t>(
       ::crc32_z(before, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size()));

@@ -1,5 +1,4 @@
-// zlib's streams and CRC-32, piece by piece. Without zlib the checksum is there; the streams throw
-// FileUnsupported.
+// zlib's streams, piece by piece. Without zlib they throw FileUnsupported.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +7,6 @@
 #include <string_view>
 
 namespace luxtorch::io {
-
-/// CRC-32 of all bytes so far: `before` is 0 at first.
-uint32_t crc32(uint32_t before, std::string_view bytes);
 
 /// Raw deflated data, as zip archives hold it, made longer again.
 class Inflater {

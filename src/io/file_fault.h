@@ -19,6 +19,7 @@ struct FileFault {
 /// Right, but not for us: the message is a sentence.
 struct FileUnsupported {
   std::string place, message;
+  std::string type = {};  // of a value, as its format names it
 };
 
 /// What `read` gives; faults become errors in the name of `who` at `path`. what: "an npz file".

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "io/crc32.h"
 #include "io/large_pages.h"
 #include "luxtorch/core/error.h"
 
@@ -19,9 +20,23 @@ namespace {
 
 constexpr uint64_t kPiece = 4 << 20;  // bytes
 
+// A part's checksum is taken while the processor's cache still holds it.
+void copy(const char* from, char* to, uint64_t count, uint32_t* sum) {
+  if (!sum) {
+    std::memcpy(to, from, count);
+    return;
+  }
+  constexpr uint64_t kPart = 1 << 16;
+  for (uint64_t at = 0; at < count; at += kPart) {
+    uint64_t part = std::min(kPart, count - at);
+    std::memcpy(to + at, from + at, part);
+    *sum = crc32(*sum, {to + at, part});
+  }
+}
+
 // By way of a mapping, which for memory that is new to the processor is faster than reading. False
 // where that cannot be.
-bool copy_mapped(int descriptor, uint64_t offset, char* to, uint64_t count) {
+bool copy_mapped(int descriptor, uint64_t offset, char* to, uint64_t count, uint32_t* sum) {
 #ifdef MADV_POPULATE_READ
   uint64_t before = offset % static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   void* map = ::mmap(nullptr, before + count, PROT_READ, MAP_PRIVATE, descriptor,
@@ -29,7 +44,7 @@ bool copy_mapped(int descriptor, uint64_t offset, char* to, uint64_t count) {
   if (map == MAP_FAILED) return false;
   // Touched past the end of a file that something has cut meanwhile, a mapping would end the program.
   bool there = ::madvise(map, before + count, MADV_POPULATE_READ) == 0;
-  if (there) std::memcpy(to, static_cast<const char*>(map) + before, count);
+  if (there) copy(static_cast<const char*>(map) + before, to, count, sum);
   ::munmap(map, before + count);
   return there;
 #else
@@ -67,14 +82,34 @@ InputFile::~InputFile() { ::close(descriptor_); }
 void InputFile::read(uint64_t offset, void* to, uint64_t count) const {
   auto* bytes = static_cast<char*>(to);
   if (count < 2 * kPiece) return read_piece(offset, bytes, count);
+  read_pieces(offset, bytes, count, nullptr);
+}
+
+uint32_t InputFile::read_summed(uint64_t offset, void* to, uint64_t count) const {
+  auto* bytes = static_cast<char*>(to);
+  if (count < 2 * kPiece) {
+    read_piece(offset, bytes, count);
+    return crc32(0, {bytes, count});
+  }
+  std::vector<uint32_t> sums((count + kPiece - 1) / kPiece, 0);
+  read_pieces(offset, bytes, count, &sums);
+  uint32_t sum = 0;
+  for (size_t i = 0; i < sums.size(); ++i)
+    sum = crc32_of_both(sum, sums[i], std::min(kPiece, count - i * kPiece));
+  return sum;
+}
+
+void InputFile::read_pieces(uint64_t offset, char* to, uint64_t count,
+                            std::vector<uint32_t>* sums) const {
   want_large_pages(to, count);
   auto pieces = static_cast<int64_t>((count + kPiece - 1) / kPiece);
   at::parallel_for(0, pieces, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      uint64_t at = static_cast<uint64_t>(i) * kPiece;
-      uint64_t part = std::min(kPiece, count - at);
-      if (!copy_mapped(descriptor_, offset + at, bytes + at, part))
-        read_piece(offset + at, bytes + at, part);
+      uint64_t at = static_cast<uint64_t>(i) * kPiece, part = std::min(kPiece, count - at);
+      uint32_t* sum = sums ? &(*sums)[static_cast<size_t>(i)] : nullptr;
+      if (copy_mapped(descriptor_, offset + at, to + at, part, sum)) continue;
+      read_piece(offset + at, to + at, part);
+      if (sum) *sum = crc32(0, {to + at, part});
     }
   });
 }

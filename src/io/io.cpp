@@ -118,9 +118,10 @@ void save(const std::filesystem::path& path, const Tree& tree, const SaveOptions
 Tree load(const std::filesystem::path& path, const LoadOptions& options) {
   constexpr const char* kWho = "io::load";
   auto jld2_options = options.jld2;
+  auto torch_options = options.torch_archive;
   if (options.report) {
     *options.report = {};
-    jld2_options.report = options.report;
+    jld2_options.report = torch_options.report = options.report;
   }
   auto format = format_of_bytes(InputFile(kWho, path));
   if (!format) format = format_of_name(path);
@@ -139,7 +140,7 @@ Tree load(const std::filesystem::path& path, const LoadOptions& options) {
     case Format::kSafetensors:
       return safetensors::load(path);
     case Format::kTorchArchive:
-      return torch_archive::load(path, options.torch_archive);
+      return torch_archive::load(path, torch_options);
     case Format::kNumpy:
       break;
   }

@@ -1,6 +1,7 @@
 // A build without zlib.
 #include <array>
 
+#include "io/crc32.h"
 #include "io/deflate.h"
 #include "io/file_fault.h"
 
@@ -26,7 +27,7 @@ constexpr auto kTable = [] {
 
 }  // namespace
 
-uint32_t crc32(uint32_t before, std::string_view bytes) {
+uint32_t crc32_portable(uint32_t before, std::string_view bytes) {
   uint32_t crc = ~before;
   for (unsigned char byte : bytes) crc = kTable[(crc ^ byte) & 0xffU] ^ (crc >> 8U);
   return ~crc;

@@ -1,10 +1,12 @@
 // Python's pickles as values, without running anything: of its machine's instructions those that
-// build containers, numbers and texts, and calls by name, which a visitor answers or refuses.
+// build containers, numbers and texts, and calls by name, which a visitor answers or refuses. What it
+// refuses is an object that is not built.
 // https://docs.python.org/3/library/pickletools.html
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -40,18 +42,32 @@ struct PickleBytes {
 /// What the visitor made, by its own number.
 struct PickleMade {
   size_t number;
+  std::optional<PickleId> attributes = {};  // what Python keeps beside it
+  std::optional<PickleId> of_class = {};    // where it is another than the visitor makes
+};
+/// What Python would build and nobody builds here, by its number among the pickle's objects.
+struct PickleObject {
+  size_t number;
 };
 
 using PickleValue = std::variant<PickleNone, bool, int64_t, double, std::string, PickleGlobal,
-                                 PickleSequence, PickleDict, PickleMade, PickleBytes>;
+                                 PickleSequence, PickleDict, PickleMade, PickleBytes, PickleObject>;
 
 /// What a value is, in words: "an int", "a dict".
 std::string_view describe(const PickleValue& value);
 
 class Pickle {
  public:
+  /// A class or a function of Python, or what calling one gives.
+  struct Object {
+    std::string type;                                       // "argparse.Namespace"
+    std::string problem;                                    // why it is not built, a sentence
+    std::vector<std::pair<PickleId, PickleId>> items = {};  // attributes, and a dict's items
+    std::vector<PickleId> parts = {};                       // a list's elements
+  };
   struct Visitor {
-    /// Is this a name that may be asked for? Asking for another one is refused at once.
+    /// Is this a name that may be asked for? Asking for another one is refused at once, or gives an
+    /// object.
     std::function<bool(const std::string& name)> knows;
     /// Is it a constant, "torch.float32"? It becomes a text.
     std::function<bool(const std::string& name)> is_constant;
@@ -61,20 +77,28 @@ class Pickle {
         call;
     /// What a persistent id stands for.
     std::function<PickleValue(const Pickle&, PickleId id)> persistent;
+    /// Make objects of what is refused, in place of an error?
+    bool makes_objects = false;
   };
 
-  /// Runs the whole text. Throws FileFault at "byte 17" for anything that no pickle has,
-  /// FileUnsupported for names that the visitor does not know, for instructions that ask for other
-  /// objects, and for more than 10 million values.
+  /// Runs the text up to the instruction that ends it. Throws FileFault at "byte 17" for anything that no
+  /// pickle has, FileUnsupported for instructions that no pickle of torch.save has, for more than 10
+  /// million values, and without makes_objects for names that the visitor does not know and for what
+  /// it refuses.
   Pickle(std::string_view text, const Visitor& visitor);
 
   PickleId root() const { return root_; }
+  const Object& object(PickleObject value) const { return objects_[value.number]; }
+  /// Bytes of the text up to its end.
+  size_t size() const { return size_; }
   const PickleValue& operator[](PickleId id) const { return values_[id]; }
 
  private:
   friend class PickleMachine;
   std::vector<PickleValue> values_;
+  std::vector<Object> objects_;
   PickleId root_ = 0;
+  size_t size_ = 0;
 };
 
 }  // namespace luxtorch::io

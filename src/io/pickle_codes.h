@@ -63,9 +63,13 @@ enum Code : uint8_t {
   kStackGlobal = 0x93,
   kDuplicate = '2',
   kReduce = 'R',
+  kObject = 'o',
+  kInstance = 'i',
   kNewObject = 0x81,
+  kNewObjectNamed = 0x92,  // with arguments by their names
   kBuild = 'b',
-  kPersistent = 'Q'
+  kPersistent = 'Q',
+  kPersistentLine = 'P'
 };
 
 }  // namespace luxtorch::io::pickle

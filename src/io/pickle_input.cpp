@@ -117,9 +117,9 @@ PickleValue PickleInput::quoted_line() {
   if (text.size() < 2 || text.front() != text.back() ||
       (text.front() != '\'' && text.front() != '"'))
     fail("a text in quotes", "something else");
-  auto inner = std::string_view(text).substr(1, text.size() - 2);
-  if (inner.find('\\') != inner.npos) fail("a text without escapes", "one with some");
-  return text_or_bytes(inner);
+  auto bytes = python_bytes(std::string_view(text).substr(1, text.size() - 2));
+  if (!bytes) fail("a text with Python's escapes", "something else");
+  return text_or_bytes(*bytes);
 }
 
 }  // namespace luxtorch::io

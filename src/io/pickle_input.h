@@ -19,6 +19,8 @@ class PickleInput {
   uint8_t instruction();
   /// Where it begins, "byte 17".
   std::string place() const;
+  /// How many bytes have been read.
+  size_t read() const { return at_; }
 
   std::string_view take(uint64_t count);
   template <class T>

@@ -86,6 +86,36 @@ std::optional<std::string> python_text(std::string_view line) {
   return text;
 }
 
+std::optional<std::string> python_bytes(std::string_view quoted) {
+  constexpr std::string_view kLetters = "\\'\"abfnrtv", kMeant = "\\'\"\a\b\f\n\r\t\v";
+  std::string bytes;
+  for (size_t i = 0; i < quoted.size(); ++i) {
+    if (quoted[i] != '\\') {
+      bytes += quoted[i];
+      continue;
+    }
+    if (++i == quoted.size()) return std::nullopt;
+    bool is_hex = quoted[i] == 'x';
+    auto digits = quoted.substr(is_hex ? i + 1 : i, is_hex ? 2 : 3);
+    uint32_t value = 0;
+    auto [stop, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), value, is_hex ? 16 : 8);
+    auto count = static_cast<size_t>(stop - digits.data());
+    if (auto letter = kLetters.find(quoted[i]); letter != kLetters.npos) {
+      bytes += kMeant[letter];
+    } else if (is_hex && count != 2) {
+      return std::nullopt;
+    } else if (count > 0) {
+      bytes += static_cast<char>(value);
+      i += is_hex ? 2 : count - 1;
+    } else {  // Python keeps what it does not know.
+      bytes += '\\';
+      bytes += quoted[i];
+    }
+  }
+  return bytes;
+}
+
 std::optional<std::string> latin1_bytes(std::string_view text) {
   std::string bytes;
   for (size_t i = 0; i < text.size(); ++i) {

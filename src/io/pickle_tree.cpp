@@ -7,17 +7,21 @@
 #include <bit>
 #include <cstring>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "io/file_fault.h"
 #include "io/flat_names.h"
+#include "io/pickle_keys.h"
 
 namespace luxtorch::io {
 namespace {
 
+using Items = std::vector<std::pair<PickleId, PickleId>>;
+
 class Converter {
  public:
-  Converter(const Pickle& pickle, const std::function<Tensor(size_t)>& made)
-      : pickle_(pickle), made_(made) {}
+  Converter(const Pickle& pickle, const MadeValue& made, Report* report)
+      : pickle_(pickle), made_(made), report_(report) {}
 
   Tree convert() { return convert(pickle_.root(), 0).tree; }
 
@@ -41,29 +45,83 @@ class Converter {
     const PickleValue& value = pickle_[id];
     Converted result;
     if (const auto* sequence = std::get_if<PickleSequence>(&value)) {
-      result = convert_sequence(*sequence, depth);
+      result = convert_sequence(sequence->parts, depth);
     } else if (const auto* dict = std::get_if<PickleDict>(&value)) {
-      result = convert_dict(*dict, depth);
+      result = convert_items(dict->items, depth);
+    } else if (const auto* object = std::get_if<PickleObject>(&value)) {
+      result = convert_object(id, pickle_.object(*object), depth);
     } else {
-      return {leaf(value)};
+      return {leaf(id, value)};
     }
     result.values = values_ - before;
     if (result.values > 2) containers_.emplace(id, result);
     return result;
   }
 
-  Tree leaf(const PickleValue& value) {
+  // With the name added to the path.
+  Converted convert_part(const std::string& name, PickleId id, size_t depth) {
+    size_t before = path_.size();
+    if (!path_.empty()) path_ += '.';
+    path_ += name;
+    Converted result = convert(id, depth);
+    path_.resize(before);
+    return result;
+  }
+
+  Tree leaf(PickleId id, const PickleValue& value) {
     if (const auto* b = std::get_if<bool>(&value)) return *b;
     if (const auto* i = std::get_if<int64_t>(&value)) return *i;
     if (const auto* d = std::get_if<double>(&value)) return *d;
     if (const auto* text = std::get_if<std::string>(&value)) return spend(*text);
-    if (const auto* made = std::get_if<PickleMade>(&value)) return made_(made->number);
+    if (const auto* made = std::get_if<PickleMade>(&value)) return made_leaf(id, *made);
     if (const auto* bytes = std::get_if<PickleBytes>(&value)) return tensor_of(spend(bytes->bytes));
-    if (const auto* global = std::get_if<PickleGlobal>(&value))
-      throw FileUnsupported{"", fmt::format("expected tensors, dicts, lists, tuples, numbers and "
-                                            "strings, got {} as a value.",
-                                            global->name)};
+    if (const auto* global = std::get_if<PickleGlobal>(&value)) {
+      if (!report_)
+        throw FileUnsupported{
+            path_, fmt::format("expected tensors, dicts, lists, tuples, numbers and strings, got "
+                               "{} as a value.",
+                               global->name)};
+      add(id, {path_, global->name, "a class or a function of Python, which is not run."});
+    }
     return {};
+  }
+
+  Tree made_leaf(PickleId id, const PickleMade& made) {
+    auto [tree, type] = made_(made.number);
+    if (!report_) return tree;
+    if (made.of_class)
+      if (const auto* object = std::get_if<PickleObject>(&pickle_[*made.of_class]))
+        type = pickle_.object(*object).type;
+    if (!type.empty()) add(id, {path_, type, ""});
+    if (made.attributes) add_attributes(*made.attributes);
+    return tree;
+  }
+
+  // A dict, or a pair of dicts: of what stands in __dict__, and in __slots__.
+  void add_attributes(PickleId id) {
+    if (const auto* pair = std::get_if<PickleSequence>(&pickle_[id]);
+        pair && pair->parts.size() == 2 &&
+        !std::holds_alternative<PickleSequence>(pickle_[pair->parts[0]])) {
+      for (PickleId part : pair->parts)
+        if (!std::holds_alternative<PickleSequence>(pickle_[part])) add_attributes(part);
+      return;
+    }
+    const auto* dict = std::get_if<PickleDict>(&pickle_[id]);
+    if (!dict) return;
+    for (auto [key, value] : dict->items) {
+      auto name = key_text(pickle_, key).value_or("?");
+      add(value, {path_.empty() ? name : path_ + "." + name, std::string(describe(pickle_[value])),
+                  "an attribute of a tensor, which has none here."});
+    }
+  }
+
+  // A value that several places share is named once.
+  void add(PickleId id, Report::Entry entry) {
+    if (!report_ || !reported_.insert(id).second) return;
+    constexpr size_t kLongest = 1000;  // names may be as long as the file
+    for (std::string* text : {&entry.path, &entry.type, &entry.problem})
+      if (text->size() > kLongest) text->replace(kLongest, text->npos, "...");
+    report_->add(std::move(entry));
   }
 
   static Tensor tensor_of(const std::string& bytes) {
@@ -91,45 +149,69 @@ class Converter {
     return text;
   }
 
-  std::string key_of(PickleId id) {
-    if (const auto* text = std::get_if<std::string>(&pickle_[id])) return spend(*text);
-    if (const auto* number = std::get_if<int64_t>(&pickle_[id])) return std::to_string(*number);
-    throw FileUnsupported{
-        "", fmt::format("expected keys that are str or int, got {}.", describe(pickle_[id]))};
-  }
-
-  Converted convert_sequence(const PickleSequence& sequence, size_t depth) {
+  Converted convert_sequence(const std::vector<PickleId>& parts, size_t depth) {
     std::vector<Tree> elements;
     size_t levels = 0;
-    for (PickleId part : sequence.parts) {
-      Converted below = convert(part, depth + 1);
+    for (size_t i = 0; i < parts.size(); ++i) {
+      Converted below = convert_part(std::to_string(i), parts[i], depth + 1);
       levels = std::max(levels, below.levels + 1);
       elements.push_back(std::move(below.tree));
     }
     return {.tree = tuple(std::move(elements)), .levels = levels};
   }
 
-  Converted convert_dict(const PickleDict& dict, size_t depth) {
+  // The attributes, or as a tuple the elements of a list.
+  Converted convert_object(PickleId id, const Pickle::Object& object, size_t depth) {
+    bool has_both = !object.items.empty() && !object.parts.empty();
+    add(id, {path_, object.type,
+             has_both                                       ? "its elements are left out."
+             : object.items.empty() && object.parts.empty() ? object.problem
+                                                            : ""});
+    if (!object.items.empty()) return convert_items(object.items, depth);
+    if (!object.parts.empty()) return convert_sequence(object.parts, depth);
+    return {};
+  }
+
+  // Each name once, in the order of its first key, with its last value.
+  std::vector<std::pair<std::string, PickleId>> named_items(const Items& all) {
     std::vector<std::pair<std::string, PickleId>> items;
     std::unordered_map<std::string, size_t> known;
-    std::vector<size_t> kinds;  // of the keys
-    for (auto [key, value] : dict.items) {
-      auto name = key_of(key);
+    std::vector<PickleId> keys;  // of the items
+    for (auto [key, value] : all) {
+      auto text = key_text(pickle_, key);
+      if (!text) {
+        refuse(key, fmt::format("expected keys that are numbers, texts or tuples of them, got {}.",
+                                describe(pickle_[key])));
+        continue;
+      }
+      auto name = spend(*text);
       auto [found, is_new] = known.emplace(name, items.size());
-      size_t kind = pickle_[key].index();
-      if (is_new) kinds.push_back(kind);
-      if (kinds[found->second] != kind)
-        throw FileUnsupported{
-            "", fmt::format("expected keys that differ as names, got \"{}\" as an int and as a "
-                            "str, of which a tree could keep one alone. Rename one.",
-                            name)};
       if (is_new) {
         items.emplace_back(std::move(name), value);
-      } else {
+        keys.push_back(key);
+        continue;
+      }
+      bool is_text = std::holds_alternative<std::string>(pickle_[key]);
+      PickleId first = keys[found->second];
+      if (is_text == std::holds_alternative<std::string>(pickle_[first])) {
         items[found->second].second = value;
+      } else {
+        refuse(key,
+               fmt::format("expected keys that differ as names, got \"{}\" as {} and as a str, "
+                           "of which a tree could keep one alone. Rename one.",
+                           name, describe(pickle_[is_text ? first : key])));
       }
     }
-    count(dict.items.size() - items.size());
+    count(all.size() - items.size());
+    return items;
+  }
+  void refuse(PickleId key, const std::string& message) {
+    if (!report_) throw FileUnsupported{path_, message};
+    add(key, {path_, std::string(describe(pickle_[key])), message});
+  }
+
+  Converted convert_items(const Items& all, size_t depth) {
+    auto items = named_items(all);
     if (items.size() == 1) {
       const auto& [name, id] = items.front();
       const auto* key = std::get_if<int64_t>(&pickle_[id]);
@@ -140,7 +222,7 @@ class Converter {
     size_t deepest = 0;
     for (const auto& [name, id] : items) {
       auto levels = static_cast<size_t>(std::ranges::count(name, '.')) + 1;
-      Converted below = convert(id, depth + levels);
+      Converted below = convert_part(name, id, depth + levels);
       deepest = std::max(deepest, below.levels + levels);
       flat.emplace_back(name, std::move(below.tree));
     }
@@ -148,15 +230,18 @@ class Converter {
   }
 
   const Pickle& pickle_;
-  const std::function<Tensor(size_t)>& made_;
+  const MadeValue& made_;
+  Report* report_;
+  std::string path_;
   size_t values_ = 0, text_ = 0;
   std::unordered_map<PickleId, Converted> containers_;
+  std::unordered_set<PickleId> reported_;
 };
 
 }  // namespace
 
-Tree tree_of(const Pickle& pickle, const std::function<Tensor(size_t)>& made) {
-  return Converter(pickle, made).convert();
+Tree tree_of(const Pickle& pickle, const MadeValue& made, Report* report) {
+  return Converter(pickle, made, report).convert();
 }
 
 }  // namespace luxtorch::io

@@ -8,10 +8,12 @@
 #include <unordered_map>
 
 #include "io/file_fault.h"
+#include "io/file_mapping.h"
 #include "io/input_file.h"
 #include "io/pickle.h"
 #include "io/pickle_tree.h"
 #include "io/torch_calls.h"
+#include "io/torch_legacy.h"
 #include "io/zip_reader.h"
 
 namespace luxtorch::torch_archive {
@@ -27,8 +29,17 @@ class Reader {
   Reader(const io::InputFile& file, const LoadOptions& options)
       : file_(file),
         options_(options),
+        mapping_(options.map ? io::FileMapping::of(file) : nullptr),
         entries_(io::read_zip_directory(file, options.inflated_limit)) {
     for (const auto& entry : entries_) by_name_.emplace(entry.name, &entry);
+    bool has_some = false, has_some_data = false;
+    for (const auto& entry : entries_) {
+      if (entry.crc == 0) continue;
+      has_some = true;
+      has_some_data = has_some_data || is_data(entry);
+    }
+    has_sums_ = has_some && options.check_sums;
+    has_sums_of_data_ = has_some_data && options.check_sums;
   }
 
   Tree read() {
@@ -51,8 +62,9 @@ class Reader {
       Tensors tensors([this](const std::string& name, int64_t elements, uint64_t width) {
         return read_storage(name, elements, width);
       });
-      io::Pickle pickle(text, visitor_of(tensors));
-      return io::tree_of(pickle, [&](size_t made) { return tensors.tensor(made); });
+      io::Pickle pickle(text, visitor_of(tensors, options_.report != nullptr));
+      return io::tree_of(
+          pickle, [&](size_t number) { return tensors.value(number); }, options_.report);
     } catch (FileFault& fault) {
       place(fault, entry.name);
       throw;
@@ -63,9 +75,14 @@ class Reader {
   }
 
  private:
-  // 0 stands where PyTorch wrote none: after set_crc32_options(False), and of records that skip_data
-  // left out.
-  bool has_sum(const io::ZipEntry& entry) const { return options_.check_sums && entry.crc != 0; }
+  static bool is_data(const io::ZipEntry& entry) {
+    return entry.name.find("/data/") != entry.name.npos;
+  }
+  // 0 stands in all records after set_crc32_options(False), in all of storages after skip_data, for
+  // others to fill. In one of several it is a checksum.
+  bool has_sum(const io::ZipEntry& entry) const {
+    return entry.crc != 0 ? options_.check_sums : is_data(entry) ? has_sums_of_data_ : has_sums_;
+  }
 
   // Faults inside a record are at the record's name, all others in the pickle.
   template <class Fault>
@@ -90,39 +107,55 @@ class Reader {
         entry.size / width != static_cast<uint64_t>(elements))
       throw FileFault{name, fmt::format("{} elements of {} bytes", elements, width),
                       fmt::format("{} bytes", entry.size)};
-    return read_record(entry);
+    return read_record(entry, width);
   }
 
-  Tensor read_record(const io::ZipEntry& entry) const {
-    Tensor bytes = at::empty({static_cast<int64_t>(entry.size)}, at::TensorOptions(Dtype::Byte));
-    io::ZipEntryReader reader(file_, entry);
-    if (entry.size > 0) reader.read(bytes.mutable_data_ptr(), entry.size);
-    reader.finish(has_sum(entry));
+  Tensor read_record(const io::ZipEntry& entry, uint64_t width) const {
+    auto size = static_cast<int64_t>(entry.size);
+    if (mapping_ && !entry.deflated)
+      if (auto bytes = mapping_->tensor(entry.data, {size}, Dtype::Byte, alignment_of(width)))
+        return *bytes;
+    Tensor bytes = at::empty({size}, at::TensorOptions(Dtype::Byte));
+    io::ZipEntryReader reader(file_, entry, has_sum(entry));
+    if (size > 0) reader.read(bytes.mutable_data_ptr(), entry.size);
+    reader.finish();
     return bytes;
   }
 
   const io::InputFile& file_;
   const LoadOptions& options_;
+  std::shared_ptr<io::FileMapping> mapping_;
   std::vector<io::ZipEntry> entries_;
   std::unordered_map<std::string, const io::ZipEntry*> by_name_;
   std::string folder_;
+  bool has_sums_, has_sums_of_data_;
 };
 
+// What PyTorch wrote before 0.1.10.
+bool is_tar(const io::InputFile& file) {
+  constexpr std::string_view kTar = "ustar";
+  constexpr uint64_t kAt = 257;
+  if (file.size() < kAt + kTar.size()) return false;
+  std::string bytes(kTar.size(), '\0');
+  file.read(kAt, bytes.data(), bytes.size());
+  return bytes == kTar;
+}
+
 Tree read_file(const io::InputFile& file, const LoadOptions& options) {
-  constexpr std::string_view kOld = "\x80\x02\x8a\x0a";  // a pickle of a long of ten bytes
-  std::string start(std::min<uint64_t>(file.size(), kOld.size()), '\0');
-  file.read(0, start.data(), start.size());
-  if (start == kOld)
+  if (is_legacy(file)) return read_legacy(file, options);
+  if (is_tar(file))
     throw FileUnsupported{
         "",
-        "expected a file of PyTorch 1.6 or later, got one of before. Load and save "
-        "it again with a newer one."};
+        "expected a file of PyTorch 0.1.10 or later, got a tar archive, as those of before. "
+        "Save it again in Python: torch.save(torch.load(path, weights_only=False), path), if "
+        "you trust it."};
   return Reader(file, options).read();
 }
 
 }  // namespace
 
 Tree load(const std::filesystem::path& path, LoadOptions options) {
+  if (options.report) *options.report = {};
   io::InputFile file(kWho, path);
   return io::explained(kWho, path, "a file of torch.save",
                        [&] { return read_file(file, options); });

@@ -20,19 +20,22 @@ using io::PickleDict;
 using io::PickleGlobal;
 using io::PickleId;
 using io::PickleMade;
+using io::PickleObject;
 using io::PickleSequence;
 using io::PickleValue;
 
+constexpr std::string_view kFromType = "torch._tensor._rebuild_from_type_v2";
 // What may be called; the last by C++'s torch::pickle_save.
-constexpr std::array<std::string_view, 20> kCalls = {"collections.OrderedDict",
+constexpr std::array<std::string_view, 21> kCalls = {"collections.OrderedDict",
                                                      "collections.Counter",
                                                      "torch.Size",
                                                      "torch._utils._rebuild_parameter",
                                                      "torch._utils._rebuild_parameter_with_state",
-                                                     "torch._tensor._rebuild_from_type_v2",
+                                                     kFromType,
                                                      "torch.nn.parameter.Parameter",
                                                      "torch.nn.parameter.Buffer",
                                                      "torch.Tensor",
+                                                     kRebuild1,
                                                      kRebuild2,
                                                      kRebuild3,
                                                      "torch.device",
@@ -47,33 +50,63 @@ constexpr std::array<std::string_view, 20> kCalls = {"collections.OrderedDict",
 constexpr std::array<std::string_view, 3> kTensors = {
     "torch.Tensor", "torch.nn.parameter.Parameter", "torch.nn.parameter.Buffer"};
 // Behind "torch."; as values texts.
-constexpr std::array<std::string_view, 27> kConstants = {"float32",
-                                                         "float64",
-                                                         "float16",
-                                                         "bfloat16",
-                                                         "int64",
-                                                         "int32",
-                                                         "int16",
-                                                         "int8",
-                                                         "uint8",
-                                                         "uint16",
-                                                         "uint32",
-                                                         "uint64",
-                                                         "bool",
-                                                         "complex32",
-                                                         "complex64",
-                                                         "complex128",
-                                                         "float8_e4m3fn",
-                                                         "float8_e5m2",
-                                                         "float8_e4m3fnuz",
-                                                         "float8_e5m2fnuz",
-                                                         "float8_e8m0fnu",
-                                                         "quint8",
-                                                         "qint8",
-                                                         "qint32",
-                                                         "strided",
-                                                         "per_tensor_affine",
-                                                         "per_channel_affine"};
+constexpr auto kConstants = std::to_array<std::string_view>({"float32",
+                                                             "float64",
+                                                             "float16",
+                                                             "bfloat16",
+                                                             "int64",
+                                                             "int32",
+                                                             "int16",
+                                                             "int8",
+                                                             "uint8",
+                                                             "uint16",
+                                                             "uint32",
+                                                             "uint64",
+                                                             "uint1",
+                                                             "uint2",
+                                                             "uint3",
+                                                             "uint4",
+                                                             "uint5",
+                                                             "uint6",
+                                                             "uint7",
+                                                             "int1",
+                                                             "int2",
+                                                             "int3",
+                                                             "int4",
+                                                             "int5",
+                                                             "int6",
+                                                             "int7",
+                                                             "bool",
+                                                             "complex32",
+                                                             "complex64",
+                                                             "complex128",
+                                                             "float8_e4m3fn",
+                                                             "float8_e5m2",
+                                                             "float8_e4m3fnuz",
+                                                             "float8_e5m2fnuz",
+                                                             "float8_e8m0fnu",
+                                                             "float4_e2m1fn_x2",
+                                                             "bits8",
+                                                             "bits16",
+                                                             "bits1x8",
+                                                             "bits2x4",
+                                                             "bits4x2",
+                                                             "quint8",
+                                                             "qint8",
+                                                             "qint32",
+                                                             "quint4x2",
+                                                             "quint2x4",
+                                                             "strided",
+                                                             "sparse_coo",
+                                                             "sparse_csr",
+                                                             "sparse_csc",
+                                                             "sparse_bsr",
+                                                             "sparse_bsc",
+                                                             "per_tensor_affine",
+                                                             "per_tensor_symmetric",
+                                                             "per_channel_affine",
+                                                             "per_channel_symmetric",
+                                                             "per_channel_affine_float_qparams"});
 
 // A list of C++'s torch::pickle_save.
 bool is_list_of_cpp(const std::string& name) {
@@ -87,10 +120,11 @@ bool is_cpp_archive(const std::string& name) {
           std::ranges::count(name, '.') == 2);
 }
 
+// A tensor of any kind.
 PickleMade made_tensor(const Tensors& tensors, const Pickle& pickle, PickleId id,
                        const char* what) {
   auto part = as<PickleMade>(pickle, id, what);
-  tensors.tensor(part.number);
+  if (tensors.is_storage(part.number)) throw FileFault{"", what, "a storage"};
   return part;
 }
 
@@ -149,7 +183,34 @@ PickleValue value_of_call(Tensors& tensors, const Pickle& pickle, const std::str
       throw FileFault{"", "bytes as a text in Latin-1", "another text"};
     return PickleBytes{*bytes};
   }
+  if (std::ranges::find(kTensors, name) != kTensors.end())
+    throw FileUnsupported{
+        "", "expected tensors that a function of torch._utils makes, got a call of " + name + "."};
   throw FileFault{"", "a call that makes a tensor", name};
+}
+
+PickleValue call(Tensors& tensors, const Pickle& pickle, const std::string& name,
+                 const std::vector<PickleId>& arguments);
+
+// A function, the class that its tensor is made one of, the function's arguments, attributes.
+PickleValue of_type(Tensors& tensors, const Pickle& pickle,
+                    const std::vector<PickleId>& arguments) {
+  if (arguments.size() != 4) throw FileFault{"", "a tensor's four parts", "others"};
+  const auto& function = as<PickleGlobal>(pickle, arguments[0], "a name to call").name;
+  if (function == kFromType) throw FileFault{"", "a call that makes a tensor", function};
+  bool is_object = std::holds_alternative<PickleObject>(pickle[arguments[1]]);
+  if (!is_object) {
+    const auto& type = as<PickleGlobal>(pickle, arguments[1], "a tensor's class").name;
+    if (std::ranges::find(kTensors, type) == kTensors.end())
+      throw FileFault{"", "a tensor's class", type};
+  }
+  PickleValue value = call(tensors, pickle, function,
+                           as<PickleSequence>(pickle, arguments[2], "a tensor's parts").parts);
+  if (auto* made = std::get_if<PickleMade>(&value)) {
+    made->attributes = arguments[3];
+    if (is_object) made->of_class = arguments[1];
+  }
+  return value;
 }
 
 PickleValue call(Tensors& tensors, const Pickle& pickle, const std::string& name,
@@ -159,30 +220,25 @@ PickleValue call(Tensors& tensors, const Pickle& pickle, const std::string& name
     sizes_of(pickle, arguments[0], "torch.Size of sizes");
     return PickleSequence{as<PickleSequence>(pickle, arguments[0], "sizes").parts, false};
   }
-  bool has_state = name == "torch._utils._rebuild_parameter_with_state";
-  if (name == "torch._utils._rebuild_parameter" || has_state) {
-    if (arguments.size() != (has_state ? 4 : 3))
-      throw FileFault{"", has_state ? "a parameter's four parts" : "a parameter's three parts",
-                      "others"};
+  if (name == "torch._utils._rebuild_parameter") {
+    if (arguments.size() != 3) throw FileFault{"", "a parameter's three parts", "others"};
     return made_tensor(tensors, pickle, arguments[0], "a parameter's tensor");
+  }
+  if (name == "torch._utils._rebuild_parameter_with_state") {
+    if (arguments.size() != 4) throw FileFault{"", "a parameter's four parts", "others"};
+    auto parameter = made_tensor(tensors, pickle, arguments[0], "a parameter's tensor");
+    parameter.attributes = arguments[3];
+    return parameter;
   }
   if (name == "torch.nn.parameter.Parameter") {
     if (arguments.empty() || arguments.size() > 2)
       throw FileFault{"", "a parameter's tensor", "others"};
     return made_tensor(tensors, pickle, arguments[0], "a parameter's tensor");
   }
-  if (name == "torch._tensor._rebuild_from_type_v2") {
-    if (arguments.size() != 4) throw FileFault{"", "a tensor's four parts", "others"};
-    const auto& type = as<PickleGlobal>(pickle, arguments[1], "a tensor's class").name;
-    if (std::ranges::find(kTensors, type) == kTensors.end())
-      throw FileFault{"", "a tensor's class", type};
-    const auto& function = as<PickleGlobal>(pickle, arguments[0], "a name to call").name;
-    if (function == name) throw FileFault{"", "a call that makes a tensor", name};
-    return call(tensors, pickle, function,
-                as<PickleSequence>(pickle, arguments[2], "a tensor's parts").parts);
-  }
-  if (name == kRebuild2 || name == kRebuild3)
-    return tensors.rebuild(pickle, arguments, name == kRebuild3);
+  if (name == kFromType) return of_type(tensors, pickle, arguments);
+  if (name == kRebuild1 || name == kRebuild2 || name == kRebuild3)
+    return tensors.rebuild(pickle, arguments, name);
+  if (is_other_kind(name)) return rebuild_other_kind(tensors, pickle, name, arguments);
   if (is_cpp_archive(name)) {
     if (!arguments.empty()) throw FileFault{"", "an archive without arguments", "some"};
     return PickleDict{{}, PickleDict::Kind::kObject};
@@ -190,29 +246,42 @@ PickleValue call(Tensors& tensors, const Pickle& pickle, const std::string& name
   return value_of_call(tensors, pickle, name, arguments);
 }
 
+// A storage; before 1.6 also ('module', a class, its file, its text).
+PickleValue persistent(Tensors& tensors, const Pickle& pickle, PickleId id) {
+  const auto& parts = as<PickleSequence>(pickle, id, "a storage's parts").parts;
+  const auto* kind = parts.empty() ? nullptr : std::get_if<std::string>(&pickle[parts[0]]);
+  if (!kind || *kind != "module" || parts.size() < 2) return tensors.storage(pickle, id);
+  const PickleValue& value = pickle[parts[1]];
+  if (!std::holds_alternative<PickleObject>(value))
+    return as<PickleGlobal>(pickle, parts[1], "a module's class");
+  return value;
+}
+
 }  // namespace
 
-io::Pickle::Visitor visitor_of(Tensors& tensors) {
-  return {[](const std::string& name) {
-            if (is_cpp_archive(name)) return true;
-            if (name.starts_with("__torch__."))
-              throw FileUnsupported{
-                  "", "expected a state dict, got TorchScript. Save its state_dict()."};
-            return std::ranges::find(kCalls, name) != kCalls.end() || is_list_of_cpp(name) ||
-                   is_storage_class(name);
-          },
-          [](const std::string& name) {
-            return name.starts_with(kPrefix) &&
-                   std::ranges::find(kConstants, std::string_view(name).substr(kPrefix.size())) !=
-                       kConstants.end();
-          },
-          [&tensors](const Pickle& pickle, const std::string& name,
-                     const std::vector<PickleId>& arguments) {
-            return call(tensors, pickle, name, arguments);
-          },
-          [&tensors](const Pickle& pickle, PickleId id) -> PickleValue {
-            return tensors.storage(pickle, id);
-          }};
+io::Pickle::Visitor visitor_of(Tensors& tensors, bool makes_objects) {
+  return {
+      [makes_objects](const std::string& name) {
+        if (is_cpp_archive(name)) return true;
+        if (name.starts_with("__torch__.") && !makes_objects)
+          throw FileUnsupported{
+              "",
+              "expected a state dict, got TorchScript. Save its state_dict() in Python, or give "
+              "LoadOptions::report to load its modules' attributes; torch::jit::load runs it."};
+        return std::ranges::find(kCalls, name) != kCalls.end() || is_list_of_cpp(name) ||
+               storage_width(name) > 0 || is_other_kind(name);
+      },
+      [](const std::string& name) {
+        return name.starts_with(kPrefix) &&
+               std::ranges::find(kConstants, std::string_view(name).substr(kPrefix.size())) !=
+                   kConstants.end();
+      },
+      [&tensors](const Pickle& pickle, const std::string& name,
+                 const std::vector<PickleId>& arguments) {
+        return call(tensors, pickle, name, arguments);
+      },
+      [&tensors](const Pickle& pickle, PickleId id) { return persistent(tensors, pickle, id); },
+      makes_objects};
 }
 
 }  // namespace luxtorch::torch_archive

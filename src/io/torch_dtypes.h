@@ -35,10 +35,16 @@ inline constexpr std::array kDtypes = {
     DtypeName{Dtype::Float8_e5m2, "float8_e5m2", false},
     DtypeName{Dtype::Float8_e4m3fnuz, "float8_e4m3fnuz", false},
     DtypeName{Dtype::Float8_e5m2fnuz, "float8_e5m2fnuz", false},
-    DtypeName{Dtype::Float8_e8m0fnu, "float8_e8m0fnu", false}};
+    DtypeName{Dtype::Float8_e8m0fnu, "float8_e8m0fnu", false},
+    DtypeName{Dtype::Float4_e2m1fn_x2, "float4_e2m1fn_x2", false}};
+// The integers of quantised tensors.
+inline constexpr std::array kQuantised = {DtypeName{Dtype::Char, "QInt8Storage", true},
+                                          DtypeName{Dtype::Byte, "QUInt8Storage", true},
+                                          DtypeName{Dtype::Int, "QInt32Storage", true}};
 
 inline constexpr std::string_view kPrefix = "torch.";
 inline constexpr std::string_view kUntyped = "torch.storage.UntypedStorage";
+inline constexpr std::string_view kRebuild1 = "torch._utils._rebuild_tensor";
 inline constexpr std::string_view kRebuild2 = "torch._utils._rebuild_tensor_v2";
 inline constexpr std::string_view kRebuild3 = "torch._utils._rebuild_tensor_v3";
 

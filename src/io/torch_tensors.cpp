@@ -1,12 +1,15 @@
 #include "io/torch_tensors.h"
 
 #include <ATen/ops/as_strided.h>
+#include <ATen/ops/conj_physical.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/neg.h>
 #include <c10/core/ScalarType.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 
 #include "io/torch_dtypes.h"
 
@@ -26,6 +29,13 @@ const DtypeName* find_dtype(std::string_view name, bool is_storage) {
   if (!name.starts_with(kPrefix)) return nullptr;
   auto found = std::ranges::find(kDtypes, name.substr(kPrefix.size()), &DtypeName::name);
   return found != kDtypes.end() && found->is_storage == is_storage ? &*found : nullptr;
+}
+
+std::optional<Dtype> dtype_of_storage(std::string_view name) {
+  if (const auto* known = find_dtype(name, true)) return known->dtype;
+  if (!name.starts_with(kPrefix)) return {};
+  auto found = std::ranges::find(kQuantised, name.substr(kPrefix.size()), &DtypeName::name);
+  return found != kQuantised.end() ? std::optional(found->dtype) : std::nullopt;
 }
 
 Tensor view(const Tensor& bytes, Dtype dtype, int64_t offset, const std::vector<int64_t>& sizes,
@@ -58,10 +68,49 @@ Tensor view(const Tensor& bytes, Dtype dtype, int64_t offset, const std::vector<
   return bytes.view(dtype).as_strided(sizes, strides, offset);
 }
 
+// Other dtypes have no arithmetic. A view may repeat a few elements without end, its copy may not.
+bool can_be_copied(const Tensor& t, Dtype dtype) {
+  constexpr std::array kKnown = {Dtype::Byte,     Dtype::Char,         Dtype::Short,
+                                 Dtype::Int,      Dtype::Long,         Dtype::Half,
+                                 Dtype::BFloat16, Dtype::Float,        Dtype::Double,
+                                 Dtype::Bool,     Dtype::ComplexFloat, Dtype::ComplexDouble};
+  auto knows = [&](Dtype d) { return std::ranges::find(kKnown, d) != kKnown.end(); };
+  return knows(t.scalar_type()) && knows(dtype) && t.nbytes() <= t.storage().nbytes();
+}
+
+// {"conj": True, "neg": True}: the values are those in the file, conjugated or negated.
+Tensor marked(const Pickle& pickle, PickleId id, Tensor t) {
+  const auto* marks = std::get_if<PickleDict>(&pickle[id]);
+  if (!marks) return t;
+  for (auto [key, value] : marks->items) {
+    const auto* name = std::get_if<std::string>(&pickle[key]);
+    const auto* is_set = std::get_if<bool>(&pickle[value]);
+    bool is_known = name && is_set && (*name == "conj" || *name == "neg");
+    bool can_be = is_known && (t.is_complex() || (*name == "neg" && t.is_floating_point()));
+    if (!can_be || !can_be_copied(t, t.scalar_type()))
+      throw FileUnsupported{"",
+                            "expected tensors that are conjugated, negated or neither, got one "
+                            "with another mark. Save t.clone()."};
+    if (*is_set) t = *name == "conj" ? at::conj_physical(t) : t.neg();
+  }
+  return t;
+}
+
 }  // namespace
 
-bool is_storage_class(const std::string& name) {
-  return name == kUntyped || find_dtype(name, true);
+uint64_t storage_width(std::string_view name) {
+  if (name == kUntyped) return 1;
+  auto dtype = dtype_of_storage(name);
+  return dtype ? c10::elementSize(*dtype) : 0;
+}
+
+Tensor converted(const Tensor& t, Dtype dtype) {
+  if (t.scalar_type() == dtype) return t;
+  if (!can_be_copied(t, dtype))
+    throw FileUnsupported{"",
+                          "expected a tensor that has all its elements, of a dtype that others "
+                          "convert to, got another."};
+  return t.to(dtype);
 }
 
 std::vector<int64_t> sizes_of(const Pickle& pickle, PickleId id, const char* what) {
@@ -77,7 +126,7 @@ std::vector<int64_t> sizes_of(const Pickle& pickle, PickleId id, const char* wha
   return result;
 }
 
-PickleMade Tensors::made(std::variant<Storage, Tensor> value) {
+PickleMade Tensors::made(std::variant<Storage, Value> value) {
   constexpr size_t kMost = 1'000'000;
   if (made_.size() >= kMost)
     throw FileUnsupported{
@@ -86,30 +135,52 @@ PickleMade Tensors::made(std::variant<Storage, Tensor> value) {
   return {made_.size() - 1};
 }
 
-const Tensor& Tensors::tensor(size_t number) const {
-  if (const auto* t = std::get_if<Tensor>(&made_[number])) return *t;
-  throw FileUnsupported{"", "expected tensors, got a storage alone. Save tensors."};
+Tensors::Value Tensors::value(size_t number) {
+  if (const auto* value = std::get_if<Value>(&made_[number])) return *value;
+  auto storage = std::get<Storage>(made_[number]);
+  auto dtype = storage.dtype.value_or(Dtype::Byte);
+  const Tensor& bytes = dtype == Dtype::Bool ? bools_of(storage.bytes) : storage.bytes;
+  return {bytes.view(dtype), ""};
 }
 
-// ('storage', torch.FloatStorage, '0', 'cpu', elements)
+Tensor Tensors::tensor(const Pickle& pickle, PickleId id, const char* expected) {
+  auto number = as<PickleMade>(pickle, id, expected).number;
+  const auto* value = std::get_if<Value>(&made_[number]);
+  if (!value) throw FileFault{"", expected, "a storage"};
+  if (value->first.is_tensor()) return value->first.tensor();
+  throw FileUnsupported{"", fmt::format("expected {} that is dense, got another kind.", expected),
+                        value->second};
+}
+
+// ('storage', torch.FloatStorage, '0', 'cpu', elements), in files of before 1.6 with None or a part of
+// it: (its name, offset, elements).
 PickleMade Tensors::storage(const Pickle& pickle, PickleId id) {
-  const char* kExpected = "a storage's five parts";
+  const char* kExpected = "a storage's five or six parts";
   const auto& parts = as<PickleSequence>(pickle, id, kExpected).parts;
-  if (parts.size() != 5 || as<std::string>(pickle, parts[0], kExpected) != "storage")
+  if (parts.size() < 5 || parts.size() > 6 ||
+      as<std::string>(pickle, parts[0], kExpected) != "storage")
     throw FileFault{"", kExpected, "others"};
   const auto& type = as<PickleGlobal>(pickle, parts[1], "a storage's class").name;
-  const auto* known = find_dtype(type, true);
-  if (!known && type != kUntyped) throw FileFault{"", "a storage's class", type};
+  auto dtype = dtype_of_storage(type);
+  auto width = static_cast<int64_t>(storage_width(type));
+  if (width == 0) throw FileFault{"", "a storage's class", type};
   const auto& name = as<std::string>(pickle, parts[2], "a storage's name");
   auto elements = as<int64_t>(pickle, parts[4], "a storage's size");
   Tensor& bytes = storages_[name];
-  uint64_t width = known ? c10::elementSize(known->dtype) : 1;
-  if (!bytes.defined()) bytes = read_(name, elements, width);
-  if (elements < 0 || static_cast<uint64_t>(elements) > INT64_MAX / width ||
-      elements * static_cast<int64_t>(width) != bytes.numel())
+  if (!bytes.defined()) bytes = read_(name, elements, static_cast<uint64_t>(width));
+  if (elements < 0 || elements > INT64_MAX / width || elements * width != bytes.numel())
     throw FileFault{"", fmt::format("{} elements of {} bytes", elements, width),
                     fmt::format("{} bytes", bytes.numel())};
-  return made(Storage{bytes, known ? std::optional(known->dtype) : std::nullopt});
+  if (parts.size() == 5 || std::holds_alternative<io::PickleNone>(pickle[parts[5]]))
+    return made(Storage{bytes, dtype});
+  const auto& part = as<PickleSequence>(pickle, parts[5], "a storage's part").parts;
+  if (part.size() != 3) throw FileFault{"", "a storage's part of three", "others"};
+  auto offset = as<int64_t>(pickle, part[1], "an offset");
+  auto count = as<int64_t>(pickle, part[2], "a size");
+  if (offset < 0 || count < 0 || offset > elements || count > elements - offset)
+    throw FileFault{"", fmt::format("a part of {} elements", elements),
+                    fmt::format("{} from {}", count, offset)};
+  return made(Storage{bytes.narrow(0, offset * width, count * width), dtype});
 }
 
 // C++ allows a bool no other bytes than 0 and 1. A storage that has others stays as it is for
@@ -126,34 +197,42 @@ const Tensor& Tensors::bools_of(const Tensor& bytes) {
   return bools;
 }
 
-// storage, offset, sizes, strides, requires_grad, hooks, in the third version a dtype, and perhaps
-// marks.
-PickleMade Tensors::rebuild(const Pickle& pickle, const std::vector<PickleId>& parts,
-                            bool has_dtype) {
-  size_t count = has_dtype ? 7 : 6;
-  if (parts.size() != count && parts.size() != count + 1)
-    throw FileFault{"", fmt::format("a tensor's {} parts", count), std::to_string(parts.size())};
+Tensor Tensors::part(const Pickle& pickle, const std::vector<PickleId>& parts,
+                     std::optional<Dtype> dtype) {
   auto number = as<PickleMade>(pickle, parts[0], "a storage").number;
   const auto* storage = std::get_if<Storage>(&made_[number]);
   if (!storage) throw FileFault{"", "a storage", "a tensor"};
-  std::optional<Dtype> dtype = storage->dtype;
+  if (!dtype) dtype = storage->dtype;
+  if (!dtype) throw FileFault{"", "a storage that has a dtype", "an untyped one"};
+  const Tensor& bytes = *dtype == Dtype::Bool ? bools_of(storage->bytes) : storage->bytes;
+  return view(bytes, *dtype, as<int64_t>(pickle, parts[1], "an offset"),
+              sizes_of(pickle, parts[2], "a tensor's sizes"),
+              sizes_of(pickle, parts[3], "a tensor's strides"));
+}
+
+// storage, offset, sizes, strides, since the second version requires_grad and hooks, in the third one a
+// dtype, and perhaps marks.
+PickleMade Tensors::rebuild(const Pickle& pickle, const std::vector<PickleId>& parts,
+                            std::string_view function) {
+  bool has_dtype = function == kRebuild3, has_marks = function != kRebuild1;
+  size_t count = function == kRebuild1 ? 4 : has_dtype ? 7 : 6;
+  if (parts.size() != count && !(has_marks && parts.size() == count + 1))
+    throw FileFault{"", fmt::format("a tensor's {} parts", count), std::to_string(parts.size())};
+  std::optional<Dtype> dtype;
   if (has_dtype) {
     const auto& name = as<std::string>(pickle, parts[6], "a dtype");
     const auto* known = find_dtype(name, false);
-    if (!known) throw FileFault{"", "a dtype", name};
+    if (!known)
+      throw FileUnsupported{"", "expected a dtype that torch has, got " + name + ".", name};
     dtype = known->dtype;
   }
-  if (!dtype) throw FileFault{"", "a storage that has a dtype", "an untyped one"};
-  for (size_t i = 5; i < parts.size(); i += has_dtype ? 2 : 1)
-    if (const auto* marks = std::get_if<PickleDict>(&pickle[parts[i]]);
-        marks && !marks->items.empty())
-      throw FileUnsupported{"",
-                            "expected plain tensors, got one with hooks, or conjugated or negated "
-                            "by a mark alone. Save t.detach().resolve_conj().resolve_neg()."};
-  const Tensor& bytes = *dtype == Dtype::Bool ? bools_of(storage->bytes) : storage->bytes;
-  return made(view(bytes, *dtype, as<int64_t>(pickle, parts[1], "an offset"),
-                   sizes_of(pickle, parts[2], "a tensor's sizes"),
-                   sizes_of(pickle, parts[3], "a tensor's strides")));
+  Tensor t = part(pickle, parts, dtype);
+  if (parts.size() > count) t = marked(pickle, parts[count], t);
+  auto result = hold(std::move(t));
+  if (!has_marks) return result;
+  const auto* hooks = std::get_if<PickleDict>(&pickle[parts[5]]);
+  if (hooks && !hooks->items.empty()) result.attributes = parts[5];
+  return result;
 }
 
 }  // namespace luxtorch::torch_archive

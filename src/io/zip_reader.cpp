@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "io/crc32.h"
 #include "io/physical_memory.h"
 #include "io/zip_format.h"
 
@@ -15,6 +16,7 @@ using namespace zip;
 
 struct Directory {
   uint64_t offset, size, count;
+  uint64_t before = 0;  // bytes before the archive, which its own offsets do not count
 };
 
 [[noreturn]] void damaged(const std::string& place, std::string expected, std::string got) {
@@ -30,29 +32,57 @@ std::string bytes_at(const InputFile& file, uint64_t offset, uint64_t count) {
   return bytes;
 }
 
-// The record at the file's end, behind which lies a comment of as many bytes as it says.
-uint64_t find_end(const InputFile& file, std::string& record) {
-  uint64_t tail = std::min<uint64_t>(file.size(), kEndSize + kFull16);
+struct End {
+  uint64_t at;
+  std::string record;
+};
+
+bool is_at(const InputFile& file, uint64_t at, uint32_t signature) {
+  return at < file.size() && file.size() - at >= sizeof signature &&
+         number<uint32_t>(bytes_at(file, at, sizeof signature), 0) == signature;
+}
+
+// Does a directory or its zip64 end lie right before it?
+bool ends_directory(const InputFile& file, const End& end) {
+  uint64_t size = number<uint32_t>(end.record, 12);
+  return (size <= end.at && is_at(file, end.at - size, kCentral)) ||
+         (end.at >= kLocator64Size && is_at(file, end.at - kLocator64Size, kLocator64));
+}
+
+// The last record in the file's tail behind which lies a comment of as many bytes as it says, or else
+// the last one with a directory, whatever follows it.
+End find_end(const InputFile& file) {
+  constexpr uint64_t kTail = 1U << 20U;
+  uint64_t tail = std::min<uint64_t>(file.size(), kTail);
   std::string bytes = bytes_at(file, file.size() - tail, tail);
-  for (size_t at = tail < kEndSize ? 0 : tail - kEndSize + 1; at-- > 0;) {
-    if (number<uint32_t>(bytes, at) != kEnd) continue;
-    if (number<uint16_t>(bytes, at + 20) != tail - at - kEndSize) continue;
-    record = bytes.substr(at, kEndSize);
-    return file.size() - tail + at;
+  for (bool is_last : {true, false}) {
+    uint64_t first = is_last && tail > kEndSize + kFull16 ? tail - kEndSize - kFull16 : 0;
+    for (size_t at = tail < kEndSize ? 0 : tail - kEndSize + 1; at-- > first;) {
+      if (number<uint32_t>(bytes, at) != kEnd) continue;
+      End end{file.size() - tail + at, bytes.substr(at, kEndSize)};
+      uint64_t behind = tail - at - kEndSize, comment = number<uint16_t>(bytes, at + 20);
+      if (is_last ? comment == behind : comment < behind && ends_directory(file, end)) return end;
+    }
   }
   damaged("", "the end of a zip archive", "none");
 }
 
+// The bytes before an archive that says of a record that it lies at `said`, when it lies at `is`.
+uint64_t bytes_before(const InputFile& file, uint64_t said, uint64_t is, uint32_t signature) {
+  bool is_shifted = is > said && !is_at(file, said, signature) && is_at(file, is, signature);
+  return is_shifted ? is - said : 0;
+}
+
 Directory find_directory(const InputFile& file) {
-  std::string record;
-  uint64_t end = find_end(file, record);
+  auto [end, record] = find_end(file);
   Directory directory{number<uint32_t>(record, 16), number<uint32_t>(record, 12),
                       number<uint16_t>(record, 10)};
   bool one_file = number<uint16_t>(record, 4) == 0 && number<uint16_t>(record, 6) == 0;
   if (end >= kLocator64Size) {
     std::string locator = bytes_at(file, end - kLocator64Size, kLocator64Size);
     if (number<uint32_t>(locator, 0) == kLocator64) {
-      uint64_t wide_end = number<uint64_t>(locator, 8);
+      uint64_t wide_end = number<uint64_t>(locator, 8), least = kLocator64Size + kEnd64Size;
+      if (end >= least) wide_end += bytes_before(file, wide_end, end - least, kEnd64);
       std::string wide = bytes_at(file, wide_end, kEnd64Size);
       if (number<uint32_t>(wide, 0) != kEnd64)
         damaged(fmt::format("byte {}", wide_end), "zip64's end of the archive", "something else");
@@ -64,6 +94,9 @@ Directory find_directory(const InputFile& file) {
   }
   if (!one_file)
     throw FileUnsupported{"", "expected a zip archive in one file, got a part of one."};
+  if (directory.size <= end)
+    directory.before = bytes_before(file, directory.offset, end - directory.size, kCentral);
+  directory.offset += directory.before;
   if (directory.offset > end || directory.size > end - directory.offset)
     damaged("the directory", fmt::format("one that ends before byte {}", end),
             fmt::format("{} bytes at {}", directory.size, directory.offset));
@@ -166,6 +199,7 @@ std::vector<ZipEntry> read_zip_directory(const InputFile& file, uint64_t inflate
                                         method)};
     widen(entry, std::string_view(bytes).substr(at + kCentralSize + name, extra));
     if (!names.insert(entry.name).second) damaged(entry.name, "each name once", "it twice");
+    entry.header += std::min(directory.before, UINT64_MAX - entry.header);
     locate(file, entry, directory.offset);
     if (entry.deflated && (inflated += entry.size) > inflated_limit)
       throw FileUnsupported{
@@ -179,8 +213,8 @@ std::vector<ZipEntry> read_zip_directory(const InputFile& file, uint64_t inflate
   return entries;
 }
 
-ZipEntryReader::ZipEntryReader(const InputFile& file, const ZipEntry& entry)
-    : file_(file), entry_(entry), left_(entry.size), next_(entry.data) {
+ZipEntryReader::ZipEntryReader(const InputFile& file, const ZipEntry& entry, bool check_sum)
+    : file_(file), entry_(entry), check_sum_(check_sum), left_(entry.size), next_(entry.data) {
   if (!entry.deflated) return;
   inflater_ = std::make_unique<Inflater>([this] {
     constexpr uint64_t kPiece = 1U << 18U;
@@ -205,27 +239,30 @@ void ZipEntryReader::read(void* to, uint64_t count) {
       fault.place = entry_.name;
       throw;
     }
+    if (check_sum_) crc_ = crc32(crc_, {bytes, count});
+  } else if (check_sum_) {
+    crc_ = crc32_of_both(crc_, file_.read_summed(next_, bytes, count), count);
+    next_ += count;
   } else {
     file_.read(next_, bytes, count);
     next_ += count;
   }
   left_ -= count;
-  crc_ = crc32(crc_, {bytes, count});
 }
 
-void ZipEntryReader::finish(bool check_sum) {
+void ZipEntryReader::finish() {
   if (left_ > 0 || (inflater_ && !inflater_->at_end()))
     damaged(entry_.name, "the end of its bytes", "more");
-  if (check_sum && crc_ != entry_.crc)
+  if (check_sum_ && crc_ != entry_.crc)
     damaged(entry_.name, fmt::format("bytes with the CRC-32 {:08x}", entry_.crc),
             fmt::format("{:08x}", crc_));
 }
 
 std::string read_zip_entry(const InputFile& file, const ZipEntry& entry, bool check_sum) {
-  ZipEntryReader reader(file, entry);
+  ZipEntryReader reader(file, entry, check_sum);
   std::string bytes(entry.size, '\0');
   reader.read(bytes.data(), bytes.size());
-  reader.finish(check_sum);
+  reader.finish();
   return bytes;
 }
 

@@ -31,18 +31,19 @@ std::vector<ZipEntry> read_zip_directory(const InputFile& file, uint64_t inflate
 /// An entry's bytes, front to back. Faults are at the entry's name.
 class ZipEntryReader {
  public:
-  ZipEntryReader(const InputFile& file, const ZipEntry& entry);
+  ZipEntryReader(const InputFile& file, const ZipEntry& entry, bool check_sum = true);
   ~ZipEntryReader();
 
   uint64_t left() const { return left_; }
   /// Throws FileFault where fewer are left.
   void read(void* to, uint64_t count);
   /// Throws FileFault where bytes are left or the checksum is another.
-  void finish(bool check_sum = true);
+  void finish();
 
  private:
   const InputFile& file_;
   const ZipEntry& entry_;
+  bool check_sum_;
   uint64_t left_, next_;
   uint32_t crc_ = 0;
   std::string piece_;

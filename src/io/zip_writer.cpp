@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "io/crc32.h"
 #include "io/zip_format.h"
 
 namespace luxtorch::io {

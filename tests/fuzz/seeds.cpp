@@ -74,6 +74,9 @@ void add_safetensors(std::vector<Seed>& seeds, const fs::path& folder) {
 }
 
 void add_torch_archive(std::vector<Seed>& seeds, const fs::path& folder) {
+  for (const auto& file : fs::directory_iterator(LUXTORCH_TEST_DATA "/pt"))
+    if (file.path().extension() == ".pt")
+      add_file(seeds, "golden_" + file.path().filename().string(), file.path());
   add_saved(seeds, folder, ".pt",
             [](const fs::path& path, const Tree& tree) { torch_archive::save(path, tree); });
 }

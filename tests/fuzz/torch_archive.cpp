@@ -1,4 +1,4 @@
-// torch_archive::load: a zip archive with a pickle in it.
+// torch_archive::load: a zip archive with a pickle in it, or pickles and storages one behind the other.
 #include "luxtorch/io/torch_archive.h"
 
 #include "fuzz/reading.h"
@@ -8,10 +8,17 @@
 namespace luxtorch::fuzz {
 namespace {
 
-bool read(std::string_view file) {
-  return loads("torch_archive::load", file, [](const std::filesystem::path& path) {
-    return torch_archive::load(path, {.inflated_limit = kMemory});
+bool loads_with(std::string_view file, const torch_archive::LoadOptions& options) {
+  return loads("torch_archive::load", file, [&](const std::filesystem::path& path) {
+    return torch_archive::load(path, options);
   });
+}
+
+bool read(std::string_view file) {
+  io::Report report;
+  loads_with(file, {.inflated_limit = kMemory, .map = true});
+  loads_with(file, {.check_sums = false, .inflated_limit = kMemory});
+  return loads_with(file, {.report = &report, .inflated_limit = kMemory});
 }
 
 std::string damage(std::string file, size_t most, uint32_t seed, const Change& change) {

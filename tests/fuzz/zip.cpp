@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "io/crc32.h"
 #include "io/deflate.h"
 #include "io/file_fault.h"
 #include "io/zip_format.h"

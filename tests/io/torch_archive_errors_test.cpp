@@ -89,6 +89,16 @@ TEST(TorchArchiveErrors, PicklesOfValues) {
   EXPECT_EQ(tree.tensor().sizes().vec(), (std::vector<int64_t>{2, 2}));
 }
 
+TEST(TorchArchiveErrors, TextsOfPython2) {
+  Tree tree;
+  EXPECT_EQ(error_of_pickle("S'it\\'s \\x41\\102\\n\\\\ \\q\\0'\n.", &tree), "");
+  EXPECT_SAME(tree, Tree(std::string("it's AB\n\\ \\q\0", 13)));
+  EXPECT_EQ(error_of_pickle("S\"a'\\xc3\\xa9\"\n.", &tree), "");
+  EXPECT_SAME(tree, Tree("a'\xc3\xa9"));
+  for (const char* bad : {"S'\\'\n.", "S'\\x4'\n.", "S'\\xzz'\n.", "S'a\n.", "Sa\n."})
+    EXPECT_NE(error_of_pickle(bad), "") << bad;
+}
+
 TEST(TorchArchiveErrors, PicklesThatAreNone) {
   EXPECT_EQ(error_of_pickle(""), ", byte 0: expected 1 bytes, got the end after 0");
   EXPECT_EQ(error_of_pickle("K"), ", byte 0: expected 1 bytes, got the end after 0");
@@ -233,7 +243,8 @@ TEST(TorchArchiveErrors, NamesThatAreNoPaths) {
       std::string::npos);
   EXPECT_NE(error_of_pickle("}X\0\0\0\0Ns."s).find("expected names that make a tree"),
             std::string::npos);
-  EXPECT_EQ(error_of_pickle("}NNs."), ": expected keys that are str or int, got None.");
+  EXPECT_EQ(error_of_pickle("}X\1\0\0\0a}}Nss."s),
+            ", a: expected keys that are numbers, texts or tuples of them, got a dict.");
 }
 
 TEST(TorchArchiveErrors, WhatCannotBeHeldIsRefusedBeforeTheFileIsTouched) {

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "luxtorch/io/report.h"
 #include "luxtorch/tree.h"
 
 namespace luxtorch::torch_archive {
@@ -24,10 +25,17 @@ struct SaveOptions {
 };
 
 struct LoadOptions {
+  /// Filled anew. Given, what Python would have to build or run (objects, classes, whole modules, attributes
+  /// of tensors), and keys that are no names, become entries, and the rest loads. An object is a named
+  /// tree of its attributes, a tuple of its elements or none.
+  io::Report* report = nullptr;
   /// Compare checksums, where a file has some.
   bool check_sums = true;
   /// What deflated parts of a file may fill together, in bytes; 0: the machine's memory. PyTorch itself deflates nothing.
   uint64_t inflated_limit = 0;
+  /// Tensors are views of the file, as torch.load's mmap gives them (luxtorch/io/io.h). Checksums of mapped
+  /// storages are not compared.
+  bool map = false;
 };
 
 /// Writes any tree.
@@ -48,9 +56,9 @@ void save(const std::filesystem::path& path, const Tree& tree, SaveOptions optio
 
 /// The tree that save wrote, bit for bit, on the CPU; of Python's files dicts as named trees, lists,
 /// tuples and torch.Size as tuples. Dicts are nested on their keys' dots, in the file's order:
-/// "0.weight" of a state dict is at("0.weight"); a key 3 is "3". Tensors that share memory in the file
-/// share it here; parameters are tensors that require no gradient; a state dict's _metadata and a
-/// tensor's attributes are left out. Of other values become
+/// "0.weight" of a state dict is at("0.weight"). Tensors that share memory in the file
+/// share it here; parameters are tensors that require no gradient; a state dict's _metadata and, without a
+/// report, a tensor's attributes are left out. Of other values become
 ///
 ///     set, frozenset          a tuple, in the file's order
 ///     bytes, bytearray        a vector of uint8
@@ -58,18 +66,26 @@ void save(const std::filesystem::path& path, const Tree& tree, SaveOptions optio
 ///     int beyond int64        its digits, a string
 ///     dtype, device, layout   strings: "torch.float32", "cuda:1"
 ///     Counter                 a named tree
+///     other keys              what Python prints: 3, True, None, 0.5, (1, 'a')
+///     storage                 a vector of its elements
+///     conjugated, negated     a tensor of the values
+///     sparse tensor           indices or crow_indices and the like, values, size, as torch names them
+///     quantised tensor        int_repr, scale and zero_point, or scales, zero_points and axis
+///     nested tensor           values, sizes, strides, offsets
 ///
 /// Archives of C++ are read, too: torch::pickle_save's values, and torch::save's tensors, modules and
-/// optimisers as named trees of what they hold.
+/// optimisers as named trees of what they hold. So are files of PyTorch 0.1.10 to 1.5; with a report
+/// TorchScript's modules as named trees of their attributes.
 ///
 /// Nothing in the file is ever run: a pickle of protocol 0 to 5 is read by code of our own, and one
-/// that asks for anything else is refused by that name. A checksum of 0 means that the file has none. Every
-/// length and offset is checked before it is used. Throws ArgumentError for a path that cannot be
+/// that asks for anything else is refused by that name, or with a report has a hole there. Bytes before
+/// and behind the archive are left aside. A checksum of 0 means that the file has none where all have
+/// it, or all of storages. Every length and offset is checked before it is used. Throws ArgumentError for a path that cannot be
 /// read, FormatError, which says where and why, for a file that is damaged or not PyTorch's,
-/// UnsupportedError for a pickle that asks for more, whole modules and TorchScript, files of PyTorch
-/// before 1.6 and of big-endian machines, sparse and quantised tensors, keys that are one name as an
-/// int and as a str, keys that are no paths ("a..b", or "a" beside "a.b"), more than 500 levels, 10 million values or
-/// 64 MiB of pickle.
+/// UnsupportedError without a report for a pickle that asks for more, whole modules, TorchScript, tensors
+/// on the meta device and keys that are one name as an int and as a str, and in any case for files of
+/// PyTorch before 0.1.10 (tar archives) and of big-endian machines, keys that are no paths ("a..b", or
+/// "a" beside "a.b"), more than 500 levels, 10 million values or 64 MiB of pickle.
 Tree load(const std::filesystem::path& path, LoadOptions options = {});
 
 }  // namespace luxtorch::torch_archive
