@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <ostream>
 
@@ -28,6 +29,13 @@ void check_finite(const char* who, std::initializer_list<double> values) {
 }
 void check_count(const char* who, const char* what, int64_t n) {
   if (n < 1) throw ArgumentError(who, fmt::format("expected {} of at least 1, got {}.", what, n));
+}
+
+constexpr int64_t kLastStep = std::numeric_limits<int64_t>::max();
+[[noreturn]] void too_late(const char* who, double step) {
+  throw ArgumentError(who, fmt::format("expected a step of at most {} for the schedule inside, got "
+                                       "{}.",
+                                       kLastStep, step));
 }
 
 template <class T, class F>
@@ -86,7 +94,10 @@ Schedule cosine(double l0, double l1, int64_t period, bool restart) {
   check_count(who, "a period", period);
   auto f = [=, range = std::abs(l0 - l1), low = std::min(l0, l1)](int64_t t) {
     // Whole periods are taken off either way: large arguments lose digits.
-    double x = phase(t, restart ? period : 2 * period).x * (restart ? 1 : 2);
+    auto [x, number] = phase(t, period);
+    if (!restart && number % 2 != 0)
+      x = (static_cast<double>(t % period) + static_cast<double>(period)) /
+          static_cast<double>(period);
     return range * (1 + std::cos(pi * x)) / 2 + low;
   };
   if (restart) return from_zero(who, f, l0, l1, period);
@@ -124,7 +135,8 @@ Schedule one_cycle(int64_t steps, double max, const OneCycleOptions& o) {
   check_count(who, "steps", steps);
   check(who, o.percent_start >= 0 && o.percent_start <= 1, "a percent_start in [0, 1]",
         o.percent_start);
-  const auto up = static_cast<int64_t>(std::ceil(o.percent_start * static_cast<double>(steps)));
+  const double share = std::ceil(o.percent_start * static_cast<double>(steps));
+  const int64_t up = share < static_cast<double>(steps) ? static_cast<int64_t>(share) : steps;
   const int64_t down = steps - up;
   auto f = [=](int64_t t) {
     auto half_cosine = [](double from, double to, int64_t t, int64_t n) {
@@ -252,14 +264,23 @@ Interpolator::Interpolator(Schedule s, double rate)
     : Schedule(from_zero(
           "Interpolator",
           [=](int64_t t) {
-            return s(static_cast<int64_t>(std::ceil(static_cast<double>(t + 1) / rate)));
+            const double step = std::ceil(static_cast<double>(t + 1) / rate);
+            if (step >= static_cast<double>(kLastStep)) too_late("Interpolator", step);
+            return s(static_cast<int64_t>(step));
           },
           s.label(), rate)) {
   check_finite("Interpolator", {rate});
   check("Interpolator", rate > 0, "a rate above 0", rate);
 }
 Shifted::Shifted(Schedule s, int64_t offset)
-    : Schedule(from_zero("Shifted", [=](int64_t t) { return s(t + offset); }, s.label(), offset)) {
+    : Schedule(from_zero(
+          "Shifted",
+          [=](int64_t t) {
+            if (t > kLastStep - offset)
+              too_late("Shifted", static_cast<double>(t) + static_cast<double>(offset));
+            return s(t + offset);
+          },
+          s.label(), offset)) {
   check_count("Shifted", "an offset", offset);
 }
 Shortened::Shortened(Schedule s, int64_t n)

@@ -105,6 +105,24 @@ TEST(Schedule, WarmupReachesTheFirstValueAndThenTheScheduleBegins) {
   EXPECT_DOUBLE_EQ(lr(2001), 1e-4);
 }
 
+// Steps up to the largest number that there is, and none beyond it.
+TEST(Schedule, StepsDoNotOverflow) {
+  constexpr int64_t last = std::numeric_limits<int64_t>::max();
+  Schedule step([](int64_t t) { return static_cast<double>(t); });
+  EXPECT_DOUBLE_EQ(Shifted(step, last)(1), static_cast<double>(last));
+  EXPECT_THROW(Shifted(step, last)(2), ArgumentError);
+  EXPECT_THROW(Shifted(step, 2)(last), ArgumentError);
+  EXPECT_THROW(Interpolator(step, 1e-3)(last), ArgumentError);
+  EXPECT_THROW(Interpolator(step, 1e-300)(1), ArgumentError);
+  EXPECT_DOUBLE_EQ(OneCycle(last, 1, {.startval = 0.5, .percent_start = 1})(1), 0.5);
+  EXPECT_DOUBLE_EQ(CosAnneal(1, 0, last, {.restart = false})(1), 1);
+  EXPECT_NEAR(CosAnneal(1, 0, last, {.restart = false})(last), 0, 1e-12);
+  EXPECT_NEAR(Triangle(0, 1, last)(last), 0, 1e-12);
+  EXPECT_DOUBLE_EQ(Ramp(0, 1, last)(last), 1);
+  EXPECT_DOUBLE_EQ(Shortened(step, last)(last), static_cast<double>(last));
+  EXPECT_DOUBLE_EQ(Sequence({{step, last}, {step, last}})(last), static_cast<double>(last));
+}
+
 TEST(Schedule, SchedulesOfSchedules) {
   Exp s(8, 0.5);
   expect_values(Loop(s, 3), {8, 4, 2, 8, 4, 2, 8});
