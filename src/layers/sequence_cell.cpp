@@ -1,7 +1,10 @@
 // One cell over sequences: a stock cell runs all steps in one call of the operators, any other is
 // stepped.
+#include <ATen/ops/ones_like.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros_like.h>
+
+#include <vector>
 
 #include "layers/sequence_call.h"
 #include "layers/tokens.h"
@@ -45,18 +48,54 @@ SequenceRun run_at_once(const C& cell, const SequenceCall& call, const Tree& ps,
   return {call.all ? out.y : last_of(out.h, lengths), std::move(last), std::move(st2)};
 }
 
+bool has_rows(const ops::Padding& padding, const Tree& leaf) {
+  if (!leaf.is_tensor() || !leaf.tensor().defined() || leaf.tensor().dim() == 0) return false;
+  return leaf.tensor().size(0) == padding.batch();
+}
+
 // Tensors with a row for each of the batch keep the rows that have ended; what else a carry holds
 // moves on.
 Tree kept_carry(const ops::Padding& padding, int64_t t, const Tree& now, const Tree& before) {
   return tree::zip(
       [&](const Tree& a, const Tree& b) -> Tree {
-        bool rows = a.is_tensor() && b.is_tensor() && a.tensor().dim() > 0 &&
-                    a.tensor().sizes() == b.tensor().sizes() &&
-                    a.tensor().size(0) == padding.batch();
+        bool rows =
+            has_rows(padding, a) && b.is_tensor() && a.tensor().sizes() == b.tensor().sizes();
         return rows ? Tree(padding.keep(t, a.tensor(), b.tensor())) : a;
       },
       now, before);
 }
+
+// Steps of a cell that goes on for all rows. Those that have ended do a step of the longest row:
+// zeros could be where the cell has no finite derivative, and 0 times infinity is NaN.
+class LentSteps {
+ public:
+  explicit LentSteps(const ops::Padding& padding) : padding_(padding) {}
+
+  Tensor input(int64_t t, const Tensor& x) {
+    if (padding_.full(t)) return x;
+    if (!input_.defined() && padding_.batch() > 0) {
+      const auto row = x.narrow(0, 0, 1);
+      input_ = x.is_floating_point() ? at::ones_like(row) : at::zeros_like(row);
+    }
+    return padding_.lent(t, x, input_);
+  }
+  Tree carry(int64_t t, const Tree& carry) {
+    if (padding_.full(t)) return carry;
+    size_t leaf = 0;
+    return tree::map(
+        [&](const Tree& part) -> Tree {
+          if (!has_rows(padding_, part)) return part;
+          if (leaf == carry_.size()) carry_.emplace_back();
+          return padding_.lent(t, part.tensor(), carry_[leaf++]);
+        },
+        carry);
+  }
+
+ private:
+  const ops::Padding& padding_;
+  Tensor input_;               // what they were lent last
+  std::vector<Tensor> carry_;  // by tensor with rows
+};
 
 SequenceRun step_through(const Layer& cell, const SequenceCall& call, const Tree& ps,
                          const Tree& st) {
@@ -80,14 +119,16 @@ SequenceRun step_through(const Layer& cell, const SequenceCall& call, const Tree
   }
 
   ops::Padding padding(call.in.lengths, x, time);
-  auto xs = padding.trimmed(x);
+  auto xs = x.narrow(time, 0, padding.steps());
+  LentSteps lent(padding);
   if (call.reverse) xs = padding.reversed(xs);
   std::vector<Tensor> ys;
   Out<Step> out{{}, st};
   Tensor last;
   int64_t t = 0;
   for (const auto& x_t : xs.unbind(time)) {
-    auto next = cell.step(x_t, carry, ps, out.second);
+    const Tree from = carry ? lent.carry(t, *carry) : Tree();
+    auto next = cell.step(lent.input(t, x_t), carry ? &from : nullptr, ps, out.second);
     auto& [y, now] = next.first;
     if (padding.full(t)) {
       last = y;

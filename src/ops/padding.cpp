@@ -44,6 +44,8 @@ Padding::Padding(const Tensor& lengths, const Tensor& x, int64_t time)
   if (shortest_ >= steps_) return;
   missing_ = at::arange(steps_).unsqueeze(1).ge(lengths).to(x.device());
   missing_rows_ = missing_.unbind(0);
+  longest_ = longest;
+  if (batch_ > 0) longest_row_ = lengths.argmax(0, /*keepdim=*/true).to(x.device());
 }
 
 Tensor Padding::cleared(const Tensor& x) const {
@@ -58,6 +60,19 @@ Tensor Padding::trimmed(const Tensor& x) const {
 Tensor Padding::keep(int64_t t, const Tensor& now, const Tensor& before) const {
   if (full(t)) return now;
   return at::where(over(missing_rows_[static_cast<size_t>(t)], now), before, now);
+}
+
+Tensor Padding::lent(int64_t t, const Tensor& rows, Tensor& spare) const {
+  if (full(t) || batch_ == 0) return rows;
+  const Tensor now = rows.index_select(0, longest_row_);
+  if (!spare.defined()) {
+    spare = now;
+  } else if (is_wrapped(lengths_)) {
+    spare = at::where(over(lengths_.max().gt(t).to(rows.device()).reshape({1}), now), now, spare);
+  } else if (t < longest_) {
+    spare = now;
+  }
+  return at::where(over(missing_rows_[static_cast<size_t>(t)], rows), spare, rows);
 }
 
 Tensor Padding::reversed(const Tensor& x) const {

@@ -30,6 +30,11 @@ class Padding {
   Tensor trimmed(const Tensor& x) const;
   /// now in the rows that have a step t, before in the others; both (batch, ...).
   Tensor keep(int64_t t, const Tensor& now, const Tensor& before) const;
+  /// rows (batch, ...) of step t, with the longest row's in place of those that have no step t: a
+  /// computation that goes on for all rows meets no other numbers than those of true steps, whose
+  /// derivatives are finite. spare: of one quantity's steps; it holds what is lent where no row has a
+  /// step t, and may begin undefined.
+  Tensor lent(int64_t t, const Tensor& rows, Tensor& spare) const;
   /// x, of steps() steps, each row from its own last step to its first, and what lies beyond its
   /// length as it is. Its own inverse.
   Tensor reversed(const Tensor& x) const;
@@ -42,6 +47,8 @@ class Padding {
   int64_t time_, batch_, all_steps_, steps_, shortest_;
   Tensor lengths_, missing_;          // missing_: (steps, batch), true beyond a row's length
   std::vector<Tensor> missing_rows_;  // (batch) for each step
+  int64_t longest_ = 0;               // its length, where it is known
+  Tensor longest_row_;                // (1), its number
 };
 
 }  // namespace luxtorch::ops

@@ -52,17 +52,21 @@ State gru_step(const Tensor& input, const State& s, const CellWeights& w) {
   return {n.add(z.mul(s.h.sub(n))), {}};
 }
 
+// lend: the step may have no finite derivative at 0.
 template <class OneStep>
 SequenceOutput run(const Tensor& x, State s, const CellWeights& w, const SequenceOptions& options,
-                   const OneStep& step) {
+                   const OneStep& step, bool lend = false) {
   int64_t time = options.time_first ? 0 : 1;
   Padding padding(options.lengths, x, time);
   auto inputs = input_product(padding.trimmed(x), w).unbind(time);
   std::vector<Tensor> ys(inputs.size());
+  Tensor spare_input, spare_h;
   for (size_t i = 0; i < inputs.size(); ++i) {
     auto at = options.reverse ? inputs.size() - 1 - i : i;
     auto t = static_cast<int64_t>(at);
-    auto next = step(inputs[at], s);
+    auto next = lend ? step(padding.lent(t, inputs[at], spare_input),
+                            State{padding.lent(t, s.h, spare_h), s.c})
+                     : step(inputs[at], s);
     s = {padding.keep(t, next.h, s.h), next.c.defined() ? padding.keep(t, next.c, s.c) : next.c};
     ys[at] = s.h;
   }
@@ -86,9 +90,11 @@ Tensor gru_cell(const Tensor& x, const Tensor& h, const CellWeights& w) {
 
 SequenceOutput rnn_sequence(const Tensor& x, const Tensor& h, const CellWeights& w,
                             const Activation& activation, const SequenceOptions& options) {
-  return run(x, {h, {}}, w, options, [&](const Tensor& input, const State& s) {
+  auto step = [&](const Tensor& input, const State& s) {
     return rnn_step(input, s, w, activation);
-  });
+  };
+  const bool smooth_at_0 = activation == luxtorch::tanh || activation == luxtorch::relu;
+  return run(x, {h, {}}, w, options, step, /*lend=*/!smooth_at_0);
 }
 SequenceOutput lstm_sequence(const Tensor& x, const Tensor& h, const Tensor& c,
                              const CellWeights& w, const SequenceOptions& options) {

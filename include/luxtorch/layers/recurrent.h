@@ -184,9 +184,9 @@ class SequenceCell {
 /// lengths: integers (batch), in any order, each 0 to time; without dimensions for an unbatched x.
 /// A row's carry freezes at its end, its y is zero from there in a returned sequence, and the last y
 /// is its own last one; a length of 0 gives zeros and the initial carry. What x holds beyond a
-/// row's end is never looked at and gets no gradient. Of a user's own cell the carry's tensors of
-/// (batch, ...) freeze, all else moves on; a row of length 0 has zeros for a carry there, unless the
-/// call gives one.
+/// row's end is never looked at and gets no gradient; there a user's own cell does a step of the
+/// longest row, which is dropped, its carry's tensors of (batch, ...) freeze, all else moves on; a row
+/// of length 0 has zeros for a carry, unless the call gives one.
 ///
 /// Truncated back-propagation hands on a carry without its graph:
 ///
