@@ -13,6 +13,7 @@ namespace luxtorch {
 
 struct Tree::Node {
   std::variant<std::vector<Item>, std::vector<Tree>> children;
+  int depth = 1;  // of what is below, and itself
 };
 
 namespace {
@@ -50,6 +51,14 @@ std::pair<std::string_view, std::string_view> split_last(std::string_view path) 
 
 auto is_item(std::string_view key) {
   return [key](const Tree::Item& item) { return item.first == key; };
+}
+
+// All that walks a tree, and its end too, calls itself: a deeper one could overflow the stack.
+int deeper(const char* who, int below) {
+  constexpr int kDeepest = 1000;
+  if (below < kDeepest) return below + 1;
+  throw TreeError(who, "expected at most " + std::to_string(kDeepest) +
+                           " levels, got more. Put the parts into a flat tuple.");
 }
 
 void check_keys(const std::vector<Tree::Item>& items) {
@@ -256,8 +265,12 @@ bool Tree::same_node(const Tree& other) const {
 
 Tree named(std::vector<Tree::Item> items) {
   check_keys(items);
+  int below = 0;
+  for (const auto& item : items)
+    if (auto node = std::get_if<7>(&item.second.value_)) below = std::max(below, (*node)->depth);
   Tree t;
-  t.value_ = std::make_shared<const Tree::Node>(Tree::Node{std::move(items)});
+  t.value_ =
+      std::make_shared<const Tree::Node>(Tree::Node{std::move(items), deeper("named", below)});
   return t;
 }
 Tree named(std::initializer_list<Tree::Item> items) {
@@ -265,8 +278,12 @@ Tree named(std::initializer_list<Tree::Item> items) {
 }
 
 Tree tuple(std::vector<Tree> elements) {
+  int below = 0;
+  for (const auto& element : elements)
+    if (auto node = std::get_if<7>(&element.value_)) below = std::max(below, (*node)->depth);
   Tree t;
-  t.value_ = std::make_shared<const Tree::Node>(Tree::Node{std::move(elements)});
+  t.value_ =
+      std::make_shared<const Tree::Node>(Tree::Node{std::move(elements), deeper("tuple", below)});
   return t;
 }
 Tree tuple(std::initializer_list<Tree> elements) { return tuple(std::vector<Tree>(elements)); }

@@ -391,5 +391,15 @@ TEST(Tree, ErrorsShowTheBeginningOfALongString) {
                "[Tree] expected a tensor, got the string \"" + std::string(60, 'x') + "...\".");
 }
 
+TEST(Tree, OfMoreLevelsThanTheStackHoldsIsRefused) {
+  for (bool named_too : {false, true}) {
+    Tree t = 1;
+    auto deeper = [&] { return named_too ? named({{"a", t}}) : tuple({t}); };
+    for (int i = 0; i < 1000; ++i) t = deeper();
+    EXPECT_EQ(tree::leaves(t).size(), 1u);
+    EXPECT_THROW(t = deeper(), TreeError);
+  }
+}
+
 }  // namespace
 }  // namespace luxtorch
