@@ -12,6 +12,7 @@
 #include "luxtorch/core/error.h"
 #include "luxtorch/tree.h"
 #include "text.h"
+#include "tie_numbers.h"
 #include "transforms.h"
 
 namespace luxtorch {
@@ -232,9 +233,13 @@ Tree map(const std::function<Tree(const std::string&, const Tree&)>& f, const Tr
   return map_at("", f, t);
 }
 Tree map_tensors(const std::function<Tensor(const Tensor&)>& f, const Tree& t) {
+  std::unordered_map<const void*, Tree> made;
   return map(
       [&](const Tree& leaf) {
-        return leaf.is_tensor() && leaf.tensor().defined() ? Tree(f(leaf.tensor())) : leaf;
+        if (!leaf.is_tensor() || !leaf.tensor().defined()) return leaf;
+        auto [known, is_new] = made.try_emplace(leaf.tensor().unsafeGetTensorImpl());
+        if (is_new) known->second = Tree(f(leaf.tensor()));
+        return known->second;
       },
       t);
 }
@@ -305,12 +310,30 @@ int64_t bytes(const Tree& t) {
   return n;
 }
 
+namespace {
+
+// As map_tensors, for f that copies: what reads the same memory stays one, too.
+Tree copied(const std::function<Tensor(const Tensor&)>& f, const Tree& t) {
+  detail::TieNumbers numbers;
+  std::vector<Tree> made;
+  return map(
+      [&](const Tree& leaf) {
+        if (!leaf.is_tensor() || !leaf.tensor().defined()) return leaf;
+        const size_t n = numbers.of(leaf.tensor());
+        if (n == made.size()) made.emplace_back(f(leaf.tensor()));
+        return made[n];
+      },
+      t);
+}
+
+}  // namespace
+
 Tree detach(const Tree& t) { return map_tensors(transforms::detached, t); }
 Tree to(const Tree& t, Device device) {
-  return map_tensors([&](const Tensor& x) { return x.to(device); }, t);
+  return copied([&](const Tensor& x) { return x.to(device); }, t);
 }
 Tree to(const Tree& t, Dtype dtype) {
-  return map_tensors([&](const Tensor& x) { return x.is_floating_point() ? x.to(dtype) : x; }, t);
+  return copied([&](const Tensor& x) { return x.is_floating_point() ? x.to(dtype) : x; }, t);
 }
 
 }  // namespace tree

@@ -42,6 +42,8 @@ FILES = {
     "transforms": 1,
     "rng": 1,
     "tree": 1,
+    "ties": 1,
+    "tie_numbers": 1,
     "init": 2,
     "autocast": 1,
     "structure_only": 1,

@@ -49,6 +49,7 @@
 #include "luxtorch/ops/activation.h"
 #include "luxtorch/ops/recurrent_path.h"
 #include "luxtorch/rng.h"
+#include "luxtorch/ties.h"
 #include "luxtorch/train/checkpoint.h"
 #include "luxtorch/train/derivatives.h"
 #include "luxtorch/train/flatten.h"

@@ -149,7 +149,7 @@ class Tree {
       value_;
 };
 
-/// A named node. A duplicate key, an empty one or one with a '.' is a TreeError.
+/// A named node. TreeError: a key twice, empty or with a '.'; more than 1000 levels.
 Tree named(std::vector<Tree::Item> items);
 Tree named(std::initializer_list<Tree::Item> items);
 /// A positional node; tuple({t}) wraps one.
@@ -168,7 +168,7 @@ namespace tree {
 /// ("lstm_cell.bias_ih").
 Tree map(const std::function<Tree(const Tree& leaf)>& f, const Tree& t);
 Tree map(const std::function<Tree(const std::string& path, const Tree& leaf)>& f, const Tree& t);
-/// f of every tensor; other leaves and undefined tensors stay.
+/// f of every tensor, once where one stands twice; other leaves and undefined tensors stay.
 Tree map_tensors(const std::function<Tensor(const Tensor&)>& f, const Tree& t);
 /// f of the leaves of two trees of one structure (a TreeError says where they differ).
 Tree zip(const std::function<Tree(const Tree& a, const Tree& b)>& f, const Tree& a, const Tree& b);

@@ -147,6 +147,37 @@ Tree our_tree(const std::string& structure, std::vector<Entry>& entries,
   return tree;
 }
 
+// What save had at several places is one tensor again, unless another program has changed a part.
+Tree with_ties(Tree tree, const std::string& text) {
+  auto wrong = [](const std::string& got) {
+    return JsonFault{std::string(kMetadata) + "." + kTiesKey, "lists of tensors' paths", got};
+  };
+  Json json;
+  try {
+    json = io::parse_json(text);
+  } catch (JsonFault&) {
+    throw wrong("other JSON");
+  }
+  const auto* groups = json.as<io::JsonArray>();
+  if (!groups) throw wrong(describe(json));
+  for (const auto& group : *groups) {
+    const auto* paths = group.as<io::JsonArray>();
+    if (!paths) throw wrong(describe(group));
+    Tree first;
+    for (const auto& part : *paths) {
+      const auto* path = part.as<std::string>();
+      if (!path) throw wrong(describe(part));
+      if (!tree.contains(*path) || !tree.at(*path).is_tensor()) throw wrong(describe(part));
+      if (first.is_none()) {
+        first = tree.at(*path);
+      } else if (tree::equal(first, tree.at(*path))) {
+        tree = tree.with(*path, first);
+      }
+    }
+  }
+  return tree;
+}
+
 Tree foreign_tree(const std::vector<Entry>& entries,
                   const std::function<Tensor(const Entry&)>& read) {
   std::vector<Tree::Item> flat;
@@ -182,7 +213,7 @@ Tree read_file(const io::InputFile& file) {
 
   uint64_t data = kPrefix + length, data_size = file.size() - data;
   std::vector<Entry> entries;
-  const std::string* structure = nullptr;
+  const std::string *structure = nullptr, *tied = nullptr;
   for (const auto& [name, part] : *members) {
     if (name != kMetadata) {
       entries.push_back(read_entry(name, part, data_size));
@@ -193,11 +224,14 @@ Tree read_file(const io::InputFile& file) {
     for (const auto& [key, text] : *texts) {
       if (!text.as<std::string>()) unlike(name + "." + key, "a text", &text);
       if (key == kTreeKey) structure = text.as<std::string>();
+      if (key == kTiesKey) tied = text.as<std::string>();
     }
   }
   check_tiling(entries, data_size);
   auto read = [&](const Entry& entry) { return read_tensor(file, data, entry); };
-  return structure ? our_tree(*structure, entries, read) : foreign_tree(entries, read);
+  if (!structure) return foreign_tree(entries, read);
+  Tree tree = our_tree(*structure, entries, read);
+  return tied ? with_ties(std::move(tree), *tied) : tree;
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ static_assert(std::endian::native == std::endian::little);
 
 inline constexpr std::string_view kMetadata = "__metadata__";
 inline constexpr const char* kTreeKey = "luxtorch.tree";  // the key of our JSON in it
+inline constexpr const char* kTiesKey = "luxtorch.ties";  // lists of paths that are one tensor
 inline constexpr uint64_t kLongestHeader = 100'000'000;   // the format's limit
 
 struct DtypeName {

@@ -13,6 +13,7 @@
 #include "io/safetensors_format.h"
 #include "io/tree_json.h"
 #include "luxtorch/core/error.h"
+#include "luxtorch/ties.h"
 #include "text.h"
 
 namespace luxtorch::safetensors {
@@ -52,7 +53,19 @@ struct Array {
   Tensor tensor;
 };
 
-std::string metadata_json(const char* who, const std::string& structure,
+// The ties of a tree as JSON; "" where there are none.
+std::string ties_json(const char* who, const Tree& tree) {
+  std::vector<Tree> groups;
+  for (const auto& paths : ties(tree)) {
+    std::vector<Tree> group(paths.begin(), paths.end());
+    groups.push_back(tuple(std::move(group)));
+  }
+  if (groups.empty()) return "";
+  return io::tree_to_json(who, tuple(std::move(groups)),
+                          [](const std::string&) { return std::string(); });
+}
+
+std::string metadata_json(const char* who, const std::string& structure, const std::string& tied,
                           const SaveOptions& options) {
   std::string json = "{";
   auto add = [&](const std::string& key, const std::string& text) {
@@ -64,7 +77,7 @@ std::string metadata_json(const char* who, const std::string& structure,
     io::append_json(json, text);
   };
   bool has_format = false;
-  std::unordered_set<std::string> seen = {kTreeKey};
+  std::unordered_set<std::string> seen = {kTreeKey, kTiesKey};
   for (const auto& [key, text] : options.metadata) {
     if (!seen.insert(key).second)
       throw ArgumentError(who, fmt::format("expected each key of metadata once and none of ours, "
@@ -75,6 +88,7 @@ std::string metadata_json(const char* who, const std::string& structure,
   }
   if (!has_format) add("format", "pt");
   add(kTreeKey, structure);
+  if (!tied.empty()) add(kTiesKey, tied);
   return json + "}";
 }
 
@@ -99,7 +113,7 @@ Image::Image(const char* who, const Tree& tree, const SaveOptions& options) {
                            [](const Array& a) { return a.tensor.element_size(); });
   head_ = "{";
   io::append_json(head_, kMetadata);
-  head_ += ": " + metadata_json(who, structure, options);
+  head_ += ": " + metadata_json(who, structure, ties_json(who, tree), options);
   uint64_t at = 0;
   for (auto& [name, dtype, tensor] : arrays) {
     head_ += ", ";

@@ -34,8 +34,11 @@ Tensors tensors_of(const Tree& t, bool (*which)(const Tensor&)) {
 }
 Tree with_tensors(const Tree& t, bool (*which)(const Tensor&), const Tensors& tensors) {
   size_t next = 0;
-  return tree::map_tensors([&](const Tensor& old) { return which(old) ? tensors[next++] : old; },
-                           t);
+  return tree::map(
+      [&](const Tree& leaf) {
+        return leaf.is_tensor() && which(leaf.tensor()) ? Tree(tensors[next++]) : leaf;
+      },
+      t);
 }
 
 // A layer's call on one tree of all that goes in: x, parameters and states.

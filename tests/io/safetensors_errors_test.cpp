@@ -64,6 +64,28 @@ TEST_F(SafetensorsLoadErrors, TheLengthOfTheHeader) {
             ", the header, byte 0: expected JSON, got something else");
 }
 
+TEST_F(SafetensorsLoadErrors, TiesOfNoTensors) {
+  auto of = [&](const std::string& tied) {
+    return error(
+        file(R"({"__metadata__": {"luxtorch.tree": "{\"a\": {\".tensor\": \"a\"}, \"n\": 1}", )"
+             R"("luxtorch.ties": ")" +
+                 tied +
+                 R"("}, )"
+                 R"("a": {"dtype": "U8", "shape": [4], "data_offsets": [0, 4]}})",
+             4));
+  };
+  const std::string head = ", __metadata__.luxtorch.ties: expected lists of tensors' paths, got ";
+  EXPECT_EQ(of(R"([[\"a\", \"a\"]])"), "");
+  EXPECT_EQ(of("[]"), "");
+  EXPECT_EQ(of("x"), head + "other JSON");
+  EXPECT_EQ(of("3"), head + "the number 3");
+  EXPECT_EQ(of("[3]"), head + "the number 3");
+  EXPECT_EQ(of("[[3]]"), head + "the number 3");
+  EXPECT_EQ(of(R"([[\"a\", \"b\"]])"), head + "\"b\"");
+  EXPECT_EQ(of(R"([[\"a\", \"n\"]])"), head + "\"n\"");
+  EXPECT_EQ(of(R"([[\"a.x.\", \"\"]])"), head + "\"a.x.\"");
+}
+
 TEST_F(SafetensorsLoadErrors, TheHeaderItself) {
   EXPECT_EQ(error(file("[]", 0)), ", the header: expected an object, got a list of 0");
   EXPECT_EQ(error(file("{\"a\": 1,}", 0)),

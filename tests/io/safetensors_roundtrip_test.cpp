@@ -5,10 +5,12 @@
 #include <rapidcheck/gtest.h>
 
 #include <bit>
+#include <cstring>
 
 #include "io/jld2_corpus.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/io/safetensors.h"
+#include "luxtorch/ties.h"
 #include "support/compare.h"
 
 namespace luxtorch {
@@ -84,6 +86,27 @@ TEST(Safetensors, DoublesKeepEveryBit) {
   Tree read = safetensors::load(path);
   for (size_t i = 0; i < bits.size(); ++i)
     EXPECT_EQ(std::bit_cast<uint64_t>(read[i].scalar<double>()), bits[i]);
+}
+
+// Other programs find an array for each name; load gives one tensor again.
+TEST(Safetensors, TiesComeBack) {
+  auto path = test::fresh_folder("safetensors_ties") / "a.safetensors";
+  Tensor w = counting(kFloat32);
+  safetensors::save(path, named({{"a", tuple({w, w.t()})}, {"b", w}, {"c", w.clone()}}));
+  Tree read = safetensors::load(path);
+  EXPECT_TRUE(read["a"][0].tensor().is_same(read["b"].tensor()));
+  EXPECT_EQ(ties(read), (std::vector<std::vector<std::string>>{{"a.0", "b"}}));
+
+  // Another program has changed one of them: the last array of the file.
+  auto bytes = test::read_file(path);
+  auto at = bytes.find("\"b\": {\"dtype\"");
+  ASSERT_NE(at, bytes.npos);
+  uint64_t length = 0;
+  std::memcpy(&length, bytes.data(), sizeof length);
+  auto offsets = bytes.substr(bytes.find("data_offsets\": [", at) + 16);
+  bytes[8 + length + std::stoul(offsets)] ^= 1;
+  test::write_file(path, bytes);
+  EXPECT_TRUE(ties(safetensors::load(path)).empty());
 }
 
 TEST(Safetensors, ArraysAreAlignedAndTheFileIsWholeOnceSaved) {

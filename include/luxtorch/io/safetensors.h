@@ -29,8 +29,8 @@ struct SaveOptions {
 };
 
 /// Writes any tree. A tensor's name is its path, or "tensor" where the whole tree is one. Tensors
-/// are copied from their device; views that share memory become arrays of their own; a graph is left
-/// out.
+/// are copied from their device; views that share memory become arrays of their own, and a tensor at
+/// several places (ties.h) an array at each, of which load makes one tensor again; a graph is left out.
 ///
 /// The file appears at once and whole: it is written beside `path`, synced and renamed. After an
 /// error the old file is still there, untouched. Throws ArgumentError for a path that cannot be

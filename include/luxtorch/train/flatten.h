@@ -20,8 +20,8 @@ struct FlatTree {
   std::function<Tree(const Tensor& v)> rebuild;
 };
 
-/// The floating (or complex) tensors of a tree end to end, in the tree's order, each by rows; one copy. An ArgumentError
-/// names tensors of more than one dtype or device, and a tree without any.
+/// The floating (or complex) tensors of a tree end to end, in the tree's order, each by rows; one copy. A tensor at several
+/// places (ties.h) is there once, and rebuild puts it at all of them. An ArgumentError names tensors of more than one dtype or device, and a tree without any.
 FlatTree flatten(const Tree& ps);
 
 }  // namespace luxtorch
