@@ -1,7 +1,7 @@
 // Ties: tensors that stand at several places of a tree, each of them one parameter.
 //
 //     ps = ps.with("decoder.weight", ps.at("embedding.weight").tensor());     // tied
-//     Tree loaded = with_ties_of(numpy::load_npz("model.npz"), ps);           // one tensor again
+//     Tree loaded = with_ties_of(numpy::load("model.npz"), ps);               // one tensor again
 //
 // Level 1. Two places hold one tensor if it is the same Tensor, or if they read the same memory in
 // the same way and neither records a graph. tree::map_tensors, tree::to, tree::detach, flatten,

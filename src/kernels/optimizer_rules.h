@@ -76,14 +76,14 @@ struct CentredRMSProp {
   static V direction(const C* c, const V& g, const V&, V* s) {
     s[0] = s[0] * c[0] + g * g * c[1];
     s[1] = s[1] * c[0] + g * c[1];
-    // Rounding can make the variance of a constant gradient negative.
-    V variance = clamp(V(s[0] - s[1] * s[1]), C(0), std::numeric_limits<C>::infinity());
+    // q - l^2, infinite where q alone is. Rounding can make that of a constant gradient negative.
+    V root = sqrt(s[0]);
+    V variance = clamp(V((root - s[1]) * (root + s[1])), C(0), std::numeric_limits<C>::infinity());
     return g * c[2] / (sqrt(variance) + c[3]);
   }
 };
 
-/// c: beta1, 1 - beta1, beta2, 1 - beta2, step size, scale of the root, epsilon. RAdam has other
-/// values of the last three.
+/// c: beta1, 1 - beta1, beta2, 1 - beta2, step size, scale of the root, epsilon.
 struct Adam {
   static constexpr int slots = 2;
   template <class V, class C>
@@ -91,6 +91,17 @@ struct Adam {
     s[0] = s[0] * c[0] + g * c[1];
     s[1] = s[1] * c[2] + g * g * c[3];
     return s[0] * c[4] / (sqrt(s[1]) * c[5] + c[6]);
+  }
+};
+
+/// c: Adam's; a scale of the root of 0: d = lr m^.
+struct RAdam {
+  static constexpr int slots = 2;
+  template <class V, class C>
+  static V direction(const C* c, const V& g, const V& x, V* s) {
+    V d = Adam::direction(c, g, x, s);
+    // Not the root times 0: it is infinite where g * g is.
+    return c[5] == 0 ? V(s[0] * c[4]) : d;
   }
 };
 
@@ -235,7 +246,7 @@ struct Accumulate {
 // clang-format off: it would never come to rest here
 #define LUXTORCH_FOR_EACH_OPTIMIZER_RULE(X) \
   X(Scale) X(Momentum) X(Nesterov) X(RMSProp) X(CentredRMSProp) \
-  X(Adam) X(AdamW) X(AdaMax) X(NAdam) X(OAdam) \
+  X(Adam) X(RAdam) X(AdamW) X(AdaMax) X(NAdam) X(OAdam) \
   X(AMSGrad) X(AdaBelief) X(AdaGrad) X(AdaDelta) X(Lion) \
   X(WeightDecay) X(SignDecay) X(ClipGrad) X(Accumulate)
 // clang-format on

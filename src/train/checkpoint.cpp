@@ -21,7 +21,6 @@
 #include "luxtorch/core/error.h"
 #include "luxtorch/version.h"
 #include "train/checkpoint_manifest.h"
-#include "train/optim_rules.h"
 
 namespace luxtorch {
 namespace fs = std::filesystem;
@@ -39,18 +38,6 @@ constexpr const char* kWho = "CheckpointFolder::save";
                       "expected " + expected + ", got " + got + ". Choose another path.");
   error.prepend_path_(path.string());
   throw error;
-}
-
-// Each rule as (name, numbers...); nothing for a user's own optimiser.
-Tree hyperparameters_of(const Optimizer& optimizer) {
-  if (!optimizer.program()) return {};
-  std::vector<Tree> rules;
-  for (const auto& rule : optimizer.program()->rules()) {
-    std::vector<Tree> row = {rule.kind->name};
-    row.insert(row.end(), rule.values.begin(), rule.values.end());
-    rules.push_back(tuple(std::move(row)));
-  }
-  return tuple(std::move(rules));
 }
 
 const SavedCheckpoint* best_of(const std::vector<SavedCheckpoint>& newest_first) {
@@ -80,11 +67,38 @@ CheckpointFolder::CheckpointFolder(fs::path folder, CheckpointFolderOptions opti
 }
 
 fs::path CheckpointFolder::save(const TrainState& ts, const CheckpointExtras& extras) const {
+  return save_all({{"", ts}}, extras);
+}
+
+fs::path CheckpointFolder::save(const std::vector<NamedTrainState>& all,
+                                const CheckpointExtras& extras) const {
+  if (all.empty()) throw ArgumentError(kWho, "expected at least one TrainState, got none.");
+  for (auto one = all.begin(); one != all.end(); ++one) {
+    auto same = [&](const NamedTrainState& other) { return other.name == one->name; };
+    const bool twice = std::find_if(all.begin(), one, same) != one;
+    if (twice || one->name.empty() || one->name.find('.') != std::string::npos)
+      throw ArgumentError(kWho, fmt::format("expected unique names of TrainStates, not empty and "
+                                            "without '.', got \"{}\"{}.",
+                                            one->name, twice ? " twice" : ""));
+  }
+  return save_all(all, extras);
+}
+
+fs::path CheckpointFolder::save_all(const std::vector<NamedTrainState>& all,
+                                    const CheckpointExtras& extras) const {
+  auto of_each = [&](Tree (*part)(const TrainState&)) {
+    if (all[0].name.empty()) return part(all[0].ts);
+    std::vector<Tree::Item> items;
+    for (const auto& one : all) items.emplace_back(one.name, part(one.ts));
+    return named(std::move(items));
+  };
   Tree program = named({{"values", extras.values},
                         {"rng", extras.rng ? Tree(*extras.rng) : Tree()},
                         {"data", extras.data}});
-  const std::array<Tree, detail::kParts.size()> trees = {ts.parameters(), ts.states(),
-                                                         ts.optimizer_state(), std::move(program)};
+  const std::array<Tree, detail::kParts.size()> trees = {
+      of_each([](const TrainState& ts) { return ts.parameters(); }),
+      of_each([](const TrainState& ts) { return ts.states(); }),
+      of_each([](const TrainState& ts) { return ts.optimizer_state(); }), std::move(program)};
   std::vector<safetensors::Image> images;
   for (size_t i = 0; i < trees.size(); ++i) {
     try {
@@ -98,16 +112,21 @@ fs::path CheckpointFolder::save(const TrainState& ts, const CheckpointExtras& ex
   io::remove_leftovers(folder_);
   auto before = detail::contents_of_run(folder_).saved;
   Manifest manifest{.number = before.empty() ? 1 : before.front().manifest.number + 1,
-                    .step = ts.step,
                     .metric = extras.metric,
                     .luxtorch = version(),
                     .torch = TORCH_VERSION,
-                    .model = show(ts.model),
-                    .optimizer = ts.optimizer().label(),
-                    .hyperparameters = hyperparameters_of(ts.optimizer()),
-                    .frozen = ts.frozen(),
+                    .states = {},
                     .parts = {}};
-  fs::path path = folder_ / detail::checkpoint_name(ts.step);
+  for (const auto& one : all) {
+    const TrainState& ts = one.ts;
+    manifest.states.push_back({.name = one.name,
+                               .step = ts.step,
+                               .model = show(ts.model),
+                               .optimizer = ts.optimizer().label(),
+                               .hyperparameters = ts.optimizer().hyperparameters(),
+                               .frozen = ts.frozen()});
+  }
+  fs::path path = folder_ / detail::checkpoint_name(manifest.step());
   io::AtomicFolder folder(kWho, path);
   for (size_t i = 0; i < images.size(); ++i) {
     auto written = folder.write(detail::part_file(detail::kParts[i]),

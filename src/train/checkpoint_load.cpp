@@ -36,27 +36,46 @@ Tree read_part(const fs::path& path, const Manifest::Part& part) {
   return safetensors::load(path);
 }
 
+// A TrainState's part of what the manifest and the files have.
+void take(Checkpoint& c, Manifest::State state, const Tree& parameters, const Tree& states,
+          const Tree& optimizer_state) {
+  c.name = std::move(state.name);
+  c.step = state.step;
+  c.model = std::move(state.model);
+  c.parameters = parameters;
+  c.states = states;
+  c.optimizer_state = optimizer_state;
+  c.frozen = std::move(state.frozen);
+  c.optimizer = std::move(state.optimizer);
+  c.hyperparameters = std::move(state.hyperparameters);
+}
+
 Checkpoint load_whole(const fs::path& path, Manifest m) {
   std::array<Tree, detail::kParts.size()> trees;
   for (size_t i = 0; i < trees.size(); ++i)
     trees[i] = read_part(path / detail::part_file(detail::kParts[i]), m.parts[i]);
-  const Tree& program = trees[3];
+  const auto& [parameters, states, moments, program] = trees;
   Checkpoint c;
   c.path = path;
-  c.step = m.step;
-  c.model = std::move(m.model);
-  c.parameters = trees[0];
-  c.states = trees[1];
-  c.optimizer_state = trees[2];
-  c.frozen = std::move(m.frozen);
-  c.optimizer = std::move(m.optimizer);
-  c.hyperparameters = std::move(m.hyperparameters);
-  c.values = program["values"];
-  if (const Tree& rng = program["rng"]; rng.is_rng()) c.rng = rng.scalar<Rng>();
-  c.data = program["data"];
   c.metric = m.metric;
   c.luxtorch_version = std::move(m.luxtorch);
   c.torch_version = std::move(m.torch);
+  if (m.is_of_one()) {
+    take(c, std::move(m.states[0]), parameters, states, moments);
+  } else {
+    Checkpoint part = c;
+    for (auto& state : m.states) {
+      const auto name = state.name;
+      take(part, std::move(state), parameters[name], states[name], moments[name]);
+      c.parts.push_back(part);
+    }
+    Manifest::State whole;
+    whole.step = m.step();
+    take(c, std::move(whole), parameters, states, moments);
+  }
+  c.values = program["values"];
+  if (const Tree& rng = program["rng"]; rng.is_rng()) c.rng = rng.scalar<Rng>();
+  c.data = program["data"];
   return c;
 }
 

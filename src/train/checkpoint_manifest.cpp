@@ -16,7 +16,7 @@ namespace {
 
 constexpr const char* kWho = "load_checkpoint";
 constexpr const char* kFormat = "luxtorch checkpoint";
-constexpr int64_t kVersion = 1;
+constexpr int64_t kVersion = 1, kVersionOfSeveral = 2;
 
 std::string text_of(const Tree& manifest) {
   constexpr int kIndent = 2;
@@ -43,17 +43,40 @@ Tree parsed(const fs::path& path) {
   }
 }
 
+std::vector<Tree::Item> items_of(const Manifest::State& state) {
+  std::vector<Tree> frozen;
+  for (const auto& path : state.frozen) frozen.emplace_back(path);
+  return {{"model", state.model},
+          {"optimizer", state.optimizer},
+          {"hyperparameters", state.hyperparameters},
+          {"frozen", tuple(std::move(frozen))}};
+}
+
+Manifest::State state_of(const Tree& t) {
+  Manifest::State state;
+  state.step = t["step"].scalar<int64_t>();
+  state.model = t["model"].scalar<std::string>();
+  state.optimizer = t["optimizer"].scalar<std::string>();
+  state.hyperparameters = t["hyperparameters"];
+  for (const Tree& path : t["frozen"].elements())
+    state.frozen.push_back(path.scalar<std::string>());
+  return state;
+}
+
 Manifest manifest_of(const Tree& t) {
   Manifest m;
   m.number = t["save"].scalar<int64_t>();
-  m.step = t["step"].scalar<int64_t>();
   if (!t["metric"].is_none()) m.metric = t["metric"].scalar<double>();
   m.luxtorch = t["luxtorch"].scalar<std::string>();
   m.torch = t["torch"].scalar<std::string>();
-  m.model = t["model"].scalar<std::string>();
-  m.optimizer = t["optimizer"].scalar<std::string>();
-  m.hyperparameters = t["hyperparameters"];
-  for (const Tree& path : t["frozen"].elements()) m.frozen.push_back(path.scalar<std::string>());
+  if (t["version"].scalar<int64_t>() == kVersion) {
+    m.states.push_back(state_of(t));
+  } else {
+    for (const auto& [name, one] : t["train_states"].items()) {
+      m.states.push_back(state_of(one));
+      m.states.back().name = name;
+    }
+  }
   for (size_t i = 0; i < kParts.size(); ++i) {
     const Tree& part = t["parts"][kParts[i]];
     m.parts[i] = {part["bytes"].scalar<int64_t>(), part["sha256"].scalar<std::string>()};
@@ -63,25 +86,37 @@ Manifest manifest_of(const Tree& t) {
 
 }  // namespace
 
+int64_t Manifest::step() const {
+  int64_t largest = 0;
+  for (const auto& state : states) largest = std::max(largest, state.step);
+  return largest;
+}
+
 std::string manifest_text(const Manifest& m) {
-  std::vector<Tree> frozen;
-  for (const auto& path : m.frozen) frozen.emplace_back(path);
+  std::vector<Tree::Item> items = {{"format", kFormat},
+                                   {"version", m.is_of_one() ? kVersion : kVersionOfSeveral},
+                                   {"luxtorch", m.luxtorch},
+                                   {"torch", m.torch},
+                                   {"save", m.number},
+                                   {"step", m.step()},
+                                   {"metric", m.metric ? Tree(*m.metric) : Tree()}};
+  if (m.is_of_one()) {
+    for (auto& item : items_of(m.states[0])) items.push_back(std::move(item));
+  } else {
+    std::vector<Tree::Item> states;
+    for (const auto& state : m.states) {
+      auto own = items_of(state);
+      own.insert(own.begin(), Tree::Item("step", state.step));
+      states.emplace_back(state.name, named(std::move(own)));
+    }
+    items.emplace_back("train_states", named(std::move(states)));
+  }
   std::vector<Tree::Item> parts;
   for (size_t i = 0; i < kParts.size(); ++i)
     parts.emplace_back(kParts[i],
                        named({{"bytes", m.parts[i].bytes}, {"sha256", m.parts[i].sha256}}));
-  Tree tree = named({{"format", kFormat},
-                     {"version", kVersion},
-                     {"luxtorch", m.luxtorch},
-                     {"torch", m.torch},
-                     {"save", m.number},
-                     {"step", m.step},
-                     {"metric", m.metric ? Tree(*m.metric) : Tree()},
-                     {"model", m.model},
-                     {"optimizer", m.optimizer},
-                     {"hyperparameters", m.hyperparameters},
-                     {"frozen", tuple(std::move(frozen))},
-                     {"parts", named(std::move(parts))}});
+  items.emplace_back("parts", named(std::move(parts)));
+  Tree tree = named(std::move(items));
   return text_of(tree.with("sha256", sha256(text_of(tree))));
 }
 
@@ -95,10 +130,11 @@ Manifest read_manifest(const fs::path& folder) {
               tree["format"].scalar<std::string>() == kFormat && tree.contains("version") &&
               tree["version"].is<int64_t>();
   if (!ours) refuse(path, "expected the manifest of a checkpoint, got another file.");
-  if (auto version = tree["version"].scalar<int64_t>(); version != kVersion)
-    refuse(path, fmt::format("expected format version {}, got {}. Read it with the luxtorch that "
-                             "wrote it.",
-                             kVersion, version));
+  auto version = tree["version"].scalar<int64_t>();
+  if (version != kVersion && version != kVersionOfSeveral)
+    refuse(path, fmt::format("expected format version {} or {}, got {}. Read it with the luxtorch "
+                             "that wrote it.",
+                             kVersion, kVersionOfSeveral, version));
   bool intact = tree.contains("sha256") && tree["sha256"].is_string() &&
                 tree["sha256"].scalar<std::string>() == sha256(text_of(tree.without("sha256")));
   if (!intact)
@@ -132,7 +168,7 @@ RunContents contents_of_run(const fs::path& folder) {
     }
   }
   std::ranges::sort(contents.saved, std::ranges::greater(), [](const SavedCheckpoint& c) {
-    return std::pair(c.manifest.number, c.manifest.step);
+    return std::pair(c.manifest.number, c.manifest.step());
   });
   std::ranges::sort(contents.unreadable, std::ranges::greater(), &RunContents::Unreadable::path);
   return contents;

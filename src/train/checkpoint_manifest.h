@@ -20,17 +20,25 @@ inline std::string part_file(std::string_view part) { return std::string(part) +
 
 struct Manifest {
   int64_t number = 0;  // of the saves in this run's folder; the largest is the newest
-  int64_t step = 0;
   std::optional<double> metric;
   std::string luxtorch, torch;  // versions
-  std::string model, optimizer;
-  Tree hyperparameters;
-  std::vector<std::string> frozen;
+  struct State {
+    std::string name;  // none: the only one, a manifest of version 1
+    int64_t step = 0;
+    std::string model, optimizer;
+    Tree hyperparameters;
+    std::vector<std::string> frozen;
+  };
+  std::vector<State> states;
   struct Part {
     int64_t bytes = 0;
     std::string sha256;
   };
   std::array<Part, kParts.size()> parts;  // in kParts' order
+
+  bool is_of_one() const { return states.size() == 1 && states[0].name.empty(); }
+  /// The largest one.
+  int64_t step() const;
 };
 
 std::string manifest_text(const Manifest& manifest);

@@ -87,6 +87,25 @@ void explain(const char* who) {
   }
 }
 
+void refuse_followed(const char* who, const Tree& t) {
+  const bool recording = in_differentiated_function() && at::GradMode::is_enabled();
+  tree::for_each(
+      [&](const std::string& path, const Tree& leaf) {
+        if (!leaf.is_tensor() || !leaf.tensor().defined()) return;
+        const Tensor& x = leaf.tensor();
+        const bool wrapped = transforms::active() && !transforms::underlying(x).is_same(x);
+        if (!wrapped && !(recording && x.requires_grad()) && !x._fw_grad(0).defined()) return;
+        ArgumentError error(
+            who,
+            "expected a tensor that no derivative or transform follows, got one of a function that "
+            "is being differentiated or transformed; a TrainState would make a constant of it. Use "
+            "Optimizer::update there, or for a constant tree::detach or an at::NoGradGuard.");
+        error.prepend_path_(path);
+        throw error;
+      },
+      t);
+}
+
 Unchanged::Unchanged(const Tree& t) {
   for (const auto& tensor : tree::tensors(t)) {
     const Tensor inside = tensor.defined() ? transforms::underlying(tensor) : tensor;

@@ -32,6 +32,13 @@ auto explained(const char* who, const F& run) {
   }
 }
 
+/// Does this thread run a function of which value_and_grad takes a gradient, outside of transforms?
+bool in_differentiated_function();
+
+/// Throws an ArgumentError for a tensor of t that a derivative or a transform which is under way follows: `who` would make
+/// a constant of it.
+void refuse_followed(const char* who, const Tree& t);
+
 /// Notices changes in place of the tensors of a tree, in their wrappers, too.
 class Unchanged {
  public:

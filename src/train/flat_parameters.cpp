@@ -19,26 +19,13 @@ bool has_loops(const Layout::Group& group) {
   return group.device.is_cpu() && (group.dtype == kFloat32 || group.dtype == kFloat64);
 }
 
-[[noreturn]] void wrong_tensor(const char* who, const Layout& layout, size_t array,
-                               const char* what, const Tree& got) {
-  const auto& a = layout.arrays[array];
-  const auto& group = layout.groups[a.group];
-  std::string where =
-      got.is_tensor() && got.tensor().defined() ? " on " + got.tensor().device().str() : "";
-  ShapeError error(who, fmt::format("expected {}: a {} tensor of shape {} on {}, got {}{}.", what,
-                                    dtype_text(group.dtype), shape_text(a.sizes),
-                                    group.device.str(), describe_kind(got), where));
-  error.prepend_path_(a.path);
-  throw error;
-}
-
 }  // namespace
 
 FlatParameters::FlatParameters(const Tree& ps, Program program) : program_(std::move(program)) {
   at::NoGradGuard no_grad;
   std::vector<Tensor> tensors;
   layout_ = std::make_shared<const Layout>(ps, tensors);
-  x_ = fresh(0);
+  x_ = blank();
   for (size_t a = 0; a < tensors.size(); ++a) layout_->view(x_, a).copy_(tensors[a]);
   for (const Rule& rule : program_.rules()) {
     for (size_t s = 0; s < rule.kind->slots.size(); ++s) slots_.push_back(fresh(rule.initial()));
@@ -47,10 +34,19 @@ FlatParameters::FlatParameters(const Tree& ps, Program program) : program_(std::
   frozen.assign(tensors.size(), 0);
 }
 
+FlatParameters::Flat FlatParameters::blank() const {
+  Flat flat;
+  for (const auto& g : layout_->groups) {
+    flat.push_back(at::full({g.numel}, 0, at::TensorOptions().dtype(g.dtype).device(g.device)));
+  }
+  return flat;
+}
+
 FlatParameters::Flat FlatParameters::fresh(double value) const {
   Flat flat;
   for (const auto& g : layout_->groups) {
-    flat.push_back(at::full({g.numel}, value, at::TensorOptions().dtype(g.dtype).device(g.device)));
+    flat.push_back(at::full({g.numel}, value,
+                            at::TensorOptions().dtype(arithmetic_of(g.dtype)).device(g.device)));
   }
   return flat;
 }
@@ -58,7 +54,8 @@ FlatParameters::Flat FlatParameters::fresh(double value) const {
 FlatParameters::Flat FlatParameters::unset() const {
   Flat flat;
   for (const auto& g : layout_->groups) {
-    flat.push_back(at::empty({g.numel}, at::TensorOptions().dtype(g.dtype).device(g.device)));
+    flat.push_back(
+        at::empty({g.numel}, at::TensorOptions().dtype(arithmetic_of(g.dtype)).device(g.device)));
   }
   return flat;
 }
@@ -93,19 +90,36 @@ Tree FlatParameters::state() const {
 
 void FlatParameters::load_parameters_(const Tree& ps) {
   at::NoGradGuard no_grad;
-  Flat loaded = fresh(0);
+  Flat loaded = blank();
   std::vector<char> seen(layout_->arrays.size(), 0);
   layout_->for_each(ps, "set_parameters_", "parameters", [&](size_t a, const Tree& leaf) {
     bool fits = leaf.is_tensor() && leaf.tensor().defined() &&
                 leaf.tensor().sizes() == layout_->arrays[a].sizes;
-    if (!fits) wrong_tensor("set_parameters_", *layout_, a, "a parameter", leaf);
+    if (!fits) layout_->refuse("set_parameters_", a, "a parameter", leaf);
+    if (seen[a]) return check_tied("set_parameters_", ps, a);
     layout_->view(loaded, a).copy_(leaf.tensor());
     seen[a] = 1;
   });
   for (size_t a = 0; a < seen.size(); ++a) {
-    if (!seen[a]) wrong_tensor("set_parameters_", *layout_, a, "a parameter", Tree());
+    if (!seen[a]) layout_->refuse("set_parameters_", a, "a parameter", Tree());
   }
   x_ = std::move(loaded);
+}
+
+// The values of an array that ps has at several places must be the same there.
+void FlatParameters::check_tied(const char* who, const Tree& t, size_t array) const {
+  auto paths = layout_->paths();
+  const auto& first = layout_->arrays[array].path;
+  for (size_t leaf = 0; leaf < paths.size(); ++leaf) {
+    if (layout_->array_at[leaf] != static_cast<int>(array) || paths[leaf] == first) continue;
+    if (tree::equal(t.at(paths[leaf]), t.at(first))) continue;
+    ArgumentError error(
+        who, fmt::format("expected the values of {}, with which it is tied, got others. Give both "
+                         "the same, or make a TrainState whose parameters are not tied.",
+                         first));
+    error.prepend_path_(paths[leaf]);
+    throw error;
+  }
 }
 
 void FlatParameters::load_state_(const Tree& state) {
@@ -124,11 +138,14 @@ void FlatParameters::load_state_(const Tree& state) {
     for (const auto& name : rules[r].kind->slots) {
       slots.push_back(slots_[slot++]);
       for (auto& t : slots.back()) t = t.clone();
+      std::vector<char> seen(layout_->arrays.size(), 0);
       layout_->for_each(part[name], who, "moments", [&](size_t a, const Tree& leaf) {
         bool fits = leaf.is_tensor() && leaf.tensor().defined() &&
                     leaf.tensor().sizes() == layout_->arrays[a].sizes;
-        if (!fits) wrong_tensor(who, *layout_, a, "a moment", leaf);
+        if (!fits) layout_->refuse(who, a, "a moment", leaf);
+        if (seen[a]) return check_tied(who, part[name], a);
         layout_->view(slots.back(), a).copy_(leaf.tensor());
+        seen[a] = 1;
       });
     }
     if (rules[r].counts()) {
@@ -155,7 +172,7 @@ std::vector<Tensor> FlatParameters::gather(const Tree& grads) const {
                 leaf.tensor().sizes() == layout_->arrays[a].sizes &&
                 leaf.tensor().scalar_type() == group.dtype &&
                 leaf.tensor().device() == group.device;
-    if (!fits) wrong_tensor("update", *layout_, a, "a gradient as its parameter", leaf);
+    if (!fits) layout_->refuse("update", a, "a gradient as its parameter", leaf);
     all[a] = all[a].defined() ? all[a] + leaf.tensor() : leaf.tensor();
   });
   for (auto& g : all) {
@@ -198,7 +215,7 @@ std::vector<Slice> FlatParameters::make_slices(const std::vector<Tensor>& gradie
       slice.n = layout_->groups[g].numel, slice.whole_group = true;
       std::vector<Tensor> into, from;
       Flat flat(g + 1);
-      flat[g] = at::full({slice.n}, 0, x_[g].options());
+      flat[g] = at::full({slice.n}, 0, gradients[mine[0]].options());
       for (size_t a : mine) into.push_back(layout_->view(flat, a)), from.push_back(gradients[a]);
       at::_foreach_copy_(into, from);
       slice.tx = x_[g], slice.tg = flat[g];
@@ -233,14 +250,14 @@ std::vector<Slice> FlatParameters::make_slices(const std::vector<Tensor>& gradie
 
 // Which arrays have moved.
 std::vector<char> FlatParameters::run_(const std::vector<Tensor>& gradients, bool apply,
-                                       const Flat& directions) {
+                                       const Flat& directions, size_t first) {
   at::NoGradGuard no_grad;
   std::vector<char> moved(layout_->arrays.size(), 0);
   if (std::ranges::none_of(gradients, [](const Tensor& g) { return g.defined(); })) return moved;
   if (apply) make_own_(x_);
   for (auto& s : slots_) make_own_(s);
   auto slices = make_slices(gradients, directions);
-  run_program(program_, slices, counts_, apply);
+  run_program(program_, slices, counts_, apply, first);
   for (const auto& slice : slices) {
     moved[slice.array] = slice.active;
     if (!slice.whole_group) continue;
@@ -270,12 +287,53 @@ void FlatParameters::step_(const Tree& grads) {
 Tree FlatParameters::transform_(const Tree& grads) {
   auto gradients = gather(grads);
   Flat directions = unset();
-  auto moved = run_(gradients, false, directions);
+  return tree_of(directions, run_(gradients, false, directions));
+}
+
+Tree FlatParameters::tree_of(const Flat& directions, const std::vector<char>& moved) const {
   std::vector<Tree> parts(moved.size());
   for (size_t a = 0; a < moved.size(); ++a) {
-    if (moved[a]) parts[a] = layout_->view(directions, a);
+    if (!moved[a]) continue;
+    parts[a] = layout_->view(directions, a).to(layout_->groups[layout_->arrays[a].group].dtype);
   }
   return layout_->tree(parts, false);
+}
+
+// Each rule that accumulates passes its windows' means on to the rules after it.
+std::vector<char> FlatParameters::flush_rules_(bool apply, const Flat& directions) {
+  at::NoGradGuard no_grad;
+  std::vector<char> moved(layout_->arrays.size(), 0);
+  size_t slot = 0;
+  for (size_t r = 0; r < program_.rules().size(); ++r) {
+    const Rule& rule = program_.rules()[r];
+    if (rule.kind->role == Role::accumulate) {
+      make_own_(slots_[slot]);
+      std::vector<Tensor> means(moved.size());
+      for (size_t a = 0; a < moved.size(); ++a) {
+        int64_t& count = counts_[r][a];
+        if (count == 0 || frozen[a]) continue;
+        Tensor sum = layout_->view(slots_[slot], a);
+        means[a] = sum * (rule.values[0] / static_cast<double>(count));
+        sum.zero_();
+        count = 0;
+      }
+      auto now = run_(means, apply, directions, r + 1);
+      for (size_t a = 0; a < moved.size(); ++a) moved[a] = moved[a] || now[a];
+    }
+    slot += rule.kind->slots.size();
+  }
+  return moved;
+}
+
+void FlatParameters::flush_() {
+  FlatParameters next(*this);
+  next.flush_rules_(true, unset());
+  *this = std::move(next);
+}
+
+Tree FlatParameters::flushed_() {
+  Flat directions = unset();
+  return tree_of(directions, flush_rules_(false, directions));
 }
 
 }  // namespace luxtorch::detail

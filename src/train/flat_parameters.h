@@ -36,7 +36,8 @@ class FlatParameters {
   /// Fresh aliases of the arrays: each counts as a holder.
   Tree parameters() const;
   Tree state() const;
-  /// Values of the same structure and shapes; dtypes and devices are converted.
+  /// Values of the same structure and shapes; dtypes and devices are converted. ArgumentError: what
+  /// is one parameter has other values at another place.
   void load_parameters_(const Tree& ps);
   void load_state_(const Tree& state);
 
@@ -45,6 +46,9 @@ class FlatParameters {
   void step_(const Tree& grads);
   /// The same without moving the parameters: gives what would be subtracted.
   Tree transform_(const Tree& grads);
+  /// Both with what rules that accumulate hold back, as Optimizer::flush.
+  void flush_();
+  Tree flushed_();
 
   /// The gradients of what is not frozen; a parameter at two places has the sum at both.
   Tree trained_gradients(const Tree& grads) const;
@@ -54,13 +58,18 @@ class FlatParameters {
 
  private:
   using Flat = std::vector<Tensor>;  // one per group
-  Flat fresh(double value) const;
-  Flat unset() const;
+  Flat blank() const;                // zeros for parameters
+  Flat fresh(double value) const;    // moments
+  Flat unset() const;                // directions
   void make_own_(Flat& flat);
+  void check_tied(const char* who, const Tree& t, size_t array) const;
   std::vector<Tensor> gather(const Tree& grads) const;
   std::vector<Slice> make_slices(const std::vector<Tensor>& gradients,
                                  const Flat& directions) const;
-  std::vector<char> run_(const std::vector<Tensor>& gradients, bool apply, const Flat& directions);
+  std::vector<char> run_(const std::vector<Tensor>& gradients, bool apply, const Flat& directions,
+                         size_t first = 0);
+  std::vector<char> flush_rules_(bool apply, const Flat& directions);
+  Tree tree_of(const Flat& directions, const std::vector<char>& moved) const;
 
   std::shared_ptr<const Layout> layout_;
   Program program_;

@@ -113,6 +113,8 @@ ValueAndGrad differentiate_plainly(const std::function<Tensor(const Tree&)>& f, 
 
 }  // namespace
 
+bool in_differentiated_function() { return differentiated > 0; }
+
 ValueAndGrad differentiate(const std::function<Tensor(const Tree&)>& f, const Tree& ps,
                            GradOptions options) {
   return explained("value_and_grad", [&] {

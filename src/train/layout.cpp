@@ -7,6 +7,7 @@
 
 #include "luxtorch/core/error.h"
 #include "text.h"
+#include "transforms.h"
 
 namespace luxtorch::detail {
 
@@ -101,12 +102,19 @@ Layout::Layout(const Tree& ps, std::vector<Tensor>& tensors) {
           throw error;
         }
         if (!t.is_floating_point()) return array_at.push_back(-1), leaf;
-        auto& here = at_address[t.numel() > 0 ? t.const_data_ptr()
-                                              : static_cast<const void*>(t.unsafeGetTensorImpl())];
+        const Tensor inside = transforms::underlying(t);
+        auto& here =
+            at_address[inside.numel() > 0 ? inside.const_data_ptr()
+                                          : static_cast<const void*>(t.unsafeGetTensorImpl())];
         for (int a : here) {
           const Tensor& other = tensors[static_cast<size_t>(a)];
-          if (other.sizes() == t.sizes() && other.strides() == t.strides() &&
-              other.scalar_type() == t.scalar_type()) {
+          const Tensor inside_other = transforms::underlying(other);
+          auto alike = [](const Tensor& one, const Tensor& two) {
+            return one.sizes() == two.sizes() && one.strides() == two.strides() &&
+                   one.scalar_type() == two.scalar_type();
+          };
+          // Under vmap, of a matrix and its rows one at a time only the insides differ.
+          if (alike(t, other) && alike(inside, inside_other)) {
             return array_at.push_back(a), Tree();
           }
         }
@@ -151,6 +159,18 @@ Tensor Layout::view(const std::vector<Tensor>& flat, size_t array) const {
   impl->set_storage_offset(a.offset);
   impl->set_sizes_contiguous(a.sizes);
   return Tensor(std::move(impl));
+}
+
+void Layout::refuse(const char* who, size_t array, const char* what, const Tree& got) const {
+  const auto& a = arrays[array];
+  const auto& group = groups[a.group];
+  std::string where =
+      got.is_tensor() && got.tensor().defined() ? " on " + got.tensor().device().str() : "";
+  ShapeError error(who, fmt::format("expected {}: a {} tensor of shape {} on {}, got {}{}.", what,
+                                    dtype_text(group.dtype), shape_text(a.sizes),
+                                    group.device.str(), describe_kind(got), where));
+  error.prepend_path_(a.path);
+  throw error;
 }
 
 std::vector<std::string> Layout::paths() const { return tree::paths(skeleton); }

@@ -13,6 +13,10 @@
 
 namespace luxtorch::detail {
 
+/// What an optimiser computes in for parameters of this dtype, and its moments' dtype: float32 for
+/// narrower ones.
+inline Dtype arithmetic_of(Dtype dtype) { return c10::elementSize(dtype) < 4 ? kFloat32 : dtype; }
+
 struct Layout {
   struct Array {
     std::string path;  // its first place
@@ -45,6 +49,9 @@ struct Layout {
 
   /// The array's part of a flat tensor, as a fresh alias of its storage.
   Tensor view(const std::vector<Tensor>& flat, size_t array) const;
+
+  /// ShapeError: `[who] at {the array's path}: expected {what}: a ... tensor of shape ..., got ...`.
+  [[noreturn]] void refuse(const char* who, size_t array, const char* what, const Tree& got) const;
 
   std::vector<std::string> paths() const;
 };

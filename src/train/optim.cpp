@@ -2,15 +2,35 @@
 
 #include <fmt/format.h>
 
+#include <concepts>
 #include <ostream>
 
 #include "text.h"
 #include "train/flat_parameters.h"
+#include "train/optim_recorded.h"
+#include "transforms.h"
 
 namespace luxtorch {
 
 using detail::FlatParameters;
 using detail::Program;
+
+namespace {
+
+bool any(const Tree& t) {
+  for (const Tensor& x : tree::tensors(t))
+    if (x.defined()) return true;
+  return false;
+}
+
+// The tensors of two trees, of which at most one has one at each place.
+Tree either(const Tree& a, const Tree& b) {
+  if (!any(a)) return b;
+  if (!any(b)) return a;
+  return tree::zip([](const Tree& x, const Tree& y) { return x.is_none() ? y : x; }, a, b);
+}
+
+}  // namespace
 
 // Rules of optim.h alone, one or a chain.
 struct Optimizer::Builtin final : Interface {
@@ -22,22 +42,46 @@ struct Optimizer::Builtin final : Interface {
     flat.load_state_(opt_state);
     return flat;
   }
-  Tree init(const Tree& ps) const override { return FlatParameters(ps, rules).state(); }
+  Tree init(const Tree& ps) const override {
+    return transforms::active() ? detail::recorded_init(rules, ps)
+                                : FlatParameters(ps, rules).state();
+  }
   std::pair<Tree, Tree> update(const Tree& grads, const Tree& opt_state,
                                const Tree& ps) const override {
+    if (detail::is_recorded({&grads, &opt_state, &ps}))
+      return detail::recorded_update(rules, grads, opt_state, ps, detail::Result::parameters);
     auto flat = resume(opt_state, ps);
     flat.step_(grads);
     return {flat.parameters(), flat.state()};
   }
   std::pair<Tree, Tree> transform(const Tree& grads, const Tree& opt_state,
                                   const Tree& ps) const override {
+    if (detail::is_recorded({&grads, &opt_state, &ps}))
+      return detail::recorded_update(rules, grads, opt_state, ps, detail::Result::directions);
     auto flat = resume(opt_state, ps);
     Tree d = flat.transform_(grads);
     return {std::move(d), flat.state()};
   }
+  std::pair<Tree, Tree> flush(const Tree& opt_state, const Tree& ps, bool apply) const override {
+    const auto result = apply ? detail::Result::parameters : detail::Result::directions;
+    if (detail::is_recorded({&opt_state, &ps}))
+      return detail::recorded_flush(rules, opt_state, ps, result);
+    auto flat = resume(opt_state, ps);
+    if (!apply) {
+      Tree d = flat.flushed_();
+      return {std::move(d), flat.state()};
+    }
+    flat.flush_();
+    return {flat.parameters(), flat.state()};
+  }
   std::string label() const override { return rules.label(); }
   Impl adjusted(const Hyperparameters& changes) const override {
     return std::make_shared<Builtin>(rules.adjusted(changes));
+  }
+  Tree hyperparameters() const override { return rules.numbers(); }
+  Impl with(const Tree& saved) const override {
+    auto same = rules.with_numbers(saved);
+    return same ? std::make_shared<Builtin>(std::move(*same)) : nullptr;
   }
   const Program* program() const override { return &rules; }
 };
@@ -52,13 +96,15 @@ struct Optimizer::Chain final : Interface {
     for (const auto& o : parts) states.push_back(o.init(ps));
     return tuple(std::move(states));
   }
+  void check(const Tree& opt_state) const {
+    if (opt_state.is_tuple() && opt_state.size() == parts.size()) return;
+    throw TreeError("opt_state", fmt::format("expected the state of {}: a tuple of {}, got {}.",
+                                             label(), parts.size(), describe_kind(opt_state)));
+  }
   // What the first n parts make of the gradient, and their states.
   std::pair<Tree, std::vector<Tree>> through(size_t n, const Tree& grads, const Tree& opt_state,
                                              const Tree& ps) const {
-    if (!opt_state.is_tuple() || opt_state.size() != parts.size()) {
-      throw TreeError("opt_state", fmt::format("expected the state of {}: a tuple of {}, got {}.",
-                                               label(), parts.size(), describe_kind(opt_state)));
-    }
+    check(opt_state);
     Tree d = grads;
     std::vector<Tree> states;
     for (size_t i = 0; i < n; ++i) {
@@ -80,10 +126,50 @@ struct Optimizer::Chain final : Interface {
     auto [d, states] = through(parts.size(), grads, opt_state, ps);
     return {std::move(d), tuple(std::move(states))};
   }
+  std::pair<Tree, Tree> flush(const Tree& opt_state, const Tree& ps, bool apply) const override {
+    check(opt_state);
+    Tree d, next = ps;  // d: of the parts so far
+    std::vector<Tree> states;
+    for (size_t i = 0; i < parts.size(); ++i) {
+      const bool moves = apply && i + 1 == parts.size();
+      Tree state = opt_state[i], passed;
+      if (any(d)) {
+        auto moved = moves ? parts[i].update(d, state, ps) : parts[i].transform(d, state, ps);
+        (moves ? next : passed) = std::move(moved.first);
+        state = std::move(moved.second);
+      }
+      // What went in may wait now for its window with what waited before.
+      auto late = parts[i].impl_->flush(state, next, moves);
+      if (moves) {
+        next = std::move(late.first);
+      } else {
+        d = either(passed, late.first);
+      }
+      states.push_back(std::move(late.second));
+    }
+    return {apply ? std::move(next) : std::move(d), tuple(std::move(states))};
+  }
   std::string label() const override {
     std::string text;
     for (const auto& o : parts) text += (text.empty() ? "" : ", ") + o.label();
     return "OptimiserChain(" + text + ")";
+  }
+  Tree hyperparameters() const override {
+    std::vector<Tree> all;
+    for (const auto& o : parts) all.push_back(o.hyperparameters());
+    return named({{"parts", tuple(std::move(all))}});
+  }
+  Impl with(const Tree& saved) const override {
+    if (!saved.is_named() || !saved.contains("parts")) return nullptr;
+    const Tree& all = saved["parts"];
+    if (!all.is_tuple() || all.size() != parts.size()) return nullptr;
+    std::vector<Optimizer> same;
+    for (size_t i = 0; i < parts.size(); ++i) {
+      auto part = parts[i].with_hyperparameters(all[i]);
+      if (!part) return nullptr;
+      same.push_back(std::move(*part));
+    }
+    return std::make_shared<Chain>(std::move(same));
   }
   Impl adjusted(const Hyperparameters& changes) const override;
   bool transforms() const override { return parts.back().impl_->transforms(); }
@@ -91,17 +177,21 @@ struct Optimizer::Chain final : Interface {
 
 namespace {
 
+// f(name, member) of each hyper-parameter.
+template <class F>
+void each(F f) {
+  f("lr", &Hyperparameters::lr), f("beta", &Hyperparameters::beta);
+  f("rho", &Hyperparameters::rho), f("epsilon", &Hyperparameters::epsilon);
+  f("lambda", &Hyperparameters::lambda), f("delta", &Hyperparameters::delta);
+  f("omega", &Hyperparameters::omega), f("p", &Hyperparameters::p);
+}
+
 // Each set hyper-parameter alone: a chain gives it to the parts that have it.
 std::vector<Hyperparameters> apart(const Hyperparameters& h) {
   std::vector<Hyperparameters> all;
-  if (h.lr) all.push_back({.lr = h.lr});
-  if (h.beta) all.push_back({.beta = h.beta});
-  if (h.rho) all.push_back({.rho = h.rho});
-  if (h.epsilon) all.push_back({.epsilon = h.epsilon});
-  if (h.lambda) all.push_back({.lambda = h.lambda});
-  if (h.delta) all.push_back({.delta = h.delta});
-  if (h.omega) all.push_back({.omega = h.omega});
-  if (h.p) all.push_back({.p = h.p});
+  each([&](const char*, auto member) {
+    if (h.*member) all.emplace_back().*member = h.*member;
+  });
   return all;
 }
 
@@ -158,6 +248,46 @@ Optimizer::Impl Optimizer::chain(const std::vector<Optimizer>& parts) {
   }
   if (builtin) return of(Program(std::move(rules), true));
   return std::make_shared<Chain>(parts);
+}
+
+Tree Optimizer::as_tree(const Hyperparameters& h) {
+  std::vector<Tree::Item> items;
+  each([&](const char* name, auto member) {
+    if (!(h.*member)) return;
+    if constexpr (std::same_as<decltype(member), std::optional<double> Hyperparameters::*>) {
+      items.emplace_back(name, *(h.*member));
+    } else {
+      items.emplace_back(name, tuple({(*(h.*member))[0], (*(h.*member))[1]}));
+    }
+  });
+  return named(std::move(items));
+}
+
+std::optional<Hyperparameters> Optimizer::of_tree(const Tree& t) {
+  if (!t.is_named()) return std::nullopt;
+  Hyperparameters h;
+  size_t known = 0;
+  each([&](const char* name, auto member) {
+    if (!t.contains(name)) return;
+    const Tree& value = t[name];
+    if constexpr (std::same_as<decltype(member), std::optional<double> Hyperparameters::*>) {
+      if (!value.is<double>() && !value.is<int64_t>()) return;
+      h.*member = value.scalar<double>();
+    } else {
+      if (!value.is_tuple() || value.size() != 2) return;
+      h.*member = {value[0].scalar<double>(), value[1].scalar<double>()};
+    }
+    ++known;
+  });
+  return known == t.size() ? std::optional(h) : std::nullopt;
+}
+
+Hyperparameters Optimizer::merged(const Hyperparameters& before, const Hyperparameters& changes) {
+  Hyperparameters all = before;
+  each([&](const char*, auto member) {
+    if (changes.*member) all.*member = changes.*member;
+  });
+  return all;
 }
 
 void Optimizer::cannot_adjust(const std::type_info& type) {

@@ -50,7 +50,7 @@ void radam(const double* h, double t, double* c) {
     c[4] *=
         std::sqrt((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length));
   } else {
-    c[5] = 0, c[6] = 1;
+    c[5] = 0;
   }
 }
 void amsgrad(const double* h, double, double* c) {
@@ -82,7 +82,7 @@ const std::vector<RuleKind>& table() {
       {"AdamW decoupled", like_adamw, {"m", "v"}, Formula::AdamW, adamw_decoupled, true},
       {"AdaMax", like_adam, {"m", "u"}, Formula::AdaMax, adamax, true},
       {"NAdam", like_adam, {"m", "v"}, Formula::NAdam, nadam, true},
-      {"RAdam", like_adam, {"m", "v"}, Formula::Adam, radam, true},
+      {"RAdam", like_adam, {"m", "v"}, Formula::RAdam, radam, true},
       {"OAdam", like_adam, {"m", "v", "d"}, Formula::OAdam, adam, true},
       {"AMSGrad", like_adam, {"m", "v", "w"}, Formula::AMSGrad, amsgrad, false, fourth},
       {"AdaBelief", like_adam, {"m", "v"}, Formula::AdaBelief, adam, true},
@@ -256,6 +256,29 @@ std::optional<Program> Program::scheduled(std::string_view name,
     }
   }
   if (!found) return std::nullopt;
+  return Program(std::move(rules), chain_);
+}
+
+Tree Program::numbers() const {
+  std::vector<Tree> rows;
+  for (const auto& rule : rules_) {
+    std::vector<Tree> row = {rule.kind->name};
+    row.insert(row.end(), rule.values.begin(), rule.values.end());
+    rows.push_back(tuple(std::move(row)));
+  }
+  return tuple(std::move(rows));
+}
+
+std::optional<Program> Program::with_numbers(const Tree& saved) const {
+  if (!saved.is_tuple() || saved.size() != rules_.size()) return std::nullopt;
+  auto rules = rules_;
+  for (size_t i = 0; i < rules.size(); ++i) {
+    const Tree& row = saved[i];
+    bool fits = row.is_tuple() && row.size() == rules[i].values.size() + 1 && row[0].is_string() &&
+                row[0].scalar<std::string>() == rules[i].kind->name;
+    if (!fits) return std::nullopt;
+    for (size_t j = 1; j < row.size(); ++j) rules[i].values[j - 1] = row[j].scalar<double>();
+  }
   return Program(std::move(rules), chain_);
 }
 

@@ -70,6 +70,10 @@ class Program {
   /// Every rule that has this hyper-parameter of one number follows the schedule; nothing where
   /// none has it.
   std::optional<Program> scheduled(std::string_view name, const schedule::Schedule& s) const;
+  /// Each rule as (name, numbers...), and the same rules and schedules with those numbers; nothing
+  /// where they are of other rules.
+  Tree numbers() const;
+  std::optional<Program> with_numbers(const Tree& saved) const;
   /// Has some rule every hyper-parameter that is set?
   bool has(const Hyperparameters& changes) const;
 

@@ -66,8 +66,8 @@ void run_block(kernels::Formula formula, const Slice& slice, const Chunk& chunk,
 class Run {
  public:
   Run(const Program& program, std::vector<Slice>& slices, std::vector<std::vector<int64_t>>& counts,
-      bool apply)
-      : program_(program), slices_(slices), counts_(counts), apply_(apply) {}
+      bool apply, size_t first)
+      : program_(program), slices_(slices), counts_(counts), apply_(apply), first_(first) {}
 
   void all() {
     auto rules = program_.rules();
@@ -75,10 +75,10 @@ class Run {
     size_t slot = 0;
     for (size_t r = 0; r < rules.size(); ++r) {
       last_ = r + 1 == rules.size();
-      one(r, slot);
+      if (r >= first_) one(r, slot);
       slot += rules[r].kind->slots.size();
     }
-    if (rules.empty()) scale_by([](size_t) { return 1.0; });
+    if (first_ == rules.size()) last_ = true, scale_by([](size_t) { return 1.0; });
   }
 
  private:
@@ -87,7 +87,7 @@ class Run {
   // Before anything moves: a schedule may complain.
   void ask_schedules() {
     auto rules = program_.rules();
-    for (size_t r = 0; r < rules.size(); ++r) {
+    for (size_t r = first_; r < rules.size(); ++r) {
       if (rules[r].schedules.empty()) continue;
       scheduled_.resize(rules.size());
       for (const auto& slice : slices_) values(r, counts_[r][slice.array] + 1);
@@ -172,13 +172,13 @@ class Run {
   template <class F>
   void scale_by(const F& f) {
     std::vector<Coefficients> c(slices_.size());
-    bool needed = last_ || program_.rules().empty();
+    bool needed = last_;
     for (size_t i = 0; i < slices_.size(); ++i) {
       c[i] = {slices_[i].active ? f(i) : 1.0};
       needed = needed || c[i][0] != 1;
     }
     // A gradient below the limit goes on as it is.
-    if (needed) move(rule_kind("Descent"), 0, c, apply_ && (last_ || program_.rules().empty()));
+    if (needed) move(rule_kind("Descent"), 0, c, apply_ && last_);
   }
 
   void accumulate(const Rule& rule, size_t r, size_t slot) {
@@ -221,7 +221,9 @@ class Run {
     for (size_t i = 0; i < slices_.size(); ++i) {
       const Slice& slice = slices_[i];
       if (!slice.active || slice.loops || slice.n == 0) continue;
-      auto accumulated = slice.dtype == kFloat64 ? kFloat64 : kFloat32;
+      // float64 is slow on many GPUs.
+      bool wide = slice.dtype == kFloat64 || slice.tg.device().is_cpu();
+      auto accumulated = wide ? kFloat64 : kFloat32;
       double norm =
           at::linalg_vector_norm(slice.tg, p, std::nullopt, false, accumulated).item<double>();
       sums[i] = std::isinf(p) ? norm : std::pow(norm, p);
@@ -255,14 +257,15 @@ class Run {
   std::vector<Slice>& slices_;
   std::vector<std::vector<int64_t>>& counts_;
   bool apply_, last_ = false;
+  size_t first_;
   std::vector<std::vector<std::pair<int64_t, std::vector<double>>>> scheduled_;  // by rule, by t
 };
 
 }  // namespace
 
 void run_program(const Program& program, std::vector<Slice>& slices,
-                 std::vector<std::vector<int64_t>>& counts, bool apply) {
-  Run(program, slices, counts, apply).all();
+                 std::vector<std::vector<int64_t>>& counts, bool apply, size_t first) {
+  Run(program, slices, counts, apply, first).all();
 }
 
 }  // namespace luxtorch::detail

@@ -29,9 +29,10 @@ struct Slice {
 };
 
 /// x -= d for what the rules make of g, or with apply = false d alone (then and with several rules
-/// d must be there). counts: by rule, by array. Slices that end inactive have not moved.
+/// d must be there). counts: by rule, by array. Slices that end inactive have not moved. first: the
+/// rules before it do not see g.
 void run_program(const Program& program, std::vector<Slice>& slices,
-                 std::vector<std::vector<int64_t>>& counts, bool apply);
+                 std::vector<std::vector<int64_t>>& counts, bool apply, size_t first = 0);
 
 /// A formula on tensors, in place: x -= direction, or d = direction where d is defined.
 void run_on_tensors(kernels::Formula formula, const Tensor& x, const Tensor& g, const Tensor& d,

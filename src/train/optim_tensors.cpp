@@ -5,6 +5,7 @@
 #include <ATen/ops/sqrt.h>
 
 #include "luxtorch/core/operators.h"
+#include "train/layout.h"
 #include "train/optim_slices.h"
 
 namespace luxtorch::detail {
@@ -15,7 +16,8 @@ template <class Rule>
 void run(const Tensor& x, const Tensor& g, const Tensor& d, const Tensor* s, const double* c) {
   Tensor moments[kernels::kMaxSlots];
   for (int i = 0; i < Rule::slots; ++i) moments[i] = s[i];
-  Tensor direction = Rule::template direction<Tensor, double>(c, g, x, moments);
+  const Dtype wide = arithmetic_of(x.scalar_type());
+  Tensor direction = Rule::template direction<Tensor, double>(c, g.to(wide), x.to(wide), moments);
   for (int i = 0; i < Rule::slots; ++i) s[i].copy_(moments[i]);
   if (d.defined()) {
     d.copy_(direction);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "text.h"
 #include "train/optim_rules.h"
 
@@ -55,11 +57,22 @@ struct Optimizer::Scheduled final : Interface {
       return now.transform(grads, state, ps);
     });
   }
+  std::pair<Tree, Tree> flush(const Tree& opt_state, const Tree& ps, bool apply) const override {
+    const int64_t t = std::max<int64_t>(1, opt_state["step"].scalar<int64_t>());
+    const Optimizer now = adjust(optimizer, values_at(schedules, t));
+    auto [result, state] = now.impl_->flush(opt_state["state"], ps, apply);
+    return {std::move(result), opt_state.with("state", std::move(state))};
+  }
   std::string label() const override {
     std::string text;
     for (const auto& [name, s] : listed(schedules))
       text += fmt::format(", {} = {}", name, s->label());
     return fmt::format("Scheduler({}{})", optimizer.label(), text);
+  }
+  Tree hyperparameters() const override { return optimizer.hyperparameters(); }
+  Impl with(const Tree& saved) const override {
+    auto same = optimizer.with_hyperparameters(saved);
+    return same ? std::make_shared<Scheduled>(std::move(*same), schedules) : nullptr;
   }
   Impl adjusted(const Hyperparameters& changes) const override {
     if ((changes.lr && schedules.lr) || (changes.rho && schedules.rho) ||

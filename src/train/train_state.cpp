@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "text.h"
+#include "train/differentiable.h"
 #include "train/train_state_storage.h"
 
 namespace luxtorch {
@@ -25,6 +26,7 @@ TrainState::TrainState(Layer m, const Tree& ps, Tree st, Optimizer optimizer,
       states_(std::move(st)),
       optimizer_(std::move(optimizer)),
       options_(options) {
+  detail::refuse_followed("TrainState", ps);
   check_parameters(model, ps);
   check_states(model, states_);
   storage_ = std::make_shared<Storage>(Storage{FlatParameters(ps, program_of(optimizer_)), Tree()});
@@ -54,6 +56,7 @@ std::vector<std::string> TrainState::frozen() const {
 }
 
 void TrainState::set_parameters_(const Tree& ps) {
+  detail::refuse_followed("set_parameters_", ps);
   check_parameters(model, ps);
   own_().flat.load_parameters_(ps);
 }
@@ -64,6 +67,7 @@ void TrainState::set_states_(Tree st) {
 }
 
 void TrainState::set_optimizer_state_(const Tree& opt_state) {
+  detail::refuse_followed("set_optimizer_state_", opt_state);
   if (optimizer_.program()) {
     own_().flat.load_state_(opt_state);
   } else {

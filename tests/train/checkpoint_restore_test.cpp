@@ -97,6 +97,44 @@ TEST(CheckpointRestore, AnAdjustedLearningRateAndFrozenPartsComeBack) {
   expect_goes_on(trained(fresh(o)), freeze(fresh(o), ""), [](int i) { return batch(i); });
 }
 
+// What the program's constructor says does not count, nor what was adjusted there since.
+TEST(CheckpointRestore, AnAdjustedOptimiserOfTheUsersOwnComesBack) {
+  for (const Optimizer& o :
+       {Optimizer(Adjustable{}), Optimizer(OptimiserChain(ClipNorm(1.0), Adjustable{})),
+        Optimizer(Scheduler(OptimiserChain(WeightDecay(0.1), Adjustable{}),
+                            {.lambda = schedule::Exp(0.1, 0.5)}))}) {
+    SCOPED_TRACE(o.label());
+    auto ts = trained(adjust(fresh(o), {.lr = 0.02}));
+    adjust_(ts, {.lr = 0.03});
+    expect_goes_on(ts, fresh(o), [](int i) { return batch(i); });
+    expect_goes_on(ts, adjust(fresh(o), {.lr = 0.5}), [](int i) { return batch(i); });
+    expect_goes_on(trained(fresh(o)), adjust(fresh(o), {.lr = 0.5}),
+                   [](int i) { return batch(i); });
+  }
+}
+
+TEST(CheckpointRestore, AUsersOwnOptimiserGoesOnFromACheckpointWithoutItsNumbers) {
+  auto ts = trained(fresh(Adjustable{})), again = fresh(Adjustable{});
+  auto old = saved(ts);
+  old.hyperparameters = Tree();
+  old.restore_(again);
+  expect_same(again, ts);
+}
+
+// Moments were of the parameters' own dtype once.
+TEST(CheckpointRestore, NarrowMomentsAreTakenUpInFloat32) {
+  for (Dtype dtype : {Dtype::Half, Dtype::BFloat16}) {
+    auto [ps, st] = setup(Rng(1), testing::model());
+    TrainState ts(testing::model(), tree::to(ps, dtype), st, Adam()), again = ts;
+    single_train_step_(MSELoss{}, tree::to(batch(), dtype), ts);
+    auto old = saved(ts);
+    old.optimizer_state = tree::to(old.optimizer_state, dtype);
+    old.restore_(again);
+    EXPECT_SAME(again.optimizer_state(), tree::to(old.optimizer_state, kFloat32));
+    EXPECT_SAME(again.parameters(), ts.parameters());
+  }
+}
+
 Chain streaming() {
   return Chain(StatefulRecurrentCell(LSTMCell(3, 4)), Dropout(0.4), BatchNorm(4), Dense(4, 1));
 }

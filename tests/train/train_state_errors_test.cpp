@@ -1,9 +1,14 @@
 // What TrainState and its steps refuse.
+#include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <limits>
 
+#include "luxtorch/train/derivatives.h"
+#include "luxtorch/train/grad.h"
 #include "luxtorch/train/loss.h"
+#include "luxtorch/train/vmap.h"
 #include "support/compare.h"
 #include "train/train_state_cases.h"
 
@@ -83,6 +88,81 @@ TEST(TrainStateErrors, AnObjectiveThatThrowsLeavesTheStateUsable) {
   single_train_step_(MSELoss{}, batch(), ts);
   single_train_step_(MSELoss{}, batch(), other);
   EXPECT_SAME(ts.parameters(), other.parameters());
+}
+
+// Its copies of parameters, gradients and moments would be constants, without a word.
+TEST(TrainStateErrors, ADerivativeOfAStepIsRefused) {
+  TrainState ts = fresh(), own = fresh(), moved = fresh();
+  const Tree ps = ts.parameters();
+  auto grads_of = [&](const Tensor& a) {
+    return tree::map_tensors([&](const Tensor& t) { return t * a; }, ps);
+  };
+  using F = std::function<void(const Tensor&)>;
+  const std::pair<const char*, F> cases[] = {
+      {"apply_gradients", [&](const Tensor& a) { (void)apply_gradients(ts, grads_of(a)); }},
+      {"apply_gradients_", [&](const Tensor& a) { apply_gradients_(moved, grads_of(a)); }},
+      {"single_train_step",
+       [&](const Tensor& a) {
+         (void)single_train_step(MSELoss{}, tuple({values({8, 3}, 1) * a, values({8, 1}, 2)}), ts);
+       }},
+      {"single_train_step_",
+       [&](const Tensor& a) {
+         auto scaled = [&](const Tensor& y, const Tensor& t) {
+           return ((y - t) * a).square().mean();
+         };
+         single_train_step_(scaled, batch(), moved);
+       }},
+      {"TrainState",
+       [&](const Tensor& a) {
+         TrainState(model(), grads_of(a), named({{"layer_1", named({})}, {"layer_2", named({})}}),
+                    Adam());
+       }},
+      {"set_parameters_", [&](const Tensor& a) { moved.set_parameters_(grads_of(a)); }},
+      {"set_optimizer_state_",
+       [&](const Tensor& a) {
+         Tree m = grads_of(a);
+         moved.set_optimizer_state_(ts.optimizer_state().with("m", m));
+       }},
+  };
+  const Tensor one = full({}, 1.5);
+  for (const auto& [who, run] : cases) {
+    SCOPED_TRACE(who);
+    auto f = [&run = run](const Tensor& a) {
+      run(a);
+      return a * 1;
+    };
+    const auto head = "[" + std::string(who) + "] at ";
+    auto refusal = [&](auto call) {
+      try {
+        call();
+      } catch (const ArgumentError& error) {
+        return std::string(error.what());
+      }
+      return std::string();
+    };
+    for (const auto& text :
+         {refusal([&] { (void)grad(f, one); }), refusal([&] { (void)jvp(f, one, one); }),
+          refusal([&] { (void)vmap(f)(stack({one, one})); }),
+          refusal([&] { (void)hessian(f, one); })}) {
+      EXPECT_EQ(text.find(head), 0U) << text;
+      EXPECT_NE(text.find("Use Optimizer::update there"), std::string::npos) << text;
+    }
+  }
+  EXPECT_SAME(moved.parameters(), own.parameters());
+  EXPECT_EQ(moved.step, 0);
+}
+
+TEST(TrainStateErrors, AStepOnConstantsIsAllowedInsideOfAFunctionThatIsDifferentiated) {
+  TrainState ts = fresh();
+  auto f = [&](const Tensor& a) {
+    Tree data = tree::detach(tuple({values({8, 3}, 1) * a, values({8, 1}, 2)}));
+    const at::NoGradGuard no_grad;
+    single_train_step_(MSELoss{}, data, ts);
+    const at::AutoGradMode recording(true);
+    return a * 2;
+  };
+  EXPECT_CLOSE(grad(f, full({}, 1.5)), full({}, 2), 0);
+  EXPECT_EQ(ts.step, 1);
 }
 
 }  // namespace

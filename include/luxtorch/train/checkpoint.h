@@ -13,6 +13,12 @@
 //     auto trained = load_checkpoint("runs/spiral");             // for inference
 //     predict(model, x, trained.parameters, trained.states);
 //
+// Several TrainStates of one training, those of a GAN say, lie in one checkpoint by their names:
+//
+//     run.save({{"generator", g}, {"discriminator", d}}, {.metric = loss});
+//     found.checkpoint->restore_({{"generator", g}, {"discriminator", d}});
+//     load_checkpoint("runs/gan").part("generator").parameters;
+//
 // Level 5: TrainState -> files. A run that was interrupted and resumed computes what an
 // uninterrupted one does, bit for bit: a checkpoint holds all of a TrainState, and what the program
 // adds. It is a folder, RUN/step_000000500, of four safetensors files (parameters, states,
@@ -22,34 +28,58 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "luxtorch/train/train_state.h"
 
 namespace luxtorch {
 
+/// One of several TrainStates, to save or to restore.
+struct NamedTrainState {
+  std::string name;
+  std::reference_wrapper<const TrainState> ts;
+};
+struct RestoreTarget {
+  std::string name;
+  std::reference_wrapper<TrainState> ts;
+};
+
 /// What a checkpoint folder holds. Tensors lie on the CPU.
 struct Checkpoint {
   std::filesystem::path path;
-  int64_t step = 0;
+  std::string name;                          // of one of several TrainStates
+  int64_t step = 0;                          // of several the largest
   std::string model;                         // show(model)
   Tree parameters, states, optimizer_state;  // as the TrainState had them
   std::vector<std::string> frozen;           // paths of parameters
   std::string optimizer;                     // its label
-  Tree hyperparameters;                      // of each rule of optim.h: name, numbers; else nothing
+  Tree hyperparameters;                      // Optimizer::hyperparameters()
   Tree values;                               // as the program gave them to save
   std::optional<Rng> rng;
   Tree data;
   std::optional<double> metric;
   std::string luxtorch_version, torch_version;  // that saved it
 
-  /// Makes ts what it was when it was saved: parameters, states, moments, hyper-parameters (adjust_
-  /// comes after it), frozen parts, step; each tensor on ts' device. ts was made of the same model
+  /// Makes ts what it was when it was saved: parameters, states, moments, hyper-parameters (of a
+  /// user's own optimiser those that adjust changed; adjust_ of the program comes after restore_),
+  /// frozen parts, step; each tensor on ts' device. ts was made of the same model
   /// and optimiser: a TreeError says what differs where the model's text, the optimiser's rules, or
   /// names, shapes or dtypes do not fit, and leaves ts as it was.
   void restore_(TrainState& ts) const;
+
+  /// Several TrainStates, in the order in which they were saved, each with all that is its own. Then
+  /// parameters, states and optimizer_state above are named trees of theirs, and model, frozen,
+  /// optimizer and hyperparameters are empty.
+  std::vector<Checkpoint> parts;
+  /// The one of this name. ArgumentError: there is none; the text lists those that there are.
+  const Checkpoint& part(std::string_view name) const;
+  /// restore_ of each; where one does not fit, all stay as they were. ArgumentError: the names are
+  /// not those of the parts.
+  void restore_(const std::vector<RestoreTarget>& all) const;
 };
 
 /// A checkpoint folder, or the newest whole one in a run's folder. ArgumentError where there is
@@ -86,6 +116,10 @@ class CheckpointFolder {
   /// unfinished. Returns its path. Throws ArgumentError (a full disk) and UnsupportedError (what
   /// safetensors::save refuses); all checkpoints that were there are then untouched.
   std::filesystem::path save(const TrainState& ts, const CheckpointExtras& extras = {}) const;
+  /// Several at once, whole or not at all; NNNNNNNNN is the largest of their steps. ArgumentError: no
+  /// TrainState, a name twice, empty or with a '.'.
+  std::filesystem::path save(const std::vector<NamedTrainState>& all,
+                             const CheckpointExtras& extras = {}) const;
 
   struct Resumed {
     std::optional<Checkpoint> checkpoint;
@@ -103,6 +137,9 @@ class CheckpointFolder {
   const std::filesystem::path& path() const { return folder_; }
 
  private:
+  std::filesystem::path save_all(const std::vector<NamedTrainState>& all,
+                                 const CheckpointExtras& extras) const;
+
   std::filesystem::path folder_;
   CheckpointFolderOptions options_;
 };

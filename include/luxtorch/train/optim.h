@@ -9,12 +9,23 @@
 // Level 4: gradients -> optimizer -> TrainState. An optimiser is a value: its hyper-parameters, no
 // arrays. update is pure; TrainState does the same arithmetic in place. Formulas and defaults are
 // Optimisers.jl's; g is the gradient, x a parameter, x' = x - d, t counts the updates that a
-// parameter has had. Arithmetic is in the parameter's own dtype.
+// parameter has had.
+//
+// Arithmetic and moments are of the parameter's dtype; for float16 and bfloat16 they are float32,
+// and x' alone is rounded. Such a parameter stays where it is when d is below half of its last
+// place, some x / 300 in bfloat16 and x / 3000 in float16: small learning rates want float32
+// parameters. Where g^2 is infinite (|g| above 1.8e19 in float32) the rules that divide by its root
+// give d = 0.
 //
 // Parameters are the floating-point tensors of ps; other leaves stay as they are. Where grads has
 // nothing (a leaf or a whole part of the tree) the parameters are skipped: no decay, no moment
 // update, t stays. A tensor that ps holds twice is one parameter: its gradients are added and it
 // moves once.
+//
+// Where a tensor of grads, opt_state or ps records a graph or carries a tangent, and under vmap, jvp
+// and the like, update and transform are differentiable by all three: a loop of updates can be
+// learned through, and mapped. Where a formula has no derivative (a root of 0, a sign) it counts as
+// 0. tree::detach makes constants.
 //
 // Hyper-parameters out of range are an ArgumentError: lr, lambda, epsilon finite and >= 0; beta and
 // rho in [0, 1); delta, omega and p > 0.
@@ -50,7 +61,8 @@ struct Hyperparameters {
 /// What a user's own optimiser is: Tree init(const Tree& ps) const and std::pair<Tree, Tree>
 /// update(const Tree& grads, const Tree& opt_state, const Tree& ps) const, which gives (ps',
 /// state'). It must leave alone what has no gradient. A `std::string label() const` is used for
-/// printing, and an `O adjust(const Hyperparameters&) const` by adjust.
+/// printing, and an `O adjust(const Hyperparameters&) const`, a copy that differs in what is set, by
+/// adjust and to take up a checkpoint.
 template <class O>
 concept OptimizerLike = requires(const O& o, const Tree& t) {
   { o.init(t) } -> std::convertible_to<Tree>;
@@ -89,6 +101,12 @@ class Optimizer {
   std::pair<Tree, Tree> transform(const Tree& grads, const Tree& opt_state, const Tree& ps) const {
     return impl_->transform(grads, opt_state, ps);
   }
+  /// (ps', opt_state'): what AccumGrad has gathered of a window that is not full, at the end of an
+  /// epoch say, moves the parameters by its mean, and a new window begins. Where nothing is gathered
+  /// both stay as they are.
+  std::pair<Tree, Tree> flush(const Tree& opt_state, const Tree& ps) const {
+    return impl_->flush(opt_state, ps, true);
+  }
   /// "Adam(0.01, beta = (0.9, 0.999), epsilon = 1e-08)"
   std::string label() const { return impl_->label(); }
 
@@ -98,6 +116,16 @@ class Optimizer {
   /// lists those that there are) or that is out of range.
   [[nodiscard]] friend Optimizer adjust(const Optimizer& o, const Hyperparameters& changes) {
     return Optimizer(o.impl_->adjusted(changes));
+  }
+
+  /// The hyper-parameters, for files: of a rule of this page its name and numbers, of a user's own
+  /// optimiser what adjust has changed since it was made.
+  Tree hyperparameters() const { return impl_->hyperparameters(); }
+  /// The same optimiser with hyperparameters() of another one of its kind; nothing where they do
+  /// not fit.
+  std::optional<Optimizer> with_hyperparameters(const Tree& saved) const {
+    auto impl = impl_->with(saved);
+    return impl ? std::optional(Optimizer(std::move(impl))) : std::nullopt;
   }
 
   /// The rules of this page that it consists of; nullptr for a user's own.
@@ -111,8 +139,14 @@ class Optimizer {
                                          const Tree& ps) const = 0;
     virtual std::pair<Tree, Tree> transform(const Tree& grads, const Tree& opt_state,
                                             const Tree& ps) const = 0;
+    /// (ps', opt_state'), or with apply = false (d, opt_state').
+    virtual std::pair<Tree, Tree> flush(const Tree& opt_state, const Tree& ps, bool apply) const {
+      return {apply ? ps : Tree(), opt_state};
+    }
     virtual std::string label() const = 0;
     virtual std::shared_ptr<const Interface> adjusted(const Hyperparameters& changes) const = 0;
+    virtual Tree hyperparameters() const = 0;
+    virtual std::shared_ptr<const Interface> with(const Tree& hyperparameters) const = 0;
     virtual const detail::Program* program() const { return nullptr; }
     virtual bool transforms() const { return true; }
   };
@@ -126,6 +160,9 @@ class Optimizer {
   [[noreturn]] static void cannot_adjust(const std::type_info& type);
   [[noreturn]] static void cannot_transform(const std::type_info& type);
   static Tree subtract(const Tree& ps, const Tree& d);
+  static Tree as_tree(const Hyperparameters& h);
+  static std::optional<Hyperparameters> of_tree(const Tree& t);
+  static Hyperparameters merged(const Hyperparameters& before, const Hyperparameters& changes);
 
  private:
   template <class O>
@@ -266,8 +303,9 @@ struct ClipGlobalNorm : Optimizer {
   explicit ClipGlobalNorm(double omega = 1, ClipNormOptions options = {});
 };
 
-/// The mean of n gradients, passed on at every n-th update; nothing moves in between. First in a
-/// chain.
+/// The mean of n gradients, passed on at every n-th update; nothing moves in between, and what comes
+/// after it in a chain counts only the n-th ones. First in a chain. Gradients of a window that is
+/// not full wait for the next update; flush passes on their mean.
 struct AccumGrad : Optimizer {
   explicit AccumGrad(int64_t n);
 };
@@ -285,40 +323,51 @@ struct OptimiserChain : Optimizer {
 
 template <class O>
 struct Optimizer::Model final : Interface {
-  O optimizer;
-  explicit Model(O o) : optimizer(std::move(o)) {}
+  std::shared_ptr<const O> optimizer, made;  // made: before adjust changed it
+  Hyperparameters changes;
+  explicit Model(O o) : optimizer(std::make_shared<const O>(std::move(o))), made(optimizer) {}
+  Model(std::shared_ptr<const O> now, std::shared_ptr<const O> first, const Hyperparameters& since)
+      : optimizer(std::move(now)), made(std::move(first)), changes(since) {}
 
-  Tree init(const Tree& ps) const override { return optimizer.init(ps); }
+  Tree init(const Tree& ps) const override { return optimizer->init(ps); }
   std::pair<Tree, Tree> update(const Tree& grads, const Tree& opt_state,
                                const Tree& ps) const override {
     if constexpr (OptimizerLike<O>) {
-      return optimizer.update(grads, opt_state, ps);
+      return optimizer->update(grads, opt_state, ps);
     } else {
-      std::pair<Tree, Tree> out = optimizer.transform(grads, opt_state, ps);
+      std::pair<Tree, Tree> out = optimizer->transform(grads, opt_state, ps);
       return {subtract(ps, out.first), std::move(out.second)};
     }
   }
   std::pair<Tree, Tree> transform(const Tree& grads, const Tree& opt_state,
                                   const Tree& ps) const override {
     if constexpr (GradientTransform<O>) {
-      return optimizer.transform(grads, opt_state, ps);
+      return optimizer->transform(grads, opt_state, ps);
     } else {
       cannot_transform(typeid(O));
     }
   }
   std::string label() const override {
-    if constexpr (requires { std::string(optimizer.label()); }) {
-      return optimizer.label();
+    if constexpr (requires { std::string(optimizer->label()); }) {
+      return optimizer->label();
     } else {
       return type_name(typeid(O));
     }
   }
-  Impl adjusted(const Hyperparameters& changes) const override {
-    if constexpr (requires { O(optimizer.adjust(changes)); }) {
-      return std::make_shared<Model>(optimizer.adjust(changes));
+  Impl adjusted(const Hyperparameters& more) const override {
+    if constexpr (requires { O(optimizer->adjust(more)); }) {
+      return std::make_shared<Model>(std::make_shared<const O>(optimizer->adjust(more)), made,
+                                     merged(changes, more));
     } else {
       cannot_adjust(typeid(O));
     }
+  }
+  Tree hyperparameters() const override { return as_tree(changes); }
+  Impl with(const Tree& saved) const override {
+    const auto all = of_tree(saved);
+    if (!all) return nullptr;
+    const Model first(made, made, {});
+    return saved.size() == 0 ? std::make_shared<Model>(first) : first.adjusted(*all);
   }
   bool transforms() const override { return GradientTransform<O>; }
 };

@@ -17,6 +17,10 @@
 // of step give the same numbers, bit for bit.
 //
 // A step that throws leaves its TrainState as it was.
+//
+// A TrainState is a constant of every derivative: it takes no tensors of a function that is being
+// differentiated or transformed, nor gradients of one (an ArgumentError). Learn through steps with
+// Optimizer::update.
 #pragma once
 
 #include <cstdint>
@@ -49,7 +53,9 @@ class TrainState {
              TrainStateOptions options = {});
 
   Layer model;
-  int64_t step = 0;  // updates so far
+  /// How many gradients it has been given. With AccumGrad(n) the parameters move at each n-th, and
+  /// flush_gradients_, which gives none, leaves step as it is.
+  int64_t step = 0;
 
   /// The parameters as they are now: views of the flat memory, made anew by each call.
   Tree parameters() const;
@@ -61,7 +67,9 @@ class TrainState {
   std::vector<std::string> frozen() const;
 
   // From outside: a recurrent layer's carry set back, a checkpoint taken up. Checked as in the
-  // constructor; parameters and moments are copied and keep their dtype and device.
+  // constructor; parameters and moments are copied and keep their dtype and device. What is one
+  // parameter at several places stays so, and must have the same values at all of them (an
+  // ArgumentError names two that differ).
   void set_parameters_(const Tree& ps);
   void set_states_(Tree st);
   void set_optimizer_state_(const Tree& opt_state);
@@ -112,6 +120,11 @@ void apply_gradients_(TrainState& ts, const Tree& grads);
 [[nodiscard]] PureTrainStep single_train_step(const Objective& objective, const Tree& batch,
                                               const TrainState& ts);
 TrainStep single_train_step_(const Objective& objective, const Tree& batch, TrainState& ts);
+
+/// Gradients that AccumGrad still holds, of a window that is not full, move the parameters by their
+/// mean (Optimizer::flush). step and states stay. Before a validation or the last checkpoint.
+[[nodiscard]] TrainState flush_gradients(const TrainState& ts);
+void flush_gradients_(TrainState& ts);
 
 /// Other hyper-parameters, the same moments: `ts = adjust(ts, {.lr = 1e-3});`. Errors as adjust of
 /// an Optimizer.

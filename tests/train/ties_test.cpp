@@ -1,0 +1,93 @@
+// Tied weights stay tied in training, in checkpoints, and as one vector.
+#include "luxtorch/ties.h"
+
+#include <gtest/gtest.h>
+
+#include "luxtorch/io/safetensors.h"
+#include "luxtorch/train/checkpoint.h"
+#include "luxtorch/train/flatten.h"
+#include "luxtorch/train/grad.h"
+#include "luxtorch/train/loss.h"
+#include "support/compare.h"
+#include "support/files.h"
+#include "train/train_state_cases.h"
+
+namespace luxtorch {
+namespace {
+
+using testing::values;
+
+const std::vector<std::vector<std::string>> kPaths = {{"layer_1.weight", "layer_2.weight"}};
+
+Chain square() { return Chain(Dense(3, 3, tanh), Dense(3, 3)); }
+Tree tied() {
+  auto ps = setup(Rng(1), square()).first;
+  return ps.with("layer_2.weight", ps.at("layer_1.weight").tensor());
+}
+TrainState fresh(const Tree& ps, Optimizer o = Adam(0.01)) {
+  return TrainState(square(), ps, setup(Rng(1), square()).second, std::move(o));
+}
+Tree batch(double seed) { return tuple({values({8, 3}, seed), values({8, 3}, seed + 1)}); }
+void train_(TrainState& ts, int first) {
+  for (int i = first; i < first + 3; ++i) single_train_step_(MSELoss{}, batch(i), ts);
+}
+
+TEST(TiedTraining, StaysOneParameterInAnotherDtype) {
+  auto ts = fresh(tree::to(tied(), kFloat64)), plain = fresh(tied());
+  EXPECT_EQ(ties(ts.parameters()), kPaths);
+  for (int i = 0; i < 3; ++i) {
+    single_train_step_(MSELoss{}, tree::to(batch(i), kFloat64), ts);
+    single_train_step_(MSELoss{}, batch(i), plain);
+  }
+  EXPECT_EQ(ties(ts.parameters()), kPaths);
+  EXPECT_LT(testing::relative_difference(tree::to(ts.parameters(), kFloat32), plain.parameters()),
+            1e-4);
+}
+
+TEST(TiedTraining, GoesOnFromACheckpointAndFromItsParameters) {
+  auto ts = fresh(tied()), again = fresh(tied());
+  train_(ts, 0);
+  auto c = load_checkpoint(CheckpointFolder(test::fresh_folder("ties")).save(ts));
+  EXPECT_EQ(ties(c.parameters), kPaths);
+  c.restore_(again);
+  auto fresh_moments = fresh(c.parameters);
+  fresh_moments.set_optimizer_state_(c.optimizer_state);
+  train_(ts, 3), train_(again, 3);
+  for (int i = 3; i < 6; ++i) single_train_step_(MSELoss{}, batch(i), fresh_moments);
+  EXPECT_SAME(again.parameters(), ts.parameters());
+  EXPECT_SAME(fresh_moments.parameters(), ts.parameters());
+  EXPECT_EQ(ties(again.parameters()), kPaths);
+}
+
+TEST(TiedTraining, ValuesThatAreNotTheSameAreRefused) {
+  auto ts = fresh(tied());
+  const Tree before = ts.parameters();
+  Tree apart = tied().with("layer_2.weight", values({3, 3}, 9));
+  EXPECT_ERROR(ArgumentError, ts.set_parameters_(apart),
+               "[set_parameters_] at layer_2.weight: expected the values of layer_1.weight, with "
+               "which it is tied, got others. Give both the same, or make a TrainState whose "
+               "parameters are not tied.");
+  EXPECT_SAME(ts.parameters(), before);
+  Tree moments = ts.optimizer_state();
+  EXPECT_THROW(ts.set_optimizer_state_(moments.with("m.layer_2.weight", ones({3, 3}))),
+               ArgumentError);
+  Tree same = tied().with("layer_2.weight", tied().at("layer_1.weight").tensor().clone());
+  ts.set_parameters_(same);
+  EXPECT_EQ(ties(ts.parameters()), kPaths);
+}
+
+TEST(TiedTraining, AsOneVectorIsThereOnce) {
+  Tree ps = tied();
+  auto [flat, rebuild] = flatten(ps);
+  EXPECT_EQ(flat.numel(), 9 + 3 + 3);
+  EXPECT_EQ(ties(rebuild(flat)), kPaths);
+  EXPECT_SAME(rebuild(flat), ps);
+  auto slope = grad([&, rebuild = rebuild](const Tensor& v) {
+    Tree at = rebuild(v);
+    return (at.at("layer_1.weight").tensor() * 2 + at.at("layer_2.weight").tensor() * 3).sum();
+  })(flat);
+  EXPECT_CLOSE(slope.narrow(0, 0, 9), full({9}, 5), 0);
+}
+
+}  // namespace
+}  // namespace luxtorch
