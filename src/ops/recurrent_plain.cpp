@@ -2,6 +2,7 @@
 
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/linear.h>
+#include <ATen/ops/ones_like.h>
 #include <ATen/ops/sigmoid.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tanh.h>
@@ -61,6 +62,7 @@ SequenceOutput run(const Tensor& x, State s, const CellWeights& w, const Sequenc
   auto inputs = input_product(padding.trimmed(x), w).unbind(time);
   std::vector<Tensor> ys(inputs.size());
   Tensor spare_input, spare_h;
+  if (lend && padding.batch() > 0) spare_input = at::ones_like(inputs[0].narrow(0, 0, 1));
   for (size_t i = 0; i < inputs.size(); ++i) {
     auto at = options.reverse ? inputs.size() - 1 - i : i;
     auto t = static_cast<int64_t>(at);

@@ -131,17 +131,16 @@ TEST(RecurrenceEndedRows, OfNoLengthAtAllGiveZeroGradients) {
   for (const Layer& cell : cells()) {
     Recurrence run(cell, {.return_sequence = true});
     const auto st = setup(Rng(0), run).second;
-    const Tree at = named({{"ps", parameters(run)},
-                           {"x", full({kBatch, kTime, kIn}, NAN, {.dtype = kFloat64})}});
+    const Tree at = named(
+        {{"ps", parameters(run)}, {"x", full({kBatch, kTime, kIn}, NAN, {.dtype = kFloat64})}});
     auto none = [&](const Tree& t) {
       auto lengths = zeros({kBatch}, {.dtype = kInt64});
       return run(t["x"].tensor(), lengths, t["ps"], st).first.tensor().sum();
     };
     auto got = value_and_grad(none, at);
     EXPECT_EQ(got.value.item<double>(), 0);
-    EXPECT_SAME(got.grads, tree::map_tensors([](const Tensor& t) { return t * 0; },
-                                             at.with("x", zeros({kBatch, kTime, kIn},
-                                                                {.dtype = kFloat64}))));
+    for (const Tensor& g : tree::tensors(got.grads))
+      EXPECT_EQ(g.abs().sum().item<double>(), 0) << cell.label();
   }
 }
 
