@@ -87,9 +87,9 @@ TEST(CheckpointDamage, ReasonsSayWhatIsWrong) {
   replaced("\"step\": 2", "\"step\": 3");
   EXPECT_EQ(run.skipped(),
             reason(manifest, "the manifest's own sha256, got another. It has been changed."));
-  replaced("\"version\": 1", "\"version\": 2");
+  replaced("\"version\": 1", "\"version\": 3");
   EXPECT_EQ(run.skipped(), reason(manifest,
-                                  "format version 1, got 2. Read it with the luxtorch that "
+                                  "format version 1 or 2, got 3. Read it with the luxtorch that "
                                   "wrote it."));
   replaced("luxtorch checkpoint", "another's checkpoint");
   EXPECT_EQ(run.skipped(), reason(manifest, "the manifest of a checkpoint, got another file."));
