@@ -78,7 +78,10 @@ TEST(Compact, SeveralInputsComeFromATuple) {
   auto x = random::normal(Rng(2), {3, 2}), y = random::normal(Rng(3), {3, 2});
   auto expected = x * ps.at("a.weight").tensor() + y * ps.at("b.weight").tensor();
   EXPECT_SAME(apply(two, std::pair(x, y), ps, st).first.tensor(), expected);
-  EXPECT_SAME(apply<Tensor>(Chain(two), tuple({x, y}), tuple({ps}), tuple({st})).first, expected);
+  EXPECT_SAME(
+      apply<Tensor>(Chain(two), tuple({x, y}), named({{"layer_1", ps}}), named({{"layer_1", st}}))
+          .first,
+      expected);
   EXPECT_SAME(two(x, y, ps, st).first, expected);
   EXPECT_THROW(apply(two, x, ps, st), Error);
 

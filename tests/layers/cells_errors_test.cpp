@@ -33,6 +33,9 @@ TEST(Cells, RefuseACarryOfAnotherCountShapeOrDtype) {
   EXPECT_ERROR(ShapeError, with(h),
                "[LSTMCell] expected a carry of 2 tensors of shape (4, 2), got a float32 tensor of "
                "shape (4, 2).");
+  EXPECT_ERROR(ShapeError, with(ones({4})),
+               "[LSTMCell] expected a carry of 2 tensors of shape (4, 2), got a float32 tensor of "
+               "shape (4,). Are they lengths? Those are integers: lengths.to(kInt64).");
   EXPECT_ERROR(ShapeError, with(tuple({h, ones({5, 2})})),
                "[LSTMCell] expected a carry of 2 tensors of shape (4, 2), got a float32 tensor of "
                "shape (5, 2).");
