@@ -4,6 +4,8 @@
 #include <c10/core/ScalarType.h>
 #include <sys/mman.h>
 
+#include <algorithm>
+
 namespace luxtorch::io {
 
 std::shared_ptr<FileMapping> FileMapping::of(const InputFile& file) {
@@ -21,9 +23,13 @@ std::optional<Tensor> FileMapping::tensor(uint64_t offset, ShapeView shape, Dtyp
                                           uint64_t alignment) const {
   if (alignment == 0) alignment = c10::elementSize(dtype);
   if (offset % alignment != 0) return std::nullopt;
-  return at::from_blob(
+  Tensor tensor = at::from_blob(
       static_cast<char*>(begin_) + offset, shape, [self = shared_from_this()](void*) {},
       at::TensorOptions(dtype));
+  const auto* bytes = static_cast<const uint8_t*>(tensor.const_data_ptr());
+  bool holds = dtype != Dtype::Bool ||
+               std::all_of(bytes, bytes + tensor.nbytes(), [](uint8_t byte) { return byte <= 1; });
+  return holds ? std::optional(std::move(tensor)) : std::nullopt;
 }
 
 }  // namespace luxtorch::io

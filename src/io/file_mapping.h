@@ -21,7 +21,7 @@ class FileMapping : public std::enable_shared_from_this<FileMapping> {
   FileMapping& operator=(const FileMapping&) = delete;
 
   /// The elements at `offset` of the file, which must hold them; none where that is no multiple of
-  /// `alignment`, 0 for what the dtype asks.
+  /// `alignment`, 0 for what the dtype asks, and for bools of other bytes than 0 and 1.
   std::optional<Tensor> tensor(uint64_t offset, ShapeView shape, Dtype dtype,
                                uint64_t alignment = 0) const;
 

@@ -119,6 +119,11 @@ Tree load(const std::filesystem::path& path, const LoadOptions& options) {
   constexpr const char* kWho = "io::load";
   auto jld2_options = options.jld2;
   auto torch_options = options.torch_archive;
+  auto numpy_options = options.numpy;
+  auto safetensors_options = options.safetensors;
+  torch_options.map |= options.map;
+  numpy_options.map |= options.map;
+  safetensors_options.map |= options.map;
   if (options.report) {
     *options.report = {};
     jld2_options.report = torch_options.report = options.report;
@@ -138,13 +143,13 @@ Tree load(const std::filesystem::path& path, const LoadOptions& options) {
     case Format::kHdf5:
       return jld2::load_plain_hdf5(kWho, path, jld2_options);
     case Format::kSafetensors:
-      return safetensors::load(path);
+      return safetensors::load(path, safetensors_options);
     case Format::kTorchArchive:
       return torch_archive::load(path, torch_options);
     case Format::kNumpy:
       break;
   }
-  return numpy::load(path, options.numpy);
+  return numpy::load(path, numpy_options);
 }
 
 }  // namespace luxtorch::io

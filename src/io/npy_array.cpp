@@ -38,7 +38,8 @@ uint64_t bytes_of(const NpyHeader& header) {
 
 }  // namespace
 
-Tensor read_npy(uint64_t size, const std::function<void(void* to, uint64_t count)>& read) {
+Tensor read_npy(uint64_t size, const std::function<void(void* to, uint64_t count)>& read,
+                const MapElements& map) {
   auto take = [&](void* to, uint64_t count, const char* what) {
     if (count > size) throw FileFault{"", what, fmt::format("{} bytes", size)};
     read(to, count);
@@ -68,6 +69,8 @@ Tensor read_npy(uint64_t size, const std::function<void(void* to, uint64_t count
                     fmt::format("{} bytes for shape ({})", bytes, fmt::join(header.shape, ", ")),
                     std::to_string(size)};
 
+  if (map && bytes > 0 && !header.swapped && !header.fortran)
+    if (auto mapped = map(header.shape, header.dtype)) return *mapped;
   auto shape = header.shape;
   if (header.fortran) std::ranges::reverse(shape);
   Tensor tensor = at::empty(shape, at::TensorOptions(header.dtype));

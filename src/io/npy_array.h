@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,8 +28,11 @@ struct NpyHeader {
 /// FileFault and, for dtypes that torch lacks, FileUnsupported.
 NpyHeader parse_npy_header(std::string_view text);
 
-/// The array of `size` bytes in all, which `read` gives front to back. Throws FileFault and
+/// The array of `size` bytes in all, which `read` gives front to back. map: elements that are in the file as in
+/// memory, at the place that `read` has come to; none where they must be copied. Throws FileFault and
 /// FileUnsupported, at the place inside the array.
-Tensor read_npy(uint64_t size, const std::function<void(void* to, uint64_t count)>& read);
+using MapElements = std::function<std::optional<Tensor>(ShapeView shape, Dtype dtype)>;
+Tensor read_npy(uint64_t size, const std::function<void(void* to, uint64_t count)>& read,
+                const MapElements& map = {});
 
 }  // namespace luxtorch::io

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "io/file_fault.h"
+#include "io/file_mapping.h"
 #include "io/flat_names.h"
 #include "io/input_file.h"
 #include "io/npy_array.h"
@@ -22,9 +23,23 @@ template <class Fault>
   throw fault;
 }
 
-Tensor read_entry(const io::InputFile& file, const io::ZipEntry& entry) {
+// Of bytes that lie in the file as they are.
+Tensor read_stored(const io::InputFile& file, const io::FileMapping* mapping, uint64_t at,
+                   uint64_t size) {
+  auto read = [&](void* to, uint64_t count) {
+    file.read(at, to, count);
+    at += count;
+  };
+  if (!mapping) return io::read_npy(size, read);
+  return io::read_npy(
+      size, read, [&](ShapeView shape, Dtype dtype) { return mapping->tensor(at, shape, dtype); });
+}
+
+Tensor read_entry(const io::InputFile& file, const io::FileMapping* mapping,
+                  const io::ZipEntry& entry, bool check_sum) {
   try {
-    io::ZipEntryReader reader(file, entry);
+    if (mapping && !entry.deflated) return read_stored(file, mapping, entry.data, entry.size);
+    io::ZipEntryReader reader(file, entry, check_sum);
     Tensor tensor =
         io::read_npy(entry.size, [&](void* to, uint64_t count) { reader.read(to, count); });
     reader.finish();
@@ -45,13 +60,17 @@ std::string name_of(const io::ZipEntry& entry) {
 // Each array once, in the order in which it is asked for.
 class Arrays {
  public:
-  Arrays(const io::InputFile& file, const std::vector<io::ZipEntry>& entries) : file_(file) {
+  Arrays(const io::InputFile& file, const std::vector<io::ZipEntry>& entries,
+         const LoadOptions& options)
+      : file_(file),
+        mapping_(options.map ? io::FileMapping::of(file) : nullptr),
+        check_sums_(options.check_sums) {
     for (const auto& entry : entries) entries_.emplace(name_of(entry), &entry);
   }
   Tensor take(const std::string& name) {
     auto found = entries_.find(name);
     if (found == entries_.end()) throw io::JsonFault{"", "each array once", "\"" + name + "\""};
-    Tensor tensor = read_entry(file_, *found->second);
+    Tensor tensor = read_entry(file_, mapping_.get(), *found->second, check_sums_);
     entries_.erase(found);
     return tensor;
   }
@@ -64,6 +83,8 @@ class Arrays {
 
  private:
   const io::InputFile& file_;
+  std::shared_ptr<io::FileMapping> mapping_;
+  bool check_sums_;
   std::unordered_map<std::string, const io::ZipEntry*> entries_;
 };
 
@@ -85,7 +106,7 @@ Tree our_tree(Arrays& arrays) {
 
 Tree read_npz(const io::InputFile& file, const LoadOptions& options) {
   auto entries = io::read_zip_directory(file, options.inflated_limit);
-  Arrays arrays(file, entries);
+  Arrays arrays(file, entries, options);
   if (arrays.contains(std::string(kTreeName))) return our_tree(arrays);
   std::vector<Tree::Item> flat;
   for (const auto& entry : entries) flat.emplace_back(name_of(entry), Tree());
@@ -98,11 +119,8 @@ Tree read_file(const io::InputFile& file, const LoadOptions& options) {
   std::string start(std::min<uint64_t>(file.size(), io::kNpyMagic.size()), '\0');
   file.read(0, start.data(), start.size());
   if (start.starts_with("PK")) return read_npz(file, options);
-  uint64_t at = 0;
-  return io::read_npy(file.size(), [&](void* to, uint64_t count) {
-    file.read(at, to, count);
-    at += count;
-  });
+  auto mapping = options.map ? io::FileMapping::of(file) : nullptr;
+  return read_stored(file, mapping.get(), 0, file.size());
 }
 
 }  // namespace

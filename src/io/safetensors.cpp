@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "io/file_fault.h"
+#include "io/file_mapping.h"
 #include "io/flat_names.h"
 #include "io/input_file.h"
 #include "io/safetensors_format.h"
@@ -109,7 +110,10 @@ void check_tiling(const std::vector<Entry>& entries, uint64_t data_size) {
     throw JsonFault{"", fmt::format("{} bytes of arrays", end), std::to_string(data_size)};
 }
 
-Tensor read_tensor(const io::InputFile& file, uint64_t data, const Entry& entry) {
+Tensor read_tensor(const io::InputFile& file, const io::FileMapping* mapping, uint64_t data,
+                   const Entry& entry) {
+  if (mapping && entry.begin != entry.end)
+    if (auto mapped = mapping->tensor(data + entry.begin, entry.shape, entry.dtype)) return *mapped;
   Tensor tensor = at::empty(entry.shape, at::TensorOptions(entry.dtype));
   if (tensor.numel() == 0) return tensor;
   file.read(data + entry.begin, tensor.mutable_data_ptr(), entry.end - entry.begin);
@@ -189,7 +193,7 @@ Tree foreign_tree(const std::vector<Entry>& entries,
   return tree::nest(flat);
 }
 
-Tree read_file(const io::InputFile& file) {
+Tree read_file(const io::InputFile& file, const LoadOptions& options) {
   uint64_t length = 0;
   constexpr uint64_t kPrefix = sizeof length;
   if (file.size() < kPrefix) throw JsonFault{"", "at least 8 bytes", std::to_string(file.size())};
@@ -228,7 +232,8 @@ Tree read_file(const io::InputFile& file) {
     }
   }
   check_tiling(entries, data_size);
-  auto read = [&](const Entry& entry) { return read_tensor(file, data, entry); };
+  auto mapping = options.map ? io::FileMapping::of(file) : nullptr;
+  auto read = [&](const Entry& entry) { return read_tensor(file, mapping.get(), data, entry); };
   if (!structure) return foreign_tree(entries, read);
   Tree tree = our_tree(*structure, entries, read);
   return tied ? with_ties(std::move(tree), *tied) : tree;
@@ -236,9 +241,9 @@ Tree read_file(const io::InputFile& file) {
 
 }  // namespace
 
-Tree load(const std::filesystem::path& path) {
+Tree load(const std::filesystem::path& path, LoadOptions options) {
   io::InputFile file(kWho, path);
-  return io::explained(kWho, path, "a safetensors file", [&] { return read_file(file); });
+  return io::explained(kWho, path, "a safetensors file", [&] { return read_file(file, options); });
 }
 
 }  // namespace luxtorch::safetensors

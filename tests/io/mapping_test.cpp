@@ -41,7 +41,7 @@ Tree small_tree() {
   return named({{"w", w},
                 {"turned", w.transpose(0, 2)},
                 {"flags", at::arange(3).remainder(2).to(kBool)},
-                {"z", at::ones({3}, Dtype::ComplexDouble)},
+                {"z", at::ones({3}, Dtype::ComplexFloat)},
                 {"wide", at::arange(5).to(Dtype::UInt16)},
                 {"empty", at::ones({0, 2})},
                 {"lr", 0.5},

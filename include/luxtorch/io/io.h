@@ -39,7 +39,18 @@ struct LoadOptions {
   /// Filled anew, whatever the format. Given, a value that the format's reader does not know becomes an
   /// entry and none in the tree, and the rest loads.
   Report* report = nullptr;
+  /// Of safetensors, .pt, .npy and uncompressed .npz files tensors are views: the file is mapped, nothing is copied or read
+  /// before it is touched, and the tensors keep the mapping. What is written to them stays in memory: such
+  /// pages are copied, the file stays as it is (as torch.load's mmap and Tensor::from_file without shared have
+  /// it). Elements that lie unaligned or otherwise than in memory are copied, and checksums of what is mapped
+  /// are not compared.
+  ///
+  /// A file that another replaces (as save does, by renaming) or that is removed stays there for the
+  /// mapping. One that a program writes to in place may change the tensors, and where one cuts it, touching
+  /// what is gone ends this program (SIGBUS): then load without this.
+  bool map = false;
   luxtorch::jld2::LoadOptions jld2 = {};  // of plain HDF5 files, too
+  luxtorch::safetensors::LoadOptions safetensors = {};
   luxtorch::torch_archive::LoadOptions torch_archive = {};
   luxtorch::numpy::LoadOptions numpy = {};
 };

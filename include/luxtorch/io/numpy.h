@@ -27,6 +27,11 @@ struct SaveOptions {
 struct LoadOptions {
   /// What the deflated arrays of a file may fill together, in bytes; 0: the machine's memory.
   uint64_t inflated_limit = 0;
+  /// Compare an archive's checksums.
+  bool check_sums = true;
+  /// Tensors are views of the file (luxtorch/io/io.h), but for deflated, big-endian and Fortran-ordered ones.
+  /// Checksums of stored members are not compared then.
+  bool map = false;
 };
 
 /// Writes any tree as npz, or a single tensor as npy where the path ends in ".npy". An array's name

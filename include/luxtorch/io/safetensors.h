@@ -39,6 +39,11 @@ struct SaveOptions {
 /// UTF-8, more than 500 levels).
 void save(const std::filesystem::path& path, const Tree& tree, SaveOptions options = {});
 
+struct LoadOptions {
+  /// Tensors are views of the file (luxtorch/io/io.h).
+  bool map = false;
+};
+
 /// The tree that save wrote, bit for bit, on the CPU. A file of another program gives a named tree
 /// that is nested on the names' dots, in the file's order: "0.weight" is file["0"]["weight"].
 ///
@@ -46,6 +51,6 @@ void save(const std::filesystem::path& path, const Tree& tree, SaveOptions optio
 /// be read, FormatError, which says where and why, for a file that is damaged or not safetensors,
 /// UnsupportedError for dtypes that torch does not have and for names that are no paths ("a..b", or
 /// "a" beside "a.b").
-Tree load(const std::filesystem::path& path);
+Tree load(const std::filesystem::path& path, LoadOptions options = {});
 
 }  // namespace luxtorch::safetensors
