@@ -1,4 +1,5 @@
 // hdf5::load, on libhdf5.
+#include "io/file_kind.h"
 #include "io/hdf5/errors.h"
 #include "io/input_file.h"
 #include "io/physical_memory.h"
@@ -12,15 +13,17 @@ Tree load(const std::filesystem::path& path, LoadOptions options) {
   io::InputFile(kWho, path);  // its words about a path that is no file are better than libhdf5's
   uint64_t limit = options.memory_limit == 0 ? io::physical_memory() : options.memory_limit;
   constexpr Words kWords{"an HDF5 file", "Save it from its program without this part."};
-  return with_errors(kWho, path, kWords, [&] {
-    Turn turn;
-    Handle file;
-    try {
-      file = Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
-    } catch (const Hdf5Error& error) {
-      refused("a file that libhdf5 opens", error);
-    }
-    return LibraryReader(limit).read(file);
+  return io::read_as(io::Format::kHdf5, kWho, path, [&] {
+    return with_errors(kWho, path, kWords, [&] {
+      Turn turn;
+      Handle file;
+      try {
+        file = Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
+      } catch (const Hdf5Error& error) {
+        refused("a file that libhdf5 opens", error);
+      }
+      return LibraryReader(limit).read(file);
+    });
   });
 }
 

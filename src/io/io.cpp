@@ -2,19 +2,15 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <optional>
 
+#include "io/file_kind.h"
 #include "io/input_file.h"
 #include "io/jld2_load.h"
-#include "io/npy_array.h"
-#include "io/zip_reader.h"
 #include "luxtorch/core/error.h"
 
 namespace luxtorch::io {
 namespace {
-
-enum class Format { kJld2, kHdf5, kSafetensors, kTorchArchive, kNumpy };
 
 std::string extension_of(const std::filesystem::path& path) {
   std::string extension = path.extension().string();
@@ -30,60 +26,6 @@ std::optional<Format> format_of_name(const std::filesystem::path& path) {
   if (extension == ".safetensors") return Format::kSafetensors;
   if (extension == ".pt" || extension == ".pth") return Format::kTorchArchive;
   if (extension == ".npz" || extension == ".npy") return Format::kNumpy;
-  return std::nullopt;
-}
-
-std::string bytes_at(const InputFile& file, uint64_t offset, uint64_t count) {
-  if (offset >= file.size()) return "";
-  std::string bytes(std::min(count, file.size() - offset), '\0');
-  file.read(offset, bytes.data(), bytes.size());
-  return bytes;
-}
-
-// At byte 0, or behind another program's bytes at 512, 1024, 2048 and so on.
-bool is_hdf5(const InputFile& file) {
-  constexpr std::string_view kSignature = "\x89HDF\r\n\x1a\n";
-  for (uint64_t at = 0; at < file.size(); at = at == 0 ? 512 : at * 2)
-    if (bytes_at(file, at, kSignature.size()) == kSignature) return true;
-  return false;
-}
-
-// In the text before the HDF5 file proper.
-bool is_jld2(const InputFile& file) {
-  constexpr std::string_view kNow = "HDF5-based Julia Data Format";
-  constexpr std::string_view kOnce = "Julia data file (HDF5)";
-  return bytes_at(file, 0, kNow.size()) == kNow || bytes_at(file, 0, kOnce.size()) == kOnce;
-}
-
-bool is_safetensors(const InputFile& file) {
-  std::string start = bytes_at(file, 0, sizeof(uint64_t) + 1);
-  if (start.size() <= sizeof(uint64_t) || start.back() != '{') return false;
-  uint64_t length = 0;
-  std::copy_n(start.data(), sizeof length, reinterpret_cast<char*>(&length));
-  return length <= file.size() - sizeof length;
-}
-
-// None for an archive that cannot be read.
-std::optional<Format> format_of_archive(const InputFile& file) {
-  try {
-    auto entries = read_zip_directory(file, UINT64_MAX);
-    bool is_torch = std::ranges::any_of(
-        entries, [](const ZipEntry& entry) { return entry.name.ends_with("/data.pkl"); });
-    return is_torch ? Format::kTorchArchive : Format::kNumpy;
-  } catch (const FileFault&) {
-    return std::nullopt;
-  } catch (const FileUnsupported&) {
-    return std::nullopt;
-  }
-}
-
-std::optional<Format> format_of_bytes(const InputFile& file) {
-  std::string start = bytes_at(file, 0, kNpyMagic.size());
-  if (start == kNpyMagic) return Format::kNumpy;
-  if (start.starts_with("PK")) return format_of_archive(file);
-  if (start.starts_with("\x80\x02\x8a\x0a")) return Format::kTorchArchive;  // of before 1.6
-  if (is_hdf5(file)) return is_jld2(file) ? Format::kJld2 : Format::kHdf5;
-  if (is_safetensors(file)) return Format::kSafetensors;
   return std::nullopt;
 }
 
@@ -128,12 +70,17 @@ Tree load(const std::filesystem::path& path, const LoadOptions& options) {
     *options.report = {};
     jld2_options.report = torch_options.report = options.report;
   }
-  auto format = format_of_bytes(InputFile(kWho, path));
-  if (!format) format = format_of_name(path);
+  auto kind = kind_of(InputFile(kWho, path));
+  auto format = kind.format;
+  if (!format && kind.what.empty()) format = format_of_name(path);
   if (!format) {
-    FormatError error(kWho,
-                      "expected a file of JLD2, HDF5, safetensors, PyTorch or NumPy, got another. "
-                      "The file is damaged or of a format that luxtorch does not read.");
+    FormatError error(
+        kWho,
+        fmt::format("expected a file of JLD2, HDF5, safetensors, PyTorch or NumPy, got {}. {}",
+                    kind.what.empty() ? "another" : kind.what,
+                    kind.what.empty() ? "The file is damaged or of a format that luxtorch does "
+                                        "not read."
+                                      : kind.advice));
     error.prepend_path_(path.string());
     throw error;
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "io/file_kind.h"
 #include "io/hdf5/errors.h"
 #include "io/jld2_load.h"
 #include "io/physical_memory.h"
@@ -23,7 +24,10 @@ Tree load_reporting(const char* who, const std::filesystem::path& path, const Lo
   Notes notes;
   bool noting = options.report != nullptr;
   if (noting) *options.report = {};
-  Tree tree = load_noted(who, path, options.memory_limit, noting ? &notes : nullptr, rule);
+  auto format = rule == Rule::kJulia ? io::Format::kJld2 : io::Format::kHdf5;
+  Tree tree = io::read_as(format, who, path, [&] {
+    return load_noted(who, path, options.memory_limit, noting ? &notes : nullptr, rule);
+  });
   if (noting) *options.report = report_of(std::move(notes));
   return tree;
 }

@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "io/file_fault.h"
+#include "io/file_kind.h"
 #include "io/file_mapping.h"
 #include "io/flat_names.h"
 #include "io/input_file.h"
@@ -242,8 +243,11 @@ Tree read_file(const io::InputFile& file, const LoadOptions& options) {
 }  // namespace
 
 Tree load(const std::filesystem::path& path, LoadOptions options) {
-  io::InputFile file(kWho, path);
-  return io::explained(kWho, path, "a safetensors file", [&] { return read_file(file, options); });
+  return io::read_as(io::Format::kSafetensors, kWho, path, [&] {
+    io::InputFile file(kWho, path);
+    return io::explained(kWho, path, "a safetensors file",
+                         [&] { return read_file(file, options); });
+  });
 }
 
 }  // namespace luxtorch::safetensors

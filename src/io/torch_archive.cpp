@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "io/file_fault.h"
+#include "io/file_kind.h"
 #include "io/file_mapping.h"
 #include "io/input_file.h"
 #include "io/pickle.h"
@@ -156,9 +157,11 @@ Tree read_file(const io::InputFile& file, const LoadOptions& options) {
 
 Tree load(const std::filesystem::path& path, LoadOptions options) {
   if (options.report) *options.report = {};
-  io::InputFile file(kWho, path);
-  return io::explained(kWho, path, "a file of torch.save",
-                       [&] { return read_file(file, options); });
+  return io::read_as(io::Format::kTorchArchive, kWho, path, [&] {
+    io::InputFile file(kWho, path);
+    return io::explained(kWho, path, "a file of torch.save",
+                         [&] { return read_file(file, options); });
+  });
 }
 
 }  // namespace luxtorch::torch_archive

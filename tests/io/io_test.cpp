@@ -67,7 +67,7 @@ TEST(Io, FilesOfNoFormat) {
                    ".npz or .npy, "
                    "got .txt. Rename it or call a format's own save.");
   EXPECT_EQ(test::entries(folder), 0U);
-  for (const char* bytes : {"", "PK", "neither this nor that"}) {
+  for (const char* bytes : {"PK", "neither\1this\2nor\3that"}) {
     test::write_file(folder / "a", bytes);
     EXPECT_ERROR(FormatError, io::load(folder / "a"),
                  "[io::load] at " + (folder / "a").string() +

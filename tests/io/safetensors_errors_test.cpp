@@ -54,8 +54,7 @@ TEST_F(SafetensorsLoadErrors, GoodFilesAreGood) {
 }
 
 TEST_F(SafetensorsLoadErrors, TheLengthOfTheHeader) {
-  EXPECT_EQ(error(""), ": expected at least 8 bytes, got 0");
-  EXPECT_EQ(error("{}"), ": expected at least 8 bytes, got 2");
+  EXPECT_EQ(error("\1\2"), ": expected at least 8 bytes, got 2");
   EXPECT_EQ(error(std::string("\3\0\0\0\0\0\0\0{}", 10)),
             ", byte 0: expected a header of at most 2 bytes, got 3");
   EXPECT_EQ(error(std::string(16, '\xff')),

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import zlib
 from pathlib import Path
 
 SOURCE = Path(os.environ["LUXTORCH_SOURCE_DIR"])
@@ -230,6 +231,17 @@ else:
         read = python("read")
         self.assertEqual(read.returncode, 0, read.stderr)
 
+    def test_other_files_are_named_for_what_they_are(self):
+        files = {"lfs.pt": (SOURCE / "tests/golden/files/lfs_pointer.safetensors").read_bytes(), "page.npz": b"<!DOCTYPE html><html>",
+                 "empty.safetensors": b"", "a.jld2": b"\x1f\x8b\x08\0\0", "a.pt": b"\x80\x04\x95\x0b\0\0\0\0\0\0\0}\x94."}
+        kinds = ["a Git LFS pointer. Fetch", "an HTML page", "an empty file", "a gzip file. Unpack it", "a Python pickle"]
+        for (name, data), kind in zip(files.items(), kinds):
+            (self.folder / name).write_bytes(data)
+            for command in (["inspect", name], ["convert", name, "new.npz"]):
+                self.refuses(*command, says=f"{name}: expected .*, got {kind}")
+            self.refuses("diff", name, self.model, status=2, says=f"{name}: expected .*, got {kind}")
+            self.assertRegex(self.call("verify", name, status=1).stdout, f"^{name}: not readable: .*, got {kind}")
+
     # ------------------------------------------------------------------------------------------------- verify
 
     def test_verify_finds_whole_files_good(self):
@@ -280,6 +292,77 @@ else:
             result = self.call("verify", *arguments, self.model, status=1, LD_PRELOAD=str(library))
             self.assertRegex(result.stdout, f"^{re.escape(str(self.model))}: {verdict}\n$")
             self.assertEqual(result.stderr, "")
+
+    def zeros_npz(self, megabytes):
+        """An archive of that many MiB of zeros in one array, which deflate makes a thousandth."""
+        text = f"{{'descr': '|u1', 'fortran_order': False, 'shape': ({megabytes * 2 ** 20},), }}\n".encode()
+        head = b"\x93NUMPY\1\0" + struct.pack("<H", len(text)) + text
+        deflater = zlib.compressobj(9, zlib.DEFLATED, -15)
+        data = deflater.compress(head) + deflater.flush(zlib.Z_FULL_FLUSH)
+        piece = deflater.compress(bytes(2 ** 20)) + deflater.flush(zlib.Z_FULL_FLUSH)
+        data += piece * megabytes + deflater.flush()
+        checksum = zlib.crc32(head)
+        for _ in range(megabytes):
+            checksum = zlib.crc32(bytes(2 ** 20), checksum)
+        sizes = struct.pack("<III", checksum, len(data), len(head) + megabytes * 2 ** 20)
+        local = b"PK\3\4" + struct.pack("<HHHHH", 20, 0, 8, 0, 33) + sizes + struct.pack("<HH", 5, 0) + b"x.npy" + data
+        entry = b"PK\1\2" + struct.pack("<HHHHHH", 20, 20, 0, 8, 0, 33) + sizes + struct.pack("<HHHHHII", 5, 0, 0, 0, 0, 0, 0)
+        entry += b"x.npy"
+        path = self.folder / f"zeros{megabytes}.npz"
+        path.write_bytes(local + entry + b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 1, 1, len(entry), len(local), 0))
+        return path
+
+    @unittest.skipIf(CACHE.get("LUXTORCH_SANITIZE"), "the sanitizers take memory of their own and end a program without it")
+    def test_verify_reads_within_1_gb_beside_the_file_or_as_much_as_is_asked_for(self):
+        small, large = self.zeros_npz(300), self.zeros_npz(1200)
+        self.assertIn("good: 1 tensor", self.call("verify", small).stdout)
+        self.assertIn("good: 1 tensor", self.call("verify", "--memory", "0", small).stdout)
+        self.assertIn("good: 1 tensor", self.call("verify", "--memory", "500", small).stdout)
+        for arguments, path, limit in ((["--memory", "200"], small, 200), ([], large, 1001)):
+            said = self.call("verify", *arguments, path, status=1).stdout
+            self.assertEqual(said, f"{path}: not readable: reading took more than {limit} MB of memory; --memory allows more\n")
+
+    @unittest.skipIf(CACHE.get("LUXTORCH_SANITIZE"), "the sanitizers take memory of their own and end a program without it")
+    def test_verify_of_a_small_file_that_claims_gigabytes_ends_within_its_memory(self):
+        code = ("import h5py\nwith h5py.File('claims.h5', 'w') as f:\n"
+                "    for i in range(9): f.create_dataset(f'x{i}', (2 ** 27,), 'u1')\n")
+        written = subprocess.run([sys.executable, "-c", code], cwd=self.folder, text=True, capture_output=True)
+        if "ModuleNotFoundError" in written.stderr:
+            self.skipTest("Python has no h5py")
+        self.assertEqual(written.returncode, 0, written.stderr)
+        self.assertRegex(self.call("verify", "claims.h5", status=1).stdout, "^(claims.h5: not readable: .+\n)+$")
+
+    def test_verify_finds_a_nan_in_the_narrow_types_of_keras(self):
+        code = ("import h5py, numpy\nwith h5py.File('keras.h5', 'w') as f:\n"
+                "    for name, nan in (('bfloat16', b'\\xc0\\x7f'), ('float8_e4m3fn', b'\\x7f'), ('float8_e5m2', b'\\x7e'),"
+                " ('float8_e4m3fnuz', b'\\x80'), ('float8_e5m2fnuz', b'\\x80')):\n"
+                "        d = f.create_dataset(name, data=numpy.frombuffer(bytes(len(nan)) + nan, f'V{len(nan)}'))\n"
+                "        d.attrs['dtype'] = name\n")
+        written = subprocess.run([sys.executable, "-c", code], cwd=self.folder, text=True, capture_output=True)
+        if "ModuleNotFoundError" in written.stderr:
+            self.skipTest("Python has no h5py")
+        self.assertEqual(written.returncode, 0, written.stderr)
+        said = self.call("verify", "keras.h5", status=1).stdout.splitlines()
+        names = ["bfloat16", "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz"]
+        self.assertEqual(sorted(said), [f"keras.h5: not finite: {name}: 1 NaN and 0 infinite of 2" for name in names])
+
+    @unittest.skipIf(CACHE.get("LUXTORCH_SANITIZE"), "the sanitizers' own signal handlers stand before it")
+    def test_verify_waits_longer_for_larger_files(self):
+        code, library = self.folder / "poll.cpp", self.folder / "poll.so"
+        code.write_text("#include <dlfcn.h>\n#include <poll.h>\n#include <stdio.h>\n"
+                        'extern "C" int poll(pollfd* fds, nfds_t count, int ms) {\n'
+                        '  fprintf(stderr, "%d\\n", ms);\n'
+                        '  return reinterpret_cast<decltype(&poll)>(dlsym(RTLD_NEXT, "poll"))(fds, count, ms);\n}\n')
+        subprocess.run([os.environ["LUXTORCH_CXX"], "-shared", "-fPIC", "-o", library, code, "-ldl"], check=True)
+        large = self.folder / "sparse.npz"
+        with open(large, "wb") as file:
+            file.truncate(4_000_000_000)
+        for arguments, path, least, most in (([], self.model, 1, 60_000), ([], large, 900_000, 1_060_000),
+                                             (["--seconds", "0"], self.model, -1, -1)):
+            said = subprocess.run([PROGRAM, "verify", *arguments, path], text=True, capture_output=True,
+                                  env={**os.environ, "LD_PRELOAD": str(library)}).stderr
+            waits = [int(line) for line in said.split()]
+            self.assertTrue(least <= waits[0] <= most, said)
 
     def test_a_terminal_sees_that_a_large_file_is_read_and_a_script_does_not(self):
         size = 257 * 2 ** 20

@@ -2,6 +2,8 @@
 // it cannot do it throws.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "map.h"
@@ -33,7 +35,9 @@ int convert(const Convert& options);
 
 struct Verify {
   std::string file;
-  unsigned seconds = 0;  // 0: as many as it takes
+  // None: what a file of that size takes; 0: no limit.
+  std::optional<unsigned> seconds = {};
+  std::optional<uint64_t> megabytes = {};
 };
 /// Reads a file in a child process and prints a verdict; 1 if the file is not good.
 int verify(const Verify& options);

@@ -160,8 +160,14 @@ int main(int argc, char** argv) {
       "verify",
       "Reads a whole file, checksums too where it has some, and looks for NaN and infinities");
   verify_app->add_option("FILE", verify.file, "The file")->required();
-  verify_app->add_option("--seconds", verify.seconds,
-                         "How long reading may take; 0, the default, is as long as it takes");
+  verify_app->add_option(
+      "--seconds", verify.seconds,
+      "How long reading may take; 0: as long as it takes (60, and 1 more for each "
+      "4 MB of the file)");
+  verify_app->add_option(
+      "--memory", verify.megabytes,
+      "How many MB reading may take; 0: all that there are (1000, and the file's "
+      "size)");
   verify_app->footer(
       "\nA child process reads: a reader that crashes or never ends is a verdict on the file.\n\n"
       "Examples:\n"

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,10 +16,14 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <filesystem>
 #include <fstream>
+#include <new>
 #include <system_error>
+#include <thread>
 
 #include "commands.h"
+#include "io/file_kind.h"
 #include "listing.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/io/io.h"
@@ -44,12 +49,46 @@ std::string counts(int64_t nan, int64_t infinite, int64_t all) {
                      luxtorch::grouped(infinite), luxtorch::grouped(all));
 }
 
-bool is_jld2(const std::string& file) {
-  constexpr std::string_view kText = "HDF5-based Julia Data Format";
-  std::string start(kText.size(), '\0');
-  std::ifstream(file, std::ios::binary)
-      .read(start.data(), static_cast<std::streamsize>(start.size()));
-  return start == kText;
+bool is_plain_hdf5(const std::string& file) {
+  return luxtorch::io::kind_of({"verify", file}).format == luxtorch::io::Format::kHdf5;
+}
+
+struct Limits {
+  uint64_t memory = 0;   // bytes; 0: none
+  unsigned seconds = 0;  // 0: none
+};
+
+// What a file of its size takes, and something above: most of the bytes are numbers, and those that are
+// compressed are at most a few times as many.
+Limits limits_of(const commands::Verify& options) {
+  constexpr uint64_t kMegabyte = 1'000'000, kBeside = 1000 * kMegabyte;
+  constexpr uint64_t kSeconds = 60, kBytesPerSecond = 4 * kMegabyte;
+  std::error_code fault;
+  uint64_t size = std::filesystem::file_size(options.file, fault);
+  if (fault) size = 0;  // the reader says why
+  Limits limits;
+  limits.memory = options.megabytes ? *options.megabytes * kMegabyte : size + kBeside;
+  limits.seconds = options.seconds.value_or(
+      static_cast<unsigned>(std::min<uint64_t>(kSeconds + size / kBytesPerSecond, 1'000'000)));
+  return limits;
+}
+
+/// Memory that this process has for data now.
+uint64_t data_bytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with("VmData:")) return std::stoull(line.substr(7)) * 1024;
+  return 0;
+}
+
+void limit_memory(uint64_t bytes) {
+  if (bytes == 0) return;
+  // The stacks of torch's threads count, too.
+  constexpr uint64_t kStack = 8 << 20U;
+  rlimit limit{};
+  limit.rlim_cur = limit.rlim_max =
+      data_bytes() + bytes + kStack * std::thread::hardware_concurrency();
+  ::setrlimit(RLIMIT_DATA, &limit);
 }
 
 // What our reader does not know of a plain HDF5 file, libhdf5 may. It crashes on some damaged files,
@@ -58,7 +97,7 @@ Tree load_whole(const std::string& file, luxtorch::io::Report& report) {
   Tree tree = luxtorch::io::load(file, {.report = &report});
   auto is_problem = [](const auto& entry) { return !entry.problem.empty(); };
   bool is_whole = report.left_out == 0 && std::ranges::none_of(report.entries, is_problem);
-  if (is_whole || is_jld2(file)) return tree;
+  if (is_whole || !is_plain_hdf5(file)) return tree;
   try {
     tree = luxtorch::hdf5::load(file);
     report = {};
@@ -68,14 +107,25 @@ Tree load_whole(const std::string& file, luxtorch::io::Report& report) {
   return tree;
 }
 
-Verdict read_all(const std::string& file) {
+std::string too_large(uint64_t memory) {
+  return fmt::format("not readable: reading took more than {} MB of memory; --memory allows more",
+                     memory / 1'000'000);
+}
+
+// The allocator of torch has no error of its own for it.
+bool is_out_of_memory(const std::exception& e) {
+  return dynamic_cast<const std::bad_alloc*>(&e) != nullptr ||
+         std::strstr(e.what(), "can't allocate memory") != nullptr;
+}
+
+Verdict read_all(const std::string& file, uint64_t memory) {
   Verdict v;
   luxtorch::io::Report report;
   Tree tree;
   try {
     tree = load_whole(file, report);
   } catch (const std::exception& e) {
-    v.bad("not readable: " + printable(e.what()));
+    v.bad(is_out_of_memory(e) ? too_large(memory) : "not readable: " + printable(e.what()));
     return v;
   }
   for (const auto& e : report.entries)
@@ -109,14 +159,15 @@ Verdict read_all(const std::string& file) {
 }
 
 /// The child's whole life. Nothing that it inherited is run at its end.
-[[noreturn]] void child(const std::string& file, int out) {
+[[noreturn]] void child(const std::string& file, uint64_t memory, int out) {
   // What a library says before it dies is not for the user.
   if (std::freopen("/dev/null", "w", stderr) == nullptr) _exit(3);
   Verdict v;
   try {
-    v = read_all(file);
+    limit_memory(memory);
+    v = read_all(file, memory);
   } catch (const std::exception& e) {
-    v.bad("not readable: " + printable(e.what()));
+    v.bad(is_out_of_memory(e) ? too_large(memory) : "not readable: " + printable(e.what()));
   }
   for (size_t sent = 0; sent < v.text.size();) {
     auto n = ::write(out, v.text.data() + sent, v.text.size() - sent);
@@ -154,6 +205,7 @@ std::string receive(int in, unsigned seconds, bool& late) {
 }  // namespace
 
 int commands::verify(const Verify& options) {
+  Limits limits = limits_of(options);
   std::array<int, 2> pipe_ends;
   if (::pipe(pipe_ends.data()) != 0) fault("pipe");
   // Here, where torch has started no threads: a child would not have them.
@@ -161,14 +213,14 @@ int commands::verify(const Verify& options) {
   if (pid < 0) fault("fork");
   if (pid == 0) {
     ::close(pipe_ends[0]);
-    child(options.file, pipe_ends[1]);
+    child(options.file, limits.memory, pipe_ends[1]);
   }
   ::close(pipe_ends[1]);
   bool late = false;
   std::string text;
   {
     Reading line(options.file);
-    text = receive(pipe_ends[0], options.seconds, late);
+    text = receive(pipe_ends[0], limits.seconds, late);
   }
   ::close(pipe_ends[0]);
   if (late) ::kill(pid, SIGKILL);
@@ -177,7 +229,7 @@ int commands::verify(const Verify& options) {
     if (errno != EINTR) fault("waitpid");
   auto file = printable(options.file);
   if (late) {
-    fmt::print("{}: not readable: reading took more than {} s\n", file, options.seconds);
+    fmt::print("{}: not readable: reading took more than {} s\n", file, limits.seconds);
     return 1;
   }
   if (WIFSIGNALED(status)) {
