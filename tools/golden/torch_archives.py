@@ -6,11 +6,16 @@ test::exact_json writes a tree: tensors that are not dense by the parts that tor
 import argparse
 import collections
 import datetime
+import io
 import json
+import pathlib
+import unittest.mock
+import zipfile
 
 import numpy as np
 import torch
 from generate import TARGET, values
+from torch._sources import get_source_lines_and_file
 
 FOLDER = TARGET / "pt"
 DTYPES = {torch.float32: "Float", torch.float64: "Double", torch.float16: "Half", torch.bfloat16: "BFloat16",
@@ -154,6 +159,26 @@ def write(name, value, load=True, **options):
         (FOLDER / f"{name}.json").write_text(json.dumps(tree_json(loaded), indent=1) + "\n")
 
 
+def write_with_sources(name, value):
+    """As PyTorch before 1.6, whose files hold the modules' sources; their files' names stand there without a folder."""
+    def without_folder(cls):
+        lines, number, file = get_source_lines_and_file(cls)
+        return lines, number, pathlib.Path(file).name
+
+    with unittest.mock.patch("torch.serialization.get_source_lines_and_file", without_folder):
+        write(name, value, load=False, _use_new_zipfile_serialization=False)
+
+
+def write_script(name, module):
+    """TorchScript without the records that say where its sources lay."""
+    path = FOLDER / f"{name}.pt"
+    torch.jit.script(module).save(str(path))
+    with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as read, zipfile.ZipFile(path, "w") as written:
+        for record in read.infolist():
+            if not record.filename.endswith(".debug_pkl"):
+                written.writestr(record, read.read(record))
+
+
 def generate():
     write("kinds", kinds())
     write("keys", keys())
@@ -162,8 +187,8 @@ def generate():
         value = legacy() if protocol else {key: x for key, x in legacy().items() if not isinstance(x, torch.Tensor)}
         value = value if protocol else {key: x for key, x in value.items() if key != "state"}
         write(f"legacy_{protocol}", value, load=protocol == 2, pickle_protocol=protocol, **old)
-    write("legacy_objects", {"net": Net(), "w": torch.ones(2)}, load=False, **old)
+    write_with_sources("legacy_objects", {"net": Net(), "w": torch.ones(2)})
     write("objects", objects(), load=False)
     write("module", Net(), load=False)
-    torch.jit.script(Net()).save(str(FOLDER / "script.pt"))
+    write_script("script", Net())
     return ["kinds", "keys", "legacy_2"]
