@@ -4,7 +4,6 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <c10/util/SmallVector.h>
 
 #include <cstdint>
 #include <initializer_list>
@@ -39,9 +38,7 @@ class Shape {
 
   size_t size() const { return sizes_.size(); }  // how many dimensions
   bool empty() const { return sizes_.empty(); }
-  const int64_t* data() const {
-    return sizes_.data();
-  }  // torch's view of it is made from data() and size()
+  const int64_t* data() const { return sizes_.data(); }
   int64_t* begin() { return sizes_.begin(); }
   int64_t* end() { return sizes_.end(); }
   const int64_t* begin() const { return sizes_.begin(); }
