@@ -68,7 +68,7 @@ Tree load(const std::filesystem::path& path, const LoadOptions& options) {
   safetensors_options.map |= options.map;
   if (options.report) {
     *options.report = {};
-    jld2_options.report = torch_options.report = options.report;
+    jld2_options.report = torch_options.report = numpy_options.report = options.report;
   }
   auto kind = kind_of(InputFile(kWho, path));
   auto format = kind.format;

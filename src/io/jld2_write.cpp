@@ -28,15 +28,17 @@ std::vector<Variable> checked(const Tree& variables, WriteTypes& types) {
                     "expected a named tree whose keys are the variables' names, got another tree. "
                     "Save named({{\"name\", tree}}).");
   std::vector<Variable> result;
-  for (const auto& [name, value] : variables.items()) {
-    if (name.find('/') != std::string::npos || name == "_types") {
+  auto names = WriteTypes::names_of("", variables);
+  for (const auto& [key, value] : variables.items()) {
+    const auto& name = names[result.size()];
+    if (name.find('/') != std::string::npos || name == "_types" || name == ".") {
       UnsupportedError error(
           kWho, "expected a variable's name without '/' that is not _types, got " + name +
                     ". Rename it.");
-      error.prepend_path_(name);
+      error.prepend_path_(key);
       throw error;
     }
-    result.push_back({name, value, types.of(name, value)});
+    result.push_back({name, value, types.of(key, value)});
   }
   return result;
 }

@@ -27,56 +27,79 @@ uint64_t bytes_of(const NpyHeader& header) {
   if (header.shape.size() > kRank)
     throw FileFault{"the header", fmt::format("at most {} dimensions", kRank),
                     std::to_string(header.shape.size())};
+  bool is_text = header.elements != NpyElements::kNumbers;
+  uint64_t width = is_text ? header.text_width : c10::elementSize(header.dtype);
   for (int64_t size : header.shape) {
     if (size > kLargest / span)
       throw FileFault{"the header", "a shape that memory can hold", shape};
     span *= std::max<int64_t>(size, 1);
     count *= size;
   }
-  return static_cast<uint64_t>(count) * c10::elementSize(header.dtype);
+  if (width > 0 && static_cast<uint64_t>(count) > UINT64_MAX / width)
+    throw FileFault{"the header", "a shape that memory can hold", shape};
+  return static_cast<uint64_t>(count) * width;
 }
 
-}  // namespace
+// The bytes of a file or of an archive's entry, front to back, and how many are left.
+class Source {
+ public:
+  Source(uint64_t size, const std::function<void(void*, uint64_t)>& read)
+      : left_(size), read_(read) {}
 
-Tensor read_npy(uint64_t size, const std::function<void(void* to, uint64_t count)>& read,
-                const MapElements& map) {
-  auto take = [&](void* to, uint64_t count, const char* what) {
-    if (count > size) throw FileFault{"", what, fmt::format("{} bytes", size)};
-    read(to, count);
-    size -= count;
-  };
-  char start[8];
-  take(start, sizeof start, "a header");
-  if (std::string_view(start, kNpyMagic.size()) != kNpyMagic)
+  uint64_t left() const { return left_; }
+  void take(void* to, uint64_t count, const char* what) {
+    if (count > left_) throw FileFault{"", what, fmt::format("{} bytes", left_)};
+    read_(to, count);
+    left_ -= count;
+  }
+  void skip(uint64_t count) {
+    read_(nullptr, count);
+    left_ -= count;
+  }
+  std::string take(uint64_t count, const char* what) {
+    std::string bytes(std::min(count, left_), '\0');
+    take(bytes.data(), count, what);
+    return bytes;
+  }
+
+ private:
+  uint64_t left_;
+  const std::function<void(void*, uint64_t)>& read_;
+};
+
+constexpr uint64_t kStart = 8;  // bytes of the magic number and the version
+
+NpyHeader read_header(Source& source, std::string_view start) {
+  if (!start.starts_with(kNpyMagic))
     throw FileFault{"", "an array in NumPy's format", "something else"};
   char version = start[6];
   if (version < 1 || version > 3)
     throw FileUnsupported{
         "", fmt::format("expected version 1, 2 or 3 of NumPy's format, got {}.", int{version})};
   uint32_t length = 0;
-  take(&length, version == 1 ? 2 : 4, "a header");
+  source.take(&length, version == 1 ? 2 : 4, "a header");
   constexpr uint32_t kLongest = 1U << 20U;
-  if (length > kLongest || length > size)
+  if (length > kLongest || length > source.left())
     throw FileFault{"the header",
-                    fmt::format("at most {} bytes", std::min<uint64_t>(kLongest, size)),
+                    fmt::format("at most {} bytes", std::min<uint64_t>(kLongest, source.left())),
                     std::to_string(length)};
-  std::string text(length, '\0');
-  take(text.data(), length, "a header");
-  NpyHeader header = parse_npy_header(text);
-  uint64_t bytes = bytes_of(header);
-  if (bytes != size)
-    throw FileFault{"",
-                    fmt::format("{} bytes for shape ({})", bytes, fmt::join(header.shape, ", ")),
-                    std::to_string(size)};
+  return parse_npy_header(source.take(length, "a header"));
+}
 
-  if (map && bytes > 0 && !header.swapped && !header.fortran)
-    if (auto mapped = map(header.shape, header.dtype)) return *mapped;
+Tensor read_numbers(Source& source, const NpyHeader& header, uint64_t bytes,
+                    const MapElements& map) {
+  if (map && bytes > 0 && !header.swapped && !header.fortran) {
+    if (auto mapped = map(header.shape, header.dtype)) {
+      source.skip(bytes);
+      return *mapped;
+    }
+  }
   auto shape = header.shape;
   if (header.fortran) std::ranges::reverse(shape);
   Tensor tensor = at::empty(shape, at::TensorOptions(header.dtype));
   if (bytes > 0) {
     auto* data = static_cast<char*>(tensor.mutable_data_ptr());
-    take(data, bytes, "elements");
+    source.take(data, bytes, "elements");
     if (header.swapped) {
       uint64_t width = c10::elementSize(header.dtype) / (tensor.is_complex() ? 2 : 1);
       reverse_each(data, bytes / width, width);
@@ -89,6 +112,42 @@ Tensor read_npy(uint64_t size, const std::function<void(void* to, uint64_t count
   std::vector<int64_t> order(shape.size());
   std::iota(order.rbegin(), order.rend(), 0);
   return tensor.permute(order).contiguous();
+}
+
+Tree read_array(Source& source, std::string_view start, const MapElements& map) {
+  NpyHeader header = read_header(source, start);
+  uint64_t bytes = bytes_of(header);
+  if (bytes > source.left())
+    throw FileFault{"",
+                    fmt::format("{} bytes for shape ({})", bytes, fmt::join(header.shape, ", ")),
+                    std::to_string(source.left())};
+  if (header.elements == NpyElements::kNumbers) return read_numbers(source, header, bytes, map);
+  return npy_texts(header, source.take(bytes, "elements"));
+}
+
+void expect_zeros(Source& source, std::string_view start) {
+  constexpr uint64_t kPiece = 1U << 16U;
+  auto is_zero = [](char c) { return c == 0; };
+  bool all = std::ranges::all_of(start, is_zero);
+  while (all && source.left() > 0)
+    all = std::ranges::all_of(source.take(std::min(kPiece, source.left()), "zeros"), is_zero);
+  if (!all)
+    throw FileFault{"", "nothing, zeros or another array behind the elements", "other bytes"};
+}
+
+}  // namespace
+
+Tree read_npy(uint64_t size, const std::function<void(void* to, uint64_t count)>& read,
+              const MapElements& map) {
+  Source source(size, read);
+  std::vector<Tree> arrays;
+  auto start = source.take(kStart, "a header");
+  do {
+    arrays.push_back(read_array(source, start, map));
+    start = source.take(std::min(kStart, source.left()), "an array");
+  } while (start.size() == kStart && start.starts_with(kNpyMagic));
+  expect_zeros(source, start);
+  return arrays.size() == 1 ? arrays.front() : tuple(std::move(arrays));
 }
 
 }  // namespace luxtorch::io

@@ -57,7 +57,9 @@ class Parser {
     if (at_ != text_.size()) fail("nothing more");
     if (!descr || !fortran || !shape)
       throw FileFault{"the header", "descr, fortran_order and shape", "fewer"};
-    NpyHeader result{Dtype::Float, false, *fortran, std::move(*shape)};
+    NpyHeader result;
+    result.fortran = *fortran;
+    result.shape = std::move(*shape);
     set_dtype(result, *descr);
     return result;
   }
@@ -93,8 +95,23 @@ class Parser {
   std::string dtype() {
     skip();
     if (at_ < text_.size() && text_[at_] == '[')
-      throw FileUnsupported{"", "expected an array of numbers, got one of records."};
+      throw NpyUnsupported{
+          {"",
+           "expected an array of numbers, got one of records. Save each field as an "
+           "array of its own."},
+          records()};
     return quoted();
+  }
+  // The list that begins here, up to the bracket that ends it.
+  std::string records() const {
+    size_t depth = 0, at = at_;
+    do {
+      depth += text_[at] == '[' ? 1 : 0;
+      depth -= text_[at] == ']' ? 1 : 0;
+    } while (++at < text_.size() && depth > 0);
+    constexpr size_t kMost = 200;
+    auto list = text_.substr(at_, std::min(at - at_, kMost));
+    return std::string(list) + (at - at_ > kMost ? "..." : "");
   }
   bool boolean() {
     skip();
@@ -126,21 +143,50 @@ class Parser {
     }
     return result;
   }
-  static void set_dtype(NpyHeader& header, std::string_view name) {
+  static void set_dtype(NpyHeader& header, const std::string& name) {
     auto order = name.empty() ? ' ' : name.front();
     bool ordered = std::string_view("<>|=").find(order) != std::string_view::npos;
-    auto bare = ordered ? name.substr(1) : name;
+    auto bare = std::string_view(name).substr(ordered ? 1 : 0);
     if (name == "?") bare = "b1";
-    auto found = std::ranges::find(kDtypes, bare, &DtypeName::name);
-    if (found == kDtypes.end()) {
-      bool objects = bare == "O";
-      throw FileUnsupported{
-          "", objects ? "expected an array of numbers, got one of Python's objects, which only "
-                        "unpickling gives."
-                      : fmt::format("expected a dtype that torch has, got \"{}\".", name)};
-    }
-    header.dtype = found->dtype;
     header.swapped = order == '>' && !bare.ends_with('1');
+    auto found = std::ranges::find(kDtypes, bare, &DtypeName::name);
+    if (name == "<V2" || name == "<f1") {  // numpy's own void is |V2, and it has no f1
+      header.dtype = name == "<V2" ? Dtype::BFloat16 : Dtype::Float8_e5m2;
+    } else if (found != kDtypes.end()) {
+      header.dtype = found->dtype;
+    } else if (auto width = text_width(bare)) {
+      header.elements = bare.front() == 'U' ? NpyElements::kUnicode : NpyElements::kBytes;
+      header.text_width = *width;
+      header.swapped = order == '>';
+    } else {
+      throw NpyUnsupported{{"", why_not(name, bare)}, name};
+    }
+  }
+
+  // Bytes of a text: "S5", "U5". None for anything else.
+  static std::optional<uint64_t> text_width(std::string_view bare) {
+    if (bare.empty() || std::string_view("SaU").find(bare.front()) == bare.npos) return {};
+    uint32_t count = 0;
+    const char* end = bare.data() + bare.size();
+    auto [stop, error] = std::from_chars(bare.data() + 1, end, count);
+    if (error != std::errc() || stop != end) return {};
+    return uint64_t{count} * (bare.front() == 'U' ? 4 : 1);
+  }
+
+  static std::string why_not(const std::string& name, std::string_view bare) {
+    if (bare == "O")
+      return "expected an array of numbers, got one of Python's objects, which only unpickling "
+             "gives.";
+    if (name == "<V1")
+      return "expected a dtype that the file tells, got \"<V1\", which ml_dtypes writes for its "
+             "float8, "
+             "float6, float4 and small integers alike. Save x.view(numpy.uint8).";
+    if (bare.starts_with('M') || bare.starts_with('m'))
+      return fmt::format(
+          "expected a dtype that torch has, got \"{}\", dates or times. Save "
+          "x.astype(numpy.int64).",
+          name);
+    return fmt::format("expected a dtype that torch has, got \"{}\".", name);
   }
 
   std::string_view text_;

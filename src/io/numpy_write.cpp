@@ -2,11 +2,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <unordered_set>
 
 #include "io/atomic_file.h"
 #include "io/dense_bytes.h"
 #include "io/file_fault.h"
+#include "io/file_names.h"
+#include "io/flat_names.h"
 #include "io/npy_array.h"
 #include "io/npz_names.h"
 #include "io/tree_json.h"
@@ -54,25 +55,22 @@ struct Archive {
   std::string structure;  // empty: the names tell
 
   explicit Archive(const Tree& tree) {
-    std::unordered_set<std::string> paths;
+    std::vector<std::string> paths;
     tree::for_each(
         [&](const std::string& path, const Tree& leaf) {
           if (!leaf.is_tensor() || !leaf.tensor().defined()) return;
           arrays.push_back(array_of(path, leaf.tensor()));
-          paths.insert(path);
+          paths.push_back(path);
         },
         tree);
-    auto name = [&](const std::string& path) {
-      std::string result(path.empty() ? kRootName : path);
-      if (path != kTreeName) return result;
-      do {
-        result += "_";
-      } while (paths.contains(result));
-      return result;
-    };
+    bool is_flat = tree.is_named() && is_plain(tree) && io::names_tell(paths) &&
+                   std::ranges::find(paths, kTreeName) == paths.end();
+    std::vector<std::string_view> reserved = {kTreeName};
+    if (!is_flat) reserved.emplace_back("");  // there an undefined tensor
+    auto names = io::file_names(paths, kRootName, reserved);
+    auto name = [&](const std::string& path) { return names.at(path); };
     // It refuses keys and depths that no file should have, too.
     auto text = io::tree_to_json(kWho, tree, name);
-    bool is_flat = tree.is_named() && is_plain(tree) && !paths.contains(std::string(kTreeName));
     if (!is_flat && !(tree.is_named() && tree.size() == 0)) structure = std::move(text);
     constexpr size_t kLongest = 60'000;
     for (auto& array : arrays) {

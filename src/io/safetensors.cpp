@@ -86,11 +86,24 @@ Entry read_entry(const std::string& name, const Json& json, uint64_t data_size) 
     span *= std::max<int64_t>(size, 1);
     count *= size;
   }
-  uint64_t bytes = static_cast<uint64_t>(count) * c10::elementSize(entry.dtype);
+  uint64_t bytes = 0;
+  if (entry.dtype == Dtype::Float4_e2m1fn_x2) {
+    // The file counts single numbers, torch pairs along the last dimension.
+    if (entry.shape.empty() || entry.shape.back() % 2 != 0)
+      throw io::FileUnsupported{
+          name,
+          fmt::format("expected an even last dimension of F4, which torch holds in pairs, got "
+                      "shape [{}].",
+                      fmt::join(entry.shape, ", "))};
+    bytes = static_cast<uint64_t>(count) / 2;
+  } else {
+    bytes = static_cast<uint64_t>(count) * c10::elementSize(entry.dtype);
+  }
   if (bytes != entry.end - entry.begin)
     throw JsonFault{name + ".data_offsets",
                     fmt::format("{} bytes for shape [{}]", bytes, fmt::join(entry.shape, ", ")),
                     std::to_string(entry.end - entry.begin)};
+  if (entry.dtype == Dtype::Float4_e2m1fn_x2) entry.shape.back() /= 2;
   return entry;
 }
 
@@ -191,7 +204,7 @@ Tree foreign_tree(const std::vector<Entry>& entries,
   for (const auto& entry : entries) flat.emplace_back(entry.name, Tree());
   io::nest_names(flat);
   for (size_t i = 0; i < entries.size(); ++i) flat[i].second = read(entries[i]);
-  return tree::nest(flat);
+  return io::nest_names(flat);
 }
 
 Tree read_file(const io::InputFile& file, const LoadOptions& options) {
@@ -224,6 +237,7 @@ Tree read_file(const io::InputFile& file, const LoadOptions& options) {
       entries.push_back(read_entry(name, part, data_size));
       continue;
     }
+    if (part.as<std::nullptr_t>()) continue;  // as some programs write none
     const auto* texts = part.as<io::JsonObject>();
     if (!texts) unlike(name, "an object of texts", &part);
     for (const auto& [key, text] : *texts) {

@@ -10,6 +10,7 @@
 
 #include "io/atomic_file.h"
 #include "io/dense_bytes.h"
+#include "io/file_names.h"
 #include "io/safetensors_format.h"
 #include "io/tree_json.h"
 #include "luxtorch/core/error.h"
@@ -28,6 +29,8 @@ namespace {
 std::string_view dtype_name(const char* who, const std::string& path, const Tensor& t) {
   if (!io::has_dense_elements(t))
     refuse(who, path, "expected a dense tensor that has its values, got another kind. Convert it.");
+  if (t.scalar_type() == Dtype::Float4_e2m1fn_x2 && t.dim() == 0)
+    refuse(who, path, "expected pairs of float4 in a dimension, got one of shape (). Reshape it.");
   auto found = std::ranges::find(kDtypes, t.scalar_type(), &DtypeName::dtype);
   if (found == kDtypes.end())
     refuse(who, path,
@@ -35,17 +38,6 @@ std::string_view dtype_name(const char* who, const std::string& path, const Tens
                        dtype_text(t.scalar_type())));
   return found->name;
 }
-
-// A name for every tensor, and no other tensor's: its path, save for the two that are no names.
-struct Names {
-  std::unordered_set<std::string> paths;
-  std::string of(const std::string& path) const {
-    if (!path.empty() && path != kMetadata) return path;
-    std::string name = path.empty() ? "tensor" : path + "_";
-    while (paths.contains(name)) name += "_";
-    return name;
-  }
-};
 
 struct Array {
   std::string name;
@@ -96,17 +88,18 @@ std::string metadata_json(const char* who, const std::string& structure, const s
 
 Image::Image(const char* who, const Tree& tree, const SaveOptions& options) {
   std::vector<Array> arrays;
-  Names names;
+  std::vector<std::string> paths;
   tree::for_each(
       [&](const std::string& path, const Tree& leaf) {
         if (!leaf.is_tensor() || !leaf.tensor().defined()) return;
-        names.paths.insert(path);
+        paths.push_back(path);
         arrays.push_back({path, dtype_name(who, path, leaf.tensor()), leaf.tensor()});
       },
       tree);
-  for (auto& array : arrays) array.name = names.of(array.name);
+  auto names = io::file_names(paths, "tensor", {kMetadata, ""});
+  for (auto& array : arrays) array.name = names.at(array.name);
   auto structure =
-      io::tree_to_json(who, tree, [&](const std::string& path) { return names.of(path); });
+      io::tree_to_json(who, tree, [&](const std::string& path) { return names.at(path); });
 
   // Wide elements first: then every array begins at a multiple of its elements' size.
   std::ranges::stable_sort(arrays, std::ranges::greater(),
@@ -119,8 +112,10 @@ Image::Image(const char* who, const Tree& tree, const SaveOptions& options) {
     head_ += ", ";
     io::append_json(head_, name);
     uint64_t end = at + static_cast<uint64_t>(tensor.numel()) * tensor.element_size();
+    auto sizes = tensor.sizes().vec();
+    if (tensor.scalar_type() == Dtype::Float4_e2m1fn_x2) sizes.back() *= 2;
     head_ += fmt::format(": {{\"dtype\": \"{}\", \"shape\": [{}], \"data_offsets\": [{}, {}]}}",
-                         dtype, fmt::join(tensor.sizes(), ", "), at, end);
+                         dtype, fmt::join(sizes, ", "), at, end);
     at = end;
     tensors_.push_back(std::move(tensor));
   }

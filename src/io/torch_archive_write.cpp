@@ -4,9 +4,12 @@
 #include <algorithm>
 #include <bit>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "io/atomic_file.h"
 #include "io/dense_bytes.h"
+#include "io/file_fault.h"
+#include "io/flat_names.h"
 #include "io/json.h"
 #include "io/torch_dtypes.h"
 #include "io/zip_format.h"
@@ -28,11 +31,17 @@ class Pickler {
 
   void write_flat(const Tree& t) {
     text += "}(";
+    std::unordered_set<std::string> names;
     tree::for_each(
         [&](const std::string& path, const Tree& value) {
           if (!io::is_utf8(path))
             refuse(path, "expected keys in UTF-8, got another one. Rename it.");
-          string(path);
+          auto name = io::name_of_path(path);
+          if (!names.insert(name).second)
+            refuse(path,
+                   fmt::format("expected paths of one name each, got two of \"{}\". Rename one.",
+                               name));
+          string(name);
           leaf(path, value);
         },
         t);
@@ -53,9 +62,11 @@ class Pickler {
       return;
     }
     text += "}(";
-    for (const auto& [key, part] : t.items()) {
+    auto names = names_of(path, t);
+    for (size_t i = 0; i < names.size(); ++i) {
+      const auto& [key, part] = t.items()[i];
       if (!io::is_utf8(key)) refuse(path, "expected keys in UTF-8, got another one. Rename it.");
-      string(key);
+      string(names[i]);
       write(below(key), part, level + 1);
     }
     text += 'u';
@@ -66,6 +77,14 @@ class Pickler {
     UnsupportedError error(kWho, message);
     error.prepend_path_(path);
     throw error;
+  }
+
+  static std::vector<std::string> names_of(const std::string& path, const Tree& t) {
+    try {
+      return io::names_of_keys(t.items());
+    } catch (const io::FileUnsupported& fault) {
+      refuse(path.empty() ? fault.place : path + "." + fault.place, fault.message);
+    }
   }
 
   void string(std::string_view value) {

@@ -189,21 +189,15 @@ TEST_F(SafetensorsLoadErrors, ADeepStructureWithLongKeysIsReadInItsOwnTime) {
 
 TEST_F(SafetensorsLoadErrors, WhatTorchOrATreeDoesNotHaveIsUnsupported) {
   test::write_file(path_,
-                   file(R"({"a": {"dtype": "F4", "shape": [4], "data_offsets": [0, 2]}})", 2));
+                   file(R"({"a": {"dtype": "F6_E2M3", "shape": [4], "data_offsets": [0, 3]}})", 3));
   EXPECT_ERROR(UnsupportedError, safetensors::load(path_),
                "[safetensors::load] at " + path_.string() +
-                   ", a: expected a dtype that torch has, got \"F4\".");
+                   ", a: expected a dtype that torch has, got \"F6_E2M3\".");
   std::string deep = "a";
   for (int i = 0; i < 500; ++i) deep += ".a";
-  for (const std::string& name :
-       {std::string("a..b"), std::string(), std::string(".a"), std::string("a."), deep}) {
-    test::write_file(
-        path_,
-        file("{\"" + name + R"(": {"dtype": "U8", "shape": [4], "data_offsets": [0, 4]}})", 4));
-    EXPECT_THROW(safetensors::load(path_), UnsupportedError) << name;
-  }
-  std::string entry = R"({"dtype": "U8", "shape": [0], "data_offsets": [0, 0]})";
-  test::write_file(path_, file("{\"a\": " + entry + ", \"a.b\": " + entry + "}", 0));
+  test::write_file(
+      path_,
+      file("{\"" + deep + R"(": {"dtype": "U8", "shape": [4], "data_offsets": [0, 4]}})", 4));
   EXPECT_THROW(safetensors::load(path_), UnsupportedError);
 }
 

@@ -237,12 +237,13 @@ TEST(TorchArchiveErrors, BoolsOfAStorageOfOtherBytesAreFalseOrTrue) {
   EXPECT_EQ(tree.elements()[1].tensor().scalar_type(), kBool);
 }
 
-TEST(TorchArchiveErrors, NamesThatAreNoPaths) {
-  EXPECT_NE(
-      error_of_pickle("}(X\1\0\0\0aK\5X\3\0\0\0a.cK\6u."s).find("expected names that make a tree"),
-      std::string::npos);
-  EXPECT_NE(error_of_pickle("}X\0\0\0\0Ns."s).find("expected names that make a tree"),
-            std::string::npos);
+TEST(TorchArchiveErrors, KeysThatAreNoPathsAreEscapedAndOthersRefused) {
+  Tree tree;
+  EXPECT_EQ(error_of_pickle("}(X\1\0\0\0aK\5X\3\0\0\0a.cK\6u."s, &tree), "");
+  EXPECT_EQ(tree["a"].scalar<int64_t>(), 5);
+  EXPECT_EQ(tree["a%2Ec"].scalar<int64_t>(), 6);
+  EXPECT_EQ(error_of_pickle("}X\0\0\0\0Ns."s, &tree), "");
+  EXPECT_TRUE(tree["%"].is_none());
   EXPECT_EQ(error_of_pickle("}X\1\0\0\0a}}Nss."s),
             ", a: expected keys that are numbers, texts or tuples of them, got a dict.");
 }

@@ -103,6 +103,21 @@ class LuxtorchTest(unittest.TestCase):
         entry = json.loads(self.call("inspect", "--json", self.model).stdout)["entries"][0]
         self.assertEqual((entry["mean"], entry["nan"], entry["infinite"], entry["min"]), (2, 1, 2, 1))
 
+    def test_float4_is_shown_compared_and_verified_by_its_numbers(self):
+        lines = self.call("inspect", SOURCE / "tests/golden/files/float4.safetensors").stdout.splitlines()
+        numbers = [0, 0, 0.5, 0, 1, 0, 1.5, 0, 2, 0, 3, 0, 4, 0, 6, 0]
+        mean = sum(numbers) / 16
+        deviation = (sum((x - mean) ** 2 for x in numbers) / 15) ** 0.5
+        self.assertEqual(re.split(r"  +", lines[1]), ["w", "Float4_e2m1fn_x2", "(2, 4)", "8", f"{mean:.4g}", f"{deviation:.4g}"])
+        self.assertEqual(lines[2], "total: 1 tensor, 16 numbers, 8 bytes; 0 others")
+        data = (SOURCE / "tests/golden/files/float4.safetensors").read_bytes()
+        (self.folder / "a.safetensors").write_bytes(data)
+        (self.folder / "b.safetensors").write_bytes(data[:-1] + b"\xf7")  # 6, -6 in place of 6, 0
+        self.call("diff", "a.safetensors", "a.safetensors")
+        said = self.call("diff", "a.safetensors", "b.safetensors", status=1).stdout
+        self.assertRegex(said, r"w +6 +1 +1 of 16")
+        self.assertIn("good: 1 tensors, 16 numbers", self.call("verify", "b.safetensors").stdout)
+
     def test_inspect_of_a_model_from_julia_shows_its_scalars(self):
         seen = ""
         for path in FROM_JULIA:
@@ -230,6 +245,23 @@ else:
         self.call("convert", "python.pt", "back.npz")
         read = python("read")
         self.assertEqual(read.returncode, 0, read.stderr)
+
+    def test_names_that_are_a_leaf_and_a_group_stay_what_they_are(self):
+        bnb = SOURCE / "tests/golden/files/bnb4bit.safetensors"
+        names = ["q.weight", "q.weight.absmax", "q.weight.quant_map"]
+        for extension in FORMATS:
+            path = self.folder / f"bnb.{extension}"
+            self.call("convert", bnb, path)
+            self.assertIn("equal: 3 entries", self.call("diff", bnb, path).stdout)
+            self.assertIn("good: 3 tensors", self.call("verify", path).stdout)
+            shown = json.loads(self.call("inspect", "--json", path).stdout)["entries"]
+            self.assertEqual(sorted(e["path"] for e in shown), names)
+        write_safetensors(self.folder / "alone.safetensors", q__weight__absmax=("F32", [1], [1]))
+        write_safetensors(self.folder / "both.safetensors", q__weight__absmax=("F32", [1], [3]), q__weight=("U8", [1], [7]))
+        said = self.call("diff", "alone.safetensors", "both.safetensors", status=1).stdout
+        self.assertIn("only in B: q.weight  uint8", said)
+        self.assertRegex(said, r"q\.weight\.absmax +2 +0\.6667 +1 of 1")
+        self.assertNotIn("%", said)
 
     def test_other_files_are_named_for_what_they_are(self):
         files = {"lfs.pt": (SOURCE / "tests/golden/files/lfs_pointer.safetensors").read_bytes(), "page.npz": b"<!DOCTYPE html><html>",

@@ -6,8 +6,10 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "commands.h"
+#include "io/flat_names.h"
 #include "listing.h"
 #include "numbers.h"
 #include "progress.h"
@@ -37,6 +39,10 @@ class Comparison {
       compare_named(path, a, b);
     } else if (a.is_tuple() && b.is_tuple()) {
       compare_tuples(path, a, b);
+    } else if ((a.is_named() && a.size() > 0 && b.is_leaf()) ||
+               (b.is_named() && b.size() > 0 && a.is_leaf())) {
+      alone(alone_a_, path, a);  // "q.weight" beside "q.weight.absmax" in one file alone
+      alone(alone_b_, path, b);
     } else if (a.is_tensor() && b.is_tensor() && a.tensor().defined() && b.tensor().defined()) {
       compare_tensors(path, a, b);
     } else {
@@ -46,6 +52,7 @@ class Comparison {
 
   /// Prints all differences, the largest first; were there any?
   bool print() {
+    compare_alone();
     for (const auto& line : structure_) fmt::print("{}\n", line);
     std::ranges::stable_sort(values_, [](const Value& a, const Value& b) {
       return a.distance.relative() > b.distance.relative();
@@ -87,13 +94,13 @@ class Comparison {
       in_a.insert(key);
       auto found = of_b.find(key);
       if (found == of_b.end()) {
-        alone("A", join(path, key), part);
+        alone(alone_a_, join(path, key), part);
       } else {
         compare(join(path, key), part, *found->second);
       }
     }
     for (const auto& [key, part] : b.items())
-      if (!in_a.contains(key)) alone("B", join(path, key), part);
+      if (!in_a.contains(key)) alone(alone_b_, join(path, key), part);
     if (a.size() == 0 && b.size() == 0) ++equal_;
   }
 
@@ -101,9 +108,9 @@ class Comparison {
     for (size_t i = 0; i < std::max(a.size(), b.size()); ++i) {
       auto at = join(path, std::to_string(i));
       if (i >= b.size()) {
-        alone("A", at, a[i]);
+        alone(alone_a_, at, a[i]);
       } else if (i >= a.size()) {
-        alone("B", at, b[i]);
+        alone(alone_b_, at, b[i]);
       } else {
         compare(at, a[i], b[i]);
       }
@@ -115,10 +122,10 @@ class Comparison {
     const auto &x = a.tensor(), &y = b.tensor();
     bool alike = x.sizes() == y.sizes() && x.scalar_type() == y.scalar_type();
     if (!alike) unlike(path, a, b);
-    if (x.sizes() != y.sizes()) return;
+    if (count_of_numbers(x) != count_of_numbers(y) || x.sizes() != y.sizes()) return;
     auto d = distance(x, y);
     if (d.relative() > tolerance_) {
-      values_.push_back({path, d, x.numel()});
+      values_.push_back({luxtorch::io::name_of_path(path), d, count_of_numbers(x)});
     } else if (alike) {
       ++equal_;
       largest_ = std::max(largest_, d.relative());
@@ -139,22 +146,43 @@ class Comparison {
     }
   }
 
-  void alone(const char* where, const std::string& path, const Tree& part) {
+  // Entries by their flat names, which may nest otherwise in the other file.
+  void alone(std::map<std::string, Tree>& entries, const std::string& path, const Tree& part) {
     for_each_entry(
         [&](const std::string& below, const Tree& entry) {
-          auto full = below.empty() ? path : join(path, below);
-          structure_.push_back(
-              fmt::format("only in {}: {}  {}", where, shown(full), text_of(entry)));
+          auto name = luxtorch::io::name_of_path(path);
+          auto full = below.empty() ? name : join(name, below);
+          while (!entries.emplace(full, entry).second) full += "_";  // two keys of one name
         },
         part);
   }
 
+  void compare_alone() {
+    auto in_a = std::exchange(alone_a_, {}), in_b = std::exchange(alone_b_, {});
+    for (const auto& [name, entry] : in_a) {
+      auto found = in_b.find(name);
+      if (found == in_b.end()) {
+        only_in("A", name, entry);
+      } else {
+        compare(name, entry, found->second);
+      }
+    }
+    for (const auto& [name, entry] : in_b)
+      if (!in_a.contains(name)) only_in("B", name, entry);
+  }
+
+  void only_in(const char* where, const std::string& name, const Tree& entry) {
+    structure_.push_back(fmt::format("only in {}: {}  {}", where, shown(name), text_of(entry)));
+  }
+
   void unlike(const std::string& path, const Tree& a, const Tree& b) {
-    structure_.push_back(fmt::format("{}: {} in A, {} in B", shown(path), text_of(a), text_of(b)));
+    structure_.push_back(fmt::format(
+        "{}: {} in A, {} in B", shown(luxtorch::io::name_of_path(path)), text_of(a), text_of(b)));
   }
 
   double tolerance_;
   std::vector<std::string> structure_;
+  std::map<std::string, Tree> alone_a_, alone_b_;
   std::vector<Value> values_;
   int64_t equal_ = 0;
   double largest_ = 0;

@@ -30,7 +30,7 @@ void count(const Tree& entry, Totals& totals) {
     return;
   }
   ++totals.tensors;
-  totals.elements += entry.tensor().numel();
+  totals.elements += count_of_numbers(entry.tensor());
   totals.bytes += bytes_of(entry.tensor());
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "io/flat_names.h"
 #include "text.h"
 
 using luxtorch::Tree;
@@ -13,7 +14,7 @@ void for_each_entry(const std::function<void(const std::string& path, const Tree
                     const Tree& tree) {
   auto visit = [&f](auto&& self, const std::string& path, const Tree& t) -> void {
     if (t.is_leaf() || t.size() == 0) {
-      f(path, t);
+      f(luxtorch::io::name_of_path(path), t);
     } else if (t.is_named()) {
       for (const auto& [key, part] : t.items())
         self(self, path.empty() ? key : path + "." + key, part);

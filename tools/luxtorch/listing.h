@@ -8,7 +8,8 @@
 
 #include "luxtorch/tree.h"
 
-/// f of every leaf and of every node without children, in order.
+/// f of every leaf and of every node without children, in order, under its flat name in a file
+/// ("q.absmax" for the path "q%2Eabsmax").
 void for_each_entry(
     const std::function<void(const std::string& path, const luxtorch::Tree& entry)>& f,
     const luxtorch::Tree& tree);

@@ -1,6 +1,9 @@
 #include "numbers.h"
 
+#include <ATen/ops/empty.h>
+
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -18,7 +21,30 @@ void for_parts(int64_t count, F f) {
   for (int64_t start = 0; start < count; start += kPart) f(start, std::min(kPart, count - start));
 }
 
-Tensor flat(const Tensor& t) { return t.detach().contiguous().reshape({-1}); }
+bool is_float4(const Tensor& t) { return t.scalar_type() == c10::ScalarType::Float4_e2m1fn_x2; }
+
+/// One element of memory after the other; of float4 bytes, each of them two numbers.
+Tensor flat(const Tensor& t) {
+  auto all = is_float4(t) ? t.detach().view(c10::ScalarType::Byte) : t.detach();
+  return all.contiguous().reshape({-1});
+}
+
+/// Bytes as the numbers of float4 that they are, the lower half first (Open Compute Project, OCP
+/// Microscaling Formats 1.0): a sign, two bits of exponent, one of mantissa.
+Tensor float4_numbers(const Tensor& bytes) {
+  constexpr std::array kNumbers = {0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0};
+  auto number = [&](unsigned bits) {
+    return (bits & 8U) != 0 ? -kNumbers[bits & 7U] : kNumbers[bits];
+  };
+  auto numbers = at::empty({2 * bytes.numel()}, at::TensorOptions(kFloat64));
+  auto* out = numbers.mutable_data_ptr<double>();
+  const auto* in = bytes.const_data_ptr<uint8_t>();
+  for (int64_t i = 0; i < bytes.numel(); ++i) {
+    *out++ = number(in[i] & 15U);
+    *out++ = number(in[i] >> 4U);
+  }
+  return numbers;
+}
 
 bool is_integer(const Tensor& t) { return c10::isIntegralType(t.scalar_type(), true); }
 
@@ -83,7 +109,9 @@ Summary summary(const Tensor& t) {
   int64_t count = 0;
   double mean = 0, squares = 0;  // squares of the distances from the mean
   for_parts(all.numel(), [&](int64_t start, int64_t length) {
-    auto part = magnitudes(all.narrow(0, start, length)).contiguous();
+    auto elements = all.narrow(0, start, length);
+    auto part = is_float4(t) ? float4_numbers(elements) : magnitudes(elements).contiguous();
+    length = part.numel();
     const double* x = part.const_data_ptr<double>();
     int64_t n = 0;
     double sum = 0, part_squares = 0;
@@ -116,6 +144,8 @@ Summary summary(const Tensor& t) {
 
 double Distance::relative() const { return absolute == 0 ? 0 : absolute / largest_b; }
 
+int64_t count_of_numbers(const Tensor& t) { return t.numel() * (is_float4(t) ? 2 : 1); }
+
 Distance distance(const Tensor& a, const Tensor& b) {
   Distance d;
   auto as = flat(a), bs = flat(b);
@@ -125,7 +155,9 @@ Distance distance(const Tensor& a, const Tensor& b) {
   bool pairs = a.is_complex() || b.is_complex();
   for_parts(as.numel(), [&](int64_t start, int64_t length) {
     auto x = as.narrow(0, start, length), y = bs.narrow(0, start, length);
-    if (words) {
+    if (is_float4(a)) {
+      compare_reals(float4_numbers(x), float4_numbers(y), false, d);
+    } else if (words) {
       compare_words(x, y, is_u64(a), d);
     } else {
       compare_reals(as_reals(x, pairs), as_reals(y, pairs), pairs, d);

@@ -13,8 +13,12 @@ struct Summary {
 };
 Summary summary(const luxtorch::Tensor& t);
 
+/// The elements of a tensor; of float4, which torch holds in pairs, twice as many.
+int64_t count_of_numbers(const luxtorch::Tensor& t);
+
 /// How far two tensors of one shape are apart. NaN is equal to NaN; NaN or an infinity against
-/// anything else is infinitely far. Integers are compared exactly.
+/// anything else is infinitely far. Integers are compared exactly. float4 has no distance from other
+/// dtypes (they have other numbers of numbers).
 struct Distance {
   double absolute = 0;   // max |a - b|
   double largest_b = 0;  // max |b|

@@ -142,10 +142,10 @@ Verdict read_all(const std::string& file, uint64_t memory) {
         if (!entry.is_tensor() || !entry.tensor().defined()) return;
         auto s = summary(entry.tensor());
         ++tensors;
-        numbers += entry.tensor().numel();
+        numbers += count_of_numbers(entry.tensor());
         if (s.nan + s.infinite > 0)
           v.bad(fmt::format("not finite: {}: {}", shown(path),
-                            counts(s.nan, s.infinite, entry.tensor().numel())));
+                            counts(s.nan, s.infinite, count_of_numbers(entry.tensor()))));
       },
       tree);
   if (v.good)

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "luxtorch/io/report.h"
 #include "luxtorch/tree.h"
 
 namespace luxtorch::numpy {
@@ -25,6 +26,9 @@ struct SaveOptions {
 };
 
 struct LoadOptions {
+  /// Filled anew. Given, an array that a tree has no kind for becomes an entry with its dtype and none in
+  /// the tree, and the rest loads.
+  io::Report* report = nullptr;
   /// What the deflated arrays of a file may fill together, in bytes; 0: the machine's memory.
   uint64_t inflated_limit = 0;
   /// Compare an archive's checksums.
@@ -47,14 +51,18 @@ void save(const std::filesystem::path& path, const Tree& tree, SaveOptions optio
 
 /// The tree that save wrote, bit for bit, on the CPU: from an npz file a tree, from an npy file a
 /// tensor, whatever the path ends in. A file of another program gives a named tree that is nested on
-/// the names' dots, in the file's order: "0.weight" is file["0"]["weight"]. Arrays of either byte
-/// order and in Fortran order become tensors as torch has them.
+/// the names' dots (luxtorch/io/io.h), in the file's order: "0.weight" is file["0"]["weight"].
+///
+///     numbers        tensor, of either byte order, in Fortran order too; ml_dtypes' bfloat16 and float8_e5m2
+///     texts, bytes   string; arrays of them tuples, nested where they have more dimensions
+///     other members  of an archive: a string of their bytes, as numpy.load gives them
+///     several arrays one behind the other in an npy file: a tuple; zeros behind an array are left out
 ///
 /// Every length and offset is checked before it is used. Throws ArgumentError for a path that cannot
 /// be read, FormatError, which says where and why, for a file that is damaged or neither npz nor npy,
-/// UnsupportedError for dtypes that torch does not have (texts, dates, records, Python's objects, which
-/// are never unpickled), for names that are no paths ("a..b", or "a" beside "a.b"), and for
-/// deflated arrays beyond the limit or in a build without zlib.
+/// UnsupportedError for deflated arrays beyond the limit or in a build without zlib, and without a
+/// report for arrays that a tree has no kind for: dates, records, long doubles, Python's objects,
+/// which are never unpickled, and ml_dtypes' other types, which a file does not tell apart.
 Tree load(const std::filesystem::path& path, LoadOptions options = {});
 
 }  // namespace luxtorch::numpy

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "io/file_fault.h"
+#include "io/flat_names.h"
 #include "luxtorch/core/error.h"
 
 namespace luxtorch::jld2 {
@@ -118,8 +120,18 @@ Dtype real_part_of(Dtype dtype) {
   }
 }
 
+std::vector<std::string> WriteTypes::names_of(const std::string& path, const Tree& t) {
+  for (const auto& [key, part] : t.items()) check_key(path.empty() ? key : path, key);
+  try {
+    return io::names_of_keys(t.items(), io::EmptyNames::kNever);
+  } catch (const io::FileUnsupported& fault) {
+    UnsupportedError error("jld2::save", fault.message);
+    error.prepend_path_(child_path(path, fault.place));
+    throw error;
+  }
+}
+
 WriteTypePtr WriteTypes::of(const std::string& key, const Tree& value) {
-  check_key(key, key);
   return find(key, key, value, 1);
 }
 
@@ -167,11 +179,9 @@ WriteTypePtr WriteTypes::find(const std::string& path, const std::string& key, c
       type.fields.push_back(find(child_path(path, std::to_string(i)), "", value[i], depth + 1));
     }
   } else {
-    for (const auto& [name, part] : value.items()) {
-      check_key(path, name);
-      type.names.push_back(name);
-      type.fields.push_back(find(child_path(path, name), name, part, depth + 1));
-    }
+    type.names = names_of(path, value);
+    for (const auto& [key, part] : value.items())
+      type.fields.push_back(find(child_path(path, key), key, part, depth + 1));
   }
   return composite(std::move(type));
 }

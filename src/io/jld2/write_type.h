@@ -49,6 +49,10 @@ Dtype real_part_of(Dtype dtype);
 /// Finds the types of trees; equal types are one object.
 class WriteTypes {
  public:
+  /// The names in a file of a named tree's keys; path: of the tree. Throws UnsupportedError in the name of
+  /// jld2::save for keys that none gives back.
+  static std::vector<std::string> names_of(const std::string& path, const Tree& t);
+
   /// The type of the value under `key`, with everything below. Throws UnsupportedError in the name of
   /// jld2::save for what a JLD2 file cannot hold, with the path of the value.
   WriteTypePtr of(const std::string& key, const Tree& value);

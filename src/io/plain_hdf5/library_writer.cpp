@@ -5,6 +5,8 @@
 #include <vector>
 
 #include "io/dense_bytes.h"
+#include "io/file_fault.h"
+#include "io/flat_names.h"
 #include "io/json.h"
 #include "io/plain_hdf5/library_types.h"
 #include "io/plain_hdf5/marks.h"
@@ -30,11 +32,23 @@ bool is_text(std::string_view text) {
   return text.find('\0') == std::string_view::npos && io::is_utf8(text);
 }
 
+std::vector<std::string> names_of(const std::string& path, const Tree& t) {
+  try {
+    return io::names_of_keys(t.items(), io::EmptyNames::kNever);
+  } catch (const io::FileUnsupported& fault) {
+    UnsupportedError error("hdf5::save", fault.message);
+    error.prepend_path_(path.empty() ? fault.place : path + "." + fault.place);
+    throw error;
+  }
+}
+
 void check_part(const std::string& path, const Tree& t, int depth) {
   if (depth > kDeepest) refuse(path, "a tree of at most 100 levels", "more", "Flatten it.");
   auto below = [&](const std::string& key) { return path.empty() ? key : path + "." + key; };
-  for (const auto& [key, part] : t.is_named() ? t.items() : std::span<const Tree::Item>()) {
-    if (key.find('/') != std::string::npos || !is_text(key))
+  auto names = t.is_named() ? names_of(path, t) : std::vector<std::string>();
+  for (size_t i = 0; i < names.size(); ++i) {
+    const auto& [key, part] = t.items()[i];
+    if (key.find('/') != std::string::npos || !is_text(key) || names[i] == ".")
       refuse(below(key), "keys of UTF-8 text without '/' and NUL", "another key", "Rename it.");
     check_part(below(key), part, depth + 1);
   }
@@ -94,7 +108,8 @@ class Writer {
       mark(group, kTuple);
       for (size_t i = 0; i < t.size(); ++i) part(group, std::to_string(i), t[i]);
     } else {
-      for (const auto& [key, value] : t.items()) part(group, key, value);
+      auto names = names_of("", t);
+      for (size_t i = 0; i < names.size(); ++i) part(group, names[i], t.items()[i].second);
     }
   }
 

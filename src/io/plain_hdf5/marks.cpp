@@ -92,11 +92,10 @@ Tree tree_of_group(std::vector<Tree::Item> parts, std::string_view mark) {
   if (mark == kTuple) return tuple_of(std::move(parts));
   if (mark == kValue && parts.size() == 1 && parts[0].first == kValue) return parts[0].second;
   if (!mark.empty()) unsupported("a group's mark that this version knows", std::string(mark));
-  bool nests = std::ranges::any_of(parts, [](const auto& part) {
-    return part.first.empty() || part.first.find('.') != std::string::npos;
-  });
+  bool nests = std::ranges::any_of(
+      parts, [](const auto& part) { return part.first.find_first_of(".%") != std::string::npos; });
   try {
-    return nests ? io::nest_names(parts) : named(std::move(parts));
+    return nests ? io::nest_names(parts, io::EmptyNames::kNever) : named(std::move(parts));
   } catch (const io::FileUnsupported& fault) {
     unsupported("names that make a tree when nested on their dots", fault.message);
   } catch (const TreeError& error) {
