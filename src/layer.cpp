@@ -71,22 +71,21 @@ namespace {
 
 void collect_misfits(const std::string& path, const Tree& expected, const Tree& got,
                      std::vector<std::string>& found) {
-  auto below = [&](const std::string& key) { return path.empty() ? key : path + "." + key; };
   auto here = path.empty() ? std::string("the tree") : path;
   if (expected.is_named() && got.is_named()) {
     for (const auto& [key, part] : expected.items()) {
       if (got.contains(key)) {
-        collect_misfits(below(key), part, got[key], found);
+        collect_misfits(path_below(path, key), part, got[key], found);
       } else {
-        found.push_back("missing " + below(key));
+        found.push_back("missing " + path_below(path, key));
       }
     }
     for (const auto& key : got.keys()) {
-      if (!expected.contains(key)) found.push_back("unexpected " + below(key));
+      if (!expected.contains(key)) found.push_back("unexpected " + path_below(path, key));
     }
   } else if (expected.is_tuple() && got.is_tuple()) {
     for (size_t i = 0; i < expected.size() || i < got.size(); ++i) {
-      auto name = below(std::to_string(i));
+      auto name = path_below(path, std::to_string(i));
       if (i >= got.size()) {
         found.push_back("missing " + name);
       } else if (i >= expected.size()) {

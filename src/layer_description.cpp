@@ -10,10 +10,6 @@ namespace luxtorch {
 
 namespace {
 
-std::string join(const std::string& path, const std::string& name) {
-  return path.empty() ? name : path + "." + name;
-}
-
 const Tree& part(const Tree& t, const std::string& path) {
   static const Tree none;
   return t.contains(path) ? t.at(path) : none;
@@ -61,7 +57,7 @@ void show_fields(std::string& out, const Description& d, const std::string& path
            alike(field, d.fields[same].second)) {
       ++same;
     }
-    auto below = d.wrapper ? path : join(path, name);
+    auto below = d.wrapper ? path : path_below(path, name);
     auto label = same > i + 1 ? positions(name, d.fields[same - 1].first) : name;
     auto line = std::string(indent, ' ') + label + " = " + field.text;
     if (field.fields.empty()) {
@@ -107,7 +103,7 @@ void add_rows(Summary& s, const Description& d, const std::string& path, const T
   row.bytes = tree::bytes(p) + tree::bytes(t);
   if (!d.wrapper) {  // a container's row counts what it has besides its layers
     for (const auto& [name, field] : d.fields) {
-      const Tree &fp = part(ps, join(path, name)), &ft = part(st, join(path, name));
+      const Tree &fp = part(ps, path_below(path, name)), &ft = part(st, path_below(path, name));
       row.parameters -= parameter_length(fp), row.states -= state_length(ft);
       row.bytes -= tree::bytes(fp) + tree::bytes(ft);
     }
@@ -118,7 +114,8 @@ void add_rows(Summary& s, const Description& d, const std::string& path, const T
   if (d.wrapper && !d.fields.empty()) row.layer += "(" + d.fields[0].second.text + ")";
   s.rows.push_back(std::move(row));
   if (d.wrapper) return;
-  for (const auto& [name, field] : d.fields) add_rows(s, field, join(path, name), ps, st, seen);
+  for (const auto& [name, field] : d.fields)
+    add_rows(s, field, path_below(path, name), ps, st, seen);
 }
 
 }  // namespace

@@ -12,6 +12,10 @@ std::string shape_text(ShapeView shape) {
   return s + (shape.size() == 1 ? ",)" : ")");
 }
 
+std::string path_below(const std::string& path, const std::string& key) {
+  return path.empty() ? key : path + "." + key;
+}
+
 std::string dtype_text(Dtype dtype) {
   switch (dtype) {
     case Dtype::Bool:

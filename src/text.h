@@ -17,6 +17,8 @@ std::string dtype_text(Dtype dtype);
 std::string describe_kind(const Tree& t);
 /// The shortest text that reads back as x, and not as an integer: "1.0", "0.1", "1e-05", "nan".
 std::string number_text(double x);
+/// Where `key` lies below `path`: "layer_1.weight"; below "" it is the key.
+std::string path_below(const std::string& path, const std::string& key);
 /// "1_234_567", as Julia prints counts.
 std::string grouped(int64_t n);
 

@@ -19,24 +19,20 @@ namespace luxtorch {
 
 namespace {
 
-std::string join(const std::string& path, const std::string& key) {
-  return path.empty() ? key : path + "." + key;
-}
-
 Tree map_at(const std::string& path, const std::function<Tree(const std::string&, const Tree&)>& f,
             const Tree& t) {
   if (t.is_named()) {
     std::vector<Tree::Item> parts;
     parts.reserve(t.size());
     for (const auto& [key, part] : t.items())
-      parts.emplace_back(key, map_at(join(path, key), f, part));
+      parts.emplace_back(key, map_at(path_below(path, key), f, part));
     return named(std::move(parts));
   }
   if (t.is_tuple()) {
     std::vector<Tree> parts;
     parts.reserve(t.size());
     for (size_t i = 0; i < t.size(); ++i)
-      parts.push_back(map_at(join(path, std::to_string(i)), f, t[i]));
+      parts.push_back(map_at(path_below(path, std::to_string(i)), f, t[i]));
     return tuple(std::move(parts));
   }
   return f(path, t);
@@ -77,14 +73,14 @@ std::string difference_at(const std::string& path, const Tree& a, const Tree& b,
         return where + "the keys are in another order: \"" + as[i].first + "\" and \"" +
                bs[i].first + "\" at position " + std::to_string(i);
       }
-      auto d = difference_at(join(path, as[i].first), as[i].second, bs[i].second, leaf_kinds);
+      auto d = difference_at(path_below(path, as[i].first), as[i].second, bs[i].second, leaf_kinds);
       if (!d.empty()) return d;
     }
     return "";
   }
   if (a.is_tuple() && b.is_tuple() && a.size() == b.size()) {
     for (size_t i = 0; i < a.size(); ++i) {
-      auto d = difference_at(join(path, std::to_string(i)), a[i], b[i], leaf_kinds);
+      auto d = difference_at(path_below(path, std::to_string(i)), a[i], b[i], leaf_kinds);
       if (!d.empty()) return d;
     }
     return "";

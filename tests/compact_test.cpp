@@ -13,10 +13,11 @@ namespace luxtorch {
 namespace {
 
 using testing::Counter;
+using testing::MoveOnly;
 using testing::Scale;
+using testing::Strings;
 using testing::SumCell;
 using testing::Two;
-using Strings = std::vector<std::string>;
 
 TEST(Compact, BindsItsFieldsByPositionAndNamesTheTreesByThem) {
   auto model =
@@ -250,13 +251,6 @@ TEST(Compact, ItsFieldsCanBeUsedForSeveralBodies) {
   EXPECT_SAME(apply(once, ones({2}), ps, st).first, w);
   EXPECT_SAME(apply(twice, ones({2}), ps, st).first, w * w);
 }
-
-struct MoveOnly {
-  std::unique_ptr<int> owned = std::make_unique<int>(3);
-  Out<Tensor> operator()(const Tensor& x, const Tree&, const Tree& st) const {
-    return {x * *owned, st};
-  }
-};
 
 TEST(Compact, HoldsWhatCanOnlyBeMoved) {
   auto model =

@@ -14,12 +14,11 @@ namespace luxtorch {
 namespace {
 
 using testing::Counter;
+using testing::kNone;
 using testing::Scale;
 using testing::SumCell;
 using testing::Two;
 using testing::Wrapped;
-
-const Tree kNone = named({});
 
 // ---- apply
 

@@ -25,11 +25,11 @@ namespace {
 
 using elsewhere::Custom;
 using testing::Counter;
+using testing::kNone;
+using testing::MoveOnly;
 using testing::Scale;
 using testing::SumCell;
 using testing::Two;
-
-const Tree kNone = named({});
 
 TEST(ErasedLayer, ALayerOfATensorGetsTheTensor) {
   Layer layer = Scale{2};
@@ -197,13 +197,6 @@ TEST(ErasedLayer, CopiesShareTheLayerAndAsFindsIt) {
   Layer again = Layer(layer);
   EXPECT_EQ(again.as<Scale>(), layer.as<Scale>());
 }
-
-struct MoveOnly {
-  std::unique_ptr<int> owned = std::make_unique<int>(3);
-  Out<Tensor> operator()(const Tensor& x, const Tree&, const Tree& st) const {
-    return {x * *owned, st};
-  }
-};
 
 TEST(ErasedLayer, HoldsWhatCanOnlyBeMoved) {
   Layer layer = MoveOnly{};

@@ -15,9 +15,9 @@ namespace {
 
 using testing::Counter;
 using testing::Scale;
+using testing::Strings;
 using testing::Two;
 using testing::Wrapped;
-using Strings = std::vector<std::string>;
 
 Strings keys(const Tree& t) { return t.keys(); }
 

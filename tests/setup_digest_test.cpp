@@ -29,7 +29,7 @@ std::string bytes_of(const Tree& t) {
 }
 
 // Every stock layer whose numbers are uniform or constant by default: normals may differ by an ulp.
-Chain model() {
+Chain stock_layers() {
   return Chain(Dense(2, 8, tanh), Dense(8, 8, {.use_bias = false}), BatchNorm(8), Dropout(0.1),
                Recurrence(RNNCell(8, 5)), RNNCell(8, 5, {.train_state = true}), LSTMCell(8, 5),
                LSTMCell(8, 5, {.train_state = true, .train_memory = true}), GRUCell(8, 5),
@@ -39,7 +39,7 @@ Chain model() {
 }
 
 TEST(SetupDigest, OfEveryStockLayerIsTheCommittedOne) {
-  auto [ps, st] = setup(Rng(0), model());
+  auto [ps, st] = setup(Rng(0), stock_layers());
   EXPECT_EQ(sha256(bytes_of(ps)),
             "66b21f2ee43d2fbe138c0c941520efeeeca0847a558f04292f0bb0c215785a6f");
   EXPECT_EQ(sha256(bytes_of(st)),

@@ -13,11 +13,12 @@
 namespace luxtorch {
 namespace {
 
-using Strings = std::vector<std::string>;
+using testing::Strings;
 
-Tree cell() { return named({{"weight", full({8, 2}, 2)}, {"bias", full({8}, 3)}}); }
-Tree model() {
-  return named({{"cell", cell()}, {"blocks", tuple({cell(), 7, named({})})}, {"rng", Rng(1)}});
+Tree filled_cell() { return named({{"weight", full({8, 2}, 2)}, {"bias", full({8}, 3)}}); }
+Tree filled_model() {
+  return named(
+      {{"cell", filled_cell()}, {"blocks", tuple({filled_cell(), 7, named({})})}, {"rng", Rng(1)}});
 }
 
 TEST(TreeFunctions, MapVisitsTheLeavesInOrderAndKeepsTheStructure) {
@@ -27,7 +28,7 @@ TEST(TreeFunctions, MapVisitsTheLeavesInOrderAndKeepsTheStructure) {
         paths.push_back(path);
         return leaf.is_tensor() ? Tree(leaf.tensor().numel()) : leaf;
       },
-      model());
+      filled_model());
   EXPECT_EQ(paths, (Strings{"cell.weight", "cell.bias", "blocks.0.weight", "blocks.0.bias",
                             "blocks.1", "rng"}));
   EXPECT_EQ(t.at("blocks.0.weight").scalar<int64_t>(), 16);
@@ -41,14 +42,14 @@ TEST(TreeFunctions, MapMayPutATreeWhereALeafWas) {
 }
 
 TEST(TreeFunctions, MapTensorsLeavesOtherLeavesAlone) {
-  auto half = tree::map_tensors([](const Tensor& t) { return t * 0.5; }, model());
+  auto half = tree::map_tensors([](const Tensor& t) { return t * 0.5; }, filled_model());
   EXPECT_CLOSE(half.at("cell.weight").tensor(), ones({8, 2}), 0);
   EXPECT_EQ(half.at("rng").scalar<Rng>(), Rng(1));
   EXPECT_EQ(half.at("blocks.1").scalar<int64_t>(), 7);
 }
 
 TEST(TreeFunctions, ForEachPathsLeavesAndTensorsGoInOneOrder) {
-  auto t = model();
+  auto t = filled_model();
   Strings paths;
   std::vector<Tree> leaves;
   tree::for_each(
@@ -86,8 +87,8 @@ TEST(TreeFunctions, ZipSaysWhereTheStructuresDiffer) {
 }
 
 TEST(TreeFunctions, UnflattenChecksTheNumberOfLeaves) {
-  auto t = tree::unflatten(model(), tree::leaves(model()));
-  EXPECT_SAME(t, model());
+  auto t = tree::unflatten(filled_model(), tree::leaves(filled_model()));
+  EXPECT_SAME(t, filled_model());
   EXPECT_ERROR(TreeError, tree::unflatten(tuple({1, 2}), {Tree(1)}),
                "[tree::unflatten] expected 2 leaves, got 1.");
   EXPECT_ERROR(TreeError, tree::unflatten(tuple({1, 2}), {Tree(1), Tree(2), Tree(3)}),
@@ -112,7 +113,7 @@ TEST(TreeFunctions, NestGroupsFlatNamesOnTheirDots) {
 }
 
 TEST(TreeFunctions, DifferenceNamesTheFirstPlaceAndBothSides) {
-  auto t = model();
+  auto t = filled_model();
   EXPECT_EQ(tree::difference(t, t), "");
   EXPECT_EQ(tree::difference(t, t.with("cell.weight", zeros({2, 8}))),
             "at cell.weight: a float32 tensor of shape (8, 2) on the left, a float32 tensor of "
@@ -141,7 +142,7 @@ TEST(TreeFunctions, DifferenceNamesTheFirstPlaceAndBothSides) {
 }
 
 TEST(TreeFunctions, EqualIsBitwise) {
-  EXPECT_TRUE(tree::equal(model(), model()));
+  EXPECT_TRUE(tree::equal(filled_model(), filled_model()));
   EXPECT_TRUE(tree::equal(NAN, NAN));
   EXPECT_TRUE(tree::equal(tensor({NAN, 1}), tensor({NAN, 1})));
   EXPECT_FALSE(tree::equal(tensor({0.0}), tensor({-0.0})));
@@ -172,9 +173,9 @@ TEST(TreeFunctions, AllCloseHasARelativeAndAnAbsolutePart) {
 }
 
 TEST(TreeFunctions, NumelAndBytesCountTensors) {
-  EXPECT_EQ(tree::numel(model()), 48);
-  EXPECT_EQ(tree::bytes(model()), 192);
-  EXPECT_EQ(tree::bytes(tree::to(model(), kFloat64)), 384);
+  EXPECT_EQ(tree::numel(filled_model()), 48);
+  EXPECT_EQ(tree::bytes(filled_model()), 192);
+  EXPECT_EQ(tree::bytes(tree::to(filled_model(), kFloat64)), 384);
   EXPECT_EQ(tree::numel(named({{"none", Tree()}, {"undefined", Tensor()}})), 0);
   EXPECT_EQ(tree::bytes(Tree(Tensor())), 0);
 }

@@ -12,7 +12,7 @@
 namespace luxtorch {
 namespace {
 
-std::string text(const Tree& t) {
+std::string printed(const Tree& t) {
   std::ostringstream out;
   out << t;
   return out.str();
@@ -349,28 +349,28 @@ TEST(Tree, ManyThreadsReadCopyAndDeriveFromOneTree) {
 // ---- printing
 
 TEST(Tree, PrintsLeavesInOneLine) {
-  EXPECT_EQ(text(Tree()), "nothing");
-  EXPECT_EQ(text(true), "true");
-  EXPECT_EQ(text(-3), "-3");
-  EXPECT_EQ(text(1.0), "1.0");
-  EXPECT_EQ(text(0.1), "0.1");
-  EXPECT_EQ(text(1e-20), "1e-20");
-  EXPECT_EQ(text(NAN), "nan");
-  EXPECT_EQ(text("a\"b"), "\"a\"b\"");
-  EXPECT_EQ(text(Rng(7)), "Rng(7)");
-  EXPECT_EQ(text(zeros({8, 2})), "float32(8, 2)");
-  EXPECT_EQ(text(zeros({8}, {.dtype = kInt64})), "int64(8,)");
-  EXPECT_EQ(text(zeros({}, {.dtype = kBool})), "bool()");
-  EXPECT_EQ(text(Tensor()), "an undefined tensor");
-  EXPECT_EQ(text(named({})), "()");
-  EXPECT_EQ(text(tuple({})), "() (a tuple)");
+  EXPECT_EQ(printed(Tree()), "nothing");
+  EXPECT_EQ(printed(true), "true");
+  EXPECT_EQ(printed(-3), "-3");
+  EXPECT_EQ(printed(1.0), "1.0");
+  EXPECT_EQ(printed(0.1), "0.1");
+  EXPECT_EQ(printed(1e-20), "1e-20");
+  EXPECT_EQ(printed(NAN), "nan");
+  EXPECT_EQ(printed("a\"b"), "\"a\"b\"");
+  EXPECT_EQ(printed(Rng(7)), "Rng(7)");
+  EXPECT_EQ(printed(zeros({8, 2})), "float32(8, 2)");
+  EXPECT_EQ(printed(zeros({8}, {.dtype = kInt64})), "int64(8,)");
+  EXPECT_EQ(printed(zeros({}, {.dtype = kBool})), "bool()");
+  EXPECT_EQ(printed(Tensor()), "an undefined tensor");
+  EXPECT_EQ(printed(named({})), "()");
+  EXPECT_EQ(printed(tuple({})), "() (a tuple)");
 }
 
 TEST(Tree, PrintsNodesAsAnIndentedList) {
-  EXPECT_EQ(text(named({{"cell", cell()},
-                        {"blocks", tuple({cell(), 3, named({})})},
-                        {"training", true},
-                        {"carry", Tree()}})),
+  EXPECT_EQ(printed(named({{"cell", cell()},
+                           {"blocks", tuple({cell(), 3, named({})})},
+                           {"training", true},
+                           {"carry", Tree()}})),
             "named tree of 4\n"
             "  cell\n"
             "    weight = float32(8, 2)\n"
@@ -383,7 +383,7 @@ TEST(Tree, PrintsNodesAsAnIndentedList) {
             "    [2] ()\n"
             "  training = true\n"
             "  carry = nothing");
-  EXPECT_EQ(text(tuple({1, 2})), "tuple of 2\n  [0] 1\n  [1] 2");
+  EXPECT_EQ(printed(tuple({1, 2})), "tuple of 2\n  [0] 1\n  [1] 2");
 }
 
 TEST(Tree, ErrorsShowTheBeginningOfALongString) {

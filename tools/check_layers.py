@@ -35,9 +35,11 @@ FILES = {
     "io/json": 1,  # and all formats on these
     "io/file_fault": 1,
     "io/flat_names": 1.4,
+    "io/memory_order": 1.5,
     "io/report": 1,
     "io/dense_bytes": 1,
     "version": 0,
+    "utf8": 0,
     "text": 1,
     "transforms": 1,
     "rng": 1,

@@ -5,17 +5,17 @@
 #include <charconv>
 #include <ostream>
 
-#include "data/text_utf8.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/data/text.h"
 #include "text.h"
+#include "utf8.h"
 
 namespace luxtorch::data {
 
 namespace {
 
 using detail::kInvalid;
-using detail::next_code_point;
+using luxtorch::detail::next_code_point;
 
 constexpr auto kWho = "Alphabet";
 
@@ -54,7 +54,7 @@ int64_t count_symbols(Symbols kind, std::string_view text) {
 
 std::string shown(Symbols kind, uint32_t code) {
   return kind == Symbols::Bytes && code >= 0x80 ? fmt::format("the byte 0x{:02x}", code)
-                                                : detail::shown_code_point(code);
+                                                : luxtorch::detail::shown_code_point(code);
 }
 
 // The one symbol of a text, nothing where it has none or several.
@@ -75,7 +75,7 @@ void Alphabet::add_(uint32_t code) {
   if (kind_ == Symbols::Bytes) {
     text_ += static_cast<char>(code);
   } else {
-    detail::append_code_point(text_, code);
+    luxtorch::detail::append_code_point(text_, code);
   }
   starts_.push_back(static_cast<uint32_t>(text_.size()));
 }
@@ -183,7 +183,7 @@ std::string Alphabet::decode(const Tensor& tokens) const {
 std::string Alphabet::to_string() const {
   std::string text = fmt::format("{} {} {} ", kind_ == Symbols::Bytes ? "bytes" : "code_points",
                                  size(), stop_ ? std::to_string(*stop_) : "-");
-  for (auto code : codes_) detail::append_code_point(text, code);
+  for (auto code : codes_) luxtorch::detail::append_code_point(text, code);
   return text;
 }
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "data/check.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/data/text.h"
 #include "text.h"
@@ -21,10 +22,6 @@ int64_t wrapped_dim(const char* who, const Tensor& x, int64_t dim) {
         who, fmt::format("expected x with a dimension {}, got {}.", dim, describe_kind(Tree(x))));
   }
   return dim < 0 ? dim + x.dim() : dim;
-}
-
-void check_at_least_one(const char* who, const char* what, int64_t n) {
-  if (n < 1) throw ArgumentError(who, fmt::format("expected {} of at least 1, got {}.", what, n));
 }
 
 std::vector<Tensor> pieces(const char* who, const Tensor& x, int64_t size, int64_t dim) {

@@ -7,18 +7,12 @@
 #include <numbers>
 #include <string>
 
+#include "data/check.h"
 #include "luxtorch/core/error.h"
 
 namespace luxtorch::data {
 
 namespace {
-
-void check_at_least_one(const char* who, const char* what, int64_t n) {
-  if (n < 1) {
-    throw ArgumentError(
-        who, std::string("expected ") + what + " of at least 1, got " + std::to_string(n) + ".");
-  }
-}
 
 void check_options(const char* who, const SpiralOptions& o) {
   if (o.theta == 0 || o.b == 0) throw ArgumentError(who, "expected theta and b that are not 0.");

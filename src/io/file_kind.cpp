@@ -14,9 +14,9 @@
 namespace luxtorch::io {
 namespace {
 
-constexpr uint64_t kStart = 4096;  // bytes that most kinds are told by
+constexpr uint64_t kFirstBytes = 4096;  // bytes that most kinds are told by
 
-std::string bytes_at(const InputFile& file, uint64_t offset, uint64_t count) {
+std::string first_bytes_at(const InputFile& file, uint64_t offset, uint64_t count) {
   if (offset >= file.size()) return "";
   std::string bytes(std::min(count, file.size() - offset), '\0');
   file.read(offset, bytes.data(), bytes.size());
@@ -27,7 +27,7 @@ std::string bytes_at(const InputFile& file, uint64_t offset, uint64_t count) {
 bool is_hdf5(const InputFile& file) {
   constexpr std::string_view kSignature = "\x89HDF\r\n\x1a\n";
   for (uint64_t at = 0; at < file.size(); at = at == 0 ? 512 : at * 2)
-    if (bytes_at(file, at, kSignature.size()) == kSignature) return true;
+    if (first_bytes_at(file, at, kSignature.size()) == kSignature) return true;
   return false;
 }
 
@@ -78,7 +78,7 @@ const char* describe(Format format) {
 }
 
 FileKind kind_of(const InputFile& file) {
-  std::string start = bytes_at(file, 0, kStart);
+  std::string start = first_bytes_at(file, 0, kFirstBytes);
   FileKind kind;
   if (start.starts_with(kNpyMagic)) {
     kind.format = Format::kNumpy;

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "io/json.h"
+#include "utf8.h"
 
 namespace luxtorch::io {
 namespace {
@@ -78,8 +79,8 @@ bool is_text(std::string_view start) {
   };
   if (std::ranges::any_of(start, is_odd)) return false;
   for (int cut = 0; cut < 4 && start.size() > 4; ++cut, start.remove_suffix(1))
-    if (is_utf8(start)) return true;
-  return is_utf8(start);
+    if (detail::is_utf8(start)) return true;
+  return detail::is_utf8(start);
 }
 
 ForeignKind kind_of_text(std::string_view start) {
@@ -99,7 +100,7 @@ ForeignKind kind_of_text(std::string_view start) {
   }
   auto line = text.substr(0, std::min<size_t>(text.find_first_of("\r\n"), 40));
   std::string quoted;
-  if (!is_utf8(line)) return {};
+  if (!detail::is_utf8(line)) return {};
   append_json(quoted, line);
   return {"a text that begins " + quoted,
           "It is perhaps a server's answer in place of the file; fetch the file itself."};

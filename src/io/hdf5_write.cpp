@@ -7,13 +7,13 @@
 namespace luxtorch::hdf5 {
 namespace {
 
-constexpr const char* kWho = "hdf5::save";
+constexpr const char* kSave = "hdf5::save";
 
 }  // namespace
 
 void save(const std::filesystem::path& path, const Tree& tree, SaveOptions options) {
   check_tree(tree);
-  io::AtomicFile file(kWho, path);
+  io::AtomicFile file(kSave, path);
   Turn turn;
   FileDriver driver(file);
   try {
@@ -21,7 +21,7 @@ void save(const std::filesystem::path& path, const Tree& tree, SaveOptions optio
   } catch (const Hdf5Error& error) {
     driver.finish();
     throw UnsupportedError(
-        kWho, std::string("expected a tree that libhdf5 writes, got: ") + error.what() + ".");
+        kSave, std::string("expected a tree that libhdf5 writes, got: ") + error.what() + ".");
   }
   driver.finish();
   file.commit();

@@ -6,11 +6,11 @@
 namespace luxtorch::jld2 {
 namespace {
 
-constexpr const char* kWho = "jld2::add";
+constexpr const char* kAdd = "jld2::add";
 
 template <class Kind>
 [[noreturn]] void refuse(const std::string& path, const std::string& message) {
-  Kind error(kWho, message);
+  Kind error(kAdd, message);
   error.prepend_path_(path);
   throw error;
 }
@@ -21,7 +21,7 @@ void add(const std::filesystem::path& path, const std::string& name, const Tree&
          SaveOptions options) {
   check_writable(path);
   Notes notes;
-  Tree variables = load_noted(kWho, path, 0, &notes);
+  Tree variables = load_noted(kAdd, path, 0, &notes);
   if (!notes.is_jld2)
     refuse<UnsupportedError>(path.string(),
                              "expected a file of JLD2's, got a plain HDF5 file. Add to it with an "

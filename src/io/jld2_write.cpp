@@ -9,7 +9,7 @@
 namespace luxtorch::jld2 {
 namespace {
 
-constexpr const char* kWho = "jld2::save";
+constexpr const char* kSave = "jld2::save";
 
 // JLD2.jl looks for the first part; the rest says which Julia writes such files.
 constexpr std::string_view kHeader{
@@ -24,7 +24,7 @@ struct Variable {
 
 std::vector<Variable> checked(const Tree& variables, WriteTypes& types) {
   if (!variables.is_named())
-    throw TreeError(kWho,
+    throw TreeError(kSave,
                     "expected a named tree whose keys are the variables' names, got another tree. "
                     "Save named({{\"name\", tree}}).");
   std::vector<Variable> result;
@@ -33,8 +33,8 @@ std::vector<Variable> checked(const Tree& variables, WriteTypes& types) {
     const auto& name = names[result.size()];
     if (name.find('/') != std::string::npos || name == "_types" || name == ".") {
       UnsupportedError error(
-          kWho, "expected a variable's name without '/' that is not _types, got " + name +
-                    ". Rename it.");
+          kSave, "expected a variable's name without '/' that is not _types, got " + name +
+                     ". Rename it.");
       error.prepend_path_(key);
       throw error;
     }
@@ -59,11 +59,11 @@ void write(const std::vector<Variable>& variables, bool compress, io::AtomicFile
   } catch (const hdf5::Hdf5Error& error) {
     driver.finish();
     throw UnsupportedError(
-        kWho, std::string("expected a tree that libhdf5 writes, got: ") + error.what() + ".");
+        kSave, std::string("expected a tree that libhdf5 writes, got: ") + error.what() + ".");
   } catch (const H5::Exception& error) {
     driver.finish();
     throw UnsupportedError(
-        kWho, "expected a tree that libhdf5 writes, got: " + error.getDetailMsg() + ".");
+        kSave, "expected a tree that libhdf5 writes, got: " + error.getDetailMsg() + ".");
   }
   driver.finish();
 }
@@ -73,12 +73,12 @@ void write(const std::vector<Variable>& variables, bool compress, io::AtomicFile
 void save(const std::filesystem::path& path, const Tree& variables, SaveOptions options) {
   WriteTypes types;
   std::vector<Variable> list = checked(variables, types);
-  io::AtomicFile file(kWho, path);
+  io::AtomicFile file(kSave, path);
   write(list, options.compress, file);
   file.write_at(0, kHeader);
   file.commit();
 }
 
-void check_writable(const std::filesystem::path& path) { io::AtomicFile(kWho, path); }
+void check_writable(const std::filesystem::path& path) { io::AtomicFile(kSave, path); }
 
 }  // namespace luxtorch::jld2

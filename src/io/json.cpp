@@ -112,22 +112,6 @@ Json parse_json(std::string_view text) {
   return builder.take();
 }
 
-bool is_utf8(std::string_view text) {
-  // The ranges are those of the Unicode standard, table 3-7.
-  auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
-  for (size_t i = 0; i < text.size();) {
-    unsigned first = byte(i);
-    size_t more = first < 0x80 ? 0 : first < 0xc2 ? 9 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
-    if (more == 9 || first > 0xf4) return false;
-    unsigned low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-    unsigned high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-    for (size_t j = 1; j <= more; ++j, low = 0x80, high = 0xbf)
-      if (byte(i + j) < low || byte(i + j) > high) return false;
-    i += more + 1;
-  }
-  return true;
-}
-
 void append_json(std::string& out, std::string_view text) {
   out += '"';
   for (char c : text) {

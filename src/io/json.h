@@ -47,7 +47,6 @@ Json parse_json(std::string_view text);
 inline constexpr size_t kDeepest = 500;
 inline constexpr size_t kMostJsonValues = 10'000'000;
 
-bool is_utf8(std::string_view text);
 /// Behind `out`: the string in quotes (UTF-8), the shortest number that reads back as the same
 /// finite double.
 void append_json(std::string& out, std::string_view text);

@@ -7,9 +7,9 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 
 #include "io/file_fault.h"
+#include "io/memory_order.h"
 
 namespace luxtorch::io {
 namespace {
@@ -86,6 +86,26 @@ NpyHeader read_header(Source& source, std::string_view start) {
   return parse_npy_header(source.take(length, "a header"));
 }
 
+// Elements whose first index is fastest, piece by piece.
+void read_turned(Source& source, const Tensor& tensor) {
+  constexpr int64_t kPiece = 32 << 20;  // bytes
+  auto element = tensor.element_size();
+  auto* data = static_cast<char*>(tensor.mutable_data_ptr());
+  std::vector<char> buffer;
+  for_each_run(tensor.sizes(), kPiece / element,
+               [&](std::span<const int64_t> begin, std::span<const int64_t> sizes) {
+                 int64_t place = 0, bytes = element;
+                 for (size_t d = 0; d < sizes.size(); ++d) {
+                   place += begin[d] * tensor.stride(static_cast<int64_t>(d));
+                   bytes *= sizes[d];
+                 }
+                 buffer.resize(static_cast<size_t>(bytes));
+                 source.take(buffer.data(), buffer.size(), "elements");
+                 copy_strided(sizes, static_cast<size_t>(element), buffer.data(),
+                              column_major(sizes), data + place * element, tensor.strides());
+               });
+}
+
 Tensor read_numbers(Source& source, const NpyHeader& header, uint64_t bytes,
                     const MapElements& map) {
   if (map && bytes > 0 && !header.swapped && !header.fortran) {
@@ -94,12 +114,15 @@ Tensor read_numbers(Source& source, const NpyHeader& header, uint64_t bytes,
       return *mapped;
     }
   }
-  auto shape = header.shape;
-  if (header.fortran) std::ranges::reverse(shape);
+  const auto& shape = header.shape;
   Tensor tensor = at::empty(shape, at::TensorOptions(header.dtype));
   if (bytes > 0) {
     auto* data = static_cast<char*>(tensor.mutable_data_ptr());
-    source.take(data, bytes, "elements");
+    if (header.fortran && shape.size() > 1) {
+      read_turned(source, tensor);
+    } else {
+      source.take(data, bytes, "elements");
+    }
     if (header.swapped) {
       uint64_t width = c10::elementSize(header.dtype) / (tensor.is_complex() ? 2 : 1);
       reverse_each(data, bytes / width, width);
@@ -108,10 +131,7 @@ Tensor read_numbers(Source& source, const NpyHeader& header, uint64_t bytes,
     if (header.dtype == Dtype::Bool)
       for (uint64_t i = 0; i < bytes; ++i) data[i] = data[i] != 0 ? 1 : 0;
   }
-  if (!header.fortran) return tensor;
-  std::vector<int64_t> order(shape.size());
-  std::iota(order.rbegin(), order.rend(), 0);
-  return tensor.permute(order).contiguous();
+  return tensor;
 }
 
 Tree read_array(Source& source, std::string_view start, const MapElements& map) {

@@ -10,27 +10,19 @@
 #include "io/hdf5/fault.h"
 #include "io/npy_array.h"
 #include "io/plain_hdf5/marks.h"
+#include "utf8.h"
 
 namespace luxtorch::io {
 namespace {
 
-void append_utf8(std::string& text, uint32_t code) {
+void append_character(std::string& text, uint32_t code) {
   if (code > 0x10ffff) throw FileFault{"", "characters of Unicode", fmt::format("{:#x}", code)};
   if (code >= 0xd800 && code < 0xe000)
     throw FileUnsupported{"",
                           fmt::format("expected text that UTF-8 holds, got half of a character, "
                                       "{:#x}.",
                                       code)};
-  auto last = [&](unsigned shift) { return static_cast<char>(0x80U | (code >> shift & 0x3fU)); };
-  if (code < 0x80) {
-    text += static_cast<char>(code);
-  } else if (code < 0x800) {
-    text += {static_cast<char>(0xc0U | code >> 6U), last(0)};
-  } else if (code < 0x10000) {
-    text += {static_cast<char>(0xe0U | code >> 12U), last(6), last(0)};
-  } else {
-    text += {static_cast<char>(0xf0U | code >> 18U), last(12), last(6), last(0)};
-  }
+  detail::append_code_point(text, code);
 }
 
 std::string from_utf32(std::string_view bytes, bool swapped) {
@@ -38,7 +30,7 @@ std::string from_utf32(std::string_view bytes, bool swapped) {
   for (size_t at = 0; at < bytes.size(); at += 4) {
     uint32_t code = 0;
     std::memcpy(&code, bytes.data() + at, sizeof code);
-    append_utf8(text, swapped ? __builtin_bswap32(code) : code);
+    append_character(text, swapped ? __builtin_bswap32(code) : code);
   }
   return text;
 }

@@ -16,7 +16,7 @@
 namespace luxtorch::numpy {
 namespace {
 
-constexpr const char* kWho = "numpy::load";
+constexpr const char* kLoad = "numpy::load";
 
 template <class Fault>
 [[noreturn]] void fail_at(const std::string& name, Fault fault) {
@@ -155,9 +155,9 @@ Tree read_file(const io::InputFile& file, const LoadOptions& options) {
 
 Tree load(const std::filesystem::path& path, LoadOptions options) {
   if (options.report) *options.report = {};
-  return io::read_as(io::Format::kNumpy, kWho, path, [&] {
-    io::InputFile file(kWho, path);
-    return io::explained(kWho, path, "an npz or npy file",
+  return io::read_as(io::Format::kNumpy, kLoad, path, [&] {
+    io::InputFile file(kLoad, path);
+    return io::explained(kLoad, path, "an npz or npy file",
                          [&] { return read_file(file, options); });
   });
 }

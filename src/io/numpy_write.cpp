@@ -18,10 +18,10 @@
 namespace luxtorch::numpy {
 namespace {
 
-constexpr const char* kWho = "numpy::save";
+constexpr const char* kSave = "numpy::save";
 
 [[noreturn]] void refuse(const std::string& path, const std::string& message) {
-  UnsupportedError error(kWho, message);
+  UnsupportedError error(kSave, message);
   error.prepend_path_(path);
   throw error;
 }
@@ -70,7 +70,7 @@ struct Archive {
     auto names = io::file_names(paths, kRootName, reserved);
     auto name = [&](const std::string& path) { return names.at(path); };
     // It refuses keys and depths that no file should have, too.
-    auto text = io::tree_to_json(kWho, tree, name);
+    auto text = io::tree_to_json(kSave, tree, name);
     if (!is_flat && !(tree.is_named() && tree.size() == 0)) structure = std::move(text);
     constexpr size_t kLongest = 60'000;
     for (auto& array : arrays) {
@@ -105,7 +105,7 @@ struct Archive {
 
 void save_npz(const std::filesystem::path& path, const Tree& tree, const SaveOptions& options) {
   Archive archive(tree);
-  io::AtomicFile file(kWho, path);
+  io::AtomicFile file(kSave, path);
   io::ZipWriter zip(file);
   archive.write(zip, options.compress);
   zip.finish();
@@ -116,7 +116,7 @@ void save_npy(const std::filesystem::path& path, const Tree& tree) {
   if (!tree.is_tensor())
     refuse("", "expected a tensor for an npy file, got " + describe_kind(tree) + ". Use .npz.");
   Array array = array_of("", tree.tensor());
-  io::AtomicFile file(kWho, path);
+  io::AtomicFile file(kSave, path);
   file.write_at(0, array.head);
   Tensor dense = io::dense(array.tensor);
   file.write_at(array.head.size(), io::bytes_of(dense));
@@ -127,7 +127,7 @@ void save_npy(const std::filesystem::path& path, const Tree& tree) {
 
 void save(const std::filesystem::path& path, const Tree& tree, SaveOptions options) {
   // Only a build without zlib refuses anything here.
-  io::explained(kWho, path, "", [&] {
+  io::explained(kSave, path, "", [&] {
     path.extension() == kSuffix ? save_npy(path, tree) : save_npz(path, tree, options);
   });
 }

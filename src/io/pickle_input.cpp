@@ -7,6 +7,7 @@
 
 #include "io/file_fault.h"
 #include "io/pickle_numbers.h"
+#include "utf8.h"
 
 namespace luxtorch::io {
 namespace {
@@ -25,7 +26,7 @@ T parsed(const std::string& text, const char* expected) {
 }
 
 PickleValue text_or_bytes(std::string_view bytes) {
-  if (is_utf8(bytes)) return std::string(bytes);
+  if (detail::is_utf8(bytes)) return std::string(bytes);
   return PickleBytes{std::string(bytes)};
 }
 
@@ -54,7 +55,7 @@ double PickleInput::big_endian_double() {
 
 std::string PickleInput::text(uint64_t size) {
   std::string result(take(size));
-  if (!is_utf8(result)) fail("a text in UTF-8", "other bytes");
+  if (!detail::is_utf8(result)) fail("a text in UTF-8", "other bytes");
   return result;
 }
 

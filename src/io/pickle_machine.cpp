@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <span>
 
+#include "utf8.h"
+
 namespace luxtorch::io {
 namespace {
 
@@ -28,7 +30,7 @@ size_t bytes_of(const PickleValue& value) {
 
 std::string quoted(const std::string& name) {
   constexpr size_t kLongest = 200;
-  if (name.size() > kLongest || !is_utf8(name)) return "a name that no module has";
+  if (name.size() > kLongest || !detail::is_utf8(name)) return "a name that no module has";
   std::string text;
   append_json(text, name);
   return text;

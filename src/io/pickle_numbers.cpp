@@ -5,31 +5,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "utf8.h"
+
 namespace luxtorch::io {
-namespace {
-
-void append_utf8(std::string& text, uint32_t c) {
-  auto add = [&](uint32_t byte) { text += static_cast<char>(byte); };
-  auto tail = [&](int shift) { add(0x80U | (c >> shift & 0x3fU)); };
-  if (c < 0x80) {
-    add(c);
-  } else if (c < 0x800) {
-    add(0xc0U | c >> 6U);
-    tail(0);
-  } else if (c < 0x10000) {
-    add(0xe0U | c >> 12U);
-    tail(6);
-    tail(0);
-  } else {
-    add(0xf0U | c >> 18U);
-    tail(12);
-    tail(6);
-    tail(0);
-  }
-}
-
-}  // namespace
-
 std::string decimal_of(std::string_view bytes) {
   bool negative = !bytes.empty() && (bytes.back() & 0x80) != 0;
   constexpr uint64_t kBase = 1'000'000'000;
@@ -69,7 +47,7 @@ std::optional<std::string> python_text(std::string_view line) {
     bool escaped =
         line[i] == '\\' && i + 1 < line.size() && (line[i + 1] == 'u' || line[i + 1] == 'U');
     if (!escaped) {
-      append_utf8(text, static_cast<uint8_t>(line[i]));
+      detail::append_code_point(text, static_cast<uint8_t>(line[i]));
       continue;
     }
     size_t length = line[i + 1] == 'u' ? 4 : 8;
@@ -80,7 +58,7 @@ std::optional<std::string> python_text(std::string_view line) {
                         stop == digits.data() + length && c <= 0x10ffff &&
                         (c < 0xd800 || c > 0xdfff);
     if (!is_character) return std::nullopt;
-    append_utf8(text, c);
+    detail::append_code_point(text, c);
     i += length + 1;
   }
   return text;

@@ -22,7 +22,7 @@
 namespace luxtorch::safetensors {
 namespace {
 
-constexpr const char* kWho = "safetensors::load";
+constexpr const char* kLoad = "safetensors::load";
 
 using io::Json;
 using io::JsonFault;
@@ -257,9 +257,9 @@ Tree read_file(const io::InputFile& file, const LoadOptions& options) {
 }  // namespace
 
 Tree load(const std::filesystem::path& path, LoadOptions options) {
-  return io::read_as(io::Format::kSafetensors, kWho, path, [&] {
-    io::InputFile file(kWho, path);
-    return io::explained(kWho, path, "a safetensors file",
+  return io::read_as(io::Format::kSafetensors, kLoad, path, [&] {
+    io::InputFile file(kLoad, path);
+    return io::explained(kLoad, path, "a safetensors file",
                          [&] { return read_file(file, options); });
   });
 }

@@ -16,6 +16,7 @@
 #include "luxtorch/core/error.h"
 #include "luxtorch/ties.h"
 #include "text.h"
+#include "utf8.h"
 
 namespace luxtorch::safetensors {
 namespace {
@@ -61,7 +62,7 @@ std::string metadata_json(const char* who, const std::string& structure, const s
                           const SaveOptions& options) {
   std::string json = "{";
   auto add = [&](const std::string& key, const std::string& text) {
-    if (!io::is_utf8(key) || !io::is_utf8(text))
+    if (!detail::is_utf8(key) || !detail::is_utf8(text))
       refuse(who, "metadata", "expected texts in UTF-8, got others.");
     json += json.size() > 1 ? ", " : "";
     io::append_json(json, key);

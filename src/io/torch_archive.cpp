@@ -20,7 +20,7 @@
 namespace luxtorch::torch_archive {
 namespace {
 
-constexpr const char* kWho = "torch_archive::load";
+constexpr const char* kLoad = "torch_archive::load";
 
 using io::FileFault;
 using io::FileUnsupported;
@@ -157,9 +157,9 @@ Tree read_file(const io::InputFile& file, const LoadOptions& options) {
 
 Tree load(const std::filesystem::path& path, LoadOptions options) {
   if (options.report) *options.report = {};
-  return io::read_as(io::Format::kTorchArchive, kWho, path, [&] {
-    io::InputFile file(kWho, path);
-    return io::explained(kWho, path, "a file of torch.save",
+  return io::read_as(io::Format::kTorchArchive, kLoad, path, [&] {
+    io::InputFile file(kLoad, path);
+    return io::explained(kLoad, path, "a file of torch.save",
                          [&] { return read_file(file, options); });
   });
 }

@@ -17,11 +17,12 @@
 #include "luxtorch/core/error.h"
 #include "luxtorch/io/torch_archive.h"
 #include "text.h"
+#include "utf8.h"
 
 namespace luxtorch::torch_archive {
 namespace {
 
-constexpr const char* kWho = "torch_archive::save";
+constexpr const char* kSave = "torch_archive::save";
 
 // The pickle of a tree, in protocol 2, and the tensors that it asks for by number.
 class Pickler {
@@ -34,7 +35,7 @@ class Pickler {
     std::unordered_set<std::string> names;
     tree::for_each(
         [&](const std::string& path, const Tree& value) {
-          if (!io::is_utf8(path))
+          if (!detail::is_utf8(path))
             refuse(path, "expected keys in UTF-8, got another one. Rename it.");
           auto name = io::name_of_path(path);
           if (!names.insert(name).second)
@@ -53,11 +54,10 @@ class Pickler {
     if (level >= io::kDeepest)
       refuse(path,
              fmt::format("expected a tree of at most {} levels, got a deeper one.", io::kDeepest));
-    auto below = [&](const std::string& key) { return path.empty() ? key : path + "." + key; };
     if (t.is_tuple()) {
       text += '(';
       for (size_t i = 0; i < t.size(); ++i)
-        write(below(std::to_string(i)), t.elements()[i], level + 1);
+        write(path_below(path, std::to_string(i)), t.elements()[i], level + 1);
       text += 't';
       return;
     }
@@ -65,16 +65,17 @@ class Pickler {
     auto names = names_of(path, t);
     for (size_t i = 0; i < names.size(); ++i) {
       const auto& [key, part] = t.items()[i];
-      if (!io::is_utf8(key)) refuse(path, "expected keys in UTF-8, got another one. Rename it.");
+      if (!detail::is_utf8(key))
+        refuse(path, "expected keys in UTF-8, got another one. Rename it.");
       string(names[i]);
-      write(below(key), part, level + 1);
+      write(path_below(path, key), part, level + 1);
     }
     text += 'u';
   }
 
  private:
   [[noreturn]] static void refuse(const std::string& path, const std::string& message) {
-    UnsupportedError error(kWho, message);
+    UnsupportedError error(kSave, message);
     error.prepend_path_(path);
     throw error;
   }
@@ -83,7 +84,7 @@ class Pickler {
     try {
       return io::names_of_keys(t.items());
     } catch (const io::FileUnsupported& fault) {
-      refuse(path.empty() ? fault.place : path + "." + fault.place, fault.message);
+      refuse(path_below(path, fault.place), fault.message);
     }
   }
 
@@ -125,7 +126,7 @@ class Pickler {
       for (int shift = 56; shift >= 0; shift -= 8) text += static_cast<char>(bits >> shift & 0xffU);
     } else if (t.is_string()) {
       auto value = t.scalar<std::string>();
-      if (!io::is_utf8(value) || value.size() > UINT32_MAX)
+      if (!detail::is_utf8(value) || value.size() > UINT32_MAX)
         refuse(path, "expected a text in UTF-8 of less than 4 GiB, got another.");
       string(value);
     } else if (t.is_rng()) {
@@ -197,7 +198,7 @@ void save(const std::filesystem::path& path, const Tree& tree, SaveOptions optio
     pickler.write("", tree, 0);
   }
   pickler.text += '.';
-  io::AtomicFile file(kWho, path);
+  io::AtomicFile file(kSave, path);
   io::ZipWriter zip(file);
   zip.add("archive/data.pkl", pickler.text);
   zip.add("archive/.format_version", "1");

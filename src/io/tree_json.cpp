@@ -7,6 +7,8 @@
 #include <cmath>
 
 #include "luxtorch/core/error.h"
+#include "text.h"
+#include "utf8.h"
 
 namespace luxtorch::io {
 namespace {
@@ -51,7 +53,7 @@ struct Writer {
       }
     } else if (t.is_rng()) {
       special(".rng", fmt::format("{:016x}", t.scalar<Rng>().key()));
-    } else if (auto text = t.scalar<std::string>(); is_utf8(text)) {
+    } else if (auto text = t.scalar<std::string>(); detail::is_utf8(text)) {
       append_json(out, text);
     } else {
       std::string digits;
@@ -65,20 +67,20 @@ struct Writer {
     if (level >= kDeepest)
       refuse(path,
              fmt::format("expected a tree of at most {} levels, got a deeper one.", kDeepest));
-    auto below = [&](const std::string& key) { return path.empty() ? key : path + "." + key; };
     out += t.is_named() ? '{' : '[';
     for (size_t i = 0; i < t.size(); ++i) {
       if (i > 0) out += indent > 0 ? "," : ", ";
       line(level + 1);
       if (t.is_tuple()) {
-        write(below(std::to_string(i)), t.elements()[i], level + 1);
+        write(path_below(path, std::to_string(i)), t.elements()[i], level + 1);
         continue;
       }
       const auto& [key, part] = t.items()[i];
-      if (!is_utf8(key)) refuse(path, "expected keys in UTF-8, got another one. Rename it.");
+      if (!detail::is_utf8(key))
+        refuse(path, "expected keys in UTF-8, got another one. Rename it.");
       append_json(out, key);
       out += ": ";
-      write(below(key), part, level + 1);
+      write(path_below(path, key), part, level + 1);
     }
     if (t.size() > 0) line(level);
     out += t.is_named() ? '}' : ']';

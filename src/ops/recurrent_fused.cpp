@@ -107,7 +107,7 @@ struct FusedSequence : torch::autograd::Function<FusedSequence> {
   }
 };
 
-Maybe maybe(const Tensor& t) { return t.defined() ? Maybe(t) : std::nullopt; }
+Maybe given(const Tensor& t) { return t.defined() ? Maybe(t) : std::nullopt; }
 
 }  // namespace
 
@@ -116,8 +116,8 @@ SequenceOutput fused_sequence(const RecurrentInput& in) {
   const auto& w = in.w;
   return output_of(
       in.cell, in.options,
-      FusedSequence::apply(in.x, in.h, maybe(in.c), w.weight_ih, w.weight_hh, maybe(w.bias_ih),
-                           maybe(w.bias_hh), FusedSequence::Rest{in.cell, in.options}));
+      FusedSequence::apply(in.x, in.h, given(in.c), w.weight_ih, w.weight_hh, given(w.bias_ih),
+                           given(w.bias_hh), FusedSequence::Rest{in.cell, in.options}));
 }
 
 }  // namespace luxtorch::ops

@@ -30,7 +30,7 @@ using detail::SavedCheckpoint;
 
 namespace {
 
-constexpr const char* kWho = "CheckpointFolder::save";
+constexpr const char* kSave = "CheckpointFolder::save";
 
 [[noreturn]] void refuse(const fs::path& path, const std::string& expected,
                          const std::string& got) {
@@ -72,14 +72,14 @@ fs::path CheckpointFolder::save(const TrainState& ts, const CheckpointExtras& ex
 
 fs::path CheckpointFolder::save(const std::vector<NamedTrainState>& all,
                                 const CheckpointExtras& extras) const {
-  if (all.empty()) throw ArgumentError(kWho, "expected at least one TrainState, got none.");
+  if (all.empty()) throw ArgumentError(kSave, "expected at least one TrainState, got none.");
   for (auto one = all.begin(); one != all.end(); ++one) {
     auto same = [&](const NamedTrainState& other) { return other.name == one->name; };
     const bool twice = std::find_if(all.begin(), one, same) != one;
     if (twice || one->name.empty() || one->name.find('.') != std::string::npos)
-      throw ArgumentError(kWho, fmt::format("expected unique names of TrainStates, not empty and "
-                                            "without '.', got \"{}\"{}.",
-                                            one->name, twice ? " twice" : ""));
+      throw ArgumentError(kSave, fmt::format("expected unique names of TrainStates, not empty and "
+                                             "without '.', got \"{}\"{}.",
+                                             one->name, twice ? " twice" : ""));
   }
   return save_all(all, extras);
 }
@@ -102,7 +102,7 @@ fs::path CheckpointFolder::save_all(const std::vector<NamedTrainState>& all,
   std::vector<safetensors::Image> images;
   for (size_t i = 0; i < trees.size(); ++i) {
     try {
-      images.emplace_back(kWho, trees[i], safetensors::SaveOptions{});
+      images.emplace_back(kSave, trees[i], safetensors::SaveOptions{});
     } catch (Error& error) {
       error.prepend_path_(detail::kParts[i]);
       throw;
@@ -127,7 +127,7 @@ fs::path CheckpointFolder::save_all(const std::vector<NamedTrainState>& all,
                                .frozen = ts.frozen()});
   }
   fs::path path = folder_ / detail::checkpoint_name(manifest.step());
-  io::AtomicFolder folder(kWho, path);
+  io::AtomicFolder folder(kSave, path);
   for (size_t i = 0; i < images.size(); ++i) {
     auto written = folder.write(detail::part_file(detail::kParts[i]),
                                 [&](const auto& to) { images[i].write(to); });

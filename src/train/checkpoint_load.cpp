@@ -14,10 +14,10 @@ using detail::Manifest;
 
 namespace {
 
-constexpr const char* kWho = "load_checkpoint";
+constexpr const char* kLoad = "load_checkpoint";
 
 [[noreturn]] void refuse(const fs::path& path, const std::string& message) {
-  FormatError error(kWho, message);
+  FormatError error(kLoad, message);
   error.prepend_path_(path.string());
   throw error;
 }
@@ -102,7 +102,7 @@ CheckpointFolder::Resumed CheckpointFolder::resume() const { return newest_whole
 Checkpoint load_checkpoint(const fs::path& path) {
   std::error_code unknown;
   if (!fs::is_directory(path, unknown)) {
-    ArgumentError error(kWho,
+    ArgumentError error(kLoad,
                         fmt::format("expected a checkpoint's or a run's folder, got {}. Check "
                                     "the path.",
                                     fs::exists(path, unknown) ? "a file" : "nothing"));
@@ -114,7 +114,7 @@ Checkpoint load_checkpoint(const fs::path& path) {
   auto [checkpoint, skipped] = newest_whole(path);
   if (checkpoint) return std::move(*checkpoint);
   if (skipped.empty()) {
-    ArgumentError error(kWho, "expected checkpoints in this folder, got none. Check the path.");
+    ArgumentError error(kLoad, "expected checkpoints in this folder, got none. Check the path.");
     error.prepend_path_(path.string());
     throw error;
   }

@@ -14,7 +14,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr const char* kWho = "load_checkpoint";
+constexpr const char* kLoad = "load_checkpoint";
 constexpr const char* kFormat = "luxtorch checkpoint";
 constexpr int64_t kVersion = 1, kVersionOfSeveral = 2;
 
@@ -26,14 +26,14 @@ std::string text_of(const Tree& manifest) {
 }
 
 [[noreturn]] void refuse(const fs::path& path, const std::string& message) {
-  FormatError error(kWho, message);
+  FormatError error(kLoad, message);
   error.prepend_path_(path.string());
   throw error;
 }
 
 Tree parsed(const fs::path& path) {
   try {
-    return io::tree_from_json(io::parse_json(io::InputFile(kWho, path).text()),
+    return io::tree_from_json(io::parse_json(io::InputFile(kLoad, path).text()),
                               [](const std::string& name) -> Tensor {
                                 throw io::JsonFault{"", "no tensor", "\"" + name + "\""};
                               });

@@ -42,7 +42,7 @@ size_t count_leaves(const Tree& t) {
   return n;
 }
 
-struct Walk {
+struct LayoutWalk {
   const Layout& layout;
   const char* who;
   const char* what;
@@ -146,7 +146,7 @@ Tree Layout::tree(const std::vector<Tree>& parts, bool keep_others) const {
 
 void Layout::for_each(const Tree& t, const char* who, const char* what,
                       const std::function<void(size_t, const Tree&)>& f) const {
-  Walk{*this, who, what, f}.go(skeleton, t);
+  LayoutWalk{*this, who, what, f}.go(skeleton, t);
 }
 
 Tensor Layout::view(const std::vector<Tensor>& flat, size_t array) const {

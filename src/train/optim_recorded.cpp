@@ -75,9 +75,9 @@ struct Memory {
   int64_t count = 0;
 };
 
-class Run {
+class RecordedRun {
  public:
-  Run(const Program& program, const Tree& ps) : program_(program), layout_(ps, x_) {
+  RecordedRun(const Program& program, const Tree& ps) : program_(program), layout_(ps, x_) {
     for (const Rule& rule : program_.rules()) {
       memory_.emplace_back(x_.size());
       for (size_t a = 0; a < x_.size(); ++a)
@@ -276,11 +276,13 @@ bool is_recorded(std::initializer_list<const Tree*> trees) {
   return false;
 }
 
-Tree recorded_init(const Program& program, const Tree& ps) { return Run(program, ps).state(); }
+Tree recorded_init(const Program& program, const Tree& ps) {
+  return RecordedRun(program, ps).state();
+}
 
 std::pair<Tree, Tree> recorded_update(const Program& program, const Tree& grads,
                                       const Tree& opt_state, const Tree& ps, Result result) {
-  Run run(program, ps);
+  RecordedRun run(program, ps);
   run.load(opt_state);
   run.go(grads);
   return {run.result(result), run.state()};
@@ -288,7 +290,7 @@ std::pair<Tree, Tree> recorded_update(const Program& program, const Tree& grads,
 
 std::pair<Tree, Tree> recorded_flush(const Program& program, const Tree& opt_state, const Tree& ps,
                                      Result result) {
-  Run run(program, ps);
+  RecordedRun run(program, ps);
   run.load(opt_state);
   run.flush();
   return {run.result(result), run.state()};

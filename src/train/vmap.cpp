@@ -29,10 +29,6 @@ struct Leaf {
   throw error;
 }
 
-std::string below(const std::string& path, const std::string& key) {
-  return path.empty() ? key : path + "." + key;
-}
-
 // The leaves of t with their dimensions; dims is one for all, or in t's structure.
 void gather(const char* what, const std::string& path, const Tree& t, const Tree& dims,
             std::vector<Leaf>& to) {
@@ -50,11 +46,11 @@ void gather(const char* what, const std::string& path, const Tree& t, const Tree
     for (const auto& [key, part] : t.items()) {
       if (!one && !dims.contains(key))
         complain(path, fmt::format("expected {} with the key {}, got none.", what, key));
-      gather(what, below(path, key), part, one ? dims : dims[key], to);
+      gather(what, path_below(path, key), part, one ? dims : dims[key], to);
     }
   } else {
     for (size_t i = 0; i < t.size(); ++i)
-      gather(what, below(path, std::to_string(i)), t[i], one ? dims : dims[i], to);
+      gather(what, path_below(path, std::to_string(i)), t[i], one ? dims : dims[i], to);
   }
 }
 
@@ -99,12 +95,12 @@ int64_t size_of_batch(std::vector<Leaf>& leaves) {
   return *size;
 }
 
-struct Chunk {
+struct VmapChunk {
   int64_t first, size;
 };
 
 std::vector<Leaf> run(const std::function<Tree(const Tree&)>& f, const Tree& arguments,
-                      const std::vector<Leaf>& leaves, const VmapOptions& options, Chunk chunk,
+                      const std::vector<Leaf>& leaves, const VmapOptions& options, VmapChunk chunk,
                       bool whole, Tree& structure) {
   std::vector<Leaf> results;
   {
@@ -162,7 +158,7 @@ Tree vmap(const std::function<Tree(const Tree&)>& f, const Tree& arguments,
     Tree structure;
     std::vector<std::vector<Leaf>> chunks;
     for (int64_t first = 0; first < size; first += step) {
-      const Chunk chunk{first, std::min(step, size - first)};
+      const VmapChunk chunk{first, std::min(step, size - first)};
       chunks.push_back(run(f, arguments, leaves, options, chunk, step == size, structure));
     }
     unchanged.check("vmap");

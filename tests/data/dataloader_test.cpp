@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "data/numbers.h"
 #include "luxtorch/core/device.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/core/ops.h"
@@ -13,16 +14,11 @@
 namespace luxtorch::data {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 static_assert(std::input_iterator<Batches::Iterator>);
 static_assert(std::sentinel_for<std::default_sentinel_t, Batches::Iterator>);
-
-std::vector<int64_t> numbers(const Tensor& t) {
-  auto x = t.cpu().contiguous();
-  return {x.const_data_ptr<int64_t>(), x.const_data_ptr<int64_t>() + x.numel()};
-}
 
 // The observations of an epoch's batches, when they are numbers.
 template <class Range>

@@ -4,19 +4,15 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "data/numbers.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/core/ops.h"
 
 namespace luxtorch::data {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-
-std::vector<int64_t> numbers(const Tree& t) {
-  auto x = t.tensor().contiguous();
-  return {x.const_data_ptr<int64_t>(), x.const_data_ptr<int64_t>() + x.numel()};
-}
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 template <class E, class F>
 std::string message(F f) {

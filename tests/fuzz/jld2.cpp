@@ -11,7 +11,7 @@
 namespace luxtorch::fuzz {
 namespace {
 
-bool read(std::string_view file) {
+bool read_jld2(std::string_view file) {
   jld2::Report report;
   auto load = [&](jld2::Report* into) {
     return loads("jld2::load", file, [&](const std::filesystem::path& path) {
@@ -87,7 +87,7 @@ void seal_all(std::string& bytes) {
   for_each_block(bytes, "OCHK", [&](size_t at) { seal_continuation(bytes, at); });
 }
 
-std::string damage(std::string file, size_t most, uint32_t seed, const Change& change) {
+std::string damage_jld2(std::string file, size_t most, uint32_t seed, const Change& change) {
   change(file, most);
   if (seed % 16 != 0) seal_all(file);
   return file;
@@ -95,6 +95,6 @@ std::string damage(std::string file, size_t most, uint32_t seed, const Change& c
 
 }  // namespace
 
-Target jld2() { return {"jld2", read, damage}; }
+Target jld2() { return {"jld2", read_jld2, damage_jld2}; }
 
 }  // namespace luxtorch::fuzz

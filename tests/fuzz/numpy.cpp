@@ -8,13 +8,13 @@
 namespace luxtorch::fuzz {
 namespace {
 
-bool read(std::string_view file) {
+bool read_numpy(std::string_view file) {
   return loads("numpy::load", file, [](const std::filesystem::path& path) {
     return numpy::load(path, {.inflated_limit = kMemory});
   });
 }
 
-std::string damage(std::string file, size_t most, uint32_t seed, const Change& change) {
+std::string damage_numpy(std::string file, size_t most, uint32_t seed, const Change& change) {
   if (file.starts_with("PK")) return damage_zip(std::move(file), most, seed, ".npy", change);
   change(file, most);
   return file;
@@ -22,6 +22,6 @@ std::string damage(std::string file, size_t most, uint32_t seed, const Change& c
 
 }  // namespace
 
-Target numpy() { return {"numpy", read, damage}; }
+Target numpy() { return {"numpy", read_numpy, damage_numpy}; }
 
 }  // namespace luxtorch::fuzz

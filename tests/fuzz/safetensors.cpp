@@ -9,13 +9,13 @@
 namespace luxtorch::fuzz {
 namespace {
 
-bool read(std::string_view file) {
+bool read_safetensors(std::string_view file) {
   return loads("safetensors::load", file,
                [](const std::filesystem::path& path) { return safetensors::load(path); });
 }
 
 // The header is changed as a text, and its length is right afterwards.
-std::string damage(std::string file, size_t most, uint32_t seed, const Change& change) {
+std::string damage_safetensors(std::string file, size_t most, uint32_t seed, const Change& change) {
   uint64_t length = 0;
   if (file.size() > sizeof length) std::memcpy(&length, file.data(), sizeof length);
   if (seed % 8 == 0 || length == 0 || length > file.size() - sizeof length) {
@@ -33,6 +33,6 @@ std::string damage(std::string file, size_t most, uint32_t seed, const Change& c
 
 }  // namespace
 
-Target safetensors() { return {"safetensors", read, damage}; }
+Target safetensors() { return {"safetensors", read_safetensors, damage_safetensors}; }
 
 }  // namespace luxtorch::fuzz

@@ -14,19 +14,20 @@ bool loads_with(std::string_view file, const torch_archive::LoadOptions& options
   });
 }
 
-bool read(std::string_view file) {
+bool read_torch_archive(std::string_view file) {
   io::Report report;
   loads_with(file, {.inflated_limit = kMemory, .map = true});
   loads_with(file, {.check_sums = false, .inflated_limit = kMemory});
   return loads_with(file, {.report = &report, .inflated_limit = kMemory});
 }
 
-std::string damage(std::string file, size_t most, uint32_t seed, const Change& change) {
+std::string damage_torch_archive(std::string file, size_t most, uint32_t seed,
+                                 const Change& change) {
   return damage_zip(std::move(file), most, seed, ".pkl", change);
 }
 
 }  // namespace
 
-Target torch_archive() { return {"torch_archive", read, damage}; }
+Target torch_archive() { return {"torch_archive", read_torch_archive, damage_torch_archive}; }
 
 }  // namespace luxtorch::fuzz

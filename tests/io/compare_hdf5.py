@@ -138,7 +138,7 @@ class Theirs:
             for key, options in kinds.items():
                 file.create_dataset(key, data=array, **options)
         whole = numpy.arange(40, dtype="i4")
-        with self.file("scaleoffset", named(a=number(whole)), checked=False) as file:
+        with self.file("scaleoffset", named(a=number(whole))) as file:
             file.create_dataset("a", data=whole, chunks=(7,), scaleoffset=0)
         with self.file("fletcher32", named(a=number(whole), b=number(whole))) as file:
             file.create_dataset("a", data=whole, chunks=(7,), fletcher32=True)

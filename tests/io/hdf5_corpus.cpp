@@ -9,13 +9,6 @@
 #include "support/corpus.h"
 
 namespace luxtorch::test {
-namespace {
-
-Tensor counting(Dtype dtype) {
-  return (at::arange(6, Dtype::Double) / 8 - 3).to(dtype).view({2, 3});
-}
-
-}  // namespace
 
 std::vector<Sample> hdf5_corpus() {
   std::vector<Sample> samples;

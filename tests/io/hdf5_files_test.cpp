@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string golden(const std::string& name) { return LUXTORCH_TEST_DATA "/hdf5/" + name; }
+std::string hdf5_golden(const std::string& name) { return LUXTORCH_TEST_DATA "/hdf5/" + name; }
 
 // A public file, which is not in this repository.
 fs::path real(const std::string& name) {
@@ -23,18 +23,19 @@ fs::path real(const std::string& name) {
 }
 
 TEST(Hdf5Files, WhatKerasWritesForBfloat16IsOneTensor) {
-  for (const Tree& tree :
-       {hdf5::load(golden("keras_bf16.weights.h5")), io::load(golden("keras_bf16.weights.h5"))}) {
+  for (const Tree& tree : {hdf5::load(hdf5_golden("keras_bf16.weights.h5")),
+                           io::load(hdf5_golden("keras_bf16.weights.h5"))}) {
     Tensor t = tree.at("layers.dense.vars.0").tensor();
     EXPECT_EQ(t.scalar_type(), Dtype::BFloat16);
     EXPECT_EQ(t.sizes(), (std::vector<int64_t>{64, 64}));
   }
-  EXPECT_EQ(jld2::load(golden("keras_bf16.weights.h5")).at("layers.dense.vars.0").tensor().numel(),
-            64 * 64);
+  EXPECT_EQ(
+      jld2::load(hdf5_golden("keras_bf16.weights.h5")).at("layers.dense.vars.0").tensor().numel(),
+      64 * 64);
 }
 
 TEST(Hdf5Files, BitFieldsThatAreNoBoolsKeepTheirNumbers) {
-  auto path = golden("bitfield.h5");
+  auto path = hdf5_golden("bitfield.h5");
   for (const Tree& tree : {hdf5::load(path), io::load(path), jld2::load(path)}) {
     Tensor t = tree.items()[0].second.tensor();
     EXPECT_SAME(Tree(t), Tree(at::arange(4, Dtype::Byte)));
@@ -42,7 +43,7 @@ TEST(Hdf5Files, BitFieldsThatAreNoBoolsKeepTheirNumbers) {
 }
 
 TEST(Hdf5Files, FiltersMayStandInAnyOrder) {
-  auto path = golden("fletcher_shuffle_deflate.h5");
+  auto path = hdf5_golden("fletcher_shuffle_deflate.h5");
   Tree expected = named({{"d", hdf5::load(path)["d"]}});
   EXPECT_EQ(expected["d"].tensor().numel(), 512);
   EXPECT_SAME(io::load(path), expected);
@@ -76,7 +77,7 @@ TEST(Hdf5Files, AWrongFletcher32ChecksumIsDamage) {
 
 TEST(Hdf5Files, WhatWasNeverWrittenMayBeLarge) {
   for (const Tree& tree :
-       {hdf5::load(golden("preallocated.h5")), io::load(golden("preallocated.h5"))}) {
+       {hdf5::load(hdf5_golden("preallocated.h5")), io::load(hdf5_golden("preallocated.h5"))}) {
     Tensor t = tree["embeddings"].tensor();
     EXPECT_EQ(t.sizes(), (std::vector<int64_t>{40000, 128}));
     EXPECT_EQ(t[39999][127].item<float>(), 0);
@@ -99,7 +100,7 @@ TEST(Hdf5Files, UnwrittenElementsBeyondTheLimitAreNoDamage) {
 }
 
 TEST(Hdf5Files, MatlabsStructWithoutFieldsIsAnEmptyTree) {
-  auto path = golden("matlab_empty_struct.mat");
+  auto path = hdf5_golden("matlab_empty_struct.mat");
   for (const Tree& tree : {hdf5::load(path), io::load(path)}) {
     EXPECT_SAME(tree.at("net.options"), named({}));
     EXPECT_EQ(tree.at("net.w").tensor().sizes(), (std::vector<int64_t>{2, 1}));
@@ -107,13 +108,13 @@ TEST(Hdf5Files, MatlabsStructWithoutFieldsIsAnEmptyTree) {
 }
 
 TEST(Hdf5Files, Hdf5Version2IsRead) {
-  Tree read = io::load(golden("hdf5_2_latest_gzip.h5"));
+  Tree read = io::load(hdf5_golden("hdf5_2_latest_gzip.h5"));
   EXPECT_SAME(Tree(read.items()[0].second), Tree(at::arange(1000, Dtype::Double)));
 }
 
 TEST(Hdf5Files, WhatALibraryIsTooOldForIsNotDamage) {
   try {
-    hdf5::load(golden("hdf5_2_latest_gzip.h5"));
+    hdf5::load(hdf5_golden("hdf5_2_latest_gzip.h5"));
   } catch (const UnsupportedError& error) {
     EXPECT_NE(std::string(error.what()).find("libhdf5 "), std::string::npos) << error.what();
   }
@@ -185,16 +186,16 @@ TEST(Hdf5Files, TenThousandLinksOfOneHeaderAreRead) {
 }
 
 TEST(Jld2Files, StringsOfOldVersionsAreStrings) {
-  EXPECT_EQ(jld2::load(golden("jld2_old_string.jld2"))["optimiser"].scalar<std::string>(),
+  EXPECT_EQ(jld2::load(hdf5_golden("jld2_old_string.jld2"))["optimiser"].scalar<std::string>(),
             "RMSprop");
-  EXPECT_EQ(test::check_file(golden("jld2_old_string.jld2")), 0);
+  EXPECT_EQ(test::check_file(hdf5_golden("jld2_old_string.jld2")), 0);
   auto path = real("real_jld2_old_strings.jld2");
   if (!fs::exists(path)) GTEST_SKIP() << path << " is not here";
   EXPECT_NE(test::exact_json(jld2::load(path)).find("\"Lattice\""), std::string::npos);
 }
 
 TEST(Jld2Files, VariablesWithDotsNest) {
-  Tree read = jld2::load(golden("jld2_dot_name.jld2"));
+  Tree read = jld2::load(hdf5_golden("jld2_dot_name.jld2"));
   EXPECT_EQ(read.at("encoder.weight").tensor().sizes(), (std::vector<int64_t>{2, 3}));
   auto path = real("real_jld2_dot_names.jld2");
   if (!fs::exists(path)) GTEST_SKIP() << path << " is not here";

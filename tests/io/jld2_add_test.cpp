@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-fs::path golden(const std::string& name) { return LUXTORCH_TEST_DATA "/jld2/" + name; }
+fs::path jld2_golden(const std::string& name) { return LUXTORCH_TEST_DATA "/jld2/" + name; }
 
 TEST(Jld2Add, EveryTreeOfTheCorpusStaysAsItIsBesideTheNewOne) {
   auto folder = test::fresh_folder("jld2_add");
@@ -37,7 +37,7 @@ TEST(Jld2Add, AModelThatJuliaSavedTakesAnotherVariable) {
   auto folder = test::fresh_folder("jld2_add_julia");
   for (const char* version : {"0.4.17", "0.4.31", "0.4.53", "0.6.5"}) {
     auto path = folder / version;
-    fs::copy_file(golden(std::string(version) + "/trained_model_norng.jld2"), path);
+    fs::copy_file(jld2_golden(std::string(version) + "/trained_model_norng.jld2"), path);
     Tree before = jld2::load(path);
     jld2::add(path, "losses", at::zeros({25}));
     Tree after = jld2::load(path);
@@ -51,7 +51,7 @@ TEST(Jld2Add, WhatCannotBeWrittenBackIsNamedAndTheFileStays) {
   auto folder = test::fresh_folder("jld2_add_refused");
   auto path = folder / "model.jld2";
   auto refuses = [&](const std::string& from, const std::string& at, const std::string& type) {
-    fs::copy_file(golden(from), path, fs::copy_options::overwrite_existing);
+    fs::copy_file(jld2_golden(from), path, fs::copy_options::overwrite_existing);
     fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
     std::string before = test::read_file(path);
     EXPECT_ERROR(UnsupportedError, jld2::add(path, "new", 1),

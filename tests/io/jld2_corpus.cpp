@@ -11,15 +11,18 @@
 #include <nlohmann/json.hpp>
 
 namespace luxtorch::test {
-namespace {
-
-using nlohmann::json;
 
 Tensor counting(at::IntArrayRef shape, Dtype dtype) {
   int64_t numel = 1;
   for (int64_t dim : shape) numel *= dim;
   return (at::arange(numel, Dtype::Double) / 8 - 3).to(dtype).reshape(shape);
 }
+
+Tensor counting(Dtype dtype) { return counting({2, 3}, dtype); }
+
+namespace {
+
+using nlohmann::json;
 
 Tree every_rank(Dtype dtype) {
   std::vector<Tree::Item> items;

@@ -15,6 +15,10 @@ struct Sample {
   Tree tree;
 };
 
+/// -3, -2.875, -2.75 ... row by row; in the shape (2, 3) where none is given.
+Tensor counting(at::IntArrayRef shape, Dtype dtype);
+Tensor counting(Dtype dtype);
+
 /// Roots that jld2::save takes, small and large.
 std::vector<Sample> jld2_corpus();
 

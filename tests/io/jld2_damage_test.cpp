@@ -23,7 +23,7 @@ struct File {
 };
 
 // Small files of ours and of JLD2.jl's.
-std::vector<File> files() {
+std::vector<File> julia_files() {
   std::vector<File> result;
   auto folder = test::fresh_folder("jld2_damage_sources");
   for (const auto& [name, tree] : test::jld2_corpus()) {
@@ -98,7 +98,7 @@ void repair_checksums(std::string& bytes) {
 
 TEST(Jld2Damage, FilesCutAtEveryByteGiveAnError) {
   MemoryFile memory;
-  for (const File& file : files())
+  for (const File& file : julia_files())
     // The large ones at fewer.
     for (size_t size = 0; size < file.bytes.size(); size += file.bytes.size() < 40000 ? 1 : 64)
       ASSERT_EQ(try_to_load(memory, file.bytes.substr(0, size)), Outcome::kError)
@@ -109,7 +109,7 @@ TEST(Jld2Damage, TenThousandFlippedBitsPerFileGiveAnErrorOrAValue) {
   MemoryFile memory;
   std::mt19937_64 random(20240711);
   int errors = 0;
-  for (const File& file : files()) {
+  for (const File& file : julia_files()) {
     int count = file.bytes.size() > 60000 ? 2000 : 10000;
     for (int i = 0; i < count; ++i) {
       std::string bytes = file.bytes;
@@ -134,7 +134,7 @@ TEST(Jld2Damage, BytesChangedBehindRightChecksumsGiveAnErrorOrAValue) {
                                  0x7fffffffffffffff,
                                  0xffffffffffffffff};
   int values = 0;
-  for (const File& file : files()) {
+  for (const File& file : julia_files()) {
     int count = file.bytes.size() > 60000 ? 2000 : 10000;
     for (int i = 0; i < count; ++i) {
       std::string bytes = file.bytes;
@@ -159,7 +159,7 @@ TEST(Jld2Damage, BytesChangedBehindRightChecksumsGiveAnErrorOrAValue) {
 
 TEST(Jld2Damage, RepairedChecksumsAreRight) {
   MemoryFile memory;
-  for (const File& file : files()) {
+  for (const File& file : julia_files()) {
     std::string bytes = file.bytes;
     repair_checksums(bytes);
     EXPECT_EQ(try_to_load(memory, bytes), Outcome::kValue) << file.name;

@@ -103,7 +103,7 @@ TEST(Jld2, DeflatedFilesAreSmaller) {
   EXPECT_LT(fs::file_size(folder / "deflated.jld2"), 20000U);
 }
 
-Tensor random_tensor() {
+Tensor random_jld2_tensor() {
   auto rank = *rc::gen::inRange<size_t>(0, 6);
   auto sizes = *rc::gen::container<std::vector<int64_t>>(rank, rc::gen::inRange<int64_t>(0, 5));
   Dtype dtype = *rc::gen::element(kFloat32, kFloat64, kInt64, kBool, Dtype::Half, Dtype::Byte);
@@ -113,7 +113,7 @@ Tensor random_tensor() {
   return tensor;
 }
 
-Tree random_tree(int depth) {
+Tree random_jld2_tree(int depth) {
   switch (*rc::gen::inRange(0, depth > 0 ? 11 : 8)) {
     case 0:
       return {};
@@ -132,25 +132,26 @@ Tree random_tree(int depth) {
       return Rng(*rc::gen::arbitrary<uint64_t>());
     case 6:
     case 7:
-      return random_tensor();
+      return random_jld2_tensor();
     case 8: {
       std::vector<Tree> elements;
       auto count = *rc::gen::inRange(0, 5);
-      for (int i = 0; i < count; ++i) elements.push_back(random_tree(depth - 1));
+      for (int i = 0; i < count; ++i) elements.push_back(random_jld2_tree(depth - 1));
       return tuple(std::move(elements));
     }
     default: {
       std::vector<Tree::Item> items;
       auto count = *rc::gen::inRange(0, 6);
       for (int i = 0; i < count; ++i)
-        items.emplace_back(i == 3 ? "training" : "k" + std::to_string(i), random_tree(depth - 1));
+        items.emplace_back(i == 3 ? "training" : "k" + std::to_string(i),
+                           random_jld2_tree(depth - 1));
       return named(std::move(items));
     }
   }
 }
 
 RC_GTEST_PROP(Jld2Random, TreesComeBackBitwise, ()) {
-  Tree tree = named({{"root", random_tree(4)}, {"other", random_tree(3)}});
+  Tree tree = named({{"root", random_jld2_tree(4)}, {"other", random_jld2_tree(3)}});
   auto path = fs::path(LUXTORCH_TEST_TMP) / "jld2_random.jld2";
   jld2::save(path, tree, {.compress = *rc::gen::arbitrary<bool>()});
   RC_ASSERT(tree::difference(tree, jld2::load(path)).empty());

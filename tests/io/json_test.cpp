@@ -6,6 +6,7 @@
 #include "io/tree_json.h"
 #include "luxtorch/core/error.h"
 #include "support/compare.h"
+#include "utf8.h"
 
 namespace luxtorch {
 namespace {
@@ -77,12 +78,12 @@ TEST(Json, AMillionKeysAreReadInAMoment) {
 TEST(Json, Utf8IsWhatTheStandardSays) {
   for (const char* text : {"", "abc", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x8c\x80",
                            "\xed\x9f\xbf", "\xef\xbf\xbf", "\xf4\x8f\xbf\xbf"})
-    EXPECT_TRUE(io::is_utf8(text)) << text;
+    EXPECT_TRUE(detail::is_utf8(text)) << text;
   for (const char* text :
        {"\x80", "\xc3", "\xc0\xaf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf0\x80\x80\x80",
         "\xf4\x90\x80\x80", "\xf8\x88\x80\x80", "a\xffz", "\xe2\x82"})
-    EXPECT_FALSE(io::is_utf8(text)) << text;
-  EXPECT_TRUE(io::is_utf8({"a\0b", 3}));
+    EXPECT_FALSE(detail::is_utf8(text)) << text;
+  EXPECT_TRUE(detail::is_utf8({"a\0b", 3}));
 }
 
 TEST(TreeJson, IsReadable) {

@@ -8,7 +8,13 @@
 #include <cstdio>
 #include <fstream>
 
+#include "io/process_memory.h"
 #include "luxtorch/io/io.h"
+#include "luxtorch/layers/containers.h"
+#include "luxtorch/layers/dense.h"
+#include "luxtorch/layers/norm.h"
+#include "luxtorch/train/loss.h"
+#include "luxtorch/train/train_state.h"
 #include "support/compare.h"
 #include "support/files.h"
 
@@ -27,13 +33,6 @@ bool lies_in(const void* address, const fs::path& file) {
     if (begin <= at && at < end) return line.ends_with(file.string());
   }
   return false;
-}
-
-int64_t memory(const std::string& name) {  // of /proc/self/status, in bytes
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with(name + ":")) return std::stoll(line.substr(name.size() + 1)) * 1024;
-  return 0;
 }
 
 Tree small_tree() {
@@ -98,6 +97,25 @@ TEST_P(Mapping, AFileThatIsReplacedStaysAsItWas) {
   EXPECT_SAME(tree, small_tree());
 }
 
+// TrainState copies the parameters once; what a step replaces of the states is not written into the file.
+TEST_P(Mapping, TrainingFromAMappedFileIsTrainingFromACopy) {
+  auto file = path("training");
+  Chain model(Dense(3, 4), BatchNorm(4), Dense(4, 1));
+  auto [ps, st] = setup(Rng(0), model);
+  io::save(file, named({{"ps", ps}, {"st", st}}));
+  std::string before = test::read_file(file);
+  auto trained = [&](bool map) {
+    Tree tree = io::load(file, {.map = map});
+    EXPECT_EQ(lies_in(tree.at("ps.layer_1.weight").tensor().const_data_ptr(), file), map);
+    TrainState ts(model, tree["ps"], tree["st"], Adam(0.1));
+    Tensor x = at::arange(15, kFloat32).view({5, 3}), y = at::ones({5, 1});
+    for (int i = 0; i < 3; ++i) single_train_step_(MSELoss(), tuple({x, y}), ts);
+    return named({{"ps", ts.parameters()}, {"st", ts.states()}, {"read", tree}});
+  };
+  EXPECT_SAME(trained(true), trained(false));
+  EXPECT_EQ(test::read_file(file), before);
+}
+
 TEST_P(Mapping, TakesNoMemoryForWhatIsNotTouched) {
 #ifdef __SANITIZE_ADDRESS__
   GTEST_SKIP() << "the sanitizer keeps what was freed";
@@ -107,9 +125,9 @@ TEST_P(Mapping, TakesNoMemoryForWhatIsNotTouched) {
   io::save(file, named({{"w", at::ones({32 * kMiB})}}));  // 128 MiB
   ::malloc_trim(0);
   std::ofstream("/proc/self/clear_refs") << 5;  // VmHWM starts again at VmRSS
-  int64_t before = memory("VmRSS");
+  int64_t before = test::process_memory("VmRSS");
   Tree tree = io::load(file, {.map = true});
-  EXPECT_LE(memory("VmHWM") - before, 16 * kMiB);
+  EXPECT_LE(test::process_memory("VmHWM") - before, 16 * kMiB);
   EXPECT_EQ(tree["w"].tensor()[32 * kMiB - 1].item<float>(), 1);
 }
 

@@ -1,4 +1,4 @@
-#include "../../src/io/jld2/memory_order.h"
+#include "../../src/io/memory_order.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <numeric>
 
-namespace luxtorch::jld2 {
+namespace luxtorch::io {
 namespace {
 
 // Element by element, by index.
@@ -101,4 +101,4 @@ TEST(MemoryOrder, StridesCountFromTheFastIndex) {
 }
 
 }  // namespace
-}  // namespace luxtorch::jld2
+}  // namespace luxtorch::io

@@ -1,4 +1,6 @@
 // Bad input to numpy::save and numpy::load: what the user is told, and what stays; damaged files.
+#include <ATen/ops/arange.h>
+#include <ATen/ops/ne.h>
 #include <ATen/ops/zeros.h>
 #include <gtest/gtest.h>
 
@@ -23,7 +25,7 @@ void patch(std::string& bytes, size_t at, T value) {
 }
 
 // What load says after the path, without the advice; "" where it loads.
-std::string error_of(const std::string& bytes, numpy::LoadOptions options = {}) {
+std::string error_of_numpy(const std::string& bytes, numpy::LoadOptions options = {}) {
   test::MemoryFile file;
   file.hold(bytes);
   std::string head = "[numpy::load] at " + file.path().string();
@@ -51,15 +53,16 @@ std::string npy(const std::string& header, size_t bytes = 8) {
 }
 
 TEST(NumpyErrors, HeadersThatPythonWouldRead) {
-  EXPECT_EQ(error_of(npy("{'descr': '<f8', 'fortran_order': False, 'shape': (), }\n")), "");
-  EXPECT_EQ(error_of(npy("{\"shape\":(1L,2),\"fortran_order\":True,\"descr\":\">f4\"}")), "");
-  EXPECT_EQ(error_of(npy("{'descr': '?', 'fortran_order': False, 'shape': (8,)}")), "");
-  EXPECT_EQ(error_of(npy("{'descr': '<f8', 'fortran_order': False, 'shape': (0, 5)}", 0)), "");
+  EXPECT_EQ(error_of_numpy(npy("{'descr': '<f8', 'fortran_order': False, 'shape': (), }\n")), "");
+  EXPECT_EQ(error_of_numpy(npy("{\"shape\":(1L,2),\"fortran_order\":True,\"descr\":\">f4\"}")), "");
+  EXPECT_EQ(error_of_numpy(npy("{'descr': '?', 'fortran_order': False, 'shape': (8,)}")), "");
+  EXPECT_EQ(error_of_numpy(npy("{'descr': '<f8', 'fortran_order': False, 'shape': (0, 5)}", 0)),
+            "");
 }
 
 TEST(NumpyErrors, HeadersThatAreWrong) {
   auto with = [](const std::string& shape, const std::string& order = "False") {
-    return error_of(
+    return error_of_numpy(
         npy("{'descr': '<f8', 'fortran_order': " + order + ", 'shape': " + shape + "}"));
   };
   EXPECT_EQ(with("(2,)"), ": expected 16 bytes for shape (2), got 8");
@@ -71,17 +74,17 @@ TEST(NumpyErrors, HeadersThatAreWrong) {
             R"(, the header, character 51: expected a size, got "99999999999999999999")");
   EXPECT_EQ(with("(1,)", "print(1)"),
             R"(, the header, character 34: expected True or False, got "print(1), 'shape': (")");
-  EXPECT_EQ(error_of(npy("{'descr': '<f8', 'shape': (1,)}")),
+  EXPECT_EQ(error_of_numpy(npy("{'descr': '<f8', 'shape': (1,)}")),
             ", the header: expected descr, fortran_order and shape, got fewer");
-  EXPECT_EQ(error_of(npy("__import__('os').system('true')")),
+  EXPECT_EQ(error_of_numpy(npy("__import__('os').system('true')")),
             R"(, the header, character 0: expected '{', got "__import__('os').sys")");
-  EXPECT_EQ(error_of(npy("{'descr': '<f16', 'fortran_order': False, 'shape': (), }")),
+  EXPECT_EQ(error_of_numpy(npy("{'descr': '<f16', 'fortran_order': False, 'shape': (), }")),
             ": expected a dtype that torch has, got \"<f16\".");
-  EXPECT_EQ(error_of("\x93NUMPY"), ": expected a header, got 6 bytes");
-  EXPECT_EQ(error_of("\x93NUMPX\1\1\1\1\1\1"),
+  EXPECT_EQ(error_of_numpy("\x93NUMPY"), ": expected a header, got 6 bytes");
+  EXPECT_EQ(error_of_numpy("\x93NUMPX\1\1\1\1\1\1"),
             ": expected an array in NumPy's format, got something else");
   EXPECT_EQ(
-      error_of("neither one nor the other"),
+      error_of_numpy("neither one nor the other"),
       ": expected an npz or npy file, got a text that begins \"neither one nor the other\". It is "
       "perhaps a server's answer in place of the file; fetch the file itself.");
 }
@@ -103,29 +106,31 @@ class NpzErrors : public ::testing::Test {
 
 TEST_F(NpzErrors, EntriesThatLie) {
   auto bytes = file();
-  EXPECT_EQ(error_of(bytes), "");
+  EXPECT_EQ(error_of_numpy(bytes), "");
   patch<uint32_t>(bytes, first_ + 16, 1);
-  EXPECT_EQ(error_of(bytes).substr(0, 53), ", a.npy: expected bytes with the CRC-32 00000001, got");
+  EXPECT_EQ(error_of_numpy(bytes).substr(0, 53),
+            ", a.npy: expected bytes with the CRC-32 00000001, got");
   bytes = file();
   patch<uint32_t>(bytes, first_ + 24, 1000);
-  EXPECT_EQ(error_of(bytes), ", a.npy: expected at most 144 bytes, got 1000");
+  EXPECT_EQ(error_of_numpy(bytes), ", a.npy: expected at most 144 bytes, got 1000");
   bytes = file();
   patch<uint32_t>(bytes, first_ + 20, 0x7fffffff);
-  EXPECT_EQ(error_of(bytes).substr(0, 37), ", a.npy: expected bytes that end befo");
+  EXPECT_EQ(error_of_numpy(bytes).substr(0, 37), ", a.npy: expected bytes that end befo");
   bytes = file();
   patch<uint32_t>(bytes, first_ + 42, 5);
-  EXPECT_EQ(error_of(bytes), ", a.npy: expected its header at byte 5, got something else");
+  EXPECT_EQ(error_of_numpy(bytes), ", a.npy: expected its header at byte 5, got something else");
   bytes = file();
   patch<uint16_t>(bytes, first_ + 10, 12);
-  EXPECT_EQ(error_of(bytes),
+  EXPECT_EQ(error_of_numpy(bytes),
             ", a.npy: expected stored or deflated bytes, got zip's compression 12. Compress them "
             "otherwise.");
   bytes = file();
   patch<uint16_t>(bytes, first_ + 8, 1);
-  EXPECT_EQ(error_of(bytes), ", a.npy: expected bytes without encryption, got encrypted ones.");
+  EXPECT_EQ(error_of_numpy(bytes),
+            ", a.npy: expected bytes without encryption, got encrypted ones.");
   bytes = file();
   bytes[first_ + 51 + 46] = 'a';
-  EXPECT_EQ(error_of(bytes), ", a.npy: expected each name once, got it twice");
+  EXPECT_EQ(error_of_numpy(bytes), ", a.npy: expected each name once, got it twice");
 }
 
 TEST_F(NpzErrors, EntriesOverEachOther) {
@@ -133,30 +138,30 @@ TEST_F(NpzErrors, EntriesOverEachOther) {
   uint32_t second = 0;
   std::memcpy(&second, bytes.data() + first_ + 51 + 42, sizeof second);
   for (size_t size : {20, 24}) patch<uint32_t>(bytes, first_ + size, second - 60);
-  EXPECT_EQ(error_of(bytes),
+  EXPECT_EQ(error_of_numpy(bytes),
             ", b.npy: expected bytes of its own, got some that belong to a.npy too");
 }
 
 TEST_F(NpzErrors, ADirectoryThatLies) {
   auto bytes = file();
   patch<uint16_t>(bytes, end_ + 10, 3);
-  EXPECT_EQ(error_of(bytes), ", the directory: expected at most 2 entries, got 3");
+  EXPECT_EQ(error_of_numpy(bytes), ", the directory: expected at most 2 entries, got 3");
   bytes = file();
   patch<uint32_t>(bytes, end_ + 16, 1U << 30U);
-  EXPECT_EQ(error_of(bytes).substr(0, 46), ", the directory: expected one that ends before");
-  EXPECT_EQ(error_of("PK and no more"), ": expected the end of a zip archive, got none");
+  EXPECT_EQ(error_of_numpy(bytes).substr(0, 46), ", the directory: expected one that ends before");
+  EXPECT_EQ(error_of_numpy("PK and no more"), ": expected the end of a zip archive, got none");
 }
 
 TEST_F(NpzErrors, CompressedSizesThatLie) {
   auto bytes = file(true);
-  EXPECT_EQ(error_of(bytes), "");
+  EXPECT_EQ(error_of_numpy(bytes), "");
   patch<uint32_t>(bytes, first_ + 24, 1U << 31U);
-  EXPECT_NE(error_of(bytes).find(", a.npy: expected at most "), std::string::npos);
+  EXPECT_NE(error_of_numpy(bytes).find(", a.npy: expected at most "), std::string::npos);
   bytes = file(true);
   patch<uint32_t>(bytes, first_ + 24, 145);
-  EXPECT_EQ(error_of(bytes), ", a.npy: expected 1 bytes more, got 0");
+  EXPECT_EQ(error_of_numpy(bytes), ", a.npy: expected 1 bytes more, got 0");
   bytes = file(true);
-  EXPECT_EQ(error_of(bytes, {.inflated_limit = 200}),
+  EXPECT_EQ(error_of_numpy(bytes, {.inflated_limit = 200}),
             ", b.npy: expected compressed arrays of at most 200 bytes together, got more. Set "
             "LoadOptions::inflated_limit.");
 }
@@ -180,7 +185,7 @@ TEST(NumpyErrors, WhatCannotBeHeldIsRefusedBeforeTheFileIsTouched) {
   EXPECT_EQ(test::entries(folder), 1U);
 }
 
-std::vector<std::string> files() {
+std::vector<std::string> arrays_to_damage() {
   std::vector<std::string> result;
   auto path = test::fresh_folder("numpy_damage") / "a.npz";
   Tree plain = named({{"a", named({{"w", at::zeros({2, 3})}})}, {"b", at::zeros({4}, kBool)}});
@@ -196,7 +201,7 @@ std::vector<std::string> files() {
 }
 
 // Anything but an Error or a value ends the test program.
-bool loads(const test::MemoryFile& file, const std::string& bytes) {
+bool loads_as_numpy(const test::MemoryFile& file, const std::string& bytes) {
   file.hold(bytes);
   try {
     Tree tree = numpy::load(file.path());
@@ -211,16 +216,16 @@ bool loads(const test::MemoryFile& file, const std::string& bytes) {
 
 TEST(NumpyDamage, FilesCutAnywhereGiveAnError) {
   test::MemoryFile memory;
-  for (const auto& bytes : files())
+  for (const auto& bytes : arrays_to_damage())
     for (size_t size = 0; size < bytes.size(); ++size)
-      ASSERT_FALSE(loads(memory, bytes.substr(0, size))) << size;
+      ASSERT_FALSE(loads_as_numpy(memory, bytes.substr(0, size))) << size;
 }
 
 TEST(NumpyDamage, ChangedBytesGiveAnErrorOrAValue) {
   test::MemoryFile memory;
   std::mt19937_64 random(20260712);
   int errors = 0;
-  for (const auto& original : files())
+  for (const auto& original : arrays_to_damage())
     for (int i = 0; i < 5000; ++i) {
       std::string bytes = original;
       for (size_t changes = 1 + random() % 3; changes > 0; --changes) {
@@ -228,9 +233,25 @@ TEST(NumpyDamage, ChangedBytesGiveAnErrorOrAValue) {
         byte = static_cast<char>(random() % 2 == 0 ? byte ^ (1 << random() % 8)
                                                    : "\0\xff\x7f\x80"[random() % 4]);
       }
-      errors += loads(memory, bytes) ? 0 : 1;
+      errors += loads_as_numpy(memory, bytes) ? 0 : 1;
     }
   EXPECT_GT(errors, 5000);
+}
+
+TEST_F(NpzErrors, ChecksumsCanBeLeftUnchecked) {
+  auto path = test::fresh_folder("npz_check_sums") / "a.npz";
+  Tree tree = named({{"w", at::arange(24, kFloat32)}});
+  numpy::save(path, tree);
+  std::string bytes = test::read_file(path);
+  Tensor w = tree["w"].tensor();
+  std::string elements(static_cast<const char*>(w.const_data_ptr()), w.nbytes());
+  size_t at = bytes.find(elements);
+  ASSERT_NE(at, bytes.npos);
+  bytes[at] ^= 1;  // no array's header, so that nothing but the checksum tells
+  test::write_file(path, bytes);
+  EXPECT_THROW(numpy::load(path), FormatError);
+  Tensor read = numpy::load(path, {.check_sums = false})["w"].tensor();
+  EXPECT_EQ(at::ne(read, w).sum().item<int64_t>(), 1);
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ std::string npy(const std::string& descr, const std::string& shape, const std::s
   return "\x93NUMPY\1\0"s + static_cast<char>(header.size()) + '\0' + header + data;
 }
 
-Tree load(const std::string& bytes, io::Report* report = nullptr) {
+Tree load_npy(const std::string& bytes, io::Report* report = nullptr) {
   test::MemoryFile file;
   file.hold(bytes);
   return numpy::load(file.path(), {.report = report});
@@ -44,7 +44,7 @@ std::string utf32(std::u32string_view text, size_t width) {
 }
 
 // An archive of these members.
-fs::path archive(const std::vector<std::pair<std::string, std::string>>& members) {
+fs::path npz_of(const std::vector<std::pair<std::string, std::string>>& members) {
   auto path = test::fresh_folder("numpy_foreign") / "a.npz";
   io::AtomicFile file("test", path);
   io::ZipWriter zip(file);
@@ -55,55 +55,58 @@ fs::path archive(const std::vector<std::pair<std::string, std::string>>& members
 }
 
 TEST(NumpyForeign, TextsAndBytesAreStrings) {
-  EXPECT_SAME(load(npy("'<U3'", "(2,)", utf32(U"cat", 3) + utf32(U"\u00e9\u20ac\U0001f600", 3))),
-              tuple({"cat", "\u00e9\u20ac\U0001f600"}));
-  EXPECT_SAME(load(npy("'<U5'", "()", utf32(U"ab", 5))), Tree("ab"));
-  EXPECT_SAME(load(npy("'>U1'", "(1,)", "\0\0\0a"s)), tuple({"a"}));
-  EXPECT_SAME(load(npy("'|S2'", "(2, 1)", "a\0\xff\0"s)), tuple({tuple({"a"}), tuple({"\xff"})}));
-  EXPECT_SAME(load(npy("'|S1'", "(2, 3)", "abcdef", "True")),
+  EXPECT_SAME(
+      load_npy(npy("'<U3'", "(2,)", utf32(U"cat", 3) + utf32(U"\u00e9\u20ac\U0001f600", 3))),
+      tuple({"cat", "\u00e9\u20ac\U0001f600"}));
+  EXPECT_SAME(load_npy(npy("'<U5'", "()", utf32(U"ab", 5))), Tree("ab"));
+  EXPECT_SAME(load_npy(npy("'>U1'", "(1,)", "\0\0\0a"s)), tuple({"a"}));
+  EXPECT_SAME(load_npy(npy("'|S2'", "(2, 1)", "a\0\xff\0"s)),
+              tuple({tuple({"a"}), tuple({"\xff"})}));
+  EXPECT_SAME(load_npy(npy("'|S1'", "(2, 3)", "abcdef", "True")),
               tuple({tuple({"a", "c", "e"}), tuple({"b", "d", "f"})}));
-  EXPECT_SAME(load(npy("'<U0'", "(2,)", "")), tuple({"", ""}));
+  EXPECT_SAME(load_npy(npy("'<U0'", "(2,)", "")), tuple({"", ""}));
 }
 
 TEST(NumpyForeign, TextsThatLieAreRefused) {
-  EXPECT_THROW(load(npy("'<U1'", "(2,)", "abcd")), FormatError);
-  EXPECT_THROW(load(npy("'<U1'", "(1,)", "\0\0\x11\0"s)), FormatError);       // beyond Unicode
-  EXPECT_THROW(load(npy("'<U1'", "(1,)", "\0\xd8\0\0"s)), UnsupportedError);  // half a character
-  EXPECT_THROW(load(npy("'<U0'", "(1000000000000,)", "")), UnsupportedError);
-  EXPECT_THROW(load(npy("'<U4294967295'", "(1000000000, 1000000)", "")), FormatError);
+  EXPECT_THROW(load_npy(npy("'<U1'", "(2,)", "abcd")), FormatError);
+  EXPECT_THROW(load_npy(npy("'<U1'", "(1,)", "\0\0\x11\0"s)), FormatError);  // beyond Unicode
+  EXPECT_THROW(load_npy(npy("'<U1'", "(1,)", "\0\xd8\0\0"s)),
+               UnsupportedError);  // half a character
+  EXPECT_THROW(load_npy(npy("'<U0'", "(1000000000000,)", "")), UnsupportedError);
+  EXPECT_THROW(load_npy(npy("'<U4294967295'", "(1000000000, 1000000)", "")), FormatError);
 }
 
 TEST(NumpyForeign, BFloat16AndFloat8E5m2OfMlDtypes) {
   // 1, -2.5 and 1, -2 in their bits.
-  Tree b = load(npy("'<V2'", "(2,)", bytes_of<uint16_t>({0x3f80, 0xc020})));
+  Tree b = load_npy(npy("'<V2'", "(2,)", bytes_of<uint16_t>({0x3f80, 0xc020})));
   EXPECT_EQ(b.tensor().scalar_type(), Dtype::BFloat16);
   EXPECT_SAME(Tree(b.tensor().to(kFloat32)), Tree(at::tensor({1.0F, -2.5F})));
-  Tree e = load(npy("'<f1'", "(2,)", "\x3c\xc0"));
+  Tree e = load_npy(npy("'<f1'", "(2,)", "\x3c\xc0"));
   EXPECT_EQ(e.tensor().scalar_type(), Dtype::Float8_e5m2);
   EXPECT_SAME(Tree(e.tensor().to(kFloat32)), Tree(at::tensor({1.0F, -2.0F})));
-  EXPECT_THROW(load(npy("'<V1'", "(2,)", "ab")), UnsupportedError);  // one of many types
-  EXPECT_THROW(load(npy("'|V2'", "(1,)", "ab")), UnsupportedError);  // NumPy's own void
+  EXPECT_THROW(load_npy(npy("'<V1'", "(2,)", "ab")), UnsupportedError);  // one of many types
+  EXPECT_THROW(load_npy(npy("'|V2'", "(1,)", "ab")), UnsupportedError);  // NumPy's own void
 }
 
 TEST(NumpyForeign, SeveralArraysAndPaddingInOneFile) {
   auto one = npy("'<f8'", "(1,)", bytes_of<double>({1})), two = npy("'|S1'", "(1,)", "b");
   Tree first = at::ones({1}, kFloat64);
-  EXPECT_SAME(load(one + two), tuple({first, tuple({"b"})}));
-  EXPECT_SAME(load(one + std::string(100'000, '\0')), first);
-  EXPECT_SAME(load(one + two + "\0\0"s), tuple({first, tuple({"b"})}));
+  EXPECT_SAME(load_npy(one + two), tuple({first, tuple({"b"})}));
+  EXPECT_SAME(load_npy(one + std::string(100'000, '\0')), first);
+  EXPECT_SAME(load_npy(one + two + "\0\0"s), tuple({first, tuple({"b"})}));
   for (const auto& rest : {"x"s, std::string(70'000, '\0') + "x", one.substr(0, 20)})
-    EXPECT_THROW(load(one + rest), FormatError);
+    EXPECT_THROW(load_npy(one + rest), FormatError);
 }
 
 TEST(NumpyForeign, WhatATreeHasNoKindForIsAHoleAndTheRestLoads) {
-  auto path = archive({{"w.npy", npy("'<f8'", "(1,)", bytes_of<double>({1}))},
-                       {"o.npy", npy("'|O'", "(1,)", "\x80\4N.")},
-                       {"r.npy", npy("[('a', '<i4'), ('b', '<f4', (2,))]", "(1,)", "123456789012")},
-                       {"t.npy", npy("'<M8[ns]'", "(1,)", "12345678")},
-                       {"l.npy", npy("'<f16'", "(1,)", std::string(16, '\0'))},
-                       {"labels.npy", npy("'<U1'", "(1,)", utf32(U"a", 1))},
-                       {"notes.txt", "hello"},
-                       {"folder/", ""}});
+  auto path = npz_of({{"w.npy", npy("'<f8'", "(1,)", bytes_of<double>({1}))},
+                      {"o.npy", npy("'|O'", "(1,)", "\x80\4N.")},
+                      {"r.npy", npy("[('a', '<i4'), ('b', '<f4', (2,))]", "(1,)", "123456789012")},
+                      {"t.npy", npy("'<M8[ns]'", "(1,)", "12345678")},
+                      {"l.npy", npy("'<f16'", "(1,)", std::string(16, '\0'))},
+                      {"labels.npy", npy("'<U1'", "(1,)", utf32(U"a", 1))},
+                      {"notes.txt", "hello"},
+                      {"folder/", ""}});
   EXPECT_THROW(io::load(path), UnsupportedError);
   io::Report report;
   Tree file = io::load(path, {.report = &report});
@@ -122,7 +125,7 @@ TEST(NumpyForeign, WhatATreeHasNoKindForIsAHoleAndTheRestLoads) {
                        {"r", "[('a', '<i4'), ('b', '<f4', (2,))]"},
                        {"t", "<M8[ns]"},
                        {"l", "<f16"}}));
-  EXPECT_TRUE(load(npy("'|O'", "(1,)", "N."), &report).is_none());
+  EXPECT_TRUE(load_npy(npy("'|O'", "(1,)", "N."), &report).is_none());
   EXPECT_EQ(report.entries.size(), 1U);  // filled anew
 }
 

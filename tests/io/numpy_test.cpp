@@ -18,11 +18,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Tensor counting(Dtype dtype) {
-  return (at::arange(6, Dtype::Double) / 8 - 3).to(dtype).view({2, 3});
-}
+using test::counting;
 
-std::vector<test::Sample> corpus() {
+std::vector<test::Sample> numpy_corpus() {
   auto samples = test::jld2_corpus();
   Tensor shared = counting(kFloat32);
   Tree deep = 1;
@@ -46,7 +44,7 @@ std::vector<test::Sample> corpus() {
 TEST(Numpy, EveryTreeComesBackBitwise) {
   auto folder = test::fresh_folder("numpy");
   for (bool compress : {false, true}) {
-    for (const auto& [name, tree] : corpus()) {
+    for (const auto& [name, tree] : numpy_corpus()) {
       SCOPED_TRACE(name);
       auto path = folder / (name + ".npz");
       numpy::save(path, tree, {.compress = compress});
@@ -111,7 +109,7 @@ std::string refusal(const fs::path& path) {
 TEST(Numpy, FilesGoBothWaysWithNumPy) {
   auto folder = test::fresh_folder("numpy_python");
   fs::create_directories(folder / "ours");
-  for (const auto& [name, tree] : corpus()) {
+  for (const auto& [name, tree] : numpy_corpus()) {
     // exact_json does not take the first two; the third has an array under another name.
     if (name == "deep" || name == "undefined" || name == "our_name") continue;
     numpy::save(folder / "ours" / (name + ".npz"), tree, {.compress = name.size() % 2 == 0});

@@ -35,7 +35,7 @@ class PlainHdf5 : public ::testing::TestWithParam<Hdf5Format> {
 };
 
 // What Julia sees: the dimensions the other way round, the bytes as they are.
-Tensor counting(const std::vector<hsize_t>& dims) {
+Tensor counting_in_julia(const std::vector<hsize_t>& dims) {
   std::vector<int64_t> sizes(dims.begin(), dims.end());
   int64_t count = 1;
   for (int64_t size : sizes) count *= size;
@@ -74,7 +74,7 @@ TEST_P(PlainHdf5, ChunksAreFoundByEveryKindOfIndex) {
   EXPECT_EQ(read.size(), 2 * shapes.size());
   for (size_t i = 0; i < shapes.size(); ++i)
     for (const char* kind : {"p", "d"})
-      EXPECT_TRUE(tree::equal(read.at(kind + std::to_string(i)), counting(shapes[i].dims)))
+      EXPECT_TRUE(tree::equal(read.at(kind + std::to_string(i)), counting_in_julia(shapes[i].dims)))
           << kind << i;
 }
 

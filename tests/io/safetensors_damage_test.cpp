@@ -12,7 +12,7 @@
 namespace luxtorch {
 namespace {
 
-std::vector<std::string> files() {
+std::vector<std::string> safetensors_to_damage() {
   std::vector<std::string> result;
   auto folder = test::fresh_folder("safetensors_damage");
   for (const auto& [name, tree] : test::jld2_corpus()) {
@@ -28,7 +28,7 @@ std::vector<std::string> files() {
 }
 
 // Anything but an Error or a value ends the test program.
-bool loads(const test::MemoryFile& file, const std::string& bytes) {
+bool loads_as_safetensors(const test::MemoryFile& file, const std::string& bytes) {
   file.hold(bytes);
   try {
     Tree tree = safetensors::load(file.path());
@@ -43,20 +43,20 @@ bool loads(const test::MemoryFile& file, const std::string& bytes) {
 
 TEST(SafetensorsDamage, FilesCutAnywhereGiveAnError) {
   test::MemoryFile memory;
-  for (const auto& bytes : files())
+  for (const auto& bytes : safetensors_to_damage())
     for (size_t size = 0; size < bytes.size(); ++size)
-      ASSERT_FALSE(loads(memory, bytes.substr(0, size))) << size;
+      ASSERT_FALSE(loads_as_safetensors(memory, bytes.substr(0, size))) << size;
 }
 
 TEST(SafetensorsDamage, FlippedBitsGiveAnErrorOrAValue) {
   test::MemoryFile memory;
   std::mt19937_64 random(20260711);
   int errors = 0, values = 0;
-  for (const auto& original : files()) {
+  for (const auto& original : safetensors_to_damage()) {
     for (int i = 0; i < 10000; ++i) {
       std::string bytes = original;
       bytes[random() % bytes.size()] ^= static_cast<char>(1U << random() % 8);
-      (loads(memory, bytes) ? values : errors)++;
+      (loads_as_safetensors(memory, bytes) ? values : errors)++;
     }
   }
   EXPECT_GT(errors, 1000);
@@ -69,7 +69,7 @@ TEST(SafetensorsDamage, DigitsReplacedInTheHeaderGiveAnErrorOrAValue) {
   const std::vector<std::string> nasty = {
       "0",  "-1",   "9223372036854775807", "18446744073709551615", "1e9", "null", "[]",
       "{}", "\"\"", "4294967296"};
-  for (const auto& original : files()) {
+  for (const auto& original : safetensors_to_damage()) {
     uint64_t length = 0;
     std::memcpy(&length, original.data(), sizeof length);
     std::string header = original.substr(8, length), data = original.substr(8 + length);
@@ -81,7 +81,7 @@ TEST(SafetensorsDamage, DigitsReplacedInTheHeaderGiveAnErrorOrAValue) {
       changed.replace(digit, end - digit, nasty[random() % nasty.size()]);
       uint64_t size = changed.size();
       std::string prefix(reinterpret_cast<const char*>(&size), sizeof size);
-      loads(memory, prefix + changed + data);
+      loads_as_safetensors(memory, prefix + changed + data);
     }
   }
 }

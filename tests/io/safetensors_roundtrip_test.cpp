@@ -18,9 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Tensor counting(Dtype dtype) {
-  return (at::arange(6, Dtype::Double) / 8 - 3).to(dtype).view({2, 3});
-}
+using test::counting;
 
 bool holds_complex128(const Tree& tree) {
   for (const auto& t : tree::tensors(tree))

@@ -22,7 +22,7 @@ void append(std::string& bytes, T value) {
 }
 
 // A stored zip archive with checksums of 0.
-std::string archive(const std::vector<std::pair<std::string, std::string>>& entries) {
+std::string archive_of(const std::vector<std::pair<std::string, std::string>>& entries) {
   std::string file, directory;
   for (const auto& [name, bytes] : entries) {
     std::string common;
@@ -45,7 +45,7 @@ std::string archive(const std::vector<std::pair<std::string, std::string>>& entr
 }
 
 // The tree, or what load says after the path, without the advice.
-std::string error_of(const std::string& bytes, Tree* tree = nullptr) {
+std::string error_of_archive(const std::string& bytes, Tree* tree = nullptr) {
   test::MemoryFile file;
   file.hold(bytes);
   std::string head = "[torch_archive::load] at " + file.path().string(), text;
@@ -63,8 +63,8 @@ std::string error_of(const std::string& bytes, Tree* tree = nullptr) {
   return text.substr(head.size());
 }
 std::string error_of_pickle(const std::string& pickle, Tree* tree = nullptr) {
-  auto text =
-      error_of(archive({{"a/data.pkl", pickle}, {"a/data/0", std::string(16, '\1')}}), tree);
+  auto text = error_of_archive(
+      archive_of({{"a/data.pkl", pickle}, {"a/data/0", std::string(16, '\1')}}), tree);
   constexpr std::string_view kHead = ", a/data.pkl";
   return text.starts_with(kHead) ? text.substr(kHead.size()) : text;
 }
@@ -73,7 +73,7 @@ const std::string kStorage =
     "((X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0"
     "0X\3\0\0\0cpuK\4tQ"s;
 // A tensor of the 4 floats of data/0, by its offset, sizes and strides.
-std::string tensor(const std::string& parts) {
+std::string pickled_tensor(const std::string& parts) {
   return "\x80\2ctorch._utils\n_rebuild_tensor_v2\n" + kStorage + parts +
          "\x89"
          "ccollections\nOrderedDict\n)RtR.";
@@ -85,7 +85,7 @@ TEST(TorchArchiveErrors, PicklesOfValues) {
   EXPECT_SAME(tree, named({{"a", 5}, {"b", named({{"c", 6}})}}));
   EXPECT_EQ(error_of_pickle("}(X\1\0\0\0aK\5X\1\0\0\0aK\6u."s, &tree), "");
   EXPECT_SAME(tree, named({{"a", 6}}));
-  EXPECT_EQ(error_of_pickle(tensor("K\0(K\2K\2t(K\2K\1t"s), &tree), "");
+  EXPECT_EQ(error_of_pickle(pickled_tensor("K\0(K\2K\2t(K\2K\1t"s), &tree), "");
   EXPECT_EQ(tree.tensor().sizes().vec(), (std::vector<int64_t>{2, 2}));
 }
 
@@ -140,8 +140,8 @@ TEST(TorchArchiveErrors, PicklesThatAskForMore) {
 
 TEST(TorchArchiveErrors, TensorsOutsideTheirStorage) {
   auto outside = [](const std::string& parts) {
-    return error_of_pickle(tensor(parts)).find("expected a tensor inside its storage of 4") !=
-           std::string::npos;
+    return error_of_pickle(pickled_tensor(parts))
+               .find("expected a tensor inside its storage of 4") != std::string::npos;
   };
   EXPECT_TRUE(outside("K\1(K\2K\2t(K\2K\1t"s));
   EXPECT_TRUE(outside("K\4(t(t"s));
@@ -149,12 +149,14 @@ TEST(TorchArchiveErrors, TensorsOutsideTheirStorage) {
   EXPECT_TRUE(outside("K\0(\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7ft(K\2t"s));
   EXPECT_TRUE(outside("K\0(K\2t(\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7ft"s));
   EXPECT_TRUE(outside("K\0(J\0\0\0\x40J\0\0\0\x40J\0\0\0\x40t(K\0K\0K\0t"s));
-  EXPECT_NE(error_of_pickle(tensor("K\0(K\2K\2t(K\1t"s)).find("expected 2 strides, got 1"),
+  EXPECT_NE(error_of_pickle(pickled_tensor("K\0(K\2K\2t(K\1t"s)).find("expected 2 strides, got 1"),
             std::string::npos);
-  EXPECT_NE(error_of(archive({{"a/data.pkl", tensor("K\0(t(t"s)}, {"a/data/0", "1234"}}))
+  EXPECT_NE(error_of_archive(
+                archive_of({{"a/data.pkl", pickled_tensor("K\0(t(t"s)}, {"a/data/0", "1234"}}))
                 .find("a/data/0: expected 4 elements of 4 bytes, got 4 bytes"),
             std::string::npos);
-  EXPECT_NE(error_of(archive({{"a/data.pkl", tensor("K\0(t(t"s)}})).find("the record a/data/0"),
+  EXPECT_NE(error_of_archive(archive_of({{"a/data.pkl", pickled_tensor("K\0(t(t"s)}}))
+                .find("the record a/data/0"),
             std::string::npos);
 }
 
@@ -227,7 +229,7 @@ TEST(TorchArchiveErrors, BoolsOfAStorageOfOtherBytesAreFalseOrTrue) {
   };
   std::string pickle = part("ByteStorage") + part("BoolStorage") + "\x86.", bytes = "\0\1\2\xff"s;
   Tree tree;
-  EXPECT_EQ(error_of(archive({{"a/data.pkl", pickle}, {"a/data/0", bytes}}), &tree), "");
+  EXPECT_EQ(error_of_archive(archive_of({{"a/data.pkl", pickle}, {"a/data/0", bytes}}), &tree), "");
   auto values = [&](size_t i) {
     const auto* first = static_cast<const uint8_t*>(tree.elements()[i].tensor().const_data_ptr());
     return std::vector<uint8_t>(first, first + 4);
@@ -272,7 +274,7 @@ std::string small_file() {
 }
 
 // Anything but an Error or a value ends the test program.
-bool loads(const test::MemoryFile& file, const std::string& bytes, bool check_sums) {
+bool loads_as_archive(const test::MemoryFile& file, const std::string& bytes, bool check_sums) {
   file.hold(bytes);
   try {
     Tree tree = torch_archive::load(file.path(), {.check_sums = check_sums});
@@ -288,7 +290,7 @@ TEST(TorchArchiveDamage, FilesCutAnywhereGiveAnError) {
   test::MemoryFile memory;
   std::string bytes = small_file();
   for (size_t size = 0; size < bytes.size(); ++size)
-    ASSERT_FALSE(loads(memory, bytes.substr(0, size), true)) << size;
+    ASSERT_FALSE(loads_as_archive(memory, bytes.substr(0, size), true)) << size;
 }
 
 TEST(TorchArchiveDamage, ChangedBytesGiveAnErrorOrAValue) {
@@ -305,7 +307,7 @@ TEST(TorchArchiveDamage, ChangedBytesGiveAnErrorOrAValue) {
       byte = static_cast<char>(random() % 2 == 0 ? byte ^ (1 << random() % 8)
                                                  : "(.RtuqhQ\0\xff\x7f\x80"[random() % 12]);
     }
-    (loads(memory, bytes, !in_pickle) ? values : errors)++;
+    (loads_as_archive(memory, bytes, !in_pickle) ? values : errors)++;
   }
   EXPECT_GT(errors, 10000);
   EXPECT_GT(values, 1000);

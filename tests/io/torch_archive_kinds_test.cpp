@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "io/jld2_corpus.h"
+#include "io/reports.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/io/io.h"
 #include "luxtorch/io/torch_archive.h"
@@ -77,11 +78,6 @@ TEST(TorchArchiveKinds, KindsOfTensorsAreNamedInTheReport) {
                        {"nested", "torch.nested_tensor"}}));
 }
 
-const io::Report::Entry* find(const io::Report& report, const std::string& path) {
-  auto found = std::ranges::find(report.entries, path, &io::Report::Entry::path);
-  return found == report.entries.end() ? nullptr : &*found;
-}
-
 TEST(TorchArchiveKinds, ObjectsAreHolesAndTheRestLoads) {
   EXPECT_THROW(torch_archive::load(file("objects.pt")), UnsupportedError);
   io::Report report;
@@ -98,7 +94,7 @@ TEST(TorchArchiveKinds, ObjectsAreHolesAndTheRestLoads) {
   for (const char* none : {"best", "array", "when", "class", "meta"})
     EXPECT_TRUE(tree[none].is_none()) << none;
   auto expect = [&](const std::string& path, const std::string& type, bool is_hole) {
-    const auto* entry = find(report, path);
+    const auto* entry = test::entry_of(report, path);
     ASSERT_NE(entry, nullptr) << path;
     EXPECT_EQ(entry->type, type);
     EXPECT_EQ(!entry->problem.empty(), is_hole) << path << ": " << entry->problem;
@@ -112,8 +108,8 @@ TEST(TorchArchiveKinds, ObjectsAreHolesAndTheRestLoads) {
   expect("subclass", "torch_archives.Marked", false);
   expect("meta", "torch.Tensor", true);
   expect("order.1", "builtins.print", true);
-  EXPECT_TRUE(find(report, "best")->type.ends_with("multiarray.scalar"));
-  EXPECT_TRUE(find(report, "array")->type.ends_with("multiarray._reconstruct"));
+  EXPECT_TRUE(test::entry_of(report, "best")->type.ends_with("multiarray.scalar"));
+  EXPECT_TRUE(test::entry_of(report, "array")->type.ends_with("multiarray._reconstruct"));
   EXPECT_EQ(report.entries.size(), 11U);
 }
 
@@ -126,12 +122,12 @@ TEST(TorchArchiveKinds, WholeModulesAreTheirAttributes) {
   io::Report report;
   Tree net = torch_archive::load(file("module.pt"), {.report = &report});
   check(net, "_modules.linear._parameters.");
-  EXPECT_EQ(find(report, "")->type, "torch_archives.Net");
-  EXPECT_EQ(find(report, "_modules.linear")->type, "torch.nn.modules.linear.Linear");
+  EXPECT_EQ(test::entry_of(report, "")->type, "torch_archives.Net");
+  EXPECT_EQ(test::entry_of(report, "_modules.linear")->type, "torch.nn.modules.linear.Linear");
   Tree old = torch_archive::load(file("legacy_objects.pt"), {.report = &report});
   check(old["net"], "_modules.linear._parameters.");
   EXPECT_SAME(old["w"], Tree(at::ones({2})));
-  EXPECT_EQ(find(report, "net")->type, "torch_archives.Net");
+  EXPECT_EQ(test::entry_of(report, "net")->type, "torch_archives.Net");
 }
 
 TEST(TorchArchiveKinds, TorchScriptIsNamedAndItsAttributesLoadWithAReport) {
@@ -143,7 +139,8 @@ TEST(TorchArchiveKinds, TorchScriptIsNamedAndItsAttributesLoadWithAReport) {
   io::Report report;
   Tree net = torch_archive::load(file("script.pt"), {.report = &report});
   EXPECT_SAME(net.at("linear.weight"), Tree(at::ones({1, 2})));
-  EXPECT_TRUE(find(report, "linear")->type.starts_with("__torch__.torch.nn.modules.linear"));
+  EXPECT_TRUE(
+      test::entry_of(report, "linear")->type.starts_with("__torch__.torch.nn.modules.linear"));
 }
 
 TEST(TorchArchiveKinds, KeysThatAreOneNameLeaveAHole) {

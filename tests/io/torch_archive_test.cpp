@@ -21,11 +21,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Tensor counting(Dtype dtype) {
-  return (at::arange(6, Dtype::Double) / 8 - 3).to(dtype).view({2, 3});
-}
+using test::counting;
 
-std::vector<test::Sample> corpus() {
+std::vector<test::Sample> torch_corpus() {
   auto samples = test::jld2_corpus();
   Tensor shared = counting(kFloat32);
   Tree deep = 1;
@@ -47,7 +45,7 @@ std::vector<test::Sample> corpus() {
 
 TEST(TorchArchive, EveryTreeComesBackBitwise) {
   auto folder = test::fresh_folder("torch_archive");
-  for (const auto& [name, tree] : corpus()) {
+  for (const auto& [name, tree] : torch_corpus()) {
     SCOPED_TRACE(name);
     auto path = folder / (name + ".pt");
     torch_archive::save(path, tree);
@@ -74,7 +72,7 @@ class TorchArchivePython : public ::testing::Test {
   void SetUp() override {
     folder_ = test::fresh_folder("torch_archive_python");
     fs::create_directories(folder_ / "ours");
-    for (const auto& [name, tree] : corpus()) {
+    for (const auto& [name, tree] : torch_corpus()) {
       if (name == "deep" || name == "undefined") continue;  // exact_json does not take them
       torch_archive::save(folder_ / "ours" / (name + ".pt"), tree);
       test::write_file(folder_ / "ours" / (name + ".json"), test::exact_json(tree));

@@ -17,33 +17,36 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Tree load(const std::string& name) {
+Tree load_foreign(const std::string& name) {
   return torch_archive::load(fs::path(LUXTORCH_SOURCE_DIR) / "tests/golden/pt" / (name + ".pt"));
 }
 
 TEST(TorchArchiveValues, WhatTorchLoadsWithWeightsOnly) {
-  EXPECT_SAME(load("uint64_seed"), named({{"w", at::ones({2})}, {"seed", "9223372036854775819"}}));
-  EXPECT_SAME(load("device"), named({{"w", at::ones({2})}, {"device", "cpu"}}));
-  EXPECT_SAME(load("set"), named({{"w", at::ones({2})}, {"classes", tuple({"cat", "dog"})}}));
-  EXPECT_SAME(load("parameter_attribute"), named({{"A_log", at::ones({2})}}));
-  EXPECT_SAME(load("multistep_lr").at("scheduler.milestones"), named({{"30", 1}, {"80", 1}}));
+  EXPECT_SAME(load_foreign("uint64_seed"),
+              named({{"w", at::ones({2})}, {"seed", "9223372036854775819"}}));
+  EXPECT_SAME(load_foreign("device"), named({{"w", at::ones({2})}, {"device", "cpu"}}));
+  EXPECT_SAME(load_foreign("set"),
+              named({{"w", at::ones({2})}, {"classes", tuple({"cat", "dog"})}}));
+  EXPECT_SAME(load_foreign("parameter_attribute"), named({{"A_log", at::ones({2})}}));
+  EXPECT_SAME(load_foreign("multistep_lr").at("scheduler.milestones"),
+              named({{"30", 1}, {"80", 1}}));
 }
 
 TEST(TorchArchiveValues, GoodFilesAreNotCalledDamaged) {
-  EXPECT_SAME(load("empty_slice"), named({{"boxes", at::zeros({0, 2})}}));
-  EXPECT_SAME(load("no_crc"), named({{"w", at::ones({2})}}));
-  EXPECT_SAME(load("skip_data"), named({{"w", at::zeros({2})}}));
+  EXPECT_SAME(load_foreign("empty_slice"), named({{"boxes", at::zeros({0, 2})}}));
+  EXPECT_SAME(load_foreign("no_crc"), named({{"w", at::ones({2})}}));
+  EXPECT_SAME(load_foreign("skip_data"), named({{"w", at::zeros({2})}}));
 }
 
 TEST(TorchArchiveValues, ArchivesOfCpp) {
   Tensor w = at::arange(6, kFloat32).view({2, 3}), b = at::ones({4}, Dtype::Half);
-  EXPECT_SAME(load("cpp_pickle_save_dict"), named({{"w", w}, {"b", b}}));
-  EXPECT_SAME(load("cpp_torchsave_vector"), named({{"0", w}, {"1", b}}));
+  EXPECT_SAME(load_foreign("cpp_pickle_save_dict"), named({{"w", w}, {"b", b}}));
+  EXPECT_SAME(load_foreign("cpp_torchsave_vector"), named({{"0", w}, {"1", b}}));
 }
 
 TEST(TorchArchiveValues, KeysThatWouldBecomeOneNameAreRefused) {
   try {
-    load("int_and_str_key");
+    load_foreign("int_and_str_key");
     FAIL() << "loaded";
   } catch (const UnsupportedError& error) {
     EXPECT_EQ(error.message(),

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "layers/uneven_rows.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/layers/containers.h"
 #include "luxtorch/layers/sequence.h"
@@ -12,11 +13,8 @@
 namespace luxtorch::testing {
 namespace {
 
-using Sizes = std::vector<int64_t>;
-constexpr int64_t kTime = 5, kIn = 2, kOut = 3;
-
 // A user's own, with a state that counts its calls.
-struct UsersCell {
+struct CallCountingCell {
   Tree initial_parameters(Rng rng) const {
     return named({{"weight", init::Normal{}(rng.fold_in("weight"), {kOut, kIn})}});
   }
@@ -30,10 +28,9 @@ struct UsersCell {
   }
 };
 
-std::vector<Layer> cells() {
-  return {RNNCell(kIn, kOut), LSTMCell(kIn, kOut), GRUCell(kIn, kOut), UsersCell{}};
+std::vector<Layer> cells_of_a_direction() {
+  return {RNNCell(kIn, kOut), LSTMCell(kIn, kOut), GRUCell(kIn, kOut), CallCountingCell{}};
 }
-Tensor features() { return random::normal(Rng(1), {4, kTime, kIn}, 0, 1, kFloat64); }
 
 // Both directions of the rows one after another, by Recurrence over turned rows.
 std::pair<Tensor, Tensor> both(const Layer& cell, const Tensor& x, const Tree& ps, const Tree& st) {
@@ -44,7 +41,7 @@ std::pair<Tensor, Tensor> both(const Layer& cell, const Tensor& x, const Tree& p
 }
 
 TEST(BidirectionalRNN, HasBothDirectionsAtEachStep) {
-  for (const Layer& cell : cells()) {
+  for (const Layer& cell : cells_of_a_direction()) {
     BidirectionalRNN layer(cell);
     auto [ps32, st] = setup(Rng(0), layer);
     auto ps = tree::to(ps32, kFloat64);
@@ -94,7 +91,7 @@ TEST(BidirectionalRNN, TakesAnotherCellForTheWayBack) {
 }
 
 TEST(BidirectionalRNN, TakesTheCarryThatItGives) {
-  for (const Layer& cell : cells()) {
+  for (const Layer& cell : cells_of_a_direction()) {
     BidirectionalRNN layer(cell, {.return_carry = true});
     auto [ps32, st] = setup(Rng(0), layer);
     auto ps = tree::to(ps32, kFloat64);
@@ -118,7 +115,7 @@ TEST(BidirectionalRNN, TakesTheCarryThatItGives) {
 TEST(BidirectionalRNN, TurnsEachRowWithinItsOwnLength) {
   const std::vector<int64_t> lengths{3, 5, 0, 2};
   auto missing = arange(kTime).unsqueeze(0).ge(tensor(lengths).unsqueeze(1)).unsqueeze(-1);
-  for (const Layer& cell : cells()) {
+  for (const Layer& cell : cells_of_a_direction()) {
     BidirectionalRNN layer(cell), ends(cell, {.return_sequence = false});
     auto [ps32, st] = setup(Rng(0), layer);
     auto states = st;

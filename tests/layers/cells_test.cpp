@@ -11,10 +11,7 @@
 namespace luxtorch::testing {
 namespace {
 
-using Sizes = std::vector<int64_t>;
-using Keys = std::vector<std::string>;
-
-const Keys kWeights{"weight_ih", "weight_hh", "bias_ih", "bias_hh"};
+const Strings kWeights{"weight_ih", "weight_hh", "bias_ih", "bias_hh"};
 
 // An initialiser of a gate's own: the key goes into the numbers.
 Initializer marked(double mark) {
@@ -41,7 +38,7 @@ TEST(Cells, NameAndStackTheirParametersAsLuxAndTorch) {
 }
 
 TEST(Cells, HaveNoBiasesWhenToldSo) {
-  Keys weights{"weight_ih", "weight_hh"};
+  Strings weights{"weight_ih", "weight_hh"};
   EXPECT_EQ(setup(Rng(0), RNNCell(3, 5, {.use_bias = false})).first.keys(), weights);
   EXPECT_EQ(setup(Rng(0), LSTMCell(3, 5, {.use_bias = false})).first.keys(), weights);
   EXPECT_EQ(setup(Rng(0), GRUCell(3, 5, {.use_bias = false})).first.keys(), weights);

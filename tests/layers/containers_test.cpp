@@ -8,23 +8,16 @@
 #include "luxtorch/layers/dropout.h"
 #include "luxtorch/layers/parallel.h"
 #include "support/compare.h"
+#include "support/tensor_functions.h"
 
 namespace luxtorch::testing {
 namespace {
 
-using Keys = std::vector<std::string>;
-
-Tensor add(const Tensor& a, const Tensor& b) { return a + b; }
-Tensor twice(const Tensor& x) { return x * 2; }
-Tensor plus_one(const Tensor& x) { return x + 1; }
-
-Tensor x34() { return random::normal(Rng(1), {3, 4}); }
-
 TEST(Chain, RunsItsLayersOneAfterAnotherAndNamesThem) {
   Chain model(Dense(4, 5, tanh), plus_one, Dense(5, 2));
   auto [ps, st] = setup(Rng(0), model);
-  EXPECT_EQ(ps.keys(), (Keys{"layer_1", "layer_2", "layer_3"}));
-  EXPECT_EQ(st.keys(), (Keys{"layer_1", "layer_2", "layer_3"}));
+  EXPECT_EQ(ps.keys(), (Strings{"layer_1", "layer_2", "layer_3"}));
+  EXPECT_EQ(st.keys(), (Strings{"layer_1", "layer_2", "layer_3"}));
   auto x = x34();
   auto h = Dense(4, 5, tanh)(x, ps["layer_1"], st["layer_1"]).first + 1;
   auto y = Dense(5, 2)(h, ps["layer_3"], st["layer_3"]).first;
@@ -34,7 +27,7 @@ TEST(Chain, RunsItsLayersOneAfterAnotherAndNamesThem) {
 TEST(Chain, TakesNamesForItsLayers) {
   Chain model(field("encoder", Dense(4, 2)), Dropout(0.5), field("decoder", Dense(2, 4)));
   auto [ps, st] = setup(Rng(0), model);
-  EXPECT_EQ(ps.keys(), (Keys{"encoder", "layer_2", "decoder"}));
+  EXPECT_EQ(ps.keys(), (Strings{"encoder", "layer_2", "decoder"}));
   EXPECT_EQ(model["decoder"].label(), "Dense(2 => 4)");
 }
 
@@ -42,7 +35,7 @@ TEST(Chain, TakesAVectorOfLayers) {
   std::vector<Layer> layers{Dense(4, 3), twice};
   Chain model(layers);
   EXPECT_EQ(model.size(), 2u);
-  EXPECT_EQ(setup(Rng(0), model).first.keys(), (Keys{"layer_1", "layer_2"}));
+  EXPECT_EQ(setup(Rng(0), model).first.keys(), (Strings{"layer_1", "layer_2"}));
   EXPECT_SAME(setup(Rng(0), model).first, setup(Rng(0), Chain(Dense(4, 3), twice)).first);
 }
 
@@ -67,7 +60,7 @@ TEST(Chain, IsSlicedWithTheNamesAndThusTheParametersOfItsLayers) {
   Chain model(Dense(4, 5), plus_one, Dense(5, 2));
   auto [ps, st] = setup(Rng(0), model);
   auto tail = model.slice(1, 3);
-  EXPECT_EQ(setup(Rng(0), tail).first.keys(), (Keys{"layer_2", "layer_3"}));
+  EXPECT_EQ(setup(Rng(0), tail).first.keys(), (Strings{"layer_2", "layer_3"}));
   EXPECT_SAME(setup(Rng(0), tail).first["layer_3"], ps["layer_3"]);
   auto x = x34();
   auto h = apply(model.slice(0, 1), x, ps, st).first;
@@ -114,7 +107,7 @@ TEST(Chain, SaysWhichLayerRefusedItsInput) {
 TEST(SkipConnection, JoinsTheLayersOutputAndTheInputByAFunction) {
   auto layer = SkipConnection(Dense(4, 4), [](const Tensor& y, const Tensor& x) { return y - x; });
   auto [ps, st] = setup(Rng(0), layer);
-  EXPECT_EQ(ps.keys(), (Keys{"weight", "bias"})) << "the layers', without a level of their own";
+  EXPECT_EQ(ps.keys(), (Strings{"weight", "bias"})) << "the layers', without a level of their own";
   EXPECT_SAME(ps, setup(Rng(0), Dense(4, 4)).first);
   auto x = x34();
   EXPECT_SAME(apply<Tensor>(layer, x, ps, st).first, Dense(4, 4)(x, ps, st).first - x);
@@ -123,8 +116,8 @@ TEST(SkipConnection, JoinsTheLayersOutputAndTheInputByAFunction) {
 TEST(SkipConnection, JoinsThemByALayerWithItsOwnParameters) {
   auto layer = SkipConnection(Dense(4, 4), Weighted{});
   auto [ps, st] = setup(Rng(0), layer);
-  EXPECT_EQ(ps.keys(), (Keys{"layers", "connection"}));
-  EXPECT_EQ(ps["connection"].keys(), Keys{"weight"});
+  EXPECT_EQ(ps.keys(), (Strings{"layers", "connection"}));
+  EXPECT_EQ(ps["connection"].keys(), Strings{"weight"});
   auto x = x34();
   auto y = Dense(4, 4)(x, ps["layers"], st["layers"]).first;
   EXPECT_CLOSE(apply<Tensor>(layer, x, ps, st).first, y * 3 + x, 1e-6);
@@ -133,7 +126,7 @@ TEST(SkipConnection, JoinsThemByALayerWithItsOwnParameters) {
 TEST(SkipConnection, KeepsTheStatesOfALayerOfTreesThatJoins) {
   auto layer = SkipConnection(Dense(4, 4), CountedSum{});
   auto [ps, st] = setup(Rng(0), layer);
-  EXPECT_EQ(st.keys(), (Keys{"layers", "connection"}));
+  EXPECT_EQ(st.keys(), (Strings{"layers", "connection"}));
   auto [y, st2] = apply<Tensor>(layer, x34(), ps, st);
   EXPECT_EQ(st2["connection"]["calls"].scalar<int64_t>(), 1);
 }
@@ -141,7 +134,7 @@ TEST(SkipConnection, KeepsTheStatesOfALayerOfTreesThatJoins) {
 TEST(SkipConnection, GoesAroundSeveralLayers) {
   auto layer = SkipConnection(Chain(Dense(4, 7, relu), Dense(7, 4)), add);
   auto [ps, st] = setup(Rng(0), layer);
-  EXPECT_EQ(ps.keys(), (Keys{"layer_1", "layer_2"}));
+  EXPECT_EQ(ps.keys(), (Strings{"layer_1", "layer_2"}));
   EXPECT_EQ(apply<Tensor>(layer, x34(), ps, st).first.sizes(), (std::vector<int64_t>{3, 4}));
   EXPECT_ERROR(ShapeError, apply(layer, ones({3, 5}), ps, st),
                "[Dense] at layer_1: expected x of shape (..., 4), got (3, 5).");

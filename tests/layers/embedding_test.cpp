@@ -10,8 +10,6 @@
 namespace luxtorch::testing {
 namespace {
 
-using Sizes = std::vector<int64_t>;
-
 Tree weights() { return named({{"weight", tensor({0., 1., 10., 11., 20., 21.}).reshape({3, 2})}}); }
 Tensor run(const Tensor& tokens) { return Embedding(3, 2)(tokens, weights(), named({})).first; }
 

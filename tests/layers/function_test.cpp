@@ -7,20 +7,18 @@
 #include "luxtorch/layers/parallel.h"
 #include "luxtorch/ops/activation.h"
 #include "support/compare.h"
+#include "support/tensor_functions.h"
+#include "support/tiny_layers.h"
 
 namespace luxtorch::testing {
 namespace {
 
-const Tree none = named({});
-
-Tensor minus(const Tensor& a, const Tensor& b) { return a - b; }
-
 TEST(NoOpLayer, GivesWhateverItIsGiven) {
   NoOpLayer layer;
   for (const Tree& x : {Tree(ones({2})), tuple({ones({2}), 3}), named({{"a", "b"}}), Tree()})
-    EXPECT_SAME(apply(layer, x, none, none).first, x);
+    EXPECT_SAME(apply(layer, x, kNone, kNone).first, x);
   auto [ps, st] = setup(Rng(0), layer);
-  EXPECT_SAME(tuple({ps, st}), tuple({none, none}));
+  EXPECT_SAME(tuple({ps, st}), tuple({kNone, kNone}));
   EXPECT_EQ(show(layer), "NoOpLayer()");
 }
 
@@ -33,29 +31,30 @@ TEST(NoOpLayer, LetsAPartOfATupleBy) {
 
 TEST(WrappedFunction, CallsAFunctionOfATensorAsALayer) {
   WrappedFunction layer([](const Tensor& x) { return x + 1; });
-  auto [y, st] = layer(ones({2}), none, none);
+  auto [y, st] = layer(ones({2}), kNone, kNone);
   EXPECT_SAME(y, full({2}, 2));
-  EXPECT_SAME(st, none);
-  EXPECT_SAME(apply<Tensor>(Layer(layer), ones({2}), none, none).first, y);
+  EXPECT_SAME(st, kNone);
+  EXPECT_SAME(apply<Tensor>(Layer(layer), ones({2}), kNone, kNone).first, y);
 }
 
 TEST(WrappedFunction, CallsAFunctionOfSeveralTensorsOrOfATree) {
   auto one = ones({2}), ten = full({2}, 10);
-  EXPECT_SAME(WrappedFunction(minus)(ten, one, none, none).first, full({2}, 9));
+  EXPECT_SAME(WrappedFunction(minus)(ten, one, kNone, kNone).first, full({2}, 9));
   EXPECT_SAME(apply<Tensor>(Chain(WrappedFunction(minus)), tuple({ten, one}),
-                            named({{"layer_1", none}}), named({{"layer_1", none}}))
+                            named({{"layer_1", kNone}}), named({{"layer_1", kNone}}))
                   .first,
               full({2}, 9));
   WrappedFunction three(
       [](const Tensor& a, const Tensor& b, const Tensor& c) { return a + b + c; });
-  EXPECT_SAME(apply<Tensor>(Layer(three), tuple({one, one, ten}), none, none).first, full({2}, 12));
+  EXPECT_SAME(apply<Tensor>(Layer(three), tuple({one, one, ten}), kNone, kNone).first,
+              full({2}, 12));
   WrappedFunction four([](const Tensor& a, const Tensor& b, const Tensor& c, const Tensor& d) {
     return std::pair{a + b, c + d};
   });
-  EXPECT_SAME(apply(Layer(four), tuple({one, one, ten, ten}), none, none).first,
+  EXPECT_SAME(apply(Layer(four), tuple({one, one, ten, ten}), kNone, kNone).first,
               tuple({full({2}, 2), full({2}, 20)}));
   WrappedFunction second([](const Tree& x) { return x["b"].tensor(); });
-  EXPECT_SAME(apply<Tensor>(Layer(second), named({{"a", 1}, {"b", one}}), none, none).first, one);
+  EXPECT_SAME(apply<Tensor>(Layer(second), named({{"a", 1}, {"b", one}}), kNone, kNone).first, one);
 }
 
 TEST(WrappedFunction, TakesGenericFunctionsEverywhere) {

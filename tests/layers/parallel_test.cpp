@@ -10,22 +10,15 @@
 #include "luxtorch/layers/dropout.h"
 #include "luxtorch/train/grad.h"
 #include "support/compare.h"
+#include "support/tensor_functions.h"
 
 namespace luxtorch::testing {
 namespace {
 
-using Keys = std::vector<std::string>;
-
-Tensor twice(const Tensor& x) { return x * 2; }
-Tensor plus_one(const Tensor& x) { return x + 1; }
-Tensor minus(const Tensor& a, const Tensor& b) { return a - b; }
-
-Tensor x34() { return random::normal(Rng(1), {3, 4}); }
-
 TEST(Parallel, GivesOneInputToAllLayersAndEachOfATupleItsOwn) {
   auto layer = Parallel(nullptr, Dense(4, 2), twice);
   auto [ps, st] = setup(Rng(0), layer);
-  EXPECT_EQ(ps.keys(), (Keys{"layer_1", "layer_2"}));
+  EXPECT_EQ(ps.keys(), (Strings{"layer_1", "layer_2"}));
   auto x = x34();
   auto y = Dense(4, 2)(x, ps["layer_1"], st["layer_1"]).first;
   EXPECT_SAME(apply(layer, Tree(x), ps, st).first, tuple({y, x * 2}));
@@ -50,8 +43,8 @@ TEST(Parallel, JoinsByAFunctionOfAsManyTensorsAsLayers) {
 TEST(Parallel, JoinsByALayerWithItsOwnParametersAndStates) {
   auto layer = Parallel(Weighted{}, field("a", Dense(4, 2)), field("b", Dense(4, 2)));
   auto [ps, st] = setup(Rng(0), layer);
-  EXPECT_EQ(ps.keys(), (Keys{"layers", "connection"}));
-  EXPECT_EQ(ps["layers"].keys(), (Keys{"a", "b"}));
+  EXPECT_EQ(ps.keys(), (Strings{"layers", "connection"}));
+  EXPECT_EQ(ps["layers"].keys(), (Strings{"a", "b"}));
   auto x = x34();
   auto a = Dense(4, 2)(x, ps["layers"]["a"], named({})).first;
   auto b = Dense(4, 2)(x, ps["layers"]["b"], named({})).first;
@@ -74,7 +67,7 @@ TEST(Parallel, SaysWhichLayerRefusedItsInput) {
 TEST(BranchLayer, GivesItsInputToEveryLayerAsItIs) {
   BranchLayer layer(Dense(4, 2), twice, field("last", plus_one));
   auto [ps, st] = setup(Rng(0), layer);
-  EXPECT_EQ(ps.keys(), (Keys{"layer_1", "layer_2", "last"}));
+  EXPECT_EQ(ps.keys(), (Strings{"layer_1", "layer_2", "last"}));
   auto x = x34();
   auto y = Dense(4, 2)(x, ps["layer_1"], st["layer_1"]).first;
   EXPECT_SAME(apply(layer, x, ps, st).first, tuple({y, x * 2, x + 1}));
@@ -90,7 +83,7 @@ TEST(BranchLayer, GivesEvenATupleWhole) {
 TEST(BranchLayer, FusesByAFunctionOfAsManyTensorsAsLayers) {
   auto layer = BranchLayer(twice, plus_one).fusion(minus);
   auto [ps, st] = setup(Rng(0), layer);
-  EXPECT_EQ(ps.keys(), (Keys{"layer_1", "layer_2"}));
+  EXPECT_EQ(ps.keys(), (Strings{"layer_1", "layer_2"}));
   auto x = x34();
   EXPECT_SAME(apply<Tensor>(layer, x, ps, st).first, x * 2 - (x + 1));
 }
@@ -98,8 +91,8 @@ TEST(BranchLayer, FusesByAFunctionOfAsManyTensorsAsLayers) {
 TEST(BranchLayer, FusesByALayerWithItsOwnParametersAndStates) {
   auto layer = BranchLayer(Dense(4, 2), field("b", Dense(4, 2))).fusion(Weighted{});
   auto [ps, st] = setup(Rng(0), layer);
-  EXPECT_EQ(ps.keys(), (Keys{"layers", "fusion"}));
-  EXPECT_EQ(ps["layers"].keys(), (Keys{"layer_1", "b"}));
+  EXPECT_EQ(ps.keys(), (Strings{"layers", "fusion"}));
+  EXPECT_EQ(ps["layers"].keys(), (Strings{"layer_1", "b"}));
   auto x = x34();
   auto a = Dense(4, 2)(x, ps["layers"]["layer_1"], named({})).first;
   auto b = Dense(4, 2)(x, ps["layers"]["b"], named({})).first;
@@ -134,7 +127,7 @@ TEST(BranchLayer, IsPrintedWithItsBranchesAndItsFusion) {
 TEST(PairwiseFusion, JoinsEachLayersOutputWithTheNextOfATuple) {
   PairwiseFusion layer(minus, twice, plus_one);
   auto [ps, st] = setup(Rng(0), layer);
-  EXPECT_EQ(ps.keys(), (Keys{"layer_1", "layer_2"}));
+  EXPECT_EQ(ps.keys(), (Strings{"layer_1", "layer_2"}));
   auto a = full({2}, 10), b = full({2}, 3), c = full({2}, 100);
   // (10 * 2 - 3) + 1 - 100
   EXPECT_SAME(apply<Tensor>(layer, tuple({a, b, c}), ps, st).first, full({2}, -82));
@@ -154,7 +147,7 @@ TEST(PairwiseFusion, JoinsAnyOtherInputWithEachOutput) {
 TEST(PairwiseFusion, JoinsByALayerWithOneSetOfParametersAndStatesThatMoveOn) {
   PairwiseFusion weighted(Weighted{}, field("a", Dense(4, 4)), field("b", Dense(4, 4)));
   auto [ps, st] = setup(Rng(0), weighted);
-  EXPECT_EQ(ps.keys(), (Keys{"layers", "connection"}));
+  EXPECT_EQ(ps.keys(), (Strings{"layers", "connection"}));
   auto x = x34();
   auto y = Dense(4, 4)(x, ps["layers"]["a"], named({})).first * 3 + x;
   y = Dense(4, 4)(y, ps["layers"]["b"], named({})).first * 3 + x;
@@ -175,7 +168,7 @@ TEST(Maxout, TakesTheGreatestOfItsLayersElementByElement) {
 TEST(Maxout, MakesItsLayersByAFunction) {
   Maxout layer([] { return Dense(4, 2); }, 3);
   auto [ps, st] = setup(Rng(0), layer);
-  EXPECT_EQ(ps.keys(), (Keys{"layer_1", "layer_2", "layer_3"}));
+  EXPECT_EQ(ps.keys(), (Strings{"layer_1", "layer_2", "layer_3"}));
   EXPECT_SAME(ps, setup(Rng(0), Maxout(Dense(4, 2), Dense(4, 2), Dense(4, 2))).first);
   EXPECT_FALSE(tree::equal(ps["layer_1"], ps["layer_2"]));
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "layers/uneven_rows.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/layers/recurrent.h"
 #include "luxtorch/layers/sequence.h"
@@ -14,8 +15,6 @@
 
 namespace luxtorch::testing {
 namespace {
-
-constexpr int64_t kBatch = 4, kTime = 5, kIn = 2, kOut = 3;
 
 Tensor unit(const Tensor& x) { return x / x.square().sum(-1, true).sqrt(); }
 
@@ -52,18 +51,12 @@ struct MoveCell : WeightedCell {
 
 Tensor root(const Tensor& x) { return x.abs().sqrt(); }
 
-std::vector<Layer> cells() {
+std::vector<Layer> delicate_cells() {
   return {DirectionCell{}, MoveCell{}, RNNCell(kIn, kOut, Activation{"root", root})};
 }
 
-const std::vector<std::vector<int64_t>> kLengths = {
+const std::vector<std::vector<int64_t>> kLengthsOfRows = {
     {3, 5, 1, 2}, {0, 2, 0, 4}, {1, 1, 1, 1}, {0, 1, 1, 0}, {5, 5, 5, 4}};
-
-// What lies beyond the rows' ends is NaN.
-Tensor spoilt(const Tensor& x, const std::vector<int64_t>& lengths) {
-  auto missing = arange(kTime).unsqueeze(0).ge(tensor(lengths).unsqueeze(1));
-  return x.masked_fill(missing.unsqueeze(-1), std::nan(""));
-}
 
 template <class Run>
 Tree parameters(const Run& run) {
@@ -81,12 +74,12 @@ template <class Run>
 void expect_gradients_of_the_rows(const Run& run, const Layer& cell, bool time_first) {
   const auto st = setup(Rng(0), run).second;
   const Tree ps = parameters(run);
-  const Tensor features = random::normal(Rng(1), {kBatch, kTime, kIn}, 0, 1, kFloat64);
-  for (const auto& lengths : kLengths) {
+  const Tensor x = features();
+  for (const auto& lengths : kLengthsOfRows) {
     SCOPED_TRACE(cell.label() + ", lengths " + std::to_string(lengths[0]) + " " +
                  std::to_string(lengths[1]) + " ...");
     auto turned = [&](const Tensor& t) { return time_first ? t.transpose(0, 1) : t; };
-    const Tensor y = turned(run(turned(features), tensor(lengths), ps, st).first.tensor());
+    const Tensor y = turned(run(turned(x), tensor(lengths), ps, st).first.tensor());
     const Tensor weight = random::normal(Rng(2), y.sizes(), 0, 1, kFloat64);
     auto all = [&](const Tree& t) {
       auto out = run(turned(t["x"].tensor()), tensor(lengths), t["ps"], st).first.tensor();
@@ -103,16 +96,16 @@ void expect_gradients_of_the_rows(const Run& run, const Layer& cell, bool time_f
       }
       return sum;
     };
-    const Tree at = named({{"ps", ps}, {"x", features}});
+    const Tree at = named({{"ps", ps}, {"x", x}});
     auto expected = value_and_grad(alone, at);
-    auto got = value_and_grad(all, at.with("x", spoilt(features, lengths)));
+    auto got = value_and_grad(all, at.with("x", spoilt(x, lengths)));
     EXPECT_CLOSE(got.value, expected.value, kPlainFloat64);
     EXPECT_TREES_CLOSE(got.grads, expected.grads, kPlainFloat64);
   }
 }
 
 TEST(RecurrenceEndedRows, HaveNoPartInGradients) {
-  for (const Layer& cell : cells()) {
+  for (const Layer& cell : delicate_cells()) {
     expect_gradients_of_the_rows(Recurrence(cell, {.return_sequence = true}), cell, false);
     expect_gradients_of_the_rows(
         Recurrence(cell, {.ordering = Ordering::TimeFirst, .return_sequence = true}), cell, true);
@@ -120,7 +113,7 @@ TEST(RecurrenceEndedRows, HaveNoPartInGradients) {
 }
 
 TEST(RecurrenceEndedRows, HaveNoPartInThoseOfBothDirections) {
-  for (const Layer& cell : cells()) {
+  for (const Layer& cell : delicate_cells()) {
     expect_gradients_of_the_rows(BidirectionalRNN(cell), cell, false);
     expect_gradients_of_the_rows(BidirectionalRNN(cell, {.ordering = Ordering::TimeFirst}), cell,
                                  true);
@@ -128,7 +121,7 @@ TEST(RecurrenceEndedRows, HaveNoPartInThoseOfBothDirections) {
 }
 
 TEST(RecurrenceEndedRows, OfNoLengthAtAllGiveZeroGradients) {
-  for (const Layer& cell : cells()) {
+  for (const Layer& cell : delicate_cells()) {
     Recurrence run(cell, {.return_sequence = true});
     const auto st = setup(Rng(0), run).second;
     const Tree at = named(
@@ -146,20 +139,19 @@ TEST(RecurrenceEndedRows, OfNoLengthAtAllGiveZeroGradients) {
 
 // Each sample of a vmap has lengths of its own.
 TEST(RecurrenceEndedRows, HaveNoPartInGradientsUnderVmap) {
-  for (const Layer& cell : cells()) {
+  for (const Layer& cell : delicate_cells()) {
     SCOPED_TRACE(cell.label());
     Recurrence run(cell, {.return_sequence = true});
     const auto st = setup(Rng(0), run).second;
     const Tree ps = parameters(run);
-    const Tensor features = random::normal(Rng(1), {kBatch, kTime, kIn}, 0, 1, kFloat64);
+    const Tensor x = features();
     auto gradient = [&](const Tensor& lengths) {
-      return grad(
-          [&](const Tree& p) { return run(features, lengths, p, st).first.tensor().cos().sum(); },
-          ps);
+      return grad([&](const Tree& p) { return run(x, lengths, p, st).first.tensor().cos().sum(); },
+                  ps);
     };
     std::vector<Tensor> lengths;
     std::vector<Tree> expected;
-    for (const auto& one : kLengths) {
+    for (const auto& one : kLengthsOfRows) {
       if (cell.as<MoveCell>() && *std::ranges::max_element(one) < 2) continue;
       lengths.push_back(tensor(one)), expected.push_back(gradient(lengths.back()));
     }

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "layers/uneven_rows.h"
 #include "luxtorch/compact.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/layers/containers.h"
@@ -14,11 +15,10 @@
 namespace luxtorch::testing {
 namespace {
 
-constexpr int64_t kTime = 5, kIn = 2, kOut = 3;
 const std::vector<int64_t> kLengths{3, 5, 1, 2};
 
 // A user's own, whose carry has a tensor of rows and a number that is none.
-struct UsersCell {
+struct NumberedCell {
   Tree initial_parameters(Rng rng) const {
     return named({{"weight", init::Normal{}(rng.fold_in("weight"), {kOut, kIn})}});
   }
@@ -32,16 +32,9 @@ struct UsersCell {
   }
 };
 
-std::vector<Layer> cells() {
+std::vector<Layer> cells_of_rows() {
   return {RNNCell(kIn, kOut), RNNCell(kIn, kOut, softplus), LSTMCell(kIn, kOut), GRUCell(kIn, kOut),
-          UsersCell{}};
-}
-
-Tensor features() { return random::normal(Rng(1), {4, kTime, kIn}, 0, 1, kFloat64); }
-
-Tensor spoilt(const Tensor& x, const std::vector<int64_t>& lengths) {
-  auto missing = arange(kTime).unsqueeze(0).ge(tensor(lengths).unsqueeze(1));
-  return x.masked_fill(missing.unsqueeze(-1), std::nan(""));
+          NumberedCell{}};
 }
 
 Tree rows_of(const Tree& carry) {
@@ -49,7 +42,7 @@ Tree rows_of(const Tree& carry) {
 }
 
 TEST(RecurrenceLengths, GiveEachRowWhatItsOwnStepsGive) {
-  for (const Layer& cell : cells()) {
+  for (const Layer& cell : cells_of_rows()) {
     for (bool time_first : {false, true}) {
       auto ordering = time_first ? Ordering::TimeFirst : Ordering::BatchFirst;
       Recurrence sequence(cell, {ordering, true, true}), last(cell, {ordering, false, true});
@@ -79,7 +72,7 @@ TEST(RecurrenceLengths, GiveEachRowWhatItsOwnStepsGive) {
 }
 
 TEST(RecurrenceLengths, HaveTheGradientsOfTheRowsThemselvesAndNoneBeyondThem) {
-  for (const Layer& cell : cells()) {
+  for (const Layer& cell : cells_of_rows()) {
     Recurrence run(cell, {.return_sequence = true});
     auto [ps, st] = setup(Rng(0), run);
     auto states = st;
@@ -110,10 +103,10 @@ TEST(RecurrenceLengths, HaveTheGradientsOfTheRowsThemselvesAndNoneBeyondThem) {
 TEST(RecurrenceLengths, OfZeroGiveZerosAndTheInitialCarry) {
   auto carry_of = [](const Layer& cell) {
     auto h = full({4, kOut}, 0.25, {.dtype = kFloat64});
-    if (cell.as<UsersCell>()) return named({{"h", h}, {"n", 0}});
+    if (cell.as<NumberedCell>()) return named({{"h", h}, {"n", 0}});
     return cell.as<LSTMCell>() ? tuple({h, h * 2}) : tuple({h});
   };
-  for (const Layer& cell : cells()) {
+  for (const Layer& cell : cells_of_rows()) {
     Recurrence run(cell, {.return_carry = true});
     auto [ps32, st] = setup(Rng(0), run);
     auto ps = tree::to(ps32, kFloat64);
@@ -133,7 +126,7 @@ TEST(RecurrenceLengths, OfZeroGiveZerosAndTheInitialCarry) {
 }
 
 TEST(RecurrenceLengths, AreTakenAsArgumentsAsATupleAndErasedAlike) {
-  for (const Layer& cell : cells()) {
+  for (const Layer& cell : cells_of_rows()) {
     Recurrence run(cell, {.return_carry = true});
     auto [ps32, st] = setup(Rng(0), run);
     auto ps = tree::to(ps32, kFloat64);
@@ -156,7 +149,7 @@ TEST(RecurrenceLengths, AreTakenAsArgumentsAsATupleAndErasedAlike) {
 }
 
 TEST(RecurrenceLengths, ThatAreAllFullChangeNothing) {
-  for (const Layer& cell : cells()) {
+  for (const Layer& cell : cells_of_rows()) {
     Recurrence run(cell, {.return_sequence = true, .return_carry = true});
     auto [ps, st] = setup(Rng(0), run);
     auto x = features().to(kFloat32);
@@ -165,7 +158,7 @@ TEST(RecurrenceLengths, ThatAreAllFullChangeNothing) {
 }
 
 TEST(RecurrenceLengths, OfOneUnbatchedSequenceHaveNoDimensions) {
-  for (const Layer& cell : cells()) {
+  for (const Layer& cell : cells_of_rows()) {
     Recurrence run(cell, {.return_sequence = true, .return_carry = true});
     auto [ps32, st] = setup(Rng(0), run);
     auto ps = tree::to(ps32, kFloat64);
@@ -212,7 +205,7 @@ TEST(RecurrenceLengths, ThatDoNotFitAreRefused) {
 }
 
 TEST(Recurrence, HandsOnACarryWithoutItsGraphForTruncatedBackPropagation) {
-  for (const Layer& cell : cells()) {
+  for (const Layer& cell : cells_of_rows()) {
     Recurrence run(cell, {.return_carry = true});
     auto [ps32, st] = setup(Rng(0), run);
     auto at = tree::to(ps32, kFloat64);

@@ -14,8 +14,6 @@
 namespace luxtorch::testing {
 namespace {
 
-using Sizes = std::vector<int64_t>;
-
 template <class C>
 std::pair<Tensor, Tree> by_hand(const C& cell, const Tensor& x, const Tree& ps, Tree st) {
   Tree carry;

@@ -12,10 +12,7 @@
 namespace luxtorch::testing {
 namespace {
 
-using Keys = std::vector<std::string>;
-using Sizes = std::vector<int64_t>;
-
-Tensor features() { return random::normal(Rng(1), {4, 5, 2}); }
+Tensor float32_features() { return random::normal(Rng(1), {4, 5, 2}); }
 const Tensor lengths = tensor({3, 5, 0, 2});
 
 // One of each kind: {layer, the cell of its first layer, the cell of those behind it}.
@@ -59,8 +56,8 @@ void expect_as(const Layer& stack, const Layer& by_hand) {
   auto [ps2, st2] = setup(Rng(3), by_hand);
   EXPECT_SAME(ps, ps2);
   EXPECT_SAME(st, st2);
-  EXPECT_TREES_CLOSE(to_tree(stack(features(), ps, st)), to_tree(by_hand(features(), ps, st)),
-                     kPlainFloat32);
+  EXPECT_TREES_CLOSE(to_tree(stack(float32_features(), ps, st)),
+                     to_tree(by_hand(float32_features(), ps, st)), kPlainFloat32);
 }
 
 TEST(RecurrentStack, OfOneLayerIsTheRecurrenceOrTheBidirectionalRNNOfItsCell) {
@@ -91,7 +88,7 @@ TEST(RecurrentStack, TakesTheCarryThatItGivesAndGoesOnFromIt) {
   for (const auto& kind : kinds(true, true)) {
     for (const auto& layer : {kind.one, kind.two}) {
       auto [ps, st] = setup(Rng(0), layer);
-      auto x = features();
+      auto x = float32_features();
       auto whole = layer(x, ps, st).first;
       auto head = layer(Tensor(x.narrow(1, 0, 2)), ps, st).first;
       auto tail = layer(tuple({Tensor(x.narrow(1, 2, 3)), head[1]}), ps, st).first;
@@ -99,25 +96,25 @@ TEST(RecurrentStack, TakesTheCarryThatItGivesAndGoesOnFromIt) {
       EXPECT_TREES_CLOSE(tail[1], whole[1], 1e-6);
     }
     auto [ps, st] = setup(Rng(0), kind.two_both);
-    auto carry = kind.two_both(features(), ps, st).first[1];
-    EXPECT_EQ(carry.keys(), (Keys{"layer_1", "layer_2"}));
-    EXPECT_EQ(carry["layer_2"].keys(), (Keys{"forward_rnn", "backward_rnn"}));
+    auto carry = kind.two_both(float32_features(), ps, st).first[1];
+    EXPECT_EQ(carry.keys(), (Strings{"layer_1", "layer_2"}));
+    EXPECT_EQ(carry["layer_2"].keys(), (Strings{"forward_rnn", "backward_rnn"}));
     EXPECT_EQ(carry.at("layer_2.backward_rnn")[0].tensor().sizes(), (Sizes{4, 3}));
-    auto again = kind.two_both(tuple({features(), carry, lengths}), ps, st).first;
+    auto again = kind.two_both(tuple({float32_features(), carry, lengths}), ps, st).first;
     EXPECT_EQ(tree::difference(again[1], carry), "");
   }
 }
 
 TEST(RecurrentStack, RunsEachRowWithinItsOwnLength) {
   auto missing = arange(5).unsqueeze(0).ge(lengths.unsqueeze(1)).unsqueeze(-1);
-  auto spoilt = features().masked_fill(missing, std::nan(""));
+  auto spoilt = float32_features().masked_fill(missing, std::nan(""));
   for (const auto& kind : kinds(true, true)) {
     for (const auto& layer : {kind.one, kind.two, kind.both, kind.two_both}) {
       auto [ps, st] = setup(Rng(0), layer);
       auto out = layer(tuple({spoilt, lengths}), ps, st).first;
       for (int64_t r : {0, 1, 3}) {
         auto n = lengths[r].item<int64_t>();
-        auto own = layer(Tensor(features().narrow(0, r, 1).narrow(1, 0, n)), ps, st).first;
+        auto own = layer(Tensor(float32_features().narrow(0, r, 1).narrow(1, 0, n)), ps, st).first;
         auto row = [&](const Tensor& t) { return t.narrow(0, r, 1); };
         EXPECT_CLOSE(out[0].tensor().narrow(0, r, 1).narrow(1, 0, n), own[0].tensor(), 2e-6);
         EXPECT_TREES_CLOSE(tree::map_tensors(row, out[1]), own[1], 2e-6);
@@ -144,17 +141,17 @@ TEST(RecurrentStack, TakesTokensUnbatchedAndTimeFirst) {
   LSTM layer(2, 3, {.num_layers = 2}),
       time_first(2, 3, {.num_layers = 2, .ordering = Ordering::TimeFirst, .return_sequence = true});
   auto [ps, st] = setup(Rng(0), layer);
-  EXPECT_CLOSE(time_first(features().transpose(0, 1), ps, st).first.tensor()[4],
-               layer(features(), ps, st).first.tensor(), 1e-6);
+  EXPECT_CLOSE(time_first(float32_features().transpose(0, 1), ps, st).first.tensor()[4],
+               layer(float32_features(), ps, st).first.tensor(), 1e-6);
 }
 
 TEST(RecurrentStack, DropsOutBetweenItsLayersInTrainingOnly) {
   GRU layer(2, 64, {.num_layers = 2, .dropout = 0.5}), plain(2, 64, {.num_layers = 2});
   auto [ps, st] = setup(Rng(0), layer);
-  EXPECT_EQ(st.keys(), (Keys{"layer_1", "layer_2", "dropout"}));
-  EXPECT_EQ(st["dropout"].keys(), (Keys{"rng", "training"}));
+  EXPECT_EQ(st.keys(), (Strings{"layer_1", "layer_2", "dropout"}));
+  EXPECT_EQ(st["dropout"].keys(), (Strings{"rng", "training"}));
   EXPECT_SAME(ps, setup(Rng(0), plain).first);
-  auto x = features();
+  auto x = float32_features();
   auto [y, st2] = layer(x, ps, st);
   EXPECT_SAME(layer(x, ps, st).first, y) << "the same states give the same mask";
   EXPECT_FALSE(tree::equal(layer(x, ps, st2).first, y)) << "and the new ones the next";
@@ -171,7 +168,7 @@ TEST(RecurrentStack, DropsOutBetweenItsLayersInTrainingOnly) {
   EXPECT_SAME(by_hand(x, ps_hand, st_hand).first, y);
 
   auto one = setup(Rng(0), LSTM(2, 3, {.dropout = 0.5})).second;
-  EXPECT_EQ(one.keys(), (Keys{"rng"})) << "one layer has nothing between";
+  EXPECT_EQ(one.keys(), (Strings{"rng"})) << "one layer has nothing between";
 }
 
 TEST(RecurrentStack, DetachesACarryForTruncatedBackPropagation) {
@@ -181,16 +178,16 @@ TEST(RecurrentStack, DetachesACarryForTruncatedBackPropagation) {
   auto gradient = [&](bool cut) {
     return grad(
         [&](const Tree& ps) {
-          auto carry = apply<Step>(layer, features(), ps, states).first.carry;
+          auto carry = apply<Step>(layer, float32_features(), ps, states).first.carry;
           if (cut) carry = tree::detach(carry);
-          return apply<Step>(layer, tuple({features(), carry}), ps, states).first.y.sum();
+          return apply<Step>(layer, tuple({float32_features(), carry}), ps, states).first.y.sum();
         },
         ps);
   };
-  auto carry = tree::detach(apply<Step>(layer, features(), ps, st).first.carry);
+  auto carry = tree::detach(apply<Step>(layer, float32_features(), ps, st).first.carry);
   auto alone = grad(
       [&](const Tree& ps) {
-        return apply<Step>(layer, tuple({features(), carry}), ps, states).first.y.sum();
+        return apply<Step>(layer, tuple({float32_features(), carry}), ps, states).first.y.sum();
       },
       ps);
   EXPECT_TREES_CLOSE(gradient(true), alone, kPlainFloat32);

@@ -5,12 +5,10 @@
 #include "luxtorch/core/ops.h"
 #include "luxtorch/layers/containers.h"
 #include "support/compare.h"
+#include "support/tiny_layers.h"
 
 namespace luxtorch::testing {
 namespace {
-
-using Sizes = std::vector<int64_t>;
-const Tree none = named({});
 
 Tensor counted(Sizes shape) {
   int64_t n = 1;
@@ -21,9 +19,9 @@ Tensor counted(Sizes shape) {
 template <class L>
 Tensor run(const L& layer, const Tensor& x) {
   auto [ps, st] = setup(Rng(0), layer);
-  EXPECT_SAME(ps, none);
+  EXPECT_SAME(ps, kNone);
   auto [y, st2] = layer(x, ps, st);
-  EXPECT_SAME(st2, none);
+  EXPECT_SAME(st2, kNone);
   return y;
 }
 
@@ -48,7 +46,8 @@ TEST(ReshapeLayer, SharesTheMemoryOfWhatItIsGiven) {
 TEST(ReshapeLayer, RefusesRowsOfAnotherSize) {
   Chain model(field("shape", ReshapeLayer({2, 3})));
   EXPECT_ERROR(
-      ShapeError, apply(model, zeros({4, 5}), none.with("shape", none), none.with("shape", none)),
+      ShapeError,
+      apply(model, zeros({4, 5}), kNone.with("shape", kNone), kNone.with("shape", kNone)),
       "[ReshapeLayer] at shape: expected x of shape (batch, ...) with 6 elements a row, got "
       "(4, 5).");
   EXPECT_ERROR(

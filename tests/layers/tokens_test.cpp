@@ -10,10 +10,9 @@
 namespace luxtorch::testing {
 namespace {
 
-using Sizes = std::vector<int64_t>;
 constexpr int64_t kSymbols = 6;
 
-std::vector<Layer> cells() {
+std::vector<Layer> cells_of_symbols() {
   return {RNNCell(kSymbols, 3, relu), RNNCell(kSymbols, 3, {.use_bias = false}),
           LSTMCell(kSymbols, 3, {.train_state = true}), GRUCell(kSymbols, 3)};
 }
@@ -27,7 +26,7 @@ Tensor one_hot(const Tensor& t) {
 }
 
 TEST(Tokens, AreTheirOneHotRowsInValuesAndGradients) {
-  for (const Layer& cell : cells()) {
+  for (const Layer& cell : cells_of_symbols()) {
     for (const Layer& layer :
          {cell, Layer(Recurrence(cell, {.return_sequence = true, .return_carry = true})),
           Layer(Recurrence(cell, {.ordering = Ordering::TimeFirst}))}) {
@@ -60,7 +59,7 @@ TEST(Tokens, MayBeOfAnyIntegerDtype) {
 }
 
 TEST(Tokens, OfAnUnbatchedCallHaveOneDimensionFewer) {
-  for (const Layer& cell : cells()) {
+  for (const Layer& cell : cells_of_symbols()) {
     auto [ps, st] = setup(Rng(0), cell);
     auto step = cell(tokens()[0][0], ps, st).first;
     EXPECT_EQ(step[0].tensor().sizes(), (Sizes{3}));
@@ -137,7 +136,7 @@ TEST(Tokens, OfAnotherRankAreRefused) {
 }
 
 TEST(Tokens, OfNoRowsGiveNoRows) {
-  for (const Layer& cell : cells()) {
+  for (const Layer& cell : cells_of_symbols()) {
     Recurrence run(cell);
     auto [ps, st] = setup(Rng(0), run);
     EXPECT_EQ(run(zeros({0, 4}, {.dtype = kInt64}), ps, st).first.tensor().sizes(), (Sizes{0, 3}));

@@ -11,6 +11,11 @@
 
 namespace luxtorch::testing {
 
+/// What the operators of one file are run on.
+struct RecurrentSizes {
+  int64_t batch, time, in, out;
+};
+
 struct RecurrentState {
   Tensor h, c;
 };
@@ -47,6 +52,13 @@ inline std::vector<RecurrentKind> recurrent_kinds() {
       {"GRU", 3,
        [](auto& x, auto& s, auto& w) -> RecurrentState { return {ops::gru_cell(x, s.h, w), {}}; },
        [](auto& x, auto& s, auto& w, auto o) { return ops::gru_sequence(x, s.h, w, o); }}};
+}
+
+/// Those that have kernels.
+inline std::vector<RecurrentKind> stock_kinds() {
+  auto kinds = recurrent_kinds();
+  std::erase_if(kinds, [](auto& k) { return k.name == rnn_kind(softsign).name; });
+  return kinds;
 }
 
 inline ops::CellWeights recurrent_weights(const Tree& t) {

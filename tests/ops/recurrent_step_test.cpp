@@ -16,17 +16,12 @@
 namespace luxtorch::testing {
 namespace {
 
-constexpr int64_t kBatch = 5, kIn = 3, kOut = 6, kTime = 4;
+constexpr RecurrentSizes kLoop{.batch = 5, .time = 4, .in = 3, .out = 6};
 
-std::vector<RecurrentKind> stock() {
-  auto kinds = recurrent_kinds();
-  std::erase_if(kinds, [](auto& k) { return k.name == rnn_kind(softsign).name; });
-  return kinds;
-}
-
-Tree inputs(const RecurrentKind& kind, bool bias = true) {
-  return merge(recurrent_inputs(kind.gates, bias, kBatch, kIn, kOut),
-               named({{"x", random::normal(Rng(2), {kBatch, kTime, kIn}, 0, 0.7, kFloat64)}}));
+Tree step_inputs(const RecurrentKind& kind, bool bias = true) {
+  return merge(recurrent_inputs(kind.gates, bias, kLoop.batch, kLoop.in, kLoop.out),
+               named({{"x", random::normal(Rng(2), {kLoop.batch, kLoop.time, kLoop.in}, 0, 0.7,
+                                           kFloat64)}}));
 }
 
 // A program: steps in some order, and a scalar of what they gave.
@@ -44,7 +39,7 @@ Tensor sum_of(const RecurrentState& s, uint64_t seed) {
 Tensor straight(const RecurrentKind& kind, const Tree& t) {
   auto s = start(t);
   auto sum = zeros({}, {.dtype = kFloat64});
-  for (int64_t i = 0; i < kTime; ++i) {
+  for (int64_t i = 0; i < kLoop.time; ++i) {
     s = kind.cell(x_of(t, i), s, recurrent_weights(t));
     sum = sum + sum_of(s, i);
   }
@@ -52,7 +47,7 @@ Tensor straight(const RecurrentKind& kind, const Tree& t) {
 }
 Tensor last_only(const RecurrentKind& kind, const Tree& t) {
   auto s = start(t);
-  for (int64_t i = 0; i < kTime; ++i) s = kind.cell(x_of(t, i), s, recurrent_weights(t));
+  for (int64_t i = 0; i < kLoop.time; ++i) s = kind.cell(x_of(t, i), s, recurrent_weights(t));
   return sum_of({s.h, {}}, 1);
 }
 // Two futures of one step, one of which meets the other again through its input.
@@ -60,7 +55,7 @@ Tensor branching(const RecurrentKind& kind, const Tree& t) {
   const auto w = recurrent_weights(t);
   auto trunk = kind.cell(x_of(t, 0), start(t), w);
   auto left = kind.cell(x_of(t, 1), trunk, w), right = kind.cell(x_of(t, 2), trunk, w);
-  auto mixed = kind.cell(x_of(t, 3) + left.h.narrow(1, 0, kIn), right, w);
+  auto mixed = kind.cell(x_of(t, 3) + left.h.narrow(1, 0, kLoop.in), right, w);
   return sum_of(left, 1) + sum_of(mixed, 2);
 }
 // A carry that is changed between steps, and one of two sequences' parts.
@@ -73,7 +68,7 @@ Tensor mixing(const RecurrentKind& kind, const Tree& t) {
 Tensor truncated(const RecurrentKind& kind, const Tree& t) {
   auto s = start(t);
   auto sum = zeros({}, {.dtype = kFloat64});
-  for (int64_t i = 0; i < kTime; ++i) {
+  for (int64_t i = 0; i < kLoop.time; ++i) {
     if (i == 2) s = {s.h.detach(), s.c.defined() ? s.c.detach() : s.c};
     s = kind.cell(x_of(t, i), s, recurrent_weights(t));
     sum = sum + sum_of(s, i);
@@ -104,7 +99,7 @@ const std::vector<std::pair<std::string, Program>> kPrograms{
 
 template <class F>
 void for_all(const F& f) {
-  for (const auto& kind : stock()) {
+  for (const auto& kind : stock_kinds()) {
     for (const auto& [name, program] : kPrograms) {
       SCOPED_TRACE(kind.name + ", " + name);
       f(kind, program);
@@ -120,7 +115,7 @@ auto plainly(const auto& f) {
 TEST(RecurrentSteps, HaveThePlainValuesAndGradientsHoweverTheyAreChained) {
   for_all([](const RecurrentKind& kind, const Program& program) {
     for (bool bias : {true, false}) {
-      const auto at = inputs(kind, bias);
+      const auto at = step_inputs(kind, bias);
       auto run = [&] {
         auto [value, grads] = value_and_grad([&](const Tree& t) { return program(kind, t); }, at);
         return named({{"value", value}, {"grads", grads}});
@@ -134,7 +129,7 @@ TEST(RecurrentSteps, HaveThePlainValuesAndGradientsHoweverTheyAreChained) {
 
 TEST(RecurrentSteps, GiveEachInputItsGradientAlone) {
   for_all([](const RecurrentKind& kind, const Program& program) {
-    const auto at = inputs(kind);
+    const auto at = step_inputs(kind);
     for (const auto& key : at.keys()) {
       SCOPED_TRACE(key);
       if (key == "c" && kind.gates != 4) continue;
@@ -149,7 +144,7 @@ TEST(RecurrentSteps, GiveEachInputItsGradientAlone) {
 
 TEST(RecurrentSteps, HaveThePlainSecondDerivatives) {
   for_all([](const RecurrentKind& kind, const Program& program) {
-    const auto at = inputs(kind);
+    const auto at = step_inputs(kind);
     auto slope = [&](const Tree& t) {
       auto grads = grad([&](const Tree& u) { return program(kind, u); }, t, {.create_graph = true});
       auto sum = zeros({}, {.dtype = kFloat64});
@@ -163,7 +158,7 @@ TEST(RecurrentSteps, HaveThePlainSecondDerivatives) {
 
 Tree leaves_of(const RecurrentKind& kind) {
   return tree::map_tensors([](const Tensor& t) { return t.clone().requires_grad_(); },
-                           inputs(kind));
+                           step_inputs(kind));
 }
 
 TEST(RecurrentSteps, GoBackTwiceThroughOneGraphThatIsKept) {
@@ -179,7 +174,7 @@ TEST(RecurrentSteps, GoBackTwiceThroughOneGraphThatIsKept) {
 }
 
 TEST(RecurrentSteps, GoBackFromTwoLossesThatShareSteps) {
-  for (const auto& kind : stock()) {
+  for (const auto& kind : stock_kinds()) {
     SCOPED_TRACE(kind.name);
     auto run = [&] {
       const auto at = leaves_of(kind);
@@ -195,9 +190,9 @@ TEST(RecurrentSteps, GoBackFromTwoLossesThatShareSteps) {
 }
 
 TEST(RecurrentSteps, GoBackFromManyThreadsAtOnce) {
-  for (const auto& kind : stock()) {
+  for (const auto& kind : stock_kinds()) {
     SCOPED_TRACE(kind.name);
-    const auto at = inputs(kind);
+    const auto at = step_inputs(kind);
     auto by = [&](const Tree& t) { return straight(kind, t); };
     const auto expected = grad(by, at);
     std::vector<Tree> got(4);
@@ -213,7 +208,7 @@ TEST(RecurrentSteps, GoBackFromManyThreadsAtOnce) {
 }
 
 TEST(RecurrentSteps, GoBackFromManyThreadsAtOnceThroughOneGraphThatIsKept) {
-  for (const auto& kind : stock()) {
+  for (const auto& kind : stock_kinds()) {
     SCOPED_TRACE(kind.name);
     const auto at = leaves_of(kind);
     const auto loss = straight(kind, at);
@@ -242,7 +237,7 @@ TEST(RecurrentSteps, GoBackFromManyThreadsAtOnceThroughOneGraphThatIsKept) {
 }
 
 TEST(RecurrentSteps, LetAHookSeeTheWholeGradientOfACarry) {
-  for (const auto& kind : stock()) {
+  for (const auto& kind : stock_kinds()) {
     SCOPED_TRACE(kind.name);
     auto run = [&] {
       const auto at = leaves_of(kind);
@@ -259,7 +254,7 @@ TEST(RecurrentSteps, LetAHookSeeTheWholeGradientOfACarry) {
 }
 
 TEST(RecurrentSteps, NoticeAnInputOrAWeightThatIsChangedBeforeBackward) {
-  const auto kind = stock()[2];
+  const auto kind = stock_kinds()[2];
   for (const char* key : {"x", "w_ih"}) {
     SCOPED_TRACE(key);
     auto at = leaves_of(kind);
@@ -271,7 +266,7 @@ TEST(RecurrentSteps, NoticeAnInputOrAWeightThatIsChangedBeforeBackward) {
 }
 
 TEST(RecurrentSteps, WithoutAGraphGiveFewRowsThePlainValuesFromWeightsAsTheyLie) {
-  for (const auto& kind : stock()) {
+  for (const auto& kind : stock_kinds()) {
     for (auto [batch, in, out] :
          {std::array<int64_t, 3>{1, 1, 1}, {1, 40, 7}, {4, 3, 16}, {3, 68, 133}}) {
       for (bool bias : {true, false}) {
@@ -302,7 +297,7 @@ TEST(RecurrentSteps, WithoutAGraphGiveFewRowsThePlainValuesFromWeightsAsTheyLie)
 }
 
 TEST(RecurrentSteps, WithoutAGraphLeaveLargeWeightsToTorch) {
-  const auto kind = stock()[2];
+  const auto kind = stock_kinds()[2];
   const auto at = recurrent_inputs(4, true, 5, 64, 128);
   kind.cell(zeros({5, 64}, {.dtype = kFloat64}), start(at), recurrent_weights(at));
   std::ostringstream said;

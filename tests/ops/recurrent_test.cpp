@@ -6,27 +6,28 @@
 #include "luxtorch/core/ops.h"
 #include "luxtorch/rng.h"
 #include "luxtorch/train/grad.h"
+#include "ops/recurrent_kinds.h"
 #include "support/compare.h"
 #include "support/finite_differences.h"
 
 namespace luxtorch::testing {
 namespace {
 
-constexpr int64_t kBatch = 3, kTime = 4, kIn = 2, kOut = 5;
+constexpr RecurrentSizes kSequence{.batch = 3, .time = 4, .in = 2, .out = 5};
 
 Tensor normal(const char* name, Shape shape) {
   return random::normal(Rng(1).fold_in(name), shape, 0, 0.7, kFloat64);
 }
 
 // Everything that a sequence takes, as one tree.
-Tree inputs(int64_t gates, bool bias) {
-  auto t = named({{"x", normal("x", {kBatch, kTime, kIn})},
-                  {"h", normal("h", {kBatch, kOut})},
-                  {"c", normal("c", {kBatch, kOut})},
-                  {"w_ih", normal("w_ih", {gates * kOut, kIn})},
-                  {"w_hh", normal("w_hh", {gates * kOut, kOut})}});
-  return bias ? merge(t, named({{"b_ih", normal("b_ih", {gates * kOut})},
-                                {"b_hh", normal("b_hh", {gates * kOut})}}))
+Tree sequence_inputs(int64_t gates, bool bias) {
+  auto t = named({{"x", normal("x", {kSequence.batch, kSequence.time, kSequence.in})},
+                  {"h", normal("h", {kSequence.batch, kSequence.out})},
+                  {"c", normal("c", {kSequence.batch, kSequence.out})},
+                  {"w_ih", normal("w_ih", {gates * kSequence.out, kSequence.in})},
+                  {"w_hh", normal("w_hh", {gates * kSequence.out, kSequence.out})}});
+  return bias ? merge(t, named({{"b_ih", normal("b_ih", {gates * kSequence.out})},
+                                {"b_hh", normal("b_hh", {gates * kSequence.out})}}))
               : t;
 }
 ops::CellWeights weights(const Tree& t) {
@@ -90,7 +91,7 @@ void expect_equations(int64_t gates, const Cell& by_hand, const Cell& cell,
                       const Sequence& sequence) {
   for (bool bias : {true, false}) {
     SCOPED_TRACE(bias ? "with biases" : "without biases");
-    auto at = inputs(gates, bias);
+    auto at = sequence_inputs(gates, bias);
     auto out_of = [](const Tree& out) { return std::pair{scalar(out), out}; };
     auto expected = value_and_grad([&](const Tree& t) { return out_of(loop(by_hand, t)); }, at);
     auto check = [&](const char* what, const std::function<Tree(const Tree&)>& f) {
@@ -148,7 +149,7 @@ TEST(RecurrentOps, GRUFollowsItsEquations) {
 }
 
 TEST(RecurrentOps, AreTheSameInFloat32WithAndWithoutAGraph) {
-  auto at = tree::to(inputs(4, true), kFloat32);
+  auto at = tree::to(sequence_inputs(4, true), kFloat32);
   auto f = [](const Tree& t) {
     auto out =
         ops::lstm_sequence(t["x"].tensor(), t["h"].tensor(), t["c"].tensor(), weights(t), {});
@@ -158,7 +159,7 @@ TEST(RecurrentOps, AreTheSameInFloat32WithAndWithoutAGraph) {
 }
 
 TEST(RecurrentOps, TakeInputsThatAreNotContiguous) {
-  auto at = inputs(4, true);
+  auto at = sequence_inputs(4, true);
   auto strided = tree::map_tensors(
       [](const Tensor& t) {
         return t.dim() < 2 ? t : t.transpose(0, 1).contiguous().transpose(0, 1);

@@ -13,18 +13,22 @@
 namespace luxtorch::testing {
 namespace {
 
-constexpr int64_t kBatch = 3, kTime = 4, kSymbols = 2, kOut = 3;
+constexpr RecurrentSizes kTransformed{.batch = 3, .time = 4, .in = 2, .out = 3};
 
-struct Case {
+struct InputCase {
   std::string name;
   Tensor x;
   ops::SequenceOptions options;
 };
-std::vector<Case> cases() {
-  auto x = random::normal(Rng(5), {kBatch, kTime, kSymbols}, 0, 0.7, kFloat64);
+std::vector<InputCase> cases() {
+  auto x = random::normal(Rng(5), {kTransformed.batch, kTransformed.time, kTransformed.in}, 0, 0.7,
+                          kFloat64);
   return {{"lengths", x, {.lengths = tensor({2, 0, 4})}},
           {"lengths reversed", x, {.reverse = true, .lengths = tensor({3, 1, 0})}},
-          {"tokens", tensor({0, 1, 1, 0, 1, 1, 0, 0, 0, 0, 1, 0}).reshape({kBatch, kTime}), {}}};
+          {"tokens",
+           tensor({0, 1, 1, 0, 1, 1, 0, 0, 0, 0, 1, 0})
+               .reshape({kTransformed.batch, kTransformed.time}),
+           {}}};
 }
 
 Tree run(const RecurrentKind& kind, const Tensor& x, const Tree& t,
@@ -37,7 +41,8 @@ TEST(RecurrentTransforms, ForwardModeAgreesWithFiniteDifferences) {
   for (const auto& kind : recurrent_kinds()) {
     for (const auto& [name, x, options] : cases()) {
       SCOPED_TRACE(kind.name + ", " + name);
-      auto at = recurrent_inputs(kind.gates, true, kBatch, kSymbols, kOut);
+      auto at =
+          recurrent_inputs(kind.gates, true, kTransformed.batch, kTransformed.in, kTransformed.out);
       uint64_t i = 0;
       auto direction = tree::map_tensors(
           [&](const Tensor& t) { return random::normal(Rng(50 + i++), t.sizes(), 0, 1, kFloat64); },
@@ -71,7 +76,8 @@ TEST(RecurrentTransforms, VmapOverModelsIsTheLoopOverThem) {
   for (const auto& kind : recurrent_kinds()) {
     for (const auto& [name, x, options] : cases()) {
       SCOPED_TRACE(kind.name + ", " + name);
-      auto one = recurrent_inputs(kind.gates, true, kBatch, kSymbols, kOut);
+      auto one =
+          recurrent_inputs(kind.gates, true, kTransformed.batch, kTransformed.in, kTransformed.out);
       auto many =
           tree::map_tensors([&](const Tensor& t) { return stack({t, t * 0.5, t * -1.5}); }, one);
       auto level = at::functorch::initAndPushDynamicLayer(

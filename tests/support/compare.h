@@ -11,11 +11,16 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "luxtorch/core/error.h"
 #include "luxtorch/tree.h"
 
 namespace luxtorch::testing {
+
+/// What shapes and keys are compared with.
+using Sizes = std::vector<int64_t>;
+using Strings = std::vector<std::string>;
 
 // Against plain torch ops, and against Python PyTorch. kLong is for batch * time above 50,000.
 inline constexpr double kPlainFloat64 = 1e-12, kPlainFloat32 = 2e-5, kLongFloat32 = 4e-5;

@@ -6,6 +6,7 @@
 #include "luxtorch/layers/parallel.h"
 #include "luxtorch/layers/reshape.h"
 #include "support/corpus_rows.h"
+#include "support/tensor_functions.h"
 
 namespace luxtorch::testing {
 
@@ -24,7 +25,6 @@ struct Gate {
   }
 };
 
-Tensor add(const Tensor& a, const Tensor& b) { return a + b; }
 Tensor times(const Tensor& a, const Tensor& b) { return a * b; }
 
 }  // namespace

@@ -64,3 +64,5 @@ int open(const char* path, int flags, ...) {
 }
 
 }  // extern "C"
+
+#undef LUXTORCH_COUNTED

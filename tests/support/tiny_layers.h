@@ -1,6 +1,7 @@
 // Layers small enough to follow by hand, for tests of what holds layers.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "luxtorch/core/operators.h"
@@ -8,6 +9,9 @@
 #include "luxtorch/layer.h"
 
 namespace luxtorch::testing {
+
+/// The parameters or states of a layer that has none.
+inline const Tree kNone = named({});
 
 /// y = x * weight. weight (dims), uniform.
 struct Scale {
@@ -30,6 +34,14 @@ struct Counter {
   Tree initial_states(Rng) const { return named({{"count", 0}, {"training", true}}); }
   Out<Tensor> operator()(const Tensor& x, const Tree&, const Tree& st) const {
     return {x, st.with("count", st["count"].scalar<int64_t>() + 1)};
+  }
+};
+
+/// y = x * 3, by a number that can only be moved.
+struct MoveOnly {
+  std::unique_ptr<int> owned = std::make_unique<int>(3);
+  Out<Tensor> operator()(const Tensor& x, const Tree&, const Tree& st) const {
+    return {x * *owned, st};
   }
 };
 

@@ -16,17 +16,9 @@ namespace luxtorch {
 namespace {
 
 using testing::batch;
+using testing::expect_same;
 using testing::fresh;
 using testing::values;
-
-void expect_same(const TrainState& a, const TrainState& b) {
-  EXPECT_SAME(a.parameters(), b.parameters());
-  EXPECT_SAME(a.states(), b.states());
-  EXPECT_SAME(a.optimizer_state(), b.optimizer_state());
-  EXPECT_EQ(a.frozen(), b.frozen());
-  EXPECT_EQ(a.step, b.step);
-  EXPECT_EQ(a.optimizer().label(), b.optimizer().label());
-}
 
 Checkpoint saved(const TrainState& ts) {
   return load_checkpoint(CheckpointFolder(test::fresh_folder("checkpoint_restore")).save(ts));

@@ -14,11 +14,10 @@
 #include "luxtorch/train/vmap.h"
 #include "support/compare.h"
 #include "support/error_text.h"
+#include "train/float64.h"
 
 namespace luxtorch::testing {
 namespace {
-
-Tensor numbers(std::initializer_list<double> v) { return tensor(v, {.dtype = kFloat64}); }
 
 using ::testing::HasSubstr;
 

@@ -8,34 +8,33 @@
 #include "luxtorch/train/grad.h"
 #include "support/compare.h"
 #include "support/error_text.h"
+#include "train/float64.h"
 
 namespace luxtorch::testing {
 namespace {
 
-Tensor numbers(std::initializer_list<double> v) { return tensor(v, {.dtype = kFloat64}); }
-
 using ::testing::HasSubstr;
 
-Tree parameters() {
+Tree mixed_parameters() {
   return named({{"w", arange(6, {.dtype = kFloat64}).reshape({2, 3}).t()},
                 {"n", 3},
                 {"rest", tuple({numbers({7, 8}), Tree(), numbers({9}).squeeze()})}});
 }
 
 TEST(Flatten, PutsTensorsEndToEndInTheTreesOrder) {
-  EXPECT_CLOSE(flatten(parameters()).flat, numbers({0, 3, 1, 4, 2, 5, 7, 8, 9}), 0);
+  EXPECT_CLOSE(flatten(mixed_parameters()).flat, numbers({0, 3, 1, 4, 2, 5, 7, 8, 9}), 0);
 }
 
 TEST(Flatten, RebuildGivesTheTreeBack) {
-  const auto [flat, rebuild] = flatten(parameters());
-  EXPECT_TRUE(tree::equal(rebuild(flat), parameters()));
+  const auto [flat, rebuild] = flatten(mixed_parameters());
+  EXPECT_TRUE(tree::equal(rebuild(flat), mixed_parameters()));
   const Tree doubled = rebuild(flat * 2);
-  EXPECT_CLOSE(doubled["w"].tensor(), parameters()["w"].tensor() * 2, 0);
+  EXPECT_CLOSE(doubled["w"].tensor(), mixed_parameters()["w"].tensor() * 2, 0);
   EXPECT_EQ(doubled["n"].scalar<int64_t>(), 3);
 }
 
 TEST(Flatten, RebuildIsDifferentiableAndMapsOverVectors) {
-  const auto flattened = flatten(parameters());
+  const auto flattened = flatten(mixed_parameters());
   const auto& rebuild = flattened.rebuild;
   auto f = [&](const Tensor& v) {
     const Tree ps = rebuild(v);
@@ -50,7 +49,7 @@ TEST(Flatten, RefusesMixedKindsAndVectorsOfAnotherLength) {
   EXPECT_THAT(text_of([] { flatten(named({{"a", zeros({2})}, {"b", numbers({1})}})); }),
               HasSubstr("[flatten] at b: expected tensors of one dtype"));
   EXPECT_THAT(text_of([] { flatten(named({{"n", 1}})); }), HasSubstr("a floating tensor"));
-  const auto rebuild = flatten(parameters()).rebuild;
+  const auto rebuild = flatten(mixed_parameters()).rebuild;
   EXPECT_THAT(text_of([&] { rebuild(zeros({9})); }), HasSubstr("a float64 vector of shape (9,)"));
   EXPECT_THAT(text_of([&] { rebuild(numbers({1, 2})); }), HasSubstr("shape (2,)"));
 }

@@ -14,13 +14,13 @@
 namespace luxtorch::testing {
 namespace {
 
-struct Case {
+struct LossCase {
   const char* name;
   std::function<Tensor(const Tensor&, const Tensor&)> loss;
   Tensor y_hat, y;
 };
 
-std::vector<Case> cases(Dtype dtype) {
+std::vector<LossCase> loss_cases(Dtype dtype) {
   const TensorOptions options{.dtype = dtype};
   const Tensor waves = linspace(-900, 900, 21000, options).sin().reshape({3000, 7});
   const Tensor p = waves * 0.49 + 0.5, hard = (waves.flip(0) > 0).to(dtype);
@@ -43,7 +43,7 @@ Tensor with_gaps(const Tensor& t) { return stack({t, t}, -1).select(-1, 0); }
 TEST(FusedLoss, LargeBatchesAgreeWithPlainOps) {
   for (Dtype dtype : {kFloat32, kFloat64}) {
     const double tolerance = dtype == kFloat64 ? kPlainFloat64 : kPlainFloat32;
-    for (const auto& [name, loss, y_hat, y] : cases(dtype)) {
+    for (const auto& [name, loss, y_hat, y] : loss_cases(dtype)) {
       SCOPED_TRACE(name);
       auto f = [&, &loss = loss, &y = y](const Tree& x) { return loss(x.tensor(), y); };
       auto [value, grad] = value_and_grad(f, y_hat);
@@ -56,7 +56,7 @@ TEST(FusedLoss, LargeBatchesAgreeWithPlainOps) {
 }
 
 TEST(FusedLoss, TheGradientThatIsDifferentiableIsTheSame) {
-  for (const auto& [name, loss, y_hat, y] : cases(kFloat64)) {
+  for (const auto& [name, loss, y_hat, y] : loss_cases(kFloat64)) {
     SCOPED_TRACE(name);
     auto f = [&, &loss = loss, &y = y](const Tree& x) { return loss(x.tensor(), y) * 3; };
     EXPECT_CLOSE(grad(f, y_hat, {.create_graph = true}).tensor(), grad(f, y_hat).tensor(),
@@ -65,7 +65,7 @@ TEST(FusedLoss, TheGradientThatIsDifferentiableIsTheSame) {
 }
 
 TEST(FusedLoss, ForwardDifferentiationGivesTheSlope) {
-  for (const auto& [name, loss, y_hat, y] : cases(kFloat64)) {
+  for (const auto& [name, loss, y_hat, y] : loss_cases(kFloat64)) {
     SCOPED_TRACE(name);
     auto f = [&, &loss = loss, &y = y](const Tree& x) { return loss(x.tensor(), y); };
     const Tensor direction = y_hat.cos();

@@ -9,11 +9,10 @@
 #include "luxtorch/core/ops.h"
 #include "luxtorch/train/grad.h"
 #include "support/compare.h"
+#include "train/float64.h"
 
 namespace luxtorch::testing {
 namespace {
-
-const TensorOptions kDouble{.dtype = kFloat64};
 
 std::vector<std::pair<std::string, std::function<Tensor(const Tensor&, const Tensor&)>>>
 all_losses() {

@@ -5,13 +5,9 @@
 
 #include "luxtorch/core/ops.h"
 #include "luxtorch/train/optim.h"
+#include "train/values.h"
 
 namespace luxtorch::testing {
-
-inline Tensor values(Shape shape, double seed, Dtype dtype = kFloat32) {
-  Tensor k = arange(c10::multiply_integers(shape)).to(kFloat64);
-  return ((k * 1.7 + seed) * 0.9).sin().reshape(shape).to(dtype);
-}
 
 inline Tree parameters(Dtype dtype = kFloat32) {
   return named(
@@ -23,10 +19,6 @@ inline Tree gradients(double seed, Dtype dtype = kFloat32) {
   return named({{"dense", named({{"weight", values({5, 7}, seed, dtype)},
                                  {"bias", values({5}, seed + 1, dtype)}})},
                 {"scale", values({}, seed + 2, dtype)}});
-}
-
-inline Tree deep_copy(const Tree& t) {
-  return tree::map_tensors([](const Tensor& x) { return x.clone(); }, t);
 }
 
 inline std::vector<Optimizer> every_kind() {

@@ -16,7 +16,7 @@ using testing::load_golden;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-std::vector<std::pair<std::string, Optimizer>> cases() {
+std::vector<std::pair<std::string, Optimizer>> golden_optimizers() {
   return {
       {"descent", Descent()},
       {"momentum", Momentum()},
@@ -54,7 +54,7 @@ std::vector<std::pair<std::string, Optimizer>> cases() {
 
 void expect_golden_steps(const char* dtype, double tolerance) {
   const Tree golden = load_golden("optim")[dtype];
-  auto all = cases();
+  auto all = golden_optimizers();
   ASSERT_EQ(all.size(), golden["cases"].size());
   for (const auto& [name, optimizer] : all) {
     SCOPED_TRACE(name);

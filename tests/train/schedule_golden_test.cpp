@@ -9,12 +9,13 @@
 namespace luxtorch {
 namespace {
 
-using namespace schedule;
 using testing::kGoldenFloat32;
 using testing::kGoldenFloat64;
 using testing::load_golden;
 
-std::vector<std::pair<std::string, Schedule>> cases() {
+std::vector<std::pair<std::string, schedule::Schedule>> golden_schedules() {
+  using namespace schedule;
+  using schedule::Step;  // not that of a recurrent layer
   return {
       {"step", Step(0.1, 0.5, 7)},
       {"multi_step", Step(0.1, 0.3, {5, 7, 18, 1})},
@@ -32,7 +33,7 @@ std::vector<std::pair<std::string, Schedule>> cases() {
 
 TEST(ScheduleGolden, SixtyStepsOfEverySchedule) {
   const Tree golden = load_golden("schedules")["rates"];
-  auto all = cases();
+  auto all = golden_schedules();
   ASSERT_EQ(all.size(), golden.size());
   for (const auto& [name, s] : all) {
     SCOPED_TRACE(name);
@@ -43,6 +44,8 @@ TEST(ScheduleGolden, SixtyStepsOfEverySchedule) {
 }
 
 void expect_trained(const char* dtype, double tolerance) {
+  using namespace schedule;
+  using schedule::Step;  // not that of a recurrent layer
   const Tree golden = load_golden("schedules")[dtype];
   const std::vector<std::pair<std::string, Optimizer>> optimizers{
       {"adam_cosine", Scheduler(Adam(), CosAnneal(0.05, 0.001, 8, {.restart = false}))},

@@ -76,10 +76,10 @@ TEST(Scheduler, FollowsAUsersOwnOptimiserToo) {
   EXPECT_THROW(Scheduler(Double{}, lr), ArgumentError);
 }
 
-Tree batch(uint64_t i) {
+Tree normal_batch(uint64_t i) {
   return tuple({random::normal(Rng(i), {16, 3}), random::normal(Rng(i).fold_in("y"), {16, 2})});
 }
-TrainState fresh(const Optimizer& o) {
+TrainState of_one_layer(const Optimizer& o) {
   Layer model = Dense(3, 2);
   auto [ps, st] = setup(Rng(0), model);
   return TrainState(model, ps, st, o);
@@ -91,10 +91,10 @@ TEST(Scheduler, StepsInPlaceAreThePureStepsBitForBit) {
         Optimizer(OptimiserChain(ClipGlobalNorm(0.5), Scheduler(AdamW(), Exp(0.05, 0.9)))),
         Optimizer(Scheduler(Descent(), Exp(0.05, 0.9)))}) {
     SCOPED_TRACE(o.label());
-    TrainState in_place = fresh(o), pure = fresh(o);
+    TrainState in_place = of_one_layer(o), pure = of_one_layer(o);
     for (uint64_t i = 0; i < 12; ++i) {
-      single_train_step_(MSELoss{}, batch(i), in_place);
-      pure = single_train_step(MSELoss{}, batch(i), pure).next;
+      single_train_step_(MSELoss{}, normal_batch(i), in_place);
+      pure = single_train_step(MSELoss{}, normal_batch(i), pure).next;
       EXPECT_SAME(in_place.parameters(), pure.parameters());
     }
     EXPECT_SAME(in_place.optimizer_state(), pure.optimizer_state());
@@ -107,21 +107,21 @@ TEST(Scheduler, GoesOnFromASavedStateBitForBit) {
         Optimizer(OptimiserChain(ClipGlobalNorm(0.5), Scheduler(Descent(), Exp(0.05, 0.9)))),
         Optimizer(Scheduler(SignDescent{}, Exp(0.05, 0.9)))}) {
     SCOPED_TRACE(o.label());
-    TrainState whole = fresh(o);
+    TrainState whole = of_one_layer(o);
     for (uint64_t k = 0; k < 9; ++k) {
       Tree ps = whole.parameters(), state = whole.optimizer_state();
-      TrainState resumed = fresh(o);
+      TrainState resumed = of_one_layer(o);
       resumed.set_parameters_(ps);
       resumed.set_optimizer_state_(state);
-      single_train_step_(MSELoss{}, batch(k), whole);
-      single_train_step_(MSELoss{}, batch(k), resumed);
+      single_train_step_(MSELoss{}, normal_batch(k), whole);
+      single_train_step_(MSELoss{}, normal_batch(k), resumed);
       EXPECT_SAME(resumed.parameters(), whole.parameters());
     }
     // The counter is what makes the difference.
-    TrainState forgot = fresh(o);
+    TrainState forgot = of_one_layer(o);
     forgot.set_parameters_(whole.parameters());
-    single_train_step_(MSELoss{}, batch(9), whole);
-    single_train_step_(MSELoss{}, batch(9), forgot);
+    single_train_step_(MSELoss{}, normal_batch(9), whole);
+    single_train_step_(MSELoss{}, normal_batch(9), forgot);
     EXPECT_FALSE(tree::equal(forgot.parameters(), whole.parameters()));
   }
 }
@@ -155,10 +155,10 @@ TEST(Scheduler, AdjustChangesWhatFollowsNoSchedule) {
   EXPECT_EQ(
       adjust(OptimiserChain(Descent(0.1), Scheduler(Descent(), Exp(1, 0.5))), {.lr = 0.2}).label(),
       "OptimiserChain(Descent(0.2), Scheduler(Descent(Exp(1, 0.5))))");
-  TrainState ts = fresh(o);
-  single_train_step_(MSELoss{}, batch(0), ts);
+  TrainState ts = of_one_layer(o);
+  single_train_step_(MSELoss{}, normal_batch(0), ts);
   adjust_(ts, {.beta = {{0.5, 0.9}}});
-  single_train_step_(MSELoss{}, batch(1), ts);
+  single_train_step_(MSELoss{}, normal_batch(1), ts);
   EXPECT_EQ(ts.optimizer().label(),
             "Scheduler(Adam(Exp(0.1, 0.8), beta = (0.5, 0.9), epsilon = 1e-08))");
 }
@@ -188,11 +188,11 @@ TEST(Scheduler, RefusesWhatHasNoSuchHyperParameter) {
 
 TEST(Scheduler, AValueOutOfRangeNamesTheStepAndChangesNothing) {
   auto falling = schedule::Ramp(0.1, -0.1, 4);  // 0.05, 0, -0.05
-  TrainState ts = fresh(OptimiserChain(Momentum(0.1), Scheduler(Adam(), falling)));
-  for (uint64_t i = 0; i < 2; ++i) single_train_step_(MSELoss{}, batch(i), ts);
+  TrainState ts = of_one_layer(OptimiserChain(Momentum(0.1), Scheduler(Adam(), falling)));
+  for (uint64_t i = 0; i < 2; ++i) single_train_step_(MSELoss{}, normal_batch(i), ts);
   Tree ps = ts.parameters(), state = ts.optimizer_state();
   for (int again = 0; again < 2; ++again) {
-    EXPECT_ERROR(ArgumentError, single_train_step_(MSELoss{}, batch(2), ts),
+    EXPECT_ERROR(ArgumentError, single_train_step_(MSELoss{}, normal_batch(2), ts),
                  "[Scheduler] expected lr finite and at least 0, got -0.05000000000000002 from "
                  "Ramp(0.1, -0.1, 4) at step 3.");
   }

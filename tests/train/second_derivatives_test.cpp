@@ -38,6 +38,7 @@
 #include "support/compare.h"
 #include "support/error_text.h"
 #include "support/finite_differences.h"
+#include "train/float64.h"
 
 namespace luxtorch::testing {
 namespace {
@@ -46,10 +47,6 @@ using ::testing::AllOf;
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-Tensor normal(uint64_t seed, Shape shape) {
-  return random::normal(Rng(seed), shape, 0, 1, kFloat64);
-}
 const Tensor kOne = ones({}, {.dtype = kFloat64});
 
 struct Operator {

@@ -24,20 +24,20 @@ Tree tied() {
   auto ps = setup(Rng(1), square()).first;
   return ps.with("layer_2.weight", ps.at("layer_1.weight").tensor());
 }
-TrainState fresh(const Tree& ps, Optimizer o = Adam(0.01)) {
+TrainState of_two_layers(const Tree& ps, Optimizer o = Adam(0.01)) {
   return TrainState(square(), ps, setup(Rng(1), square()).second, std::move(o));
 }
-Tree batch(double seed) { return tuple({values({8, 3}, seed), values({8, 3}, seed + 1)}); }
+Tree square_batch(double seed) { return tuple({values({8, 3}, seed), values({8, 3}, seed + 1)}); }
 void train_(TrainState& ts, int first) {
-  for (int i = first; i < first + 3; ++i) single_train_step_(MSELoss{}, batch(i), ts);
+  for (int i = first; i < first + 3; ++i) single_train_step_(MSELoss{}, square_batch(i), ts);
 }
 
 TEST(TiedTraining, StaysOneParameterInAnotherDtype) {
-  auto ts = fresh(tree::to(tied(), kFloat64)), plain = fresh(tied());
+  auto ts = of_two_layers(tree::to(tied(), kFloat64)), plain = of_two_layers(tied());
   EXPECT_EQ(ties(ts.parameters()), kPaths);
   for (int i = 0; i < 3; ++i) {
-    single_train_step_(MSELoss{}, tree::to(batch(i), kFloat64), ts);
-    single_train_step_(MSELoss{}, batch(i), plain);
+    single_train_step_(MSELoss{}, tree::to(square_batch(i), kFloat64), ts);
+    single_train_step_(MSELoss{}, square_batch(i), plain);
   }
   EXPECT_EQ(ties(ts.parameters()), kPaths);
   EXPECT_LT(testing::relative_difference(tree::to(ts.parameters(), kFloat32), plain.parameters()),
@@ -45,22 +45,22 @@ TEST(TiedTraining, StaysOneParameterInAnotherDtype) {
 }
 
 TEST(TiedTraining, GoesOnFromACheckpointAndFromItsParameters) {
-  auto ts = fresh(tied()), again = fresh(tied());
+  auto ts = of_two_layers(tied()), again = of_two_layers(tied());
   train_(ts, 0);
   auto c = load_checkpoint(CheckpointFolder(test::fresh_folder("ties")).save(ts));
   EXPECT_EQ(ties(c.parameters), kPaths);
   c.restore_(again);
-  auto fresh_moments = fresh(c.parameters);
+  auto fresh_moments = of_two_layers(c.parameters);
   fresh_moments.set_optimizer_state_(c.optimizer_state);
   train_(ts, 3), train_(again, 3);
-  for (int i = 3; i < 6; ++i) single_train_step_(MSELoss{}, batch(i), fresh_moments);
+  for (int i = 3; i < 6; ++i) single_train_step_(MSELoss{}, square_batch(i), fresh_moments);
   EXPECT_SAME(again.parameters(), ts.parameters());
   EXPECT_SAME(fresh_moments.parameters(), ts.parameters());
   EXPECT_EQ(ties(again.parameters()), kPaths);
 }
 
 TEST(TiedTraining, ValuesThatAreNotTheSameAreRefused) {
-  auto ts = fresh(tied());
+  auto ts = of_two_layers(tied());
   const Tree before = ts.parameters();
   Tree apart = tied().with("layer_2.weight", values({3, 3}, 9));
   EXPECT_ERROR(ArgumentError, ts.set_parameters_(apart),

@@ -6,13 +6,10 @@
 #include "luxtorch/layers/dense.h"
 #include "luxtorch/ops/activation.h"
 #include "luxtorch/train/train_state.h"
+#include "support/compare.h"
+#include "train/values.h"
 
 namespace luxtorch::testing {
-
-inline Tensor values(Shape shape, double seed) {
-  Tensor k = arange(c10::multiply_integers(shape)).to(kFloat64);
-  return ((k * 1.7 + seed) * 0.9).sin().reshape(shape).to(kFloat32);
-}
 
 inline Chain model() { return Chain(Dense(3, 4, tanh), Dense(4, 1)); }
 inline Tree batch(double seed = 0) {
@@ -24,8 +21,13 @@ inline TrainState fresh(Optimizer optimizer = Adam(0.01)) {
   return TrainState(model(), ps, st, std::move(optimizer));
 }
 
-inline Tree deep_copy(const Tree& t) {
-  return tree::map_tensors([](const Tensor& x) { return x.clone(); }, t);
+inline void expect_same(const TrainState& a, const TrainState& b) {
+  EXPECT_SAME(a.parameters(), b.parameters());
+  EXPECT_SAME(a.states(), b.states());
+  EXPECT_SAME(a.optimizer_state(), b.optimizer_state());
+  EXPECT_EQ(a.frozen(), b.frozen());
+  EXPECT_EQ(a.step, b.step);
+  EXPECT_EQ(a.optimizer().label(), b.optimizer().label());
 }
 
 /// Where its parameters lie.

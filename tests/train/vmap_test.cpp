@@ -17,18 +17,13 @@
 #include "luxtorch/train/loss.h"
 #include "support/compare.h"
 #include "support/error_text.h"
+#include "train/float64.h"
 
 namespace luxtorch::testing {
 namespace {
 
-Tensor numbers(std::initializer_list<double> v) { return tensor(v, {.dtype = kFloat64}); }
-
 using ::testing::AllOf;
 using ::testing::HasSubstr;
-
-Tensor normal(uint64_t seed, Shape shape) {
-  return random::normal(Rng(seed), shape, 0, 1, kFloat64);
-}
 
 TEST(Vmap, OfAProductIsTheBatchOfProducts) {
   const Tensor a = normal(0, {5, 3, 4}), b = normal(1, {5, 4});
@@ -68,7 +63,7 @@ TEST(Vmap, ReturnsPairsAndConstants) {
   EXPECT_CLOSE(one, numbers({1, 1, 1, 1}), 0);
 }
 
-struct Case {
+struct TrainedCase {
   std::string name;
   Layer model;
   Tensor x, y;
@@ -77,7 +72,7 @@ struct Case {
 // The gradients of every sample, against a loop.
 TEST(Vmap, OfGradGivesGradientsPerSample) {
   const Tensor tokens = random::integers(Rng(3), {6, 4}, 0, 7);
-  const std::vector<Case> cases{
+  const std::vector<TrainedCase> cases{
       {"mlp", Chain(Dense(3, 8, tanh), Dense(8, 2)), normal(0, {6, 3}), normal(1, {6, 2})},
       {"lstm", Chain(Recurrence(LSTMCell(3, 4)), Dense(4, 2)), normal(0, {6, 5, 3}),
        normal(1, {6, 2})},

@@ -22,7 +22,7 @@ int commands::convert(const Convert& options) {
     map = mapped(tree, options.in, *options.map);
     tree = map.tree;
   }
-  bool state_dict = options.map && options.map->to == Layout::Torch;
+  bool state_dict = options.map && options.map->to == ModelLayout::Torch;
   luxtorch::io::save(options.out, tree,
                      {.jld2 = {.compress = options.compress},
                       .hdf5 = {.compress = options.compress},

@@ -44,9 +44,9 @@ bool is_weight(const Tree& t, int64_t dims) {
          t["weight"].tensor().defined() && t["weight"].tensor().dim() == dims;
 }
 
-class Walk {
+class LayerWalk {
  public:
-  Walk(const MapOptions& options) : options_(options) {}
+  LayerWalk(const MapOptions& options) : options_(options) {}
 
   // ps and st are the file's, `where` has our paths, except for .lux: the file's.
   void visit(const Tree& ps, const Tree& st, const ModelPart& where) {
@@ -163,7 +163,7 @@ int64_t gates_of(const Tree& weight_hh, const std::string& path) {
 }
 
 Guess guess_layers(const Tree& ps, const Tree& st, const MapOptions& options) {
-  Walk walk(options);
+  LayerWalk walk(options);
   walk.visit(ps, st, {PartKind::Other, "", "", ""});
   return {std::move(walk.parts), {ps, st}};
 }

@@ -31,9 +31,9 @@ bool is_number(const std::string& name) {
 // New states of a cell: Lux's cells ask for one.
 Tree cell_states() { return named({{"rng", luxtorch::Rng(0)}}); }
 
-class Walk {
+class ModuleWalk {
  public:
-  explicit Walk(const MapOptions& options) : options_(options) {}
+  explicit ModuleWalk(const MapOptions& options) : options_(options) {}
 
   Model visit(const Tree& module, const ModelPart& where) {
     Items tensors, modules;
@@ -180,7 +180,7 @@ class Walk {
 Guess guess_modules(const Tree& state_dict, const MapOptions& options) {
   if (!state_dict.is_named())
     refuse("", "expected a state dict of names, got " + luxtorch::describe_kind(state_dict) + ".");
-  Walk walk(options);
+  ModuleWalk walk(options);
   auto model = walk.visit(state_dict, {PartKind::Other, "", "", ""});
   return {std::move(walk.parts), std::move(model)};
 }

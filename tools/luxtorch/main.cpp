@@ -25,10 +25,10 @@ int complain(const std::string& text, int status) {
   return status;
 }
 
-Layout layout_of(const std::string& name) {
-  if (name == "torch") return Layout::Torch;
-  if (name == "lux") return Layout::Lux;
-  return name == "lux05" ? Layout::LuxZeroFive : Layout::Ours;
+ModelLayout layout_of(const std::string& name) {
+  if (name == "torch") return ModelLayout::Torch;
+  if (name == "lux") return ModelLayout::Lux;
+  return name == "lux05" ? ModelLayout::LuxZeroFive : ModelLayout::Ours;
 }
 
 bool deflates(const std::string& path) {

@@ -8,11 +8,11 @@
 
 #include "interop/lux_parts.h"
 
-enum class Layout { Torch, Lux, LuxZeroFive, Ours };
+enum class ModelLayout { Torch, Lux, LuxZeroFive, Ours };
 
 struct MapOptions {
-  Layout to = Layout::Torch;
-  std::optional<Layout> from = {};  // never LuxZeroFive: cells of it show themselves
+  ModelLayout to = ModelLayout::Torch;
+  std::optional<ModelLayout> from = {};  // never LuxZeroFive: cells of it show themselves
   std::vector<std::string> embeddings = {}, sequences = {};  // paths in the file
 };
 

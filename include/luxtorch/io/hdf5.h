@@ -31,7 +31,8 @@ struct LoadOptions {
 
 /// Writes any tree.
 ///
-///     named               group, its members in the tree's order
+///     named               group, its members in the tree's order; escaped keys ("q%2Eabsmax") as the names that they
+///                         stand for ("q.absmax", luxtorch/io/io.h)
 ///     tensor              dataset of the tensor's shape; bool as the enumeration FALSE, TRUE and complex as the
 ///                         compound r, i, both as h5py has them; copied from its device, without its graph
 ///     bool, int64, double scalar dataset
@@ -51,8 +52,8 @@ struct LoadOptions {
 /// The file appears at once and whole: it is written beside `path`, synced and renamed. After an
 /// error the old file is still there, untouched. Throws ArgumentError for a path that cannot be
 /// written or a full disk, UnsupportedError for what HDF5 cannot hold (bfloat16, float8 and
-/// quantised tensors, sparse ones, more than 32 dimensions, keys with '/' or NUL or not in UTF-8, more than
-/// 100 levels) and in a build without HDF5.
+/// quantised tensors, sparse ones, more than 32 dimensions, keys with '/' or NUL or not in UTF-8 and those
+/// whose names would nest when they are read, more than 100 levels) and in a build without HDF5.
 void save(const std::filesystem::path& path, const Tree& tree, SaveOptions options = {});
 
 /// The tree that save wrote, bit for bit, on the CPU; of other programs' files everything that libhdf5
@@ -60,7 +61,8 @@ void save(const std::filesystem::path& path, const Tree& tree, SaveOptions optio
 /// external datasets, too).
 ///
 ///     group               named, in the order of creation where the file keeps it, else by name;
-///                         dots in names nest: "0.weight" is file["0"]["weight"]
+///                         dots in names nest: "0.weight" is file["0"]["weight"], but for those that luxtorch/io/io.h
+///                         escapes; no name is empty here, and "%" is itself
 ///     numbers             tensor; widths that torch lacks as the next larger one, floats beyond float64 rounded to
 ///                         it; a scalar as an int64, double or bool leaf (a tensor () where none of
 ///                         these holds it)
@@ -69,13 +71,16 @@ void save(const std::filesystem::path& path, const Tree& tree, SaveOptions optio
 ///     strings             a string; arrays of them a tuple, nested where they have more dimensions
 ///     compounds           named; arrays of them tuples
 ///     lists               tuples of tensors
-///     opaque              uint8 tensors, with one more dimension
+///     opaque              uint8 tensors, with one more dimension; where the attribute "dtype" is bfloat16,
+///                         float8_e4m3fn, float8_e4m3fnuz, float8_e5m2 or float8_e5m2fnuz, as Keras writes it, tensors
+///                         of that dtype
 ///     references          what they refer to, none where to nothing
 ///     null dataspace      none
 ///     links               what they lead to, in other files, too
 ///     MATLAB's            char, logical and empty arrays as string, bool and tensors without elements
 ///
-/// Committed datatypes and attributes, but for ours and MATLAB's, are left out.
+/// Committed datatypes and attributes, but for ours, MATLAB's and Keras', are left out. Elements that were
+/// never written have the file's fill value. Takes the tree's memory and that of one chunk.
 ///
 /// For files that you trust: libhdf5 may crash on a damaged or hostile file. io::load reads the
 /// common kinds of plain HDF5 file by bounds-checked code. Throws ArgumentError for a path that

@@ -11,6 +11,14 @@
 //
 // What a format holds, and what it refuses, its own header tells; errors are in its name.
 //
+// Names in files nest on their dots: "0.weight" is file["0"]["weight"]. A key of a tree has no dot and is
+// not empty; what a file has beyond that is escaped, and written again as it was:
+//
+// - "%2E" is a dot that nests nothing: beside another dot or at an end of the name ("a..b", ".a"), or behind
+//   a name that the file has, too: "q.absmax" beside "q" is file["q%2Eabsmax"].
+// - "%" is the empty name.
+// - "%25" is the % of a name that has one of these itself: "a%2Eb" is file["a%252Eb"].
+//
 // Level 2: the end of the data flow, trees to files. Every function may be called from several
 // threads.
 #pragma once
@@ -63,9 +71,10 @@ void save(const std::filesystem::path& path, const Tree& tree, const SaveOptions
 /// Reads the format that the file's first bytes tell (of a zip archive the names in it), whatever the
 /// path ends in; the extension where they tell nothing. Every format is read by bounds-checked code
 /// of our own, plain HDF5 files, too: they give what hdf5::load gives, or an UnsupportedError for
-/// what only libhdf5 decodes (filters but deflate, shuffle, Zstandard and LZF, big-endian numbers, links
-/// but hard ones, virtual and external datasets). Throws FormatError for a file that neither
-/// tells, and what the format's load throws.
+/// what only libhdf5 decodes (filters but those that luxtorch/io/jld2.h lists, floats that are none of
+/// IEEE's, links to other files, virtual and external datasets). Throws FormatError for a file that neither
+/// tells (one of a kind that is known, a Git LFS pointer, an HTML page, gzip, a pickle, is named with what
+/// to do), and what the format's load throws.
 Tree load(const std::filesystem::path& path, const LoadOptions& options = {});
 
 }  // namespace luxtorch::io

@@ -38,11 +38,15 @@ struct SaveOptions {
 ///     Rng                     Random.Xoshiro (five words, Julia 1.10 and later), which load turns
 ///                             back into the same Rng
 ///
+/// Escaped keys are written as the names that they stand for: "q%2Eabsmax" is q.absmax in Julia, where
+/// file["q.absmax"] is the variable and getproperty(ps, Symbol("q.absmax")) the field (luxtorch/io/io.h).
+///
 /// The file appears at once and whole: it is written beside `path`, synced and renamed. After an
 /// error the old file is still there, untouched. Throws ArgumentError for a path that cannot be
 /// written or a full disk, TreeError for a root that is not named, UnsupportedError for what a file
-/// cannot hold (bfloat16, sparse tensors, keys with '/' at the root, strings with NUL, more than 100
-/// levels or some 2000 entries in one node) and in a build without HDF5.
+/// cannot hold (bfloat16, sparse tensors, keys with '/' at the root, keys whose names would nest when they
+/// are read, strings with NUL, more than 100 levels or some 2000 entries in one node) and in a build without
+/// HDF5.
 void save(const std::filesystem::path& path, const Tree& variables, SaveOptions options = {});
 
 /// What load() found that is no value of a kind that a Tree has; the types are Julia's.
@@ -54,10 +58,15 @@ struct LoadOptions {
   Report* report = nullptr;
   /// Bytes that the values may take; a file that claims more is refused before memory is asked
   /// for. 0: as many as the machine has.
+  /// Elements that were never written, of which a small file may claim any number, may take 256 MiB of
+  /// them, or all where it is larger than that.
   uint64_t memory_limit = 0;
 };
 
-/// Reads all variables of a file that JLD2.jl or save wrote, as a named tree in the file's order.
+/// Reads all variables of a file that JLD2.jl or save wrote, as a named tree in the file's order. Names nest
+/// on their dots, those of variables, groups and fields alike: "encoder.weight" is
+/// file["encoder"]["weight"]; what cannot nest is escaped (luxtorch/io/io.h), where no name is empty and "%" is
+/// itself.
 /// Numbers become int64 and double leaves, Symbols strings, missing none, Val{true} true,
 /// generators an Rng, a Dict of names a named tree, arrays of anything but numbers tuples. Other
 /// types become a named tree of their fields, after an entry `julia_type` with the type's name:
@@ -65,7 +74,11 @@ struct LoadOptions {
 ///
 /// Plain HDF5 files, as h5py and MATLAB write them, are read by Julia's rule for arrays: groups
 /// become named trees, a dataset (2, 8) a tensor (8, 2), booleans bool. (io::load and hdf5.h read them as
-/// Python shows them.)
+/// Python shows them.) Read are all versions of data layouts, hard and soft links, and the filters deflate,
+/// Zstandard, LZF, shuffle, Fletcher32, n-bit and scale-offset.
+///
+/// Takes the tree's memory and 64 MiB; and that of a chunk above 32 MiB, where it is filtered otherwise than by
+/// deflate or Zstandard alone.
 ///
 /// Files are mapped, and read by bounds-checked code of our own: a damaged file gives an error or
 /// a value, whatever it holds. Throws ArgumentError for a path that cannot be read, FormatError for

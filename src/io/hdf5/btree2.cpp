@@ -8,7 +8,7 @@
 namespace luxtorch::hdf5 {
 namespace {
 
-constexpr unsigned kMaxDepth = 16;
+constexpr unsigned kDeepestTree = 16;
 constexpr uint64_t kNodeFrame = 10;  // signature, version, type and checksum
 
 // Bytes of a number up to `limit`.
@@ -62,7 +62,7 @@ std::vector<Bytes> btree2_records(const File& file, uint64_t address) {
   in.skip(2);
   uint64_t root = in.u64();
   unsigned count = in.u16();
-  if (depth > kMaxDepth) damaged("a B-tree of at most 16 levels", std::to_string(depth));
+  if (depth > kDeepestTree) damaged("a B-tree of at most 16 levels", std::to_string(depth));
   if (tree.record_size == 0 || tree.node_size < kNodeFrame + tree.record_size)
     damaged("B-tree nodes that hold a record", std::to_string(tree.node_size) + " bytes");
   uint64_t below = (tree.node_size - kNodeFrame) / tree.record_size;

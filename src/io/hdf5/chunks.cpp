@@ -12,8 +12,6 @@
 namespace luxtorch::hdf5 {
 namespace {
 
-constexpr uint64_t kNowhere = UINT64_MAX;
-
 // Collects the chunks below a version 1 B-tree node.
 void walk_btree1(const File& file, uint64_t address, size_t rank, int expected_level,
                  std::vector<Chunk>& chunks) {

@@ -8,8 +8,8 @@
 namespace luxtorch::hdf5 {
 namespace {
 
-constexpr int kMaxDepth = 256;
-constexpr unsigned kMaxRank = 32;
+constexpr int kDeepestType = 256;
+constexpr unsigned kMostDims = 32;
 
 DatatypePtr parse(Cursor& in, int depth);
 
@@ -31,9 +31,12 @@ void read_integer(Cursor& in, const Prefix& p, Datatype& type) {
   uint16_t offset = in.u16();
   uint16_t precision = in.u16();
   bool whole = offset == 0 && precision == 8 * p.size;
-  if (!whole || !std::has_single_bit(p.size) || p.size > 16)
-    unsupported("integers of 1, 2, 4, 8 or 16 whole bytes",
+  bool has_bits = p.type_class == 0 && p.size <= 8 && precision > 0 && precision <= 8 * p.size &&
+                  offset <= 8 * p.size - precision;
+  if ((!whole && !has_bits) || !std::has_single_bit(p.size) || p.size > 16)
+    unsupported("integers of 1, 2, 4, 8 or 16 bytes",
                 std::to_string(precision) + " bits in " + std::to_string(p.size) + " bytes");
+  if (!whole) type.bit_offset = offset, type.bits = precision;
   type.is_signed = p.type_class == 0 && (p.bits[0] & 8) != 0;
   type.is_big_endian = (p.bits[0] & 1) != 0;
 }
@@ -90,7 +93,7 @@ void read_compound(Cursor& in, const Prefix& p, Datatype& type, int depth) {
 
 void read_array(Cursor& in, const Prefix& p, Datatype& type, int depth) {
   unsigned rank = in.u8();
-  if (rank > kMaxRank) damaged("at most 32 dimensions", std::to_string(rank));
+  if (rank > kMostDims) damaged("at most 32 dimensions", std::to_string(rank));
   if (p.version < 3) in.skip(3);
   uint64_t count = 1;
   for (unsigned i = 0; i < rank; ++i) {
@@ -133,8 +136,9 @@ DatatypePtr read_enum(Cursor& in, const Prefix& p, int depth) {
 }
 
 DatatypePtr parse(Cursor& in, int depth) {
-  if (depth > kMaxDepth)
-    unsupported("datatypes nested at most " + std::to_string(kMaxDepth) + " deep", "deeper ones");
+  if (depth > kDeepestType)
+    unsupported("datatypes nested at most " + std::to_string(kDeepestType) + " deep",
+                "deeper ones");
   Prefix p = read_prefix(in);
   Datatype type;
   type.size = p.size;
@@ -213,7 +217,7 @@ Dataspace Dataspace::parse(Bytes message) {
   bool has_most = (in.u8() & 1) != 0;
   if (version != 1 && version != 2)
     unsupported("a dataspace of version 1 or 2", std::to_string(version));
-  if (rank > kMaxRank) damaged("at most 32 dimensions", std::to_string(rank));
+  if (rank > kMostDims) damaged("at most 32 dimensions", std::to_string(rank));
   Dataspace space;
   if (version == 2) {
     uint8_t kind = in.u8();

@@ -39,6 +39,8 @@ struct Datatype {
   uint32_t size = 0;  // bytes of one value
   bool is_signed = false;
   bool is_big_endian = false;  // a number
+  /// Of an integer that does not fill its bytes: how many bits it has, from which one on. bits 0: it does.
+  uint16_t bits = 0, bit_offset = 0;
   /// Of a fixed string: a blank, NUL for a text that ends at the first one, n for NULs at the end
   /// alone, x for none.
   char padding = 'x';

@@ -10,7 +10,7 @@
 namespace luxtorch::hdf5 {
 namespace {
 
-constexpr int kMaxDepth = 16;
+constexpr int kDeepestHeap = 16;
 
 // A heap is one address space over blocks, which double in size from the third row of a table on.
 class FractalHeap {
@@ -53,7 +53,7 @@ class FractalHeap {
 
  private:
   Bytes in_table(uint64_t table, uint64_t offset, uint64_t length, int depth) const {
-    if (depth > kMaxDepth) damaged("a fractal heap of at most 16 levels", "more");
+    if (depth > kDeepestHeap) damaged("a fractal heap of at most 16 levels", "more");
     if (!file_.at(table).starts_with("FHIB")) damaged("a table of a heap", "no FHIB signature");
     uint64_t first = 0;
     uint64_t size = smallest_;

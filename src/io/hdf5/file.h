@@ -12,6 +12,7 @@
 
 #include "io/hdf5/bytes.h"
 #include "io/hdf5/datatype.h"
+#include "io/hdf5/links.h"
 #include "io/hdf5/mapped_file.h"
 #include "io/hdf5/storage.h"
 
@@ -49,12 +50,8 @@ struct Object {
   std::vector<Filter> filters;
   Bytes fill;  // the element of what was never written; empty: zeros
   std::vector<Attribute> attributes;
-  // Of a group: names and addresses, in order. kNoObject: a soft or external link.
-  std::vector<std::pair<std::string, uint64_t>> links;
+  std::vector<Link> links;  // of a group, in order
   bool is_group = false;
-
-  static constexpr uint64_t kNoObject = UINT64_MAX;
-
   bool keeps_order = false;  // the links are in the order in which they were made
 
   /// Null for none. Throws the Fault of one that cannot be read.
@@ -90,6 +87,10 @@ class File {
   /// Reads an object header, with its continuations; checksums are verified.
   Object object(uint64_t address) const;
 
+  /// The address of the object that a link of the group at `group` leads to. Throws Fault (kUnsupported)
+  /// for one that leads nowhere, in a circle or to another file.
+  uint64_t follow(uint64_t group, const Link& link) const;
+
   /// The bytes of an object in a global heap collection.
   Bytes heap_object(uint64_t collection, uint32_t index) const;
 
@@ -109,6 +110,9 @@ class File {
   static void verify_checksum(Bytes block);
 
  private:
+  using Links = std::unordered_map<std::string, Link>;
+  const Links& links_of(uint64_t group) const;
+  std::optional<uint64_t> find(uint64_t group, const std::string& path, int soft_links) const;
   void read_superblock(Bytes block);
   void read_old_superblock(Bytes block);
   void require_end(uint64_t end) const;
@@ -122,6 +126,7 @@ class File {
   mutable uint64_t budget_ = 0;
   mutable uint64_t reserved_ = 0;
   mutable std::unordered_map<uint64_t, std::unordered_map<uint32_t, Bytes>> heaps_;
+  mutable std::unordered_map<uint64_t, Links> groups_;  // that soft links went through
 };
 
 /// Memory reserved for as long as it lives.

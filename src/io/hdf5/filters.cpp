@@ -1,19 +1,26 @@
-// The filter pipeline: deflate, Zstandard, LZF, shuffle and Fletcher32.
+// The filter pipeline: deflate, Zstandard, LZF, shuffle, Fletcher32 and what bit_filters.cpp has.
 #include <algorithm>
 
 #include "io/hdf5/fault.h"
+#include "io/hdf5/file.h"
 #include "io/hdf5/storage.h"
 
 namespace luxtorch::hdf5 {
 namespace {
 
-// Shuffle stores the first bytes of all elements, then all second bytes, and so on.
+// Shuffle stores the first bytes of all elements, then all second bytes, and so on. Puts the elements
+// `first`, `first` + 1, ... of `all` together.
+void unshuffle(const uint8_t* in, uint64_t all, uint64_t element, uint64_t first, uint64_t count,
+               uint8_t* out) {
+  for (uint64_t byte = 0; byte < element; ++byte)
+    for (uint64_t i = 0; i < count; ++i) out[i * element + byte] = in[byte * all + first + i];
+}
+
 std::vector<uint8_t> unshuffle(const std::vector<uint8_t>& in, uint64_t element) {
   if (element <= 1) return in;
   uint64_t count = in.size() / element;
   std::vector<uint8_t> out(in.size());
-  for (uint64_t byte = 0; byte < element; ++byte)
-    for (uint64_t i = 0; i < count; ++i) out[i * element + byte] = in[byte * count + i];
+  unshuffle(in.data(), count, element, 0, count, out.data());
   std::copy(in.begin() + static_cast<int64_t>(count * element), in.end(),
             out.begin() + static_cast<int64_t>(count * element));
   return out;
@@ -79,38 +86,49 @@ bool is_compression(uint16_t id) {
   return id == Filter::kDeflate || id == Filter::kZstd || id == kLzf;
 }
 
+bool is_packing(uint16_t id) { return id == Filter::kNBit || id == Filter::kScaleOffset; }
+
 std::string filter_name(uint16_t id) {
   switch (id) {
-    case Filter::kDeflate:
-      return "deflate";
     case 4:
       return "szip";
-    case 5:
-      return "n-bit";
-    case 6:
-      return "scale-offset";
     case 307:
       return "bzip2";
     case 32004:
       return "LZ4";
-    case Filter::kZstd:
-      return "Zstandard";
-    case kLzf:
-      return "LZF";
     default:
       return "HDF5 filter " + std::to_string(id);
   }
 }
 
+std::vector<uint8_t> decompressed(Bytes data, const Filter& filter, uint64_t size, bool is_exact) {
+  if (filter.id == Filter::kNBit) return unpack_bits(data, filter, size);
+  if (filter.id == Filter::kScaleOffset) return unscale(data, filter, size);
+  if (filter.id == Filter::kZstd && is_exact) return unzstd_exactly(data, size);
+  auto unpacking = unpacking_of(data, filter.id);
+  if (!unpacking && is_exact) return unlzf_exactly(data, size);
+  if (!unpacking) unsupported("packed numbers compressed with deflate or Zstandard", "with LZF");
+  std::vector<uint8_t> out(size);
+  if (is_exact)
+    unpacking->read(out.data(), size);
+  else
+    out.resize(unpacking->some(out.data(), size));
+  unpacking->finish();
+  return out;
+}
+
 }  // namespace
 
-// Deflate's best case is 258 bytes for two bits, Zstandard's 128 KiB for a block of four bytes.
+// Deflate's best case is 258 bytes for two bits, Zstandard's 128 KiB for a block of four bytes, and that of
+// packed numbers 8 bytes for one bit.
 uint64_t most_unfiltered(uint64_t stored, const std::vector<Filter>& filters) {
   uint64_t most = stored;
-  for (const Filter& filter : filters) {
-    if (filter.id == Filter::kDeflate) most = std::max(most, checked_product(stored, 1032) + 64);
-    if (filter.id == kLzf) most = std::max(most, checked_product(stored, 88) + 264);
-    if (filter.id == Filter::kZstd) most = std::max(most, checked_product(stored / 4 + 1, 1 << 17));
+  for (size_t i = filters.size(); i-- > 0;) {
+    uint16_t id = filters[i].id;
+    if (id == Filter::kDeflate) most = checked_product(most, 1032) + 64;
+    if (id == kLzf) most = checked_product(most, 88) + 264;
+    if (id == Filter::kZstd) most = checked_product(most / 4 + 1, 1 << 17);
+    if (is_packing(id)) most = checked_product(most, 64) + 64;
   }
   return most;
 }
@@ -137,41 +155,69 @@ std::vector<Filter> Filter::parse_pipeline(Bytes message) {
   return filters;
 }
 
-std::vector<uint8_t> unfilter(Bytes stored, const std::vector<Filter>& filters, uint32_t skipped,
-                              uint64_t size) {
-  std::vector<Filter> applied;
-  std::vector<uint64_t> sizes;  // of what each of them was given; 0: not known
-  uint64_t given = size;
-  for (size_t i = 0; i < filters.size(); ++i) {
-    if (i < 32 && (skipped >> i & 1U) != 0) continue;
-    applied.push_back(filters[i]);
-    sizes.push_back(given);
-    if (is_compression(filters[i].id)) given = 0;
-    if (filters[i].id == Filter::kFletcher32 && given != 0) given += 4;
+void unshuffle_part(Bytes shuffled, uint64_t element, uint64_t first, std::vector<uint8_t>& out) {
+  uint64_t all = shuffled.size() / element, count = out.size() / element;
+  if (first > all || count > all - first) damaged("shuffled elements", "fewer");
+  unshuffle(shuffled.data(), all, element, first, count, out.data());
+}
+
+void Unpacking::read(uint8_t* to, uint64_t count) {
+  uint64_t got = some(to, count);
+  if (got < count)
+    damaged(std::to_string(count) + " bytes after decompressing", "only " + std::to_string(got));
+}
+
+void Unpacking::finish() {
+  uint8_t more = 0;
+  if (some(&more, 1) != 0) damaged("the end of the compressed data", "more");
+}
+
+std::unique_ptr<Unpacking> unpacking_of(Bytes stored, uint16_t filter) {
+  if (filter == Filter::kDeflate) return inflating(stored);
+  if (filter == Filter::kZstd) return unzstding(stored);
+  return nullptr;
+}
+
+std::vector<uint8_t> unfilter(Bytes stored, const std::vector<Filter>& filters, uint64_t size) {
+  // What each filter was given: so many bytes, or that many at most.
+  struct Given {
+    uint64_t size;
+    bool is_exact = true;
+  };
+  std::vector<Given> given = {{size}};
+  for (const Filter& filter : filters) {
+    Given next = given.back();
+    if (is_compression(filter.id)) next = {0, false};
+    if (filter.id == Filter::kFletcher32 && next.size != 0) next.size += 4;
+    constexpr uint64_t kHead = 64;  // more than scale-offset puts before its numbers
+    if (is_packing(filter.id)) next = {next.size + next.size / 8 + kHead, false};
+    given.push_back(next);
   }
-  std::vector<uint8_t> out(stored.data(), stored.data() + (applied.empty() ? stored.size() : 0));
-  bool untouched = !applied.empty();  // the data are still `stored`
-  for (size_t i = applied.size(); i-- > 0; untouched = false) {
-    const Filter& filter = applied[i];
-    if (is_compression(filter.id)) {
-      Bytes data = untouched ? stored : Bytes(out.data(), out.size());
-      if (sizes[i] == 0) unsupported("data compressed once", "data compressed twice");
-      if (sizes[i] > most_unfiltered(data.size(), {filter}))
+  std::vector<uint8_t> out(stored.data(), stored.data() + (filters.empty() ? stored.size() : 0));
+  Bytes data = stored;
+  for (size_t i = filters.size(); i-- > 0; data = Bytes(out.data(), out.size())) {
+    const Filter& filter = filters[i];
+    if (is_compression(filter.id) || is_packing(filter.id)) {
+      if (given[i].size == 0) unsupported("data compressed once", "data compressed twice");
+      uint64_t most = most_unfiltered(data.size(), {filter});
+      if (is_packing(filter.id)) most += kMostUnwritten;  // equal numbers take no bits
+      if (given[i].is_exact && given[i].size > most)
         damaged(std::to_string(size) + " bytes after decompressing",
                 "only " + std::to_string(data.size()) + " stored bytes");
-      out = filter.id == Filter::kDeflate ? inflate_exactly(data, sizes[i])
-            : filter.id == Filter::kZstd  ? unzstd_exactly(data, sizes[i])
-                                          : unlzf_exactly(data, sizes[i]);
+      uint64_t wanted = given[i].is_exact ? given[i].size : std::min(given[i].size, most);
+      out = decompressed(data, filter, wanted, given[i].is_exact);
       continue;
     }
-    if (untouched) out.assign(stored.data(), stored.data() + stored.size());
+    if (i + 1 == filters.size()) out.assign(stored.data(), stored.data() + stored.size());
     if (filter.id == Filter::kShuffle)
       out = unshuffle(out, filter.parameters.empty() ? 1 : filter.parameters[0]);
     else if (filter.id == Filter::kFletcher32)
       check_fletcher32(out);
     else
-      unsupported("data compressed with deflate, Zstandard or LZF, with or without shuffle",
-                  filter_name(filter.id));
+      unsupported(
+          "data compressed with deflate, Zstandard, LZF, n-bit or scale-offset, with or without "
+          "shuffle",
+          filter_name(filter.id));
   }
   if (out.size() != size)
     damaged("a chunk of " + std::to_string(size) + " bytes", std::to_string(out.size()));

@@ -22,8 +22,12 @@ void read_symbols(const File& file, uint64_t address, Bytes names, std::vector<L
     link.name = name.text_until_nul();
     file.spend(link.name.size());
     link.address = in.u64();
-    if (in.u32() == kSoftLink) link.address = Object::kNoObject;
-    in.skip(20);
+    bool is_soft = in.u32() == kSoftLink;
+    in.skip(4);
+    uint32_t target = in.u32();
+    if (is_soft) link.target = Cursor(names.from(target)).text_until_nul();
+    file.spend(link.target.size());
+    in.skip(12);
     links.push_back(std::move(link));
   }
 }
@@ -65,7 +69,10 @@ Link parse_link(Bytes message) {
   if ((flags & 16U) != 0) in.skip(1);  // character set
   uint64_t length = in.sized(1U << (flags & 3U));
   link.name = in.take(length).text();
-  link.address = kind == 0 ? in.u64() : Object::kNoObject;
+  constexpr unsigned kHard = 0, kSoft = 1;
+  if (kind == kHard) link.address = in.u64();
+  if (kind == kSoft) link.target = in.take(in.u16()).text();
+  link.is_external = kind != kHard && link.target.empty();
   return link;
 }
 

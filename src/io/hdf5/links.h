@@ -13,8 +13,12 @@ class File;
 
 struct Link {
   std::string name;
-  uint64_t address = 0;  // Object::kNoObject: a soft or external link
+  uint64_t address = 0;     // of a hard link
+  std::string target = {};  // the path of a soft link
+  bool is_external = false;
   uint64_t created = 0;  // its place in the order of creation, where the group keeps one
+
+  bool is_hard() const { return target.empty() && !is_external; }
 };
 
 /// A link message.

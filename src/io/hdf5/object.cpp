@@ -176,7 +176,7 @@ Object File::object(uint64_t address) const {
   }
   if (object.keeps_order)
     std::ranges::stable_sort(links, {}, [](const Link& link) { return link.created; });
-  for (Link& link : links) object.links.emplace_back(std::move(link.name), link.address);
+  object.links = std::move(links);
   return object;
 }
 

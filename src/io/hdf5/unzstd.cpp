@@ -5,6 +5,40 @@
 #include "io/hdf5/storage.h"
 
 namespace luxtorch::hdf5 {
+namespace {
+
+class Unzstding : public Unpacking {
+ public:
+  explicit Unzstding(Bytes stored)
+      : context_(ZSTD_createDCtx()), in_{stored.data(), stored.size(), 0} {
+    if (context_ == nullptr) damaged("libzstd to start", "no memory for it");
+  }
+  ~Unzstding() override { ZSTD_freeDCtx(context_); }
+
+  uint64_t some(uint8_t* to, uint64_t count) override {
+    ZSTD_outBuffer out{to, count, 0};
+    while (out.pos < out.size) {
+      size_t out_before = out.pos, in_before = in_.pos;
+      if (in_.pos == in_.size && hint_ == 0) break;
+      hint_ = ZSTD_decompressStream(context_, &out, &in_);
+      if (ZSTD_isError(hint_) != 0) damaged("valid Zstandard data", ZSTD_getErrorName(hint_));
+      if (out.pos == out_before && in_.pos == in_before)
+        damaged("valid Zstandard data", "data that ends before its end");
+    }
+    return out.pos;
+  }
+
+  uint64_t used() const override { return in_.pos; }
+
+ private:
+  ZSTD_DCtx* context_;
+  ZSTD_inBuffer in_;
+  size_t hint_ = 1;  // 0: at the end of a frame
+};
+
+}  // namespace
+
+std::unique_ptr<Unpacking> unzstding(Bytes stored) { return std::make_unique<Unzstding>(stored); }
 
 std::vector<uint8_t> unzstd_exactly(Bytes stored, uint64_t size) {
   // What a frame says of itself is asked before memory is: it may say nothing, but not lie.

@@ -13,8 +13,8 @@ namespace {
 using hdf5::damaged;
 using hdf5::Fault;
 
-constexpr std::string_view kHeader = "HDF5-based Julia Data Format, version ";
-constexpr int kMaxDepth = 256;
+constexpr std::string_view kFileHeader = "HDF5-based Julia Data Format, version ";
+constexpr int kDeepestValue = 256;
 
 }  // namespace
 
@@ -29,7 +29,7 @@ Reader::Reader(const hdf5::File& file, Notes* notes, Rule rule, uint64_t most_va
       most_nodes_(std::max<uint64_t>({file.size(), 1U << 20U, most_values})) {}
 
 Reader::Deeper::Deeper(Reader& reader) : reader_(reader) {
-  if (++reader_.depth_ > kMaxDepth) {
+  if (++reader_.depth_ > kDeepestValue) {
     --reader_.depth_;
     hdf5::unsupported("values nested at most 100 deep", "deeper ones");
   }
@@ -97,23 +97,41 @@ Tree Reader::foreign_tree(const std::string& julia_type, std::vector<Tree::Item>
 }
 
 Tree Reader::read() {
-  is_jld2_ = file_.user_block().starts_with(kHeader);
+  is_jld2_ = file_.user_block().starts_with(kFileHeader);
   if (notes_ != nullptr) notes_->is_jld2 = is_jld2_;
   hdf5::Object root = file_.object(file_.root());
   if (!root.is_group) damaged("a group as the file's root", "another object");
-  if (is_plain()) return plain_group(root);
-  std::erase_if(root.links, [](const auto& link) { return link.first == "_types"; });
-  return group(root);
+  open_.insert(file_.root());  // a link may lead to it
+  if (is_plain()) return plain_group(root, file_.root());
+  std::erase_if(root.links, [](const auto& link) { return link.name == "_types"; });
+  return group(root, file_.root());
 }
 
-Tree Reader::group(const hdf5::Object& object) {
+Tree Reader::group(const hdf5::Object& object, uint64_t address) {
   Deeper deeper(*this);
   std::vector<Tree::Item> items;
   for (const auto& link : object.links) {
-    if (link.first.find('.') != std::string::npos) changes("a name with a dot");
-    items.emplace_back(link.first, at_path(link.first, [&] { return this->object(link.second); }));
+    if (link.name.find('.') != std::string::npos) changes("a name with a dot");
+    if (!link.is_hard()) changes("a soft link");
+    if (auto value = linked(address, link)) items.emplace_back(link.name, std::move(*value));
   }
   return counted(named_from_file(std::move(items)));
+}
+
+std::optional<Tree> Reader::linked(uint64_t group, const hdf5::Link& link) {
+  return at_path(link.name, [&]() -> std::optional<Tree> {
+    uint64_t address = 0;
+    try {
+      address = file_.follow(group, link);
+    } catch (const Fault& fault) {
+      if (notes_ == nullptr || fault.kind != Fault::Kind::kUnsupported) throw;
+      note_unknown(fault);
+      return counted(Tree());
+    }
+    Tree value = object(address);
+    if (datatypes_.contains(address)) return {};
+    return value;
+  });
 }
 
 Tree Reader::object(uint64_t address) {
@@ -127,8 +145,6 @@ Tree Reader::object(uint64_t address) {
   Tree tree;
   try {
     Deeper deeper(*this);
-    if (address == hdf5::Object::kNoObject)
-      hdf5::unsupported("hard links", "a soft or external link");
     is_new = open_.insert(address).second;
     if (!is_new)
       hdf5::unsupported("values that do not contain themselves", "a circle of references");
@@ -138,8 +154,8 @@ Tree Reader::object(uint64_t address) {
     if (is_new) open_.erase(address);
     if (notes_ == nullptr || fault.kind != Fault::Kind::kUnsupported) throw;
     note_unknown(fault);
-    // A circle ends here but is still being read further out, and a link has no object.
-    if (!is_new || address == hdf5::Object::kNoObject) return counted(Tree());
+    // A circle ends here but is still being read further out.
+    if (!is_new) return counted(Tree());
     tree = counted(Tree());
   }
   objects_.emplace(address, Counted{tree, nodes_ - before});
@@ -157,10 +173,10 @@ void Reader::note_unknown(const Fault& fault) {
 Tree Reader::read_object(uint64_t address) {
   hdf5::Object object = file_.object(address);
   if (object.type && object.layout) return is_plain() ? plain_dataset(object) : dataset(object);
-  if (object.is_group && is_plain()) return plain_group(object);
+  if (object.is_group && is_plain()) return plain_group(object, address);
   if (object.is_group) {
     changes("JLD2.Group");
-    return group(object);
+    return group(object, address);
   }
   if (!object.type)
     damaged("a value at address " + std::to_string(address), "an object without a datatype");

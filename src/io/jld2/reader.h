@@ -30,6 +30,7 @@
 #include "io/hdf5/fault.h"
 #include "io/hdf5/file.h"
 #include "io/jld2/julia_type.h"
+#include "io/jld2/tensor_bytes.h"
 #include "luxtorch/tree.h"
 
 namespace luxtorch::jld2 {
@@ -100,7 +101,9 @@ class Reader {
   // values
   Tree object(uint64_t address);
   Tree read_object(uint64_t address);
-  Tree group(const hdf5::Object& object);
+  Tree group(const hdf5::Object& object, uint64_t address);
+  /// What a link of the group at `group` leads to; none for a datatype of plain HDF5.
+  std::optional<Tree> linked(uint64_t group, const hdf5::Link& link);
   Tree element(const Format& format, hdf5::Bytes bytes);
   Tree value(const Format& format, hdf5::Bytes bytes);
   Tree written_as(const Format& format, hdf5::Bytes bytes);
@@ -119,10 +122,10 @@ class Reader {
   Tree dataset(const hdf5::Object& object);
   Tree array(const hdf5::Object& object, const Format& format,
              const std::vector<uint64_t>& julia_size);
-  Tree packed(const Format& format, hdf5::Bytes bytes, const std::vector<uint64_t>& julia_size,
-              const hdf5::File* mapped = nullptr);
+  std::optional<NumberLayout> number_layout(const hdf5::Object& object, const Format& format);
+  Tree packed(const Format& format, hdf5::Bytes bytes, const std::vector<uint64_t>& julia_size);
   Tensor numbers(const hdf5::Datatype& type, Dtype dtype, const std::vector<uint64_t>& julia_size,
-                 hdf5::Bytes bytes, const hdf5::File* mapped);
+                 hdf5::Bytes bytes);
   Tree elements(const Format& format, hdf5::Bytes bytes, uint64_t count,
                 const std::vector<uint64_t>& julia_size);
   Tree shaped(std::vector<Tree> elements, const JuliaTypePtr& type,
@@ -130,7 +133,7 @@ class Reader {
 
   // plain HDF5
   bool is_plain() const { return rule_ == Rule::kPlainHdf5; }
-  Tree plain_group(const hdf5::Object& object);
+  Tree plain_group(const hdf5::Object& object, uint64_t address);
   Tree plain_dataset(const hdf5::Object& object);
   std::string text_attribute(const hdf5::Object& object, std::string_view name);
 

@@ -85,33 +85,53 @@ Tree Reader::dataset(const hdf5::Object& object) {
 
 Tree Reader::array(const hdf5::Object& object, const Format& format,
                    const std::vector<uint64_t>& size) {
+  const auto& dims = object.space.dims;
+  if (auto layout = number_layout(object, format);
+      layout && (is_plain() ? size : reversed(size)) == dims)
+    return counted(read_tensor(file_, object, *layout, !is_plain()));
   hdf5::RawData raw = read_elements(file_, object, object.space.dims, format.datatype.size);
-  const hdf5::File* mapped = raw.owned.empty() ? &file_ : nullptr;
   if (format.datatype.kind == Kind::kReference && !is_plain()) {
     // The elements say themselves what they are; the attribute only names what they all are.
     const hdf5::Attribute* attribute = object.attribute("julia_type");
     JuliaTypePtr eltype = attribute == nullptr ? nullptr : attribute_type(*attribute);
     return elements({format.datatype, eltype, nullptr}, raw.bytes, product(size), size);
   }
-  if (format.datatype.kind == Kind::kOpaque)
-    if (auto dtype =
-            hdf5::dtype_of_opaque(text_attribute(object, hdf5::kKerasDtype), format.datatype.size))
-      return counted(numbers(format.datatype, *dtype, size, raw.bytes, mapped));
-  return packed(format, raw.bytes, size, mapped);
+  return packed(format, raw.bytes, size);
+}
+
+// Of elements that are numbers, arrays of numbers or bytes of no type; none for others.
+std::optional<NumberLayout> Reader::number_layout(const hdf5::Object& object,
+                                                  const Format& format) {
+  if (format.committed != nullptr && format.committed->written_as != nullptr) return {};
+  NumberLayout layout{&format.datatype, Dtype::Undefined};
+  for (; layout.number->kind == Kind::kArray; layout.number = layout.number->base.get())
+    layout.inner.insert(layout.inner.end(), layout.number->dims.begin(), layout.number->dims.end());
+  const hdf5::Datatype& type = *layout.number;
+  bool is_whole = &type == &format.datatype;
+  if (type.kind == Kind::kOpaque && (!is_whole || format.committed == nullptr)) {
+    auto named = hdf5::dtype_of_opaque(text_attribute(object, hdf5::kKerasDtype), type.size);
+    layout.dtype = is_whole && named ? *named : Dtype::Byte;
+    if (!is_whole || !named) layout.inner.push_back(type.size);
+    return layout;
+  }
+  bool complex = is_whole && format.type != nullptr && format.type->is("Complex");
+  auto dtype = is_plain() ? number_dtype(type) : complex ? complex_dtype(type) : dtype_of(type);
+  if (!dtype) return {};
+  layout.dtype = *dtype;
+  return layout;
 }
 
 // A tensor of numbers that lie side by side.
 Tensor Reader::numbers(const hdf5::Datatype& type, Dtype dtype, const std::vector<uint64_t>& size,
-                       Bytes bytes, const hdf5::File* mapped) {
+                       Bytes bytes) {
   file_.reserve(hdf5::checked_product(product(size), type.size));
-  if (!is_plain()) return tensor_from(type, dtype, size, bytes, mapped);
+  if (!is_plain()) return tensor_from(type, dtype, size, bytes);
   auto sizes = hdf5::torch_sizes(size);  // torch's memory is in HDF5's order
-  return tensor_from(type, dtype, {product(size)}, bytes, mapped).view(sizes);
+  return tensor_from(type, dtype, {product(size)}, bytes).view(sizes);
 }
 
 // Elements that lie side by side.
-Tree Reader::packed(const Format& format, Bytes bytes, const std::vector<uint64_t>& size,
-                    const hdf5::File* mapped) {
+Tree Reader::packed(const Format& format, Bytes bytes, const std::vector<uint64_t>& size) {
   const hdf5::Datatype& type = format.datatype;
   bool converted = format.committed != nullptr && format.committed->written_as != nullptr;
   if (type.kind == Kind::kArray && !converted) {
@@ -119,7 +139,7 @@ Tree Reader::packed(const Format& format, Bytes bytes, const std::vector<uint64_
     const std::vector<uint64_t>& inner = is_plain() ? type.dims : size;
     all.insert(all.end(), inner.begin(), inner.end());
     if (all.size() > 64) hdf5::unsupported("arrays of at most 64 dimensions", "more");
-    return packed({*type.base, nullptr, nullptr}, bytes, all, mapped);
+    return packed({*type.base, nullptr, nullptr}, bytes, all);
   }
   if (type.kind == Kind::kOpaque && format.committed == nullptr) {
     std::vector<uint64_t> all = size;
@@ -127,11 +147,11 @@ Tree Reader::packed(const Format& format, Bytes bytes, const std::vector<uint64_
     hdf5::Datatype byte;
     byte.kind = Kind::kInteger;
     byte.size = 1;
-    return counted(numbers(byte, Dtype::Byte, all, bytes, mapped));
+    return counted(numbers(byte, Dtype::Byte, all, bytes));
   }
   bool complex = format.type != nullptr && format.type->is("Complex");
   auto dtype = is_plain() ? number_dtype(type) : complex ? complex_dtype(type) : dtype_of(type);
-  if (dtype && !converted) return counted(numbers(type, *dtype, size, bytes, mapped));
+  if (dtype && !converted) return counted(numbers(type, *dtype, size, bytes));
   if (type.size == 0) damaged("elements with a size", "elements of 0 bytes");
   // The file has these bytes, so that it may have so many values.
   most_nodes_ += product(size) * (1 + type.members.size());

@@ -11,16 +11,13 @@ namespace luxtorch::jld2 {
 using hdf5::Dataspace;
 using Kind = hdf5::Datatype::Kind;
 
-Tree Reader::plain_group(const hdf5::Object& object) {
+Tree Reader::plain_group(const hdf5::Object& object, uint64_t address) {
   Deeper deeper(*this);
-  std::vector<std::pair<std::string, uint64_t>> links = object.links;
-  if (!object.keeps_order) std::ranges::sort(links);
+  std::vector<hdf5::Link> links = object.links;
+  if (!object.keeps_order) std::ranges::sort(links, {}, &hdf5::Link::name);
   std::vector<Tree::Item> items;
-  // Clang 14 lets no lambda capture the parts of a structured binding.
-  for (const auto& link : links) {
-    Tree value = at_path(link.first, [&] { return this->object(link.second); });
-    if (!datatypes_.contains(link.second)) items.emplace_back(link.first, std::move(value));
-  }
+  for (const auto& link : links)
+    if (auto value = linked(address, link)) items.emplace_back(link.name, std::move(*value));
   return counted(hdf5::tree_of_group(std::move(items), text_attribute(object, hdf5::kMark)));
 }
 

@@ -28,6 +28,7 @@ Tree integer(const Datatype& type, Bytes bytes) {
   }
   hdf5::Cursor in(bytes);
   uint64_t low = in.sized(std::min(type.size, 8U));
+  if (type.bits != 0) low = whole_integer(type, low);
   if (type.size < 8 && type.is_signed) {
     unsigned shift = 64 - 8 * type.size;
     return static_cast<int64_t>(low << shift) >> shift;
@@ -154,7 +155,7 @@ Tree Reader::vlen(const Format& format, Bytes bytes) {
   Bytes list = heap_bytes(bytes);
   if (base.size == 0) damaged("list elements with a size", "elements of 0 bytes");
   auto dtype = is_plain() ? number_dtype(base) : std::nullopt;
-  if (dtype) return counted(numbers(base, *dtype, {list.size() / base.size}, list, nullptr));
+  if (dtype) return counted(numbers(base, *dtype, {list.size() / base.size}, list));
   return elements({base, nullptr, nullptr}, list, list.size() / base.size,
                   {list.size() / base.size});
 }

@@ -2,8 +2,8 @@
 
 #include <cstring>
 
-#include "io/jld2/memory_order.h"
 #include "io/jld2/rng_words.h"
+#include "io/memory_order.h"
 
 namespace luxtorch::jld2 {
 namespace {
@@ -28,28 +28,28 @@ template <class Part>
 void for_each_column_major(const Tensor& tensor, Part part) {
   const auto* data = static_cast<const char*>(tensor.const_data_ptr());
   size_t element = tensor.element_size();
-  auto strides = column_major(tensor.sizes());
+  auto strides = io::column_major(tensor.sizes());
   bool dense = true;
   for (int64_t d = 0; d < tensor.dim(); ++d)
     dense &= tensor.size(d) == 1 || tensor.stride(d) == strides[static_cast<size_t>(d)];
   std::vector<char> buffer;
-  for_each_run(tensor.sizes(), run_length(tensor),
-               [&](std::span<const int64_t> begin, std::span<const int64_t> sizes) {
-                 int64_t offset = 0;
-                 size_t bytes = element;
-                 for (size_t d = 0; d < sizes.size(); ++d) {
-                   offset += begin[d] * tensor.stride(static_cast<int64_t>(d));
-                   bytes *= static_cast<size_t>(sizes[d]);
-                 }
-                 const char* from = data + offset * static_cast<int64_t>(element);
-                 if (!dense) {
-                   buffer.resize(bytes);
-                   copy_strided(sizes, element, from, tensor.strides(), buffer.data(),
-                                column_major(sizes));
-                   from = buffer.data();
-                 }
-                 part(begin, sizes, std::string_view(from, bytes));
-               });
+  io::for_each_run(tensor.sizes(), run_length(tensor),
+                   [&](std::span<const int64_t> begin, std::span<const int64_t> sizes) {
+                     int64_t offset = 0;
+                     size_t bytes = element;
+                     for (size_t d = 0; d < sizes.size(); ++d) {
+                       offset += begin[d] * tensor.stride(static_cast<int64_t>(d));
+                       bytes *= static_cast<size_t>(sizes[d]);
+                     }
+                     const char* from = data + offset * static_cast<int64_t>(element);
+                     if (!dense) {
+                       buffer.resize(bytes);
+                       io::copy_strided(sizes, element, from, tensor.strides(), buffer.data(),
+                                        io::column_major(sizes));
+                       from = buffer.data();
+                     }
+                     part(begin, sizes, std::string_view(from, bytes));
+                   });
 }
 
 }  // namespace
@@ -117,7 +117,7 @@ Handle ValueWriter::array(const Tensor& tensor) {
   bool deflate = compress_ && host.nbytes() >= kSmallestDeflated;
   std::vector<hsize_t> chunk;
   if (deflate)
-    for_each_run(host.sizes(), run_length(host), [&](auto, std::span<const int64_t> sizes) {
+    io::for_each_run(host.sizes(), run_length(host), [&](auto, std::span<const int64_t> sizes) {
       if (chunk.empty()) chunk = slowest_first(sizes);
     });
   Handle dataset =

@@ -7,11 +7,13 @@
 #include "io/file_fault.h"
 #include "io/flat_names.h"
 #include "luxtorch/core/error.h"
+#include "text.h"
+#include "utf8.h"
 
 namespace luxtorch::jld2 {
 namespace {
 
-constexpr int kMaxDepth = 100;
+constexpr int kDeepestType = 100;
 constexpr size_t kLargestInline = 1024;  // JLD2's MAX_INLINE_SIZE
 
 [[noreturn]] void cannot_hold(const std::string& path, const std::string& expected,
@@ -21,30 +23,9 @@ constexpr size_t kLargestInline = 1024;  // JLD2's MAX_INLINE_SIZE
   throw error;
 }
 
-std::string child_path(const std::string& path, const std::string& key) {
-  return path.empty() ? key : path + "." + key;
-}
-
 // Julia's Symbols are UTF-8, and so are the names in an HDF5 file.
-bool is_utf8(std::string_view text) {
-  size_t i = 0;
-  while (i < text.size()) {
-    auto lead = static_cast<unsigned char>(text[i]);
-    size_t length = lead < 0x80                   ? 1
-                    : lead >= 0xc2 && lead < 0xe0 ? 2
-                    : lead >= 0xe0 && lead < 0xf0 ? 3
-                    : lead >= 0xf0 && lead < 0xf5 ? 4
-                                                  : 0;
-    if (length == 0 || i + length > text.size()) return false;
-    for (size_t k = 1; k < length; ++k)
-      if ((static_cast<unsigned char>(text[i + k]) & 0xc0U) != 0x80) return false;
-    i += length;
-  }
-  return true;
-}
-
 void check_key(const std::string& path, const std::string& key) {
-  if (key.find('\0') != std::string::npos || !is_utf8(key))
+  if (key.find('\0') != std::string::npos || !detail::is_utf8(key))
     cannot_hold(path, "keys of UTF-8 text without NUL", "another key", "Rename it.");
 }
 
@@ -126,7 +107,7 @@ std::vector<std::string> WriteTypes::names_of(const std::string& path, const Tre
     return io::names_of_keys(t.items(), io::EmptyNames::kNever);
   } catch (const io::FileUnsupported& fault) {
     UnsupportedError error("jld2::save", fault.message);
-    error.prepend_path_(child_path(path, fault.place));
+    error.prepend_path_(path_below(path, fault.place));
     throw error;
   }
 }
@@ -138,8 +119,8 @@ WriteTypePtr WriteTypes::of(const std::string& key, const Tree& value) {
 WriteTypePtr WriteTypes::find(const std::string& path, const std::string& key, const Tree& value,
                               int depth) {
   using Kind = WriteType::Kind;
-  if (depth > kMaxDepth)
-    cannot_hold("", "at most " + std::to_string(kMaxDepth) + " levels", "more",
+  if (depth > kDeepestType)
+    cannot_hold("", "at most " + std::to_string(kDeepestType) + " levels", "more",
                 "Flatten the tree.");
   if (value.is_none()) return intern("nothing", {.kind = Kind::kNothing, .has_data = false});
   if (value.is<bool>()) {
@@ -176,12 +157,12 @@ WriteTypePtr WriteTypes::find(const std::string& path, const std::string& key, c
   if (value.is_tuple()) {
     for (size_t i = 0; i < value.size(); ++i) {
       type.names.push_back(std::to_string(i + 1));
-      type.fields.push_back(find(child_path(path, std::to_string(i)), "", value[i], depth + 1));
+      type.fields.push_back(find(path_below(path, std::to_string(i)), "", value[i], depth + 1));
     }
   } else {
     type.names = names_of(path, value);
     for (const auto& [key, part] : value.items())
-      type.fields.push_back(find(child_path(path, key), key, part, depth + 1));
+      type.fields.push_back(find(path_below(path, key), key, part, depth + 1));
   }
   return composite(std::move(type));
 }

@@ -10,7 +10,6 @@ namespace luxtorch::hdf5 {
 namespace {
 
 constexpr int kDeepest = 101;  // with the root
-constexpr uint64_t kNodeBytes = 64;
 
 }  // namespace
 

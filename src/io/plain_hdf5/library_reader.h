@@ -33,6 +33,8 @@ class LibraryReader {
   Tree read(hid_t file);
 
  private:
+  static constexpr uint64_t kNodeBytes = 64;  // about what one node of a tree takes
+
   using Place = std::pair<unsigned long, uint64_t>;  // of an object: its file and its address there
 
   // objects

@@ -53,7 +53,9 @@ std::optional<Dtype> integer_dtype(bool is_signed, size_t bits) {
 }
 
 NumberType integer(hid_t type) {
-  size_t bits = H5Tget_precision(type);
+  // Of the bytes that it takes, as in NumPy, also where fewer of their bits count.
+  size_t size = H5Tget_size(type);
+  size_t bits = size <= sizeof(int64_t) ? 8 * size : H5Tget_precision(type);
   auto dtype = integer_dtype(H5Tget_sign(type) == H5T_SGN_2, bits);
   if (!dtype) unsupported("integers of at most 64 bits", std::to_string(bits) + " bits");
   return {*dtype, *type_of(*dtype)};

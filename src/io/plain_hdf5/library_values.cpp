@@ -15,8 +15,6 @@
 namespace luxtorch::hdf5 {
 namespace {
 
-constexpr uint64_t kNodeBytes = 64;
-
 /// What libhdf5 allocated for strings and lists in a buffer, freed at the end.
 class Reclaimed {
  public:

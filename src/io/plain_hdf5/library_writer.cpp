@@ -12,11 +12,12 @@
 #include "io/plain_hdf5/marks.h"
 #include "luxtorch/core/error.h"
 #include "text.h"
+#include "utf8.h"
 
 namespace luxtorch::hdf5 {
 namespace {
 
-constexpr int kDeepest = 100;
+constexpr int kDeepestGroup = 100;
 constexpr int64_t kMostDimensions = 32;
 constexpr hsize_t kChunk = 1 << 20;       // bytes; what libhdf5 keeps of a dataset by default
 constexpr hsize_t kLeastDeflated = 4096;  // bytes
@@ -29,7 +30,7 @@ constexpr hsize_t kLeastDeflated = 4096;  // bytes
 }
 
 bool is_text(std::string_view text) {
-  return text.find('\0') == std::string_view::npos && io::is_utf8(text);
+  return text.find('\0') == std::string_view::npos && detail::is_utf8(text);
 }
 
 std::vector<std::string> names_of(const std::string& path, const Tree& t) {
@@ -37,23 +38,23 @@ std::vector<std::string> names_of(const std::string& path, const Tree& t) {
     return io::names_of_keys(t.items(), io::EmptyNames::kNever);
   } catch (const io::FileUnsupported& fault) {
     UnsupportedError error("hdf5::save", fault.message);
-    error.prepend_path_(path.empty() ? fault.place : path + "." + fault.place);
+    error.prepend_path_(path_below(path, fault.place));
     throw error;
   }
 }
 
 void check_part(const std::string& path, const Tree& t, int depth) {
-  if (depth > kDeepest) refuse(path, "a tree of at most 100 levels", "more", "Flatten it.");
-  auto below = [&](const std::string& key) { return path.empty() ? key : path + "." + key; };
+  if (depth > kDeepestGroup) refuse(path, "a tree of at most 100 levels", "more", "Flatten it.");
   auto names = t.is_named() ? names_of(path, t) : std::vector<std::string>();
   for (size_t i = 0; i < names.size(); ++i) {
     const auto& [key, part] = t.items()[i];
     if (key.find('/') != std::string::npos || !is_text(key) || names[i] == ".")
-      refuse(below(key), "keys of UTF-8 text without '/' and NUL", "another key", "Rename it.");
-    check_part(below(key), part, depth + 1);
+      refuse(path_below(path, key), "keys of UTF-8 text without '/' and NUL", "another key",
+             "Rename it.");
+    check_part(path_below(path, key), part, depth + 1);
   }
   for (size_t i = 0; t.is_tuple() && i < t.size(); ++i)
-    check_part(below(std::to_string(i)), t[i], depth + 1);
+    check_part(path_below(path, std::to_string(i)), t[i], depth + 1);
   if (!t.is_tensor() || !t.tensor().defined()) return;
   const Tensor& tensor = t.tensor();
   if (!io::has_dense_elements(tensor))

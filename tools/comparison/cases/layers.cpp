@@ -14,7 +14,7 @@ namespace {
 using namespace comparison;
 using namespace luxtorch;
 
-const Registration no_bias("layers/dense_no_bias", [] {
+const Registration dense_no_bias("layers/dense_no_bias", [] {
   return Case{Chain(Dense(32, 64, {.use_bias = false}), luxtorch::tanh, Dense(64, 10)), MSELoss{}};
 });
 const Registration embedding("layers/embedding", [] {

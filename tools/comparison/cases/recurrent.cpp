@@ -62,7 +62,7 @@ const Registration lstm_both("layers/lstm_bidirectional", layer<LSTM>(true));
 const Registration gru_both("layers/gru_bidirectional", layer<GRU>(true));
 const Registration rnn_relu("layers/rnn_relu",
                             [] { return Case{Model{RNN(8, 32, relu), Dense(32, 4)}, MSELoss{}}; });
-const Registration no_bias("layers/lstm_no_bias", [] {
+const Registration lstm_no_bias("layers/lstm_no_bias", [] {
   return Case{Model{LSTM(8, 32, {.use_bias = false}), Dense(32, 4)}, MSELoss{}};
 });
 const Registration lengths("layers/lstm_lengths",

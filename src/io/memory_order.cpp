@@ -1,4 +1,4 @@
-#include "io/jld2/memory_order.h"
+#include "io/memory_order.h"
 
 #include <ATen/Parallel.h>
 
@@ -8,7 +8,7 @@
 
 #include "kernels/transpose_bytes.h"
 
-namespace luxtorch::jld2 {
+namespace luxtorch::io {
 namespace {
 
 constexpr int64_t kLine = 64;           // bytes that memory gives and takes at a time
@@ -48,6 +48,25 @@ void copy_plane(size_t element, const char* from, char* to, const Dim& a, const 
     default:
       return copy_plane<16>(from, to, a, b);
   }
+}
+
+// Neighbours that are one run on both sides become one dimension.
+void merge(std::vector<Dim>& dims) {
+  auto continues = [](const Dim& slow, const Dim& fast) {
+    return slow.from == fast.from * fast.size && slow.to == fast.to * fast.size;
+  };
+  size_t last = 0;
+  for (size_t d = 1; d < dims.size(); ++d) {
+    Dim& before = dims[last];
+    if (continues(before, dims[d])) {
+      before = {before.size * dims[d].size, dims[d].from, dims[d].to};
+    } else if (continues(dims[d], before)) {
+      before.size *= dims[d].size;
+    } else {
+      dims[++last] = dims[d];
+    }
+  }
+  if (!dims.empty()) dims.resize(last + 1);
 }
 
 // Takes the dimension that is fastest by `stride` out of `dims`; a dimension of size 1 if there is
@@ -137,6 +156,7 @@ void copy_strided(std::span<const int64_t> sizes, size_t element_size, const voi
     if (sizes[d] > 1) dims.push_back({sizes[d], from_strides[d] * bytes, to_strides[d] * bytes});
   }
   if (all == 0) return;
+  merge(dims);
   const char* source = static_cast<const char*>(from);
   char* target = static_cast<char*>(to);
   if (all < kParallel) return copy(std::move(dims), bytes, source, target);
@@ -155,4 +175,4 @@ void copy_strided(std::span<const int64_t> sizes, size_t element_size, const voi
       });
 }
 
-}  // namespace luxtorch::jld2
+}  // namespace luxtorch::io

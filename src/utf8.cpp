@@ -1,8 +1,8 @@
-#include "data/text_utf8.h"
+#include "utf8.h"
 
 #include <fmt/format.h>
 
-namespace luxtorch::data::detail {
+namespace luxtorch::detail {
 
 uint32_t next_code_point(std::string_view text, size_t& at) {
   auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
@@ -20,6 +20,12 @@ uint32_t next_code_point(std::string_view text, size_t& at) {
     code = code << 6 | (byte(at) & 0x3f);
   }
   return code;
+}
+
+bool is_utf8(std::string_view text) {
+  for (size_t at = 0; at < text.size();)
+    if (next_code_point(text, at) == kInvalid) return false;
+  return true;
 }
 
 void append_code_point(std::string& text, uint32_t code) {
@@ -55,4 +61,4 @@ std::string shown_code_point(uint32_t code) {
   return fmt::format("\"{}\" (U+{:04X})", text, code);
 }
 
-}  // namespace luxtorch::data::detail
+}  // namespace luxtorch::detail

@@ -1,5 +1,5 @@
-// Julia keeps the first index fastest, torch the last one. This is the one place that turns arrays
-// around.
+// Julia and Fortran keep the first index fastest, torch the last one. This is the one place that turns
+// arrays around.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 #include <span>
 #include <vector>
 
-namespace luxtorch::jld2 {
+namespace luxtorch::io {
 
 /// Strides in elements of a dense array whose first index is fastest.
 std::vector<int64_t> column_major(std::span<const int64_t> sizes);
@@ -28,4 +28,4 @@ void copy_strided(std::span<const int64_t> sizes, size_t element_size, const voi
                   std::span<const int64_t> from_strides, void* to,
                   std::span<const int64_t> to_strides);
 
-}  // namespace luxtorch::jld2
+}  // namespace luxtorch::io

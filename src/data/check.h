@@ -1,0 +1,17 @@
+// Level 3: checks of arguments that the functions of this folder share.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <cstdint>
+
+#include "luxtorch/core/error.h"
+
+namespace luxtorch::data {
+
+/// Throws ArgumentError where n is below 1: "expected a batch of at least 1, got 0."
+inline void check_at_least_one(const char* who, const char* what, int64_t n) {
+  if (n < 1) throw ArgumentError(who, fmt::format("expected {} of at least 1, got {}.", what, n));
+}
+
+}  // namespace luxtorch::data
