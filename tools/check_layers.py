@@ -2,6 +2,7 @@
 """Checks who may include whom: each file has a level and includes only lower levels or its own folder.
 
     check_layers.py [ROOT]      prints each offending include; exit status 1 when there is one
+    check_layers.py --table     prints the levels as a table of Markdown, as docs/architecture.md has it
 
 Levels go by folder under include/luxtorch and src, and by name for the files beside the folders.
 `src/NAME.cpp` and `src/NAME_*.cpp` have the level of `include/luxtorch/NAME.h`.
@@ -105,7 +106,20 @@ def offences(root):
                     yield f"{where} (level {mine}) includes {text} (level {theirs})"
 
 
+def table():
+    """The levels, lowest first, with the folders and the files beside folders that have them."""
+    rows = ["| level | folders | single files |", "|---|---|---|"]
+    for number in sorted({*FOLDERS.values(), *FILES.values()}):
+        folders = ", ".join(f"`{name}/`" for name in sorted(FOLDERS) if FOLDERS[name] == number)
+        files = ", ".join(f"`{name}`" for name in sorted(FILES) if FILES[name] == number)
+        rows.append(f"| {number:g} | {folders} | {files} |")
+    return "\n".join(rows)
+
+
 def main():
+    if sys.argv[1:] == ["--table"]:
+        print(table())
+        return
     root = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[1])
     found = list(offences(root))
     for line in found:
