@@ -10,14 +10,15 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import pages
+
 SOURCE = Path(os.environ["LUXTORCH_SOURCE_DIR"])
 BUILD = Path(os.environ["LUXTORCH_BUILD_DIR"])
 PROGRAM = BUILD / "bin/comparison"
 CACHE = dict(re.findall(r"^(\w+):\w+=(.*)$", (BUILD / "CMakeCache.txt").read_text(), re.MULTILINE))
 HAS_OPERATORS = (BUILD / "lib/libluxtorch_python.so").exists()
-README = (SOURCE / "README.md").read_text()
 
-# The README's case, but for one number.
+# The page's case, but for one number.
 WRONG_CPP = """
 const Registration other("mine/other", [] {
   return Case{Gate{16, 1.5}, MSELoss{}};
@@ -26,8 +27,7 @@ const Registration other("mine/other", [] {
 
 
 def example(language):
-    section = README.partition("\n## Beside PyTorch\n")[2].partition("\n## ")[0]
-    return re.search(rf"^```{language}\n(.*?)^```", section, re.MULTILINE | re.DOTALL)[1]
+    return pages.block("docs/benchmarks.md", "A case of your own", language)
 
 
 @unittest.skipUnless(importlib.util.find_spec("torch"), "this Python has no PyTorch")
@@ -120,7 +120,7 @@ class CompareTest(unittest.TestCase):
         self.assertEqual(said, "models/spiral_lstm adam\n")
 
     @unittest.skipIf(CACHE.get("LUXTORCH_SANITIZE"), "a program without sanitizers cannot load a library with them")
-    def test_a_case_of_ones_own_as_the_readme_has_it(self):
+    def test_a_case_of_ones_own_as_its_page_has_it(self):
         if BUILD.parent != SOURCE / "build":
             self.skipTest("tools/compare builds in build/PRESET only")
         cases = self.folder / "cases"

@@ -1,4 +1,4 @@
-"""The README's pages "To Julia" and "To Python": their C++ is compiled and run, Python runs on the files that it wrote, and Julia's
+"""The sections "Julia" and "Python" of docs/guides/files.md: their C++ is compiled and run, Python runs on the files that it wrote, and Julia's
 @load finds in them what it names."""
 
 import importlib.util
@@ -10,6 +10,8 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
+
+import pages
 
 SOURCE = Path(os.environ["LUXTORCH_SOURCE_DIR"])
 LIBRARY = Path(os.environ["LUXTORCH_LIBRARY"])
@@ -27,11 +29,6 @@ int main(int, char** argv) {
   std::string_view call = argv[1];
 %s}
 """
-
-
-def blocks(heading):
-    text = (SOURCE / "README.md").read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    return re.findall(r"^```(\w+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
 @unittest.skipUnless(HAS_HDF5, "a build without HDF5")
@@ -60,7 +57,7 @@ class ExchangeTest(unittest.TestCase):
         return lambda *arguments: self.run_in_folder("./main", *arguments)
 
     def test_what_is_saved_for_julia_has_what_load_names_and_lux_files_come_in(self):
-        found = blocks("To Julia")
+        found = pages.blocks("docs/guides/files.md", "Julia")
         call = self.compile("".join(code for kind, code in found if kind == "cpp"))
         call("save_for_julia")
         julia = "".join(code for kind, code in found if kind == "julia")
@@ -79,7 +76,7 @@ class ExchangeTest(unittest.TestCase):
         for module in ("h5py", "numpy", "safetensors", "torch"):
             if importlib.util.find_spec(module) is None:
                 self.skipTest(f"Python has no {module} (tools/setup --test installs it)")
-        found = blocks("To Python")
+        found = pages.blocks("docs/guides/files.md", "Python")
         self.assertEqual([kind for kind, _ in found], ["cpp", "python", "python", "python", "cpp"])
         call = self.compile("".join(code for kind, code in found if kind == "cpp"))
         call("save_for_python")

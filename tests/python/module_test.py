@@ -4,7 +4,6 @@ import copy
 import io
 import itertools
 import pickle
-import re
 import sys
 import unittest
 import warnings
@@ -13,7 +12,7 @@ from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from luxtorch_for_tests import KINDS, SOURCE, Case, flat, luxtorch, pair, states  # noqa: E402
+from luxtorch_for_tests import KINDS, Case, flat, luxtorch, pair, states  # noqa: E402
 
 import torch  # noqa: E402
 
@@ -218,9 +217,10 @@ class ModuleTest(Case):
         y, h, c = run(self.x, [], weights, [], None, "LSTM", False, 1, False, False)
         self.assertEqual([tuple(t.shape) for t in (y, h, c)], [(6, 4, 7), (1, 4, 7), (1, 4, 7)])
 
-    def test_the_readme_s_program_runs(self):
-        section = (SOURCE / "README.md").read_text().partition("\n## From Python\n")[2]
-        program = re.search(r"^```python\n(.*?)^```", section, re.MULTILINE | re.DOTALL)[1]
+    def test_the_program_of_its_page_runs(self):
+        import pages  # tests/build is on the path of the test, not of its spawned workers
+
+        program = next(code for language, code in pages.blocks("docs/guides/python.md") if language == "python")
         names = {"x": torch.randn(3, 4, 68)}
         exec(program, names)
         self.assertEqual(tuple(names["y"].shape), (3, 4, 128))

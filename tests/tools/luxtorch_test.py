@@ -12,6 +12,8 @@ import unittest
 import zlib
 from pathlib import Path
 
+import pages
+
 SOURCE = Path(os.environ["LUXTORCH_SOURCE_DIR"])
 BUILD = Path(os.environ["LUXTORCH_BUILD_DIR"])
 PROGRAM = BUILD / "bin/luxtorch"
@@ -127,9 +129,8 @@ class LuxtorchTest(unittest.TestCase):
         self.assertRegex(seen, r"(?m)^\S*weight_ih +float32 +\(\d+, \d+\)")
         self.assertRegex(seen, r"(?m)^\S+ +(bool +true|int64 +\d+|string +\"|float64 +\d)")
 
-    def test_the_sample_in_the_readme_is_what_is_printed(self):
-        readme = (SOURCE / "README.md").read_text().partition("\n## Files at the terminal\n")[2].partition("\n## ")[0]
-        sample = re.search(r"^```\n(path .*?)^```", readme, re.MULTILINE | re.DOTALL)[1]
+    def test_the_sample_in_the_guide_is_what_is_printed(self):
+        sample = pages.block("docs/guides/files.md", "At the terminal", "")
         self.assertEqual(self.call("inspect", GOLDEN / "0.6.5/trained_model_xoshiro.jld2").stdout, sample)
 
     def test_names_that_would_command_a_terminal_are_escaped(self):
