@@ -11,6 +11,7 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/luxtorchConfigVersion.cm
 
 install(TARGETS luxtorch EXPORT luxtorchTargets)
 install(DIRECTORY include/luxtorch DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 install(EXPORT luxtorchTargets NAMESPACE luxtorch:: DESTINATION "${package_dir}")
 install(FILES
   "${PROJECT_BINARY_DIR}/luxtorchConfig.cmake"
