@@ -101,6 +101,24 @@ class DocsTest(unittest.TestCase):
             for name in set(re.findall(r"\btools/run ([a-z]\w*)", text)):
                 self.assertIn(name, runnable, page)
 
+    def test_files_that_are_named_are_there(self):
+        wrong = []
+        for page in pages.pages():
+            for line in pages.FENCE.sub("", pages.text(page)).splitlines():
+                # In a recipe's row, a name alone lies beside the file before it.
+                recipe = page == "CONTRIBUTING.md" and line.startswith("| `")
+                folder = None
+                for name in re.findall(r"`([\w./-]+)`", line.split("|")[1] if recipe else line):
+                    if re.match(r"(include|src|tests|tools|tutorials|docs)/", name):
+                        path, folder = name, os.path.dirname(name)
+                    elif recipe and folder and re.search(r"\.\w+$", name):
+                        path = name if (SOURCE / name).exists() else f"{folder}/{name}"
+                    else:
+                        continue
+                    if not re.search("NAME|TOPIC|NNN", path) and not (SOURCE / path).exists():
+                        wrong.append(f"{page}: {path}")
+        self.assertEqual(wrong, [])
+
     def test_the_table_of_levels_is_the_one_that_is_checked(self):
         command = [sys.executable, SOURCE / "tools/check_layers.py", "--table"]
         table = subprocess.run(command, text=True, stdout=subprocess.PIPE, check=True).stdout
