@@ -109,7 +109,10 @@ void StepDouble(const RecurrentCall<double>& call, const RecurrentOutput<double>
                 double* scratch) {
   RunStep(call, out, scratch);
 }
-int64_t VectorBytes() { return static_cast<int64_t>(hn::MaxLanes(hn::ScalableTag<uint8_t>())); }
+// Where there are no vectors, one byte is a vector of bytes, but a lane of doubles has eight.
+int64_t VectorBytes() {
+  return std::max<int64_t>(sizeof(double), hn::MaxLanes(hn::ScalableTag<uint8_t>()));
+}
 
 }  // namespace luxtorch::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
