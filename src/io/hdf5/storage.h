@@ -73,7 +73,7 @@ class Elements {
 
 /// The elements of a dataset of shape `dims` (slowest first), exactly `element_size` bytes each.
 /// What was never written has the dataset's fill value. Takes no memory but for one chunk, and of a chunk
-/// that is deflated or compressed with Zstandard alone, or not at all, but for a piece of at most 32 MiB.
+/// that is deflated or compressed with Zstandard alone, or not at all, but for a piece of at most 16 MiB.
 /// Checks before start() that the stored bytes can expand to so many, or that File::claim_unwritten
 /// allows them, whatever the header claims. Throws Fault.
 void read_elements(const File& file, const Object& object, const std::vector<uint64_t>& dims,
