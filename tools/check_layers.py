@@ -18,11 +18,16 @@ FOLDERS = {
     "kernels": 1,
     "kernels/recurrent": 1.2,
     "ops": 1.5,
-    "io/hdf5": 1.6,  # a container format, which knows no trees
-    "io/plain_hdf5": 1.7,
-    "io/jld2": 1.8,
-    "io": 2,
     "python": 2,  # operators for Python, which know no trees
+    "io/base": 2.1,  # what every file format stands on
+    "io/hdf5": 2.2,
+    "io/zip": 2.2,
+    "io/libhdf5": 2.3,
+    "io/jld2": 2.4,
+    "io/numpy": 2.4,
+    "io/safetensors": 2.4,
+    "io/torch": 2.4,
+    "io": 2.5,  # chooses among the formats
     "layers": 3,
     "interop": 3.5,  # its maps know the layers
     "data": 3,
@@ -30,15 +35,6 @@ FOLDERS = {
     "distributed": 6,
 }
 FILES = {
-    "io/durable": 0.5,  # what every writer of files stands on
-    "io/atomic_file": 0.5,
-    "io/large_pages": 0.5,
-    "io/json": 1,  # and all formats on these
-    "io/file_fault": 1,
-    "io/flat_names": 1.4,
-    "io/memory_order": 1.5,
-    "io/report": 1,
-    "io/dense_bytes": 1,
     "version": 0,
     "utf8": 0,
     "text": 1,
@@ -52,6 +48,13 @@ FILES = {
     "structure_only": 1,
     "layer": 2,
     "compact": 2,
+    "io/hdf5": 2,  # public headers, which know the tree alone
+    "io/jld2": 2,
+    "io/numpy": 2,
+    "io/report": 2,
+    "io/safetensors": 2,
+    "io/sha256": 2,
+    "io/torch_archive": 2,
     "train/checkpoint": 5,
     "train/progress": 5,
     "luxtorch": 7,

@@ -1,4 +1,4 @@
-#include "io/file_kind.h"
+#include "io/base/file_kind.h"
 
 #include <fmt/format.h>
 
@@ -7,9 +7,9 @@
 #include <cstring>
 
 #include "io/foreign_kind.h"
-#include "io/npy_array.h"
-#include "io/torch_legacy.h"
-#include "io/zip_reader.h"
+#include "io/numpy/npy_array.h"
+#include "io/torch/legacy.h"
+#include "io/zip/reader.h"
 
 namespace luxtorch::io {
 namespace {

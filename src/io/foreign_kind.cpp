@@ -7,7 +7,7 @@
 #include <cctype>
 #include <cstring>
 
-#include "io/json.h"
+#include "io/base/json.h"
 #include "utf8.h"
 
 namespace luxtorch::io {

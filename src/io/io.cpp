@@ -4,9 +4,9 @@
 
 #include <optional>
 
-#include "io/file_kind.h"
-#include "io/input_file.h"
-#include "io/jld2_load.h"
+#include "io/base/file_kind.h"
+#include "io/base/input_file.h"
+#include "io/jld2/load.h"
 #include "luxtorch/core/error.h"
 
 namespace luxtorch::io {

@@ -15,9 +15,9 @@
 #include <torch/version.h>
 #endif
 
-#include "io/atomic_folder.h"
-#include "io/durable.h"
-#include "io/safetensors_format.h"
+#include "io/base/atomic_folder.h"
+#include "io/base/durable.h"
+#include "io/safetensors/format.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/version.h"
 #include "train/checkpoint_manifest.h"

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "io/input_file.h"
-#include "io/tree_json.h"
+#include "io/base/input_file.h"
+#include "io/base/tree_json.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/io/sha256.h"
 

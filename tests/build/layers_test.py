@@ -55,6 +55,17 @@ class LayersTest(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertIn("include/luxtorch/layers/dense.h (level 3) includes luxtorch/data/toy.h", output)
 
+    def test_a_file_format_knows_no_other_and_what_all_use_knows_none(self):
+        status, output = self.check({
+            "src/io/torch/pickle.h": "",
+            "src/io/numpy/read.cpp": '#include "io/torch/pickle.h"\n',
+            "src/io/zip/reader.h": "",
+            "src/io/base/json.cpp": '#include "io/zip/reader.h"\n',
+        })
+        self.assertEqual(status, 1)
+        self.assertIn("src/io/numpy/read.cpp (level 2.4) includes io/torch/pickle.h (level 2.4)", output)
+        self.assertIn("src/io/base/json.cpp (level 2.1) includes io/zip/reader.h (level 2.2)", output)
+
     def test_the_header_of_everything_is_for_user_programs_only(self):
         self.assertEqual(self.check({
             "include/luxtorch/luxtorch.h": "",

@@ -45,9 +45,9 @@ class OptionsTest(unittest.TestCase):
         self.assertTrue("core_test" in ninja)
 
     def test_without_hdf5_another_source_takes_the_writers_place(self):
-        if not (SOURCE / "src/io/no_jld2_write.cpp").exists():
+        if not (SOURCE / "src/io/jld2/no_write.cpp").exists():
             self.skipTest("src/io holds no writer of JLD2 files")
-        with_it, without = "src/io/jld2_write.cpp", "src/io/no_jld2_write.cpp"
+        with_it, without = "src/io/jld2/write.cpp", "src/io/jld2/no_write.cpp"
         status, output, ninja = self.configure(absent=["HDF5"])
         self.assertEqual(status, 0, output)
         self.assertIn("HDF5: none, so jld2::save throws UnsupportedError (libhdf5-dev on Debian)", output)

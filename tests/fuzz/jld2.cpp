@@ -6,7 +6,7 @@
 #include "fuzz/reading.h"
 #include "fuzz/target.h"
 #include "io/hdf5/bytes.h"
-#include "io/jld2_load.h"
+#include "io/jld2/load.h"
 
 namespace luxtorch::fuzz {
 namespace {

@@ -2,8 +2,8 @@
 // sees every byte that is read outside the file.
 #include "io/hdf5/mapped_file.h"
 
+#include "io/base/input_file.h"
 #include "io/hdf5/fault.h"
-#include "io/input_file.h"
 
 namespace luxtorch::hdf5 {
 

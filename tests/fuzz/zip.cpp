@@ -5,10 +5,10 @@
 #include <optional>
 #include <vector>
 
-#include "io/crc32.h"
-#include "io/deflate.h"
-#include "io/file_fault.h"
-#include "io/zip_format.h"
+#include "io/base/crc32.h"
+#include "io/base/deflate.h"
+#include "io/base/file_fault.h"
+#include "io/zip/format.h"
 
 namespace luxtorch::fuzz {
 namespace {

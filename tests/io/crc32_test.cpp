@@ -1,5 +1,5 @@
 // CRC-32 by carry-less products beside zlib's, and beside the table of a build without zlib.
-#include "io/crc32.h"
+#include "io/base/crc32.h"
 
 #include <gtest/gtest.h>
 

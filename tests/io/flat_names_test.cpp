@@ -1,5 +1,5 @@
 // Names that a tree has no keys for: escaped when loaded, written again as they were.
-#include "io/flat_names.h"
+#include "io/base/flat_names.h"
 
 #include <ATen/ops/ones.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <functional>
 #include <set>
 
-#include "io/file_names.h"
+#include "io/base/file_names.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/io/io.h"
 #include "support/compare.h"

@@ -1,9 +1,9 @@
 // JSON as the headers of files have it, and trees as JSON.
-#include "io/json.h"
+#include "io/base/json.h"
 
 #include <gtest/gtest.h>
 
-#include "io/tree_json.h"
+#include "io/base/tree_json.h"
 #include "luxtorch/core/error.h"
 #include "support/compare.h"
 #include "utf8.h"

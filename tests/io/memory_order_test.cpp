@@ -1,4 +1,4 @@
-#include "../../src/io/memory_order.h"
+#include "../../src/io/base/memory_order.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

@@ -1,5 +1,5 @@
-// The build without HDF5. This program is linked with src/io/no_*.cpp, which come before the library's
-// own jld2::save, hdf5::save and hdf5::load.
+// The build without HDF5. This program is linked with src/io/jld2/no_write.cpp and
+// src/io/libhdf5/no_hdf5.cpp, which come before the library's own jld2::save, hdf5::save and hdf5::load.
 #include <gtest/gtest.h>
 
 #include "io/jld2_corpus.h"

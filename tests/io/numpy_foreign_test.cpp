@@ -5,9 +5,9 @@
 
 #include <bit>
 
-#include "io/atomic_file.h"
+#include "io/base/atomic_file.h"
 #include "io/memory_file.h"
-#include "io/zip_writer.h"
+#include "io/zip/writer.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/io/io.h"
 #include "support/compare.h"

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "commands.h"
-#include "io/flat_names.h"
+#include "io/base/flat_names.h"
 #include "listing.h"
 #include "numbers.h"
 #include "progress.h"

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "io/flat_names.h"
+#include "io/base/flat_names.h"
 #include "text.h"
 
 using luxtorch::Tree;

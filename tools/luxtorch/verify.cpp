@@ -23,7 +23,7 @@
 #include <thread>
 
 #include "commands.h"
-#include "io/file_kind.h"
+#include "io/base/file_kind.h"
 #include "listing.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/io/io.h"

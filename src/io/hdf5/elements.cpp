@@ -6,11 +6,11 @@
 #include <optional>
 #include <utility>
 
+#include "io/base/memory_order.h"
 #include "io/hdf5/chunks.h"
 #include "io/hdf5/fault.h"
 #include "io/hdf5/file.h"
 #include "io/hdf5/storage.h"
-#include "io/memory_order.h"
 
 namespace luxtorch::hdf5 {
 namespace {

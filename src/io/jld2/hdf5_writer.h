@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "io/hdf5/file_driver.h"
 #include "io/jld2/type_encoding.h"
+#include "io/libhdf5/file_driver.h"
 
 namespace luxtorch::jld2 {
 

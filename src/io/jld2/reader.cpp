@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "io/hdf5/fault.h"
-#include "io/plain_hdf5/marks.h"
+#include "io/hdf5/marks.h"
 #include "luxtorch/io/report.h"
 
 namespace luxtorch::jld2 {

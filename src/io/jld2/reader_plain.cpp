@@ -2,9 +2,9 @@
 #include <algorithm>
 
 #include "io/hdf5/fault.h"
+#include "io/hdf5/marks.h"
 #include "io/jld2/reader.h"
 #include "io/jld2/tensor_bytes.h"
-#include "io/plain_hdf5/marks.h"
 
 namespace luxtorch::jld2 {
 

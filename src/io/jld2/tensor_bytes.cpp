@@ -8,10 +8,10 @@
 #include <bit>
 #include <cstring>
 
+#include "io/base/large_pages.h"
+#include "io/base/memory_order.h"
 #include "io/hdf5/fault.h"
-#include "io/large_pages.h"
-#include "io/memory_order.h"
-#include "io/plain_hdf5/marks.h"
+#include "io/hdf5/marks.h"
 
 namespace luxtorch::jld2 {
 

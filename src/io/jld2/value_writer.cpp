@@ -2,8 +2,8 @@
 
 #include <cstring>
 
+#include "io/base/memory_order.h"
 #include "io/jld2/rng_words.h"
-#include "io/memory_order.h"
 
 namespace luxtorch::jld2 {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "io/file_fault.h"
-#include "io/flat_names.h"
+#include "io/base/file_fault.h"
+#include "io/base/flat_names.h"
 #include "luxtorch/core/error.h"
 #include "text.h"
 #include "utf8.h"

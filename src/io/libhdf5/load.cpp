@@ -1,0 +1,30 @@
+// hdf5::load, on libhdf5.
+#include "io/base/file_kind.h"
+#include "io/base/input_file.h"
+#include "io/base/physical_memory.h"
+#include "io/hdf5/errors.h"
+#include "io/libhdf5/reader.h"
+#include "luxtorch/io/hdf5.h"
+
+namespace luxtorch::hdf5 {
+
+Tree load(const std::filesystem::path& path, LoadOptions options) {
+  constexpr const char* kWho = "hdf5::load";
+  io::InputFile(kWho, path);  // its words about a path that is no file are better than libhdf5's
+  uint64_t limit = options.memory_limit == 0 ? io::physical_memory() : options.memory_limit;
+  constexpr Words kWords{"an HDF5 file", "Save it from its program without this part."};
+  return io::read_as(io::Format::kHdf5, kWho, path, [&] {
+    return with_errors(kWho, path, kWords, [&] {
+      Turn turn;
+      Handle file;
+      try {
+        file = Handle(H5Fopen(path.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
+      } catch (const Hdf5Error& error) {
+        refused("a file that libhdf5 opens", error);
+      }
+      return LibraryReader(limit).read(file);
+    });
+  });
+}
+
+}  // namespace luxtorch::hdf5
