@@ -1,19 +1,18 @@
 #include "ops/forks.h"
 
-#ifdef _OPENMP
-#include <omp.h>
+#include <dlfcn.h>
 #include <pthread.h>
-#endif
 
 namespace luxtorch::ops {
 
 bool end_threads_before_forks() {
-#ifdef _OPENMP
-  // Refused inside of a parallel loop, which has no business to fork.
-  return pthread_atfork([] { omp_pause_resource_all(omp_pause_hard); }, nullptr, nullptr) == 0;
-#else
-  return true;
-#endif
+  // Of the runtime that LibTorch has loaded. Refused inside of a parallel loop, which has no business to
+  // fork.
+  using Pause = int (*)(int kind);
+  static const auto pause = reinterpret_cast<Pause>(dlsym(RTLD_DEFAULT, "omp_pause_resource_all"));
+  if (pause == nullptr) return true;
+  constexpr int kHard = 2;  // omp_pause_hard
+  return pthread_atfork([] { pause(kHard); }, nullptr, nullptr) == 0;
 }
 
 }  // namespace luxtorch::ops

@@ -1,6 +1,5 @@
 #include "train/loss_fused.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/one_hot.h>
@@ -12,6 +11,7 @@
 #include <numeric>
 #include <vector>
 
+#include "core/parallel.h"
 #include "luxtorch/kernels/loss.h"
 #include "ops/wrapped.h"
 #include "transforms.h"
@@ -41,7 +41,7 @@ double sum_of_chunks(int64_t rows, int64_t width, const F& f) {
   const int64_t size = std::max<int64_t>(1, kElements / width);
   if (rows <= size) return f(0, rows);
   std::vector<double> sums((rows + size - 1) / size);
-  at::parallel_for(0, static_cast<int64_t>(sums.size()), 1, [&](int64_t first, int64_t last) {
+  detail::parallel_for(0, static_cast<int64_t>(sums.size()), 1, [&](int64_t first, int64_t last) {
     for (int64_t i = first; i < last; ++i) sums[i] = f(i * size, std::min(size, rows - i * size));
   });
   return std::accumulate(sums.begin(), sums.end(), 0.0);

@@ -1,11 +1,12 @@
 #include "train/optim_slices.h"
 
-#include <ATen/Parallel.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+
+#include "core/parallel.h"
 
 namespace luxtorch::detail {
 
@@ -43,7 +44,7 @@ void for_each_chunk(const std::vector<Chunk>& all, const F& f) {
   if (n <= kSerial) {
     run(0, size);
   } else {
-    at::parallel_for(0, size, 1, run);
+    detail::parallel_for(0, size, 1, run);
   }
 }
 

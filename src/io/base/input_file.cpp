@@ -1,6 +1,5 @@
 #include "io/base/input_file.h"
 
-#include <ATen/Parallel.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -10,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "core/parallel.h"
 #include "io/base/crc32.h"
 #include "io/base/large_pages.h"
 #include "luxtorch/core/error.h"
@@ -103,7 +103,7 @@ void InputFile::read_pieces(uint64_t offset, char* to, uint64_t count,
                             std::vector<uint32_t>* sums) const {
   want_large_pages(to, count);
   auto pieces = static_cast<int64_t>((count + kPiece - 1) / kPiece);
-  at::parallel_for(0, pieces, 1, [&](int64_t begin, int64_t end) {
+  detail::parallel_for(0, pieces, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       uint64_t at = static_cast<uint64_t>(i) * kPiece, part = std::min(kPiece, count - at);
       uint32_t* sum = sums ? &(*sums)[static_cast<size_t>(i)] : nullptr;

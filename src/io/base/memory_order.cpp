@@ -1,11 +1,10 @@
 #include "io/base/memory_order.h"
 
-#include <ATen/Parallel.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
+#include "core/parallel.h"
 #include "kernels/transpose_bytes.h"
 
 namespace luxtorch::io {
@@ -165,7 +164,7 @@ void copy_strided(std::span<const int64_t> sizes, size_t element_size, const voi
                                   [](const Dim& x, const Dim& y) { return x.size < y.size; });
   size_t shared = static_cast<size_t>(longest - dims.begin());
   int64_t lines = (longest->size + kLine - 1) / kLine;
-  at::parallel_for(
+  detail::parallel_for(
       0, lines, std::max<int64_t>(1, lines * kParallel / all), [&](int64_t begin, int64_t end) {
         std::vector<Dim> part = dims;
         Dim& dim = part[shared];
