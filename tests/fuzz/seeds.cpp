@@ -43,7 +43,7 @@ void add_saved(std::vector<Seed>& seeds, const fs::path& folder, const std::stri
 }
 
 void add_jld2(std::vector<Seed>& seeds, const fs::path& folder) {
-  for (const auto& file : fs::recursive_directory_iterator(LUXTORCH_TEST_DATA "/jld2")) {
+  for (const auto& file : fs::recursive_directory_iterator(test::golden_folder() + "/jld2")) {
     if (file.path().extension() != ".jld2") continue;
     auto version = file.path().parent_path().filename().string();
     add_file(seeds, version + "_" + file.path().filename().string(), file.path());
@@ -68,13 +68,13 @@ void add_jld2(std::vector<Seed>& seeds, const fs::path& folder) {
 }
 
 void add_safetensors(std::vector<Seed>& seeds, const fs::path& folder) {
-  add_file(seeds, "foreign.safetensors", LUXTORCH_TEST_DATA "/foreign.safetensors");
+  add_file(seeds, "foreign.safetensors", test::golden_folder() + "/foreign.safetensors");
   add_saved(seeds, folder, ".safetensors",
             [](const fs::path& path, const Tree& tree) { safetensors::save(path, tree); });
 }
 
 void add_torch_archive(std::vector<Seed>& seeds, const fs::path& folder) {
-  for (const auto& file : fs::directory_iterator(LUXTORCH_TEST_DATA "/pt"))
+  for (const auto& file : fs::directory_iterator(test::golden_folder() + "/pt"))
     if (file.path().extension() == ".pt")
       add_file(seeds, "golden_" + file.path().filename().string(), file.path());
   add_saved(seeds, folder, ".pt",

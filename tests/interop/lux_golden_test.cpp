@@ -7,6 +7,7 @@
 #include "luxtorch/layers/embedding.h"
 #include "luxtorch/layers/sequence.h"
 #include "support/compare.h"
+#include "support/files.h"
 #include "support/golden.h"
 
 namespace luxtorch::testing {
@@ -36,7 +37,7 @@ TEST(LuxGolden, TheTrainedModelsOfJuliaComputeHereWhatTheyDidThere) {
     SCOPED_TRACE(file);
     // Some hold a generator of Julia's that this library does not have.
     jld2::Report report;
-    auto tree = jld2::load(std::string(LUXTORCH_TEST_DATA) + "/jld2/" + file, {.report = &report});
+    auto tree = jld2::load(test::golden_folder() + "/jld2/" + file, {.report = &report});
     auto [ps, st] = from_lux(model, tree);
     check_parameters(model, ps);
     check_states(model, st);

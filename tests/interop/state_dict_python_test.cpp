@@ -44,7 +44,7 @@ TEST(StateDictPython, ModulesTakeThemStrictlyAndComputeTheSame) {
   write(folder, "sequential", sequential(), tokens);
   write(folder, "trained", trained(), x);
   write(folder, "tagger", Tagger{}, tokens);
-  std::string command = std::string("\"") + LUXTORCH_PYTHON + "\" \"" + LUXTORCH_SOURCE_DIR +
+  std::string command = std::string("\"") + test::python() + "\" \"" + test::source_folder() +
                         "/tests/interop/compare_state_dicts.py\" \"" + folder.string() + "\"";
   int status = std::system(command.c_str());
   ASSERT_TRUE(WIFEXITED(status));

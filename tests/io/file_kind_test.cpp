@@ -34,7 +34,7 @@ std::string matlab4(bool big_endian) {
 
 std::vector<Foreign> foreign_files() {
   return {
-      {test::read_file(fs::path(LUXTORCH_TEST_DATA) / "files/lfs_pointer.safetensors"),
+      {test::read_file(fs::path(test::golden_folder()) / "files/lfs_pointer.safetensors"),
        "a Git LFS pointer", "git lfs pull"},
       {"/annex/objects/MD5E-s5--0.pt\n", "a git-annex pointer", "git annex get"},
       {"", "an empty file", "fetch it again"},

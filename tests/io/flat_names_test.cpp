@@ -113,7 +113,7 @@ TEST(FlatNames, PlainHdf5RoundTripsWhatItsNamesCanBe) {
 }
 
 TEST(FlatNames, WhatBitsandbytesWritesLoadsAndConverts) {
-  auto file = io::load(fs::path(LUXTORCH_TEST_DATA) / "files/bnb4bit.safetensors");
+  auto file = io::load(fs::path(test::golden_folder()) / "files/bnb4bit.safetensors");
   EXPECT_EQ(names_of(file),
             (std::vector<std::string>{"q.weight.absmax", "q.weight.quant_map", "q.weight"}));
   EXPECT_EQ(file["q"]["weight"].tensor().scalar_type(), Dtype::Byte);

@@ -9,17 +9,18 @@
 #include "luxtorch/core/error.h"
 #include "luxtorch/io/io.h"
 #include "support/compare.h"
+#include "support/files.h"
 
 namespace luxtorch {
 namespace {
 
 namespace fs = std::filesystem;
 
-std::string hdf5_golden(const std::string& name) { return LUXTORCH_TEST_DATA "/hdf5/" + name; }
+std::string hdf5_golden(const std::string& name) { return test::golden_folder() + "/hdf5/" + name; }
 
 // A public file, which is not in this repository.
 fs::path real(const std::string& name) {
-  return fs::path(LUXTORCH_SOURCE_DIR) / "../shared/data/files" / name;
+  return fs::path(test::source_folder()) / "../shared/data/files" / name;
 }
 
 TEST(Hdf5Files, WhatKerasWritesForBfloat16IsOneTensor) {

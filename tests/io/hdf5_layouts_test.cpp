@@ -14,6 +14,7 @@
 #include "luxtorch/io/io.h"
 #include "support/compare.h"
 #include "support/error_text.h"
+#include "support/files.h"
 
 namespace luxtorch {
 namespace {
@@ -91,7 +92,7 @@ TEST(Hdf5Foreign, Libhdf5sReaderNamesOtherFilesToo) {
 // Julia 1.0 wrote the names of its own types with `Core.` twice. Here it is put into a file of a later one,
 // whose heap has room for it.
 TEST(Jld2Types, NamesWithCoreTwiceAreThoseWithItOnce) {
-  fs::path zoo = LUXTORCH_TEST_DATA "/jld2/0.4.53/zoo.jld2";
+  fs::path zoo = test::golden_folder() + "/jld2/0.4.53/zoo.jld2";
   std::string bytes = test::read_file(zoo);
   int changed = 0;
   for (std::string name : {"Core.Int64", "Core.Bool"}) {

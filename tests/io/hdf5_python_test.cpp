@@ -9,6 +9,7 @@
 #include "io/hdf5_corpus.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/io/io.h"
+#include "support/files.h"
 
 namespace luxtorch {
 namespace {
@@ -68,7 +69,7 @@ TEST(Hdf5Python, FilesGoBothWaysWithH5py) {
     hdf5::save(folder / "ours" / (name + ".h5"), tree, {.compress = name.size() % 2 == 1});
     test::write_file(folder / "ours" / (name + ".json"), test::exact_json(tree));
   }
-  std::string command = std::string("\"") + LUXTORCH_PYTHON + "\" \"" + LUXTORCH_SOURCE_DIR +
+  std::string command = std::string("\"") + test::python() + "\" \"" + test::source_folder() +
                         "/tests/io/compare_hdf5.py\" \"" + folder.string() + "\"";
   int status = std::system(command.c_str());
   ASSERT_TRUE(WIFEXITED(status));

@@ -7,13 +7,14 @@
 #include "luxtorch/core/error.h"
 #include "luxtorch/io/jld2.h"
 #include "support/compare.h"
+#include "support/files.h"
 
 namespace luxtorch {
 namespace {
 
 namespace fs = std::filesystem;
 
-fs::path jld2_golden(const std::string& name) { return LUXTORCH_TEST_DATA "/jld2/" + name; }
+fs::path jld2_golden(const std::string& name) { return test::golden_folder() + "/jld2/" + name; }
 
 TEST(Jld2Add, EveryTreeOfTheCorpusStaysAsItIsBesideTheNewOne) {
   auto folder = test::fresh_folder("jld2_add");

@@ -10,6 +10,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "support/files.h"
+
 namespace luxtorch::test {
 
 Tensor counting(at::IntArrayRef shape, Dtype dtype) {
@@ -199,14 +201,14 @@ std::vector<Sample> jld2_corpus() {
 std::string exact_json(const Tree& tree) { return to_json(tree).dump(); }
 
 int compare_with_checker(const std::filesystem::path& folder, const std::string& option) {
-  std::string source = LUXTORCH_SOURCE_DIR;
-  std::string command = std::string("\"") + LUXTORCH_PYTHON + "\" \"" + source +
+  std::string source = test::source_folder();
+  std::string command = std::string("\"") + test::python() + "\" \"" + source +
                         "/tests/io/compare_jld2.py\" " + option + " \"" + folder.string() + "\"";
   return std::system(command.c_str());
 }
 
 int check_file(const std::filesystem::path& file) {
-  std::string command = std::string("\"") + LUXTORCH_PYTHON + "\" \"" + LUXTORCH_SOURCE_DIR +
+  std::string command = std::string("\"") + test::python() + "\" \"" + test::source_folder() +
                         "/tools/verify_jld2.py\" --compat mid -q \"" + file.string() + "\"";
   return std::system(command.c_str());
 }

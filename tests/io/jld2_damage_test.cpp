@@ -10,6 +10,7 @@
 #include "io/plain_hdf5.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/io/jld2.h"
+#include "support/files.h"
 
 namespace luxtorch {
 namespace {
@@ -35,11 +36,12 @@ std::vector<File> julia_files() {
   }
   for (const char* version : {"0.4.31", "0.6.5"})
     for (const char* name : {"trained_model_xoshiro", "compressed", "zoo"}) {
-      auto path = fs::path(LUXTORCH_TEST_DATA) / "jld2" / version / (std::string(name) + ".jld2");
+      auto path =
+          fs::path(test::golden_folder()) / "jld2" / version / (std::string(name) + ".jld2");
       result.push_back({std::string(version) + "/" + name, test::read_file(path)});
     }
   result.push_back(
-      {"zstd", test::read_file(LUXTORCH_TEST_DATA "/jld2/0.6.5/filter_shuffle_zstd.jld2")});
+      {"zstd", test::read_file(test::golden_folder() + "/jld2/0.6.5/filter_shuffle_zstd.jld2")});
   for (const test::Hdf5Format& format : test::hdf5_formats()) {
     test::write_hdf5_zoo(folder / format.name, format);
     result.push_back({format.name, test::read_file(folder / format.name), 0});

@@ -6,6 +6,7 @@
 #include "io/jld2_corpus.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/io/jld2.h"
+#include "support/files.h"
 
 namespace luxtorch {
 namespace {
@@ -34,7 +35,7 @@ int read_all(const fs::path& from, const fs::path& folder) {
 
 TEST(Jld2Golden, FilesThatJuliaWroteReadToTheValuesOfTheChecker) {
   auto folder = test::fresh_folder("jld2_golden");
-  EXPECT_EQ(read_all(LUXTORCH_TEST_DATA "/jld2", folder), 29);
+  EXPECT_EQ(read_all(test::golden_folder() + "/jld2", folder), 29);
   EXPECT_EQ(test::compare_with_checker(folder), 0);
 }
 
@@ -48,7 +49,7 @@ TEST(Jld2Golden, FilesOfOtherPeopleReadToTheValuesOfTheChecker) {
 }
 
 TEST(Jld2Golden, ATrainedModelHasLuxShapesAndNames) {
-  Tree file = jld2::load(LUXTORCH_TEST_DATA "/jld2/0.4.31/trained_model_xoshiro.jld2");
+  Tree file = jld2::load(test::golden_folder() + "/jld2/0.4.31/trained_model_xoshiro.jld2");
   EXPECT_EQ(file.keys(), (std::vector<std::string>{"ps_trained", "st_trained"}));
   Tensor weight = file.at("ps_trained.lstm_cell.weight_ih").tensor();
   EXPECT_EQ(weight.sizes(), (std::vector<int64_t>{8, 2}));
@@ -61,8 +62,8 @@ TEST(Jld2Golden, ATrainedModelHasLuxShapesAndNames) {
 TEST(Jld2Golden, OneGeneratorGivesOneRngWhateverVersionWroteIt) {
   for (const char* name : {"xoshiro", "mt", "tasklocal"}) {
     std::string file = std::string("/trained_model_") + name + ".jld2";
-    Tree a = jld2::load(LUXTORCH_TEST_DATA "/jld2/0.4.31" + file);
-    Tree b = jld2::load(LUXTORCH_TEST_DATA "/jld2/0.6.5" + file);
+    Tree a = jld2::load(test::golden_folder() + "/jld2/0.4.31" + file);
+    Tree b = jld2::load(test::golden_folder() + "/jld2/0.6.5" + file);
     EXPECT_EQ(a.at("st_trained.lstm_cell.rng").scalar<Rng>(),
               b.at("st_trained.lstm_cell.rng").scalar<Rng>())
         << name;

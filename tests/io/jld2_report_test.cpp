@@ -9,17 +9,18 @@
 #include "luxtorch/core/error.h"
 #include "luxtorch/io/jld2.h"
 #include "support/compare.h"
+#include "support/files.h"
 
 namespace luxtorch {
 namespace {
 
-constexpr const char* kZoo = LUXTORCH_TEST_DATA "/jld2/0.6.5/zoo.jld2";
+std::string zoo() { return test::golden_folder() + "/jld2/0.6.5/zoo.jld2"; }
 
 TEST(Jld2Report, JuliaTypesThatATreeHasNoKindForAreNamedWithTheirPaths) {
   jld2::Report report;
   report.entries.push_back({"left", "from", "before"});
-  Tree file = jld2::load(kZoo, {.report = &report});
-  EXPECT_EQ(test::exact_json(file), test::exact_json(jld2::load(kZoo)));
+  Tree file = jld2::load(zoo(), {.report = &report});
+  EXPECT_EQ(test::exact_json(file), test::exact_json(jld2::load(zoo())));
   EXPECT_EQ(test::entry_of(report, "left"), nullptr);
   auto expect = [&](const std::string& path, const std::string& type) {
     const auto* entry = test::entry_of(report, path);
@@ -45,7 +46,7 @@ TEST(Jld2Report, JuliaTypesThatATreeHasNoKindForAreNamedWithTheirPaths) {
 TEST(Jld2Report, AModelOfLuxIsKnownToTheLastValue) {
   for (const char* name : {"norng", "mt", "xoshiro", "stablerng", "tasklocal"}) {
     jld2::Report report;
-    jld2::load(LUXTORCH_TEST_DATA "/jld2/0.6.5/trained_model_" + std::string(name) + ".jld2",
+    jld2::load(test::golden_folder() + "/jld2/0.6.5/trained_model_" + std::string(name) + ".jld2",
                {.report = &report});
     EXPECT_EQ(report.entries.size(), 0U) << name;
   }

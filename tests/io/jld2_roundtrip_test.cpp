@@ -7,6 +7,7 @@
 #include "io/jld2_corpus.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/io/jld2.h"
+#include "support/files.h"
 
 namespace luxtorch {
 namespace {
@@ -152,7 +153,7 @@ Tree random_jld2_tree(int depth) {
 
 RC_GTEST_PROP(Jld2Random, TreesComeBackBitwise, ()) {
   Tree tree = named({{"root", random_jld2_tree(4)}, {"other", random_jld2_tree(3)}});
-  auto path = fs::path(LUXTORCH_TEST_TMP) / "jld2_random.jld2";
+  auto path = fs::path(test::scratch_folder()) / "jld2_random.jld2";
   jld2::save(path, tree, {.compress = *rc::gen::arbitrary<bool>()});
   RC_ASSERT(tree::difference(tree, jld2::load(path)).empty());
   RC_ASSERT(tree::equal(tree, jld2::load(path)));

@@ -7,6 +7,7 @@
 #include "luxtorch/io/hdf5.h"
 #include "luxtorch/io/jld2.h"
 #include "support/compare.h"
+#include "support/files.h"
 
 namespace luxtorch {
 namespace {
@@ -26,7 +27,7 @@ TEST(WithoutHdf5, SavingSaysWhatToInstall) {
 }
 
 TEST(WithoutHdf5, FilesAreReadAllTheSame) {
-  Tree file = jld2::load(LUXTORCH_TEST_DATA "/jld2/0.4.31/trained_model_norng.jld2");
+  Tree file = jld2::load(test::golden_folder() + "/jld2/0.4.31/trained_model_norng.jld2");
   EXPECT_TRUE(file.at("ps_trained.classifier.weight").is_tensor());
 }
 

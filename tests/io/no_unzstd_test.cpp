@@ -4,12 +4,13 @@
 #include "luxtorch/core/error.h"
 #include "luxtorch/io/jld2.h"
 #include "support/compare.h"
+#include "support/files.h"
 
 namespace luxtorch {
 namespace {
 
 TEST(NoZstd, AFileCompressedWithItIsRefusedByTheFiltersName) {
-  std::string path = LUXTORCH_TEST_DATA "/jld2/0.6.5/filter_zstd.jld2";
+  std::string path = test::golden_folder() + "/jld2/0.6.5/filter_zstd.jld2";
   EXPECT_ERROR(UnsupportedError, jld2::load(path),
                "[jld2::load] at " + path +
                    ":ps.weight: expected a build of luxtorch with libzstd (libzstd-dev on Debian) "

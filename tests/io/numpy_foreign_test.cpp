@@ -130,12 +130,12 @@ TEST(NumpyForeign, WhatATreeHasNoKindForIsAHoleAndTheRestLoads) {
 }
 
 TEST(NumpyForeign, LabelsBesideWeights) {
-  EXPECT_SAME(io::load(fs::path(LUXTORCH_TEST_DATA) / "files/weights_and_labels.npz")["labels"],
+  EXPECT_SAME(io::load(fs::path(test::golden_folder()) / "files/weights_and_labels.npz")["labels"],
               tuple({"cat", "dog"}));
 }
 
 TEST(SafetensorsForeign, NullMetadataAndFloat4) {
-  fs::path files = fs::path(LUXTORCH_TEST_DATA) / "files";
+  fs::path files = fs::path(test::golden_folder()) / "files";
   EXPECT_EQ(io::load(files / "metadata_null.safetensors")["a"].tensor().numel(), 2);
   Tree four = io::load(files / "float4.safetensors");
   Tensor w = four["w"].tensor();

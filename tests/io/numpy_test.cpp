@@ -12,6 +12,7 @@
 #include "io/jld2_corpus.h"
 #include "luxtorch/core/error.h"
 #include "support/compare.h"
+#include "support/files.h"
 
 namespace luxtorch {
 namespace {
@@ -115,7 +116,7 @@ TEST(Numpy, FilesGoBothWaysWithNumPy) {
     numpy::save(folder / "ours" / (name + ".npz"), tree, {.compress = name.size() % 2 == 0});
     test::write_file(folder / "ours" / (name + ".json"), test::exact_json(tree));
   }
-  std::string command = std::string("\"") + LUXTORCH_PYTHON + "\" \"" + LUXTORCH_SOURCE_DIR +
+  std::string command = std::string("\"") + test::python() + "\" \"" + test::source_folder() +
                         "/tests/io/compare_numpy.py\" \"" + folder.string() + "\"";
   int status = std::system(command.c_str());
   ASSERT_TRUE(WIFEXITED(status));

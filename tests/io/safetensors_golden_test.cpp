@@ -9,6 +9,7 @@
 #include "luxtorch/core/error.h"
 #include "luxtorch/io/safetensors.h"
 #include "support/compare.h"
+#include "support/files.h"
 #include "support/golden.h"
 
 namespace luxtorch {
@@ -35,7 +36,7 @@ std::string dtype_of(const Tensor& t) {
 }
 
 TEST(SafetensorsGolden, AFileOfPythonsIsATreeNestedOnItsNames) {
-  Tree file = safetensors::load(LUXTORCH_TEST_DATA "/foreign.safetensors");
+  Tree file = safetensors::load(test::golden_folder() + "/foreign.safetensors");
   Tree expected = testing::load_golden("foreign_safetensors");
   EXPECT_EQ(tree::leaves(file).size(), expected.size());
   for (const Tree& entry : expected.elements()) {
@@ -58,7 +59,7 @@ TEST(SafetensorsGolden, FilesOfOursOpenInPython) {
     }
     test::write_file(folder / (name + ".json"), test::exact_json(tree));
   }
-  std::string command = std::string("\"") + LUXTORCH_PYTHON + "\" \"" + LUXTORCH_SOURCE_DIR +
+  std::string command = std::string("\"") + test::python() + "\" \"" + test::source_folder() +
                         "/tests/io/compare_safetensors.py\" \"" + folder.string() + "\"";
   int status = std::system(command.c_str());
   ASSERT_TRUE(WIFEXITED(status));

@@ -12,6 +12,7 @@
 #include "luxtorch/io/safetensors.h"
 #include "luxtorch/ties.h"
 #include "support/compare.h"
+#include "support/files.h"
 
 namespace luxtorch {
 namespace {
@@ -176,7 +177,7 @@ Tree random_tree(int depth) {
 
 RC_GTEST_PROP(SafetensorsRandom, TreesComeBackBitwise, ()) {
   Tree tree = random_tree(4);
-  auto path = fs::path(LUXTORCH_TEST_TMP) / "safetensors_random.safetensors";
+  auto path = fs::path(test::scratch_folder()) / "safetensors_random.safetensors";
   safetensors::save(path, tree);
   RC_ASSERT(tree::equal(tree, safetensors::load(path)));
 }

@@ -24,7 +24,7 @@ using nlohmann::json;
 namespace fs = std::filesystem;
 
 fs::path file(const std::string& name) {
-  return fs::path(LUXTORCH_SOURCE_DIR) / "tests/golden/pt" / name;
+  return fs::path(test::source_folder()) / "tests/golden/pt" / name;
 }
 
 void expect_values_of_torch(const std::string& name) {

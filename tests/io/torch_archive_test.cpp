@@ -15,6 +15,7 @@
 #include "luxtorch/core/error.h"
 #include "luxtorch/io/numpy.h"
 #include "support/compare.h"
+#include "support/files.h"
 
 namespace luxtorch {
 namespace {
@@ -77,7 +78,7 @@ class TorchArchivePython : public ::testing::Test {
       torch_archive::save(folder_ / "ours" / (name + ".pt"), tree);
       test::write_file(folder_ / "ours" / (name + ".json"), test::exact_json(tree));
     }
-    std::string command = std::string("\"") + LUXTORCH_PYTHON + "\" \"" + LUXTORCH_SOURCE_DIR +
+    std::string command = std::string("\"") + test::python() + "\" \"" + test::source_folder() +
                           "/tests/io/compare_torch.py\" \"" + folder_.string() + "\"";
     status_ = std::system(command.c_str());
     ASSERT_TRUE(WIFEXITED(status_));

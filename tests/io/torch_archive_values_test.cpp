@@ -18,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 Tree load_foreign(const std::string& name) {
-  return torch_archive::load(fs::path(LUXTORCH_SOURCE_DIR) / "tests/golden/pt" / (name + ".pt"));
+  return torch_archive::load(fs::path(test::source_folder()) / "tests/golden/pt" / (name + ".pt"));
 }
 
 TEST(TorchArchiveValues, WhatTorchLoadsWithWeightsOnly) {
@@ -64,7 +64,7 @@ Tree bytes(std::initializer_list<int64_t> values) {
 
 TEST(TorchArchiveValues, EveryProtocolOfPythonGivesTheSameValues) {
   auto folder = test::fresh_folder("torch_archive_values");
-  std::string command = std::string("\"") + LUXTORCH_PYTHON + "\" \"" + LUXTORCH_SOURCE_DIR +
+  std::string command = std::string("\"") + test::python() + "\" \"" + test::source_folder() +
                         "/tests/io/write_torch_values.py\" \"" + folder.string() + "\"";
   int status = std::system(command.c_str());
   ASSERT_TRUE(WIFEXITED(status));

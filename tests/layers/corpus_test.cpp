@@ -16,6 +16,7 @@
 #include "luxtorch/layers/dense.h"
 #include "luxtorch/train/grad.h"
 #include "support/compare.h"
+#include "support/files.h"
 #include "support/finite_differences.h"
 
 namespace luxtorch::testing {
@@ -232,7 +233,7 @@ TEST_P(EveryLayer, TakesABatchOfNoRowsInTestMode) {
 }
 
 TEST_P(EveryLayer, IsSavedAndLoadedBitForBit) {
-  auto path = std::string(LUXTORCH_TEST_TMP) + "/corpus_" + row.name + ".jld2";
+  auto path = test::scratch_folder() + "/corpus_" + row.name + ".jld2";
   auto moved = row.layer(row.x, ps, st).second;
   auto saved = named({{"ps", ps}, {"st", st}, {"moved", moved}});
   try {

@@ -7,8 +7,13 @@
 
 namespace luxtorch::test {
 
+std::string golden_folder() { return LUXTORCH_SOURCE_DIR "/tests/golden"; }
+std::string source_folder() { return LUXTORCH_SOURCE_DIR; }
+std::string scratch_folder() { return LUXTORCH_TEST_TMP; }
+std::string python() { return LUXTORCH_PYTHON; }
+
 std::filesystem::path fresh_folder(const std::string& name) {
-  auto folder = std::filesystem::path(LUXTORCH_TEST_TMP) / name;
+  auto folder = std::filesystem::path(scratch_folder()) / name;
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
   return folder;

@@ -8,6 +8,13 @@
 
 namespace luxtorch::test {
 
+// Where tests find things. Functions, so that no other file holds a path of this machine: the compiler's
+// cache then serves every checkout.
+std::string golden_folder();   // tests/golden
+std::string source_folder();   // the project
+std::string scratch_folder();  // what tests write
+std::string python();          // the interpreter
+
 /// A new, empty folder for one test's files.
 std::filesystem::path fresh_folder(const std::string& name);
 

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "luxtorch/core/ops.h"
+#include "support/files.h"
 
 namespace luxtorch::testing {
 namespace {
@@ -56,7 +57,7 @@ Tree tree_of(const Json& value) {
 }  // namespace
 
 Tree load_golden(const std::string& name) {
-  const std::string path = std::string(LUXTORCH_TEST_DATA) + "/" + name + ".json";
+  const std::string path = test::golden_folder() + "/" + name + ".json";
   std::ifstream file(path);
   if (!file)
     throw std::runtime_error(path + " is missing: python tools/golden/generate.py " + name +

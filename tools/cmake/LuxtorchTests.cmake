@@ -5,29 +5,10 @@
 #   luxtorch_must_not_compile(NAME file.cpp "message")     code that the compiler must refuse
 # Every entry leaves its single tests, skips and their reasons in build/PRESET/test-results/ENTRY.xml.
 
-set(LUXTORCH_SHARED_DATA "${PROJECT_SOURCE_DIR}/../shared/data" CACHE PATH
-  "Larger test data beside the checkout; tests that need it skip where it is absent")
 find_program(LUXTORCH_TEST_PYTHON NAMES python3 HINTS "${PROJECT_SOURCE_DIR}/.venv/bin" NO_CACHE)
 set(LUXTORCH_TEST_RESULTS "${PROJECT_BINARY_DIR}/test-results")
 set(LUXTORCH_TEST_TMP "${PROJECT_BINARY_DIR}/test-tmp")
 file(MAKE_DIRECTORY "${LUXTORCH_TEST_RESULTS}" "${LUXTORCH_TEST_TMP}")
-
-# Where tests find things, for those sources alone that ask: the others stay equal in every checkout, for ccache.
-function(luxtorch_test_places)
-  foreach(file IN LISTS ARGN)
-    file(STRINGS "${file}" asks LIMIT_COUNT 1
-      REGEX "LUXTORCH_(TEST_DATA|SHARED_DATA|SOURCE_DIR|TEST_TMP|BIN_DIR|PYTHON)")
-    if(asks)
-      set_property(SOURCE "${file}" APPEND PROPERTY COMPILE_DEFINITIONS
-        LUXTORCH_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/golden"
-        LUXTORCH_SHARED_DATA="${LUXTORCH_SHARED_DATA}"
-        LUXTORCH_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
-        LUXTORCH_TEST_TMP="${LUXTORCH_TEST_TMP}"
-        LUXTORCH_BIN_DIR="${PROJECT_BINARY_DIR}/bin"
-        LUXTORCH_PYTHON="${LUXTORCH_TEST_PYTHON}")
-    endif()
-  endforeach()
-endfunction()
 
 # A program of tests from explicit sources, and a ctest entry per test suite in them. The suites' names
 # are read from the sources when CMake runs, so configuring starts no program. Entries carry the label
@@ -38,7 +19,6 @@ function(luxtorch_test name)
   endif()
   set(target ${name}_test)
   add_executable(${target} ${ARGN})
-  luxtorch_test_places(${ARGN})
   # Tests are compiled once and run for seconds.
   target_compile_options(${target} PRIVATE -O1)
   target_link_libraries(${target} PRIVATE test_support luxtorch::luxtorch luxtorch_flags luxtorch_fmt
