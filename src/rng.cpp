@@ -1,13 +1,13 @@
 #include "luxtorch/rng.h"
 
 #include <ATen/EmptyTensor.h>
-#include <Random123/philox.h>
 
 #include <cmath>
 #include <numbers>
 #include <numeric>
 
 #include "luxtorch/core/error.h"
+#include "rng_philox.h"
 #include "text.h"
 #include "transforms.h"
 
@@ -41,14 +41,13 @@ uint64_t hash64(std::string_view s) {
 class Words {
  public:
   explicit Words(Rng rng)
-      : key_{{static_cast<uint32_t>(rng.key()), static_cast<uint32_t>(rng.key() >> 32)}} {}
+      : key_{static_cast<uint32_t>(rng.key()), static_cast<uint32_t>(rng.key() >> 32)} {}
 
   uint32_t operator()(uint64_t i) {
     if (uint64_t block = i / 4; block != block_) {
       block_ = block;
-      r123::Philox4x32::ctr_type counter{
-          {static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), 0, 0}};
-      words_ = r123::Philox4x32()(counter, key_);
+      words_ = detail::philox(
+          {static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), 0, 0}, key_);
     }
     return words_[i % 4];
   }
@@ -57,8 +56,8 @@ class Words {
   }
 
  private:
-  r123::Philox4x32::key_type key_;
-  r123::Philox4x32::ctr_type words_{};
+  detail::PhiloxKey key_;
+  detail::PhiloxWords words_{};
   uint64_t block_ = ~uint64_t{0};
 };
 

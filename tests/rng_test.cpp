@@ -10,29 +10,22 @@
 #include <set>
 
 #include "luxtorch/core/operators.h"
+#include "rng_philox.h"
 #include "support/compare.h"
 
 namespace luxtorch {
 namespace {
 
-// Philox4x32-10, written from the paper: what the library's numbers are compared with.
-using Block = std::array<uint32_t, 4>;
-Block philox(Block c, std::array<uint32_t, 2> key) {
-  for (int round = 0; round < 10; ++round) {
-    uint64_t a = 0xD2511F53ull * c[0], b = 0xCD9E8D57ull * c[2];
-    c = {static_cast<uint32_t>(b >> 32) ^ c[1] ^ key[0], static_cast<uint32_t>(b),
-         static_cast<uint32_t>(a >> 32) ^ c[3] ^ key[1], static_cast<uint32_t>(a)};
-    key = {key[0] + 0x9E3779B9u, key[1] + 0xBB67AE85u};
-  }
-  return c;
-}
+using Block = detail::PhiloxWords;
+using detail::philox;
 
 std::vector<double> values(const Tensor& t) {
   auto x = t.to(kFloat64).contiguous();
   return {x.const_data_ptr<double>(), x.const_data_ptr<double>() + x.numel()};
 }
 
-TEST(Rng, PhiloxOfTheTestsGivesTheKnownAnswersOfRandom123) {
+// Its kat_vectors, philox4x32 10.
+TEST(Rng, PhiloxGivesTheKnownAnswersOfRandom123) {
   constexpr uint32_t f = 0xffffffff;
   EXPECT_EQ(philox({0, 0, 0, 0}, {0, 0}), (Block{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
   EXPECT_EQ(philox({f, f, f, f}, {f, f}), (Block{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
@@ -50,6 +43,22 @@ TEST(Rng, BitsArePhiloxBlocksOfTheKey) {
                        {static_cast<uint32_t>(key), static_cast<uint32_t>(key >> 32)}));
     }
   }
+}
+
+TEST(Rng, BitsAreThoseOfRandom123) {
+  // FNV-1a of 4096 words about block 2^32, computed with Random123 1.14.0's r123::Philox4x32.
+  auto hash_of = [](uint64_t key) {
+    std::vector<uint32_t> words(4096);
+    random::bits(Rng(key), (uint64_t{1} << 34U) - 2049, words.data(), words.size());
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (uint32_t word : words)
+      for (unsigned shift = 0; shift < 32; shift += 8)
+        hash = (hash ^ ((word >> shift) & 0xffU)) * 0x100000001b3u;
+    return hash;
+  };
+  EXPECT_EQ(hash_of(0), 0x5f03a5dee928533cu);
+  EXPECT_EQ(hash_of(42), 0xa8412a7faf27b85cu);
+  EXPECT_EQ(hash_of(~uint64_t{0}), 0xd27e161c088336abu);
 }
 
 TEST(Rng, BitsMayStartAnywhereInTheStream) {

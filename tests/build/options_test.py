@@ -61,8 +61,7 @@ class OptionsTest(unittest.TestCase):
         self.assertIn("apt-get install libhdf5-dev", output)
 
     def test_a_missing_header_is_named_with_its_debian_package(self):
-        libraries = (("Random123/philox.h", "librandom123-dev", "LUXTORCH_RANDOM123_INCLUDE"),
-                     ("nlohmann/json.hpp", "nlohmann-json3-dev", "LUXTORCH_JSON_INCLUDE"),
+        libraries = (("nlohmann/json.hpp", "nlohmann-json3-dev", "LUXTORCH_JSON_INCLUDE"),
                      ("hwy/highway.h", "libhwy-dev", "LUXTORCH_HIGHWAY_INCLUDE"))
         for header, package, variable in libraries:
             with self.subTest(header=header):

@@ -58,11 +58,9 @@ function(luxtorch_require_header header package out)
   endif()
 endfunction()
 
-luxtorch_require_header(Random123/philox.h librandom123-dev LUXTORCH_RANDOM123_INCLUDE)
 luxtorch_require_header(nlohmann/json.hpp nlohmann-json3-dev LUXTORCH_JSON_INCLUDE)
 add_library(luxtorch_headers INTERFACE)
-target_include_directories(luxtorch_headers SYSTEM INTERFACE
-  "${LUXTORCH_RANDOM123_INCLUDE}" "${LUXTORCH_JSON_INCLUDE}")
+target_include_directories(luxtorch_headers SYSTEM INTERFACE "${LUXTORCH_JSON_INCLUDE}")
 
 # Highway: the vectors of our kernels, chosen by the processor at run time.
 luxtorch_require_header(hwy/highway.h libhwy-dev LUXTORCH_HIGHWAY_INCLUDE)
