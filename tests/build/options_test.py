@@ -70,10 +70,19 @@ class OptionsTest(unittest.TestCase):
                 self.assertNotEqual(status, 0)
                 self.assertIn(f"{header} was not found. On Debian: apt-get install {package}", output)
 
-    def test_a_missing_openssl_is_named_with_its_debian_package(self):
-        status, output, _ = self.configure(absent=["OpenSSL"])
-        self.assertNotEqual(status, 0)
-        self.assertIn("OpenSSL was not found. On Debian: apt-get install libssl-dev", output)
+    def test_without_openssl_and_random123_all_is_built_with_a_digest_of_our_own(self):
+        for absent in ((), ("OpenSSL",)):
+            with self.subTest(absent=absent):
+                status, output, ninja = self.configure("--fresh", "-DCMAKE_UNITY_BUILD=OFF", absent=absent)
+                self.assertEqual(status, 0, output)
+                self.assertEqual("OpenSSL: none, so SHA-256 is plain C++ and slower (libssl-dev on Debian)" in output, bool(absent))
+                self.assertEqual("luxtorch.dir/io/base/no_openssl.cpp.o" in ninja, bool(absent))
+                self.assertEqual("luxtorch.dir/io/base/digest.cpp.o" in ninja, not absent)
+                self.assertEqual("io/digest_openssl_test.cpp.o" in ninja, not absent)
+                self.assertTrue("core_test" in ninja)
+                self.assertFalse("random123" in (self.build / "CMakeCache.txt").read_text().lower())
+                config = (self.build / "luxtorchConfig.cmake").read_text()
+                self.assertIn(f'if("{"FALSE" if absent else "TRUE"}")\n    find_dependency(OpenSSL', config)
 
 
 if __name__ == "__main__":

@@ -73,11 +73,14 @@ add_library(luxtorch_highway INTERFACE)
 target_include_directories(luxtorch_highway SYSTEM INTERFACE "${LUXTORCH_HIGHWAY_INCLUDE}")
 target_link_libraries(luxtorch_highway INTERFACE "${LUXTORCH_HIGHWAY_LIBRARY}")
 
-# OpenSSL: the digests of checkpoints.
+# OpenSSL: the digests of checkpoints by the processor's instructions.
 find_package(OpenSSL QUIET COMPONENTS Crypto)
-if(NOT TARGET OpenSSL::Crypto)
-  message(FATAL_ERROR "OpenSSL was not found. On Debian: apt-get install libssl-dev. "
-    "Elsewhere: -DOPENSSL_ROOT_DIR=/path")
+if(TARGET OpenSSL::Crypto)
+  set(LUXTORCH_WITH_OPENSSL TRUE)
+  message(STATUS "OpenSSL ${OPENSSL_VERSION}: SHA-256 by the processor's instructions")
+else()
+  set(LUXTORCH_WITH_OPENSSL FALSE)
+  message(STATUS "OpenSSL: none, so SHA-256 is plain C++ and slower (libssl-dev on Debian)")
 endif()
 
 find_package(ZLIB QUIET)

@@ -1,6 +1,7 @@
 // SHA-256 of bytes that come in pieces.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -22,5 +23,15 @@ class Digest {
   struct Context;
   std::unique_ptr<Context> context_;
 };
+
+/// Two lower-case digits for each byte.
+inline std::string hexadecimal(const std::array<unsigned char, 32>& bytes) {
+  std::string digits;
+  for (unsigned char byte : bytes) {
+    digits += "0123456789abcdef"[byte >> 4U];
+    digits += "0123456789abcdef"[byte & 15U];
+  }
+  return digits;
+}
 
 }  // namespace luxtorch::io
