@@ -34,6 +34,8 @@ constexpr int RowsOfTile(int vectors) {
 
 template <class D, int kRows, int kVectors>
 struct Sums {
+  HWY_INLINE Sums() {}  // written out: the compiler's own would not have the target's instructions
+
   hn::Vec<D> at[kRows][kVectors];
 };
 
