@@ -122,7 +122,7 @@ struct Rnn {
 
   template <class D, class V = hn::Vec<D>, class T = hn::TFromD<D>>
   static HWY_INLINE V Forward(D d, const V* sums, const ForwardUnit<T>&) {
-    if constexpr (relu) return hn::Max(hn::Zero(d), sums[0]);
+    if constexpr (relu) return AtLeast(hn::Zero(d), sums[0]);
     return Tanh(d, sums[0]);
   }
 

@@ -69,10 +69,30 @@ HWY_INLINE Exponential<V> Exp(D d, V x) {
   return {hn::BitCast(d, hn::ShiftLeft<Terms::kMantissa>(exponent)), rest};
 }
 
-// The bound is the first operand: x86 returns the second when one is NaN.
+// x, or the bound where x is beyond it; NaN stays NaN. x86 returns the second operand when one is NaN,
+// others may return the number.
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_EMU128 && HWY_TARGET != HWY_SCALAR
+template <class V>
+HWY_INLINE V AtLeast(V bound, V x) {
+  return hn::Max(bound, x);
+}
+template <class V>
+HWY_INLINE V AtMost(V bound, V x) {
+  return hn::Min(bound, x);
+}
+#else
+template <class V>
+HWY_INLINE V AtLeast(V bound, V x) {
+  return hn::IfThenElse(hn::Lt(x, bound), bound, x);
+}
+template <class V>
+HWY_INLINE V AtMost(V bound, V x) {
+  return hn::IfThenElse(hn::Lt(bound, x), bound, x);
+}
+#endif
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V Clamp(D d, V x, hn::TFromD<D> low, hn::TFromD<D> high) {
-  return hn::Max(hn::Set(d, low), hn::Min(hn::Set(d, high), x));
+  return AtLeast(hn::Set(d, low), AtMost(hn::Set(d, high), x));
 }
 
 template <class D, class V = hn::Vec<D>>
