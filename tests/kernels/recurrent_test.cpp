@@ -155,7 +155,9 @@ void compare(const Case& c, double tolerance) {
                    {weight_ih.data(), weight_hh.data(), c.biases ? bias_ih.data() : nullptr,
                     c.biases ? bias_hh.data() : nullptr},
                    0, layout.panels);
-  if (by_x) EXPECT_LE(ulps_apart<T>(x, gradients.x), tolerance) << "dx of " << text;
+  if (by_x) {
+    EXPECT_LE(ulps_apart<T>(x, gradients.x), tolerance) << "dx of " << text;
+  }
   EXPECT_LE(ulps_apart<T>(h, gradients.h), tolerance) << "dh of " << text;
   EXPECT_LE(ulps_apart<T>(memory_in, gradients.c), tolerance) << "dc of " << text;
   EXPECT_LE(ulps_apart<T>(weight_ih, gradients.weight_ih), tolerance) << "dW_ih of " << text;
@@ -234,7 +236,9 @@ void compare_single_step(const Case& c) {
   recurrent_single_step(in.call, out, scratch.data());
   EXPECT_LE(ulps_apart<T>(y, plain.y), 16) << c.text();
   EXPECT_LE(ulps_apart<T>(h, plain.h), 16) << c.text();
-  if (in.call.c) EXPECT_LE(ulps_apart<T>(memory, plain.c), 16) << c.text();
+  if (in.call.c) {
+    EXPECT_LE(ulps_apart<T>(memory, plain.c), 16) << c.text();
+  }
 }
 
 TEST(RecurrentKernels, SingleSteps) {
