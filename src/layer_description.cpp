@@ -53,12 +53,12 @@ void show_fields(std::string& out, const Description& d, const std::string& path
   for (size_t i = 0; i < d.fields.size();) {
     const auto& [name, field] = d.fields[i];
     size_t same = i + 1;
-    while (same < d.fields.size() && numbered_alike(name, d.fields[same].first) &&
-           alike(field, d.fields[same].second)) {
+    while (same < d.fields.size() && numbered_alike(name, d.fields[same].name) &&
+           alike(field, d.fields[same].layer)) {
       ++same;
     }
     auto below = d.wrapper ? path : path_below(path, name);
-    auto label = same > i + 1 ? positions(name, d.fields[same - 1].first) : name;
+    auto label = same > i + 1 ? positions(name, d.fields[same - 1].name) : name;
     auto line = std::string(indent, ' ') + label + " = " + field.text;
     if (field.fields.empty()) {
       out += line + ",";
@@ -111,7 +111,7 @@ void add_rows(Summary& s, const Description& d, const std::string& path, const T
   for (const auto& o : seen) {
     if (d.type && o.layer == d.address && *o.type == *d.type) row.output = o.output;
   }
-  if (d.wrapper && !d.fields.empty()) row.layer += "(" + d.fields[0].second.text + ")";
+  if (d.wrapper && !d.fields.empty()) row.layer += "(" + d.fields[0].layer.text + ")";
   s.rows.push_back(std::move(row));
   if (d.wrapper) return;
   for (const auto& [name, field] : d.fields)

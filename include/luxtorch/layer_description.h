@@ -24,7 +24,12 @@ struct Description {
   const void* address = nullptr;  // with type: which layer this is; nullptr for a range of layers
   const std::type_info* type = nullptr;
   bool wrapper = false;  // its one field has the same path
-  std::vector<std::pair<std::string, Description>> fields;
+  struct Field;  // a type of its own: Clang wants a pair's parts to be complete here
+  std::vector<Field> fields;
+};
+struct Description::Field {
+  std::string name;
+  Description layer;
 };
 
 /// Has L a text of its own, std::string label() const: "Dense(2 => 3, relu)"?
@@ -40,7 +45,7 @@ Description describe(const L& l) {
   } else if constexpr (LayerRange<L>) {
     Description d{.text = "(" + std::to_string(l.size()) + " layers)", .fields = {}};
     size_t i = 0;
-    for (const auto& e : l) d.fields.emplace_back(std::to_string(i++), describe(e));
+    for (const auto& e : l) d.fields.push_back({std::to_string(i++), describe(e)});
     return d;
   } else if constexpr (detail::is_optional<L>) {
     return l ? describe(*l) : Description{.text = "nothing", .fields = {}};
@@ -52,7 +57,7 @@ Description describe(const L& l) {
       d.text = type_name(typeid(L));
     }
     auto add = [&](std::string_view name, const auto& c) {
-      d.fields.emplace_back(std::string(name), describe(c));
+      d.fields.push_back({std::string(name), describe(c)});
     };
     if constexpr (HasWrapped<L>) {
       d.wrapper = true;

@@ -79,7 +79,7 @@ class Walk {
   }
 
   void both_directions(const Description& d, const ModelPart& where) {
-    const auto &forward = d.fields[0].second, &backward = d.fields[1].second;
+    const auto &forward = d.fields[0].layer, &backward = d.fields[1].layer;
     auto gates = gates_of(forward);
     if (gates != 0 && gates == gates_of(backward)) {
       auto pair = where;
@@ -107,7 +107,7 @@ class Walk {
       carry.states = join_path(where.states, "carry");
       add(PartKind::Carry, carry);
     }
-    visit(d.fields[0].second, inside);
+    visit(d.fields[0].layer, inside);
   }
 
   void container(const Description& d, const ModelPart& where, bool lux_counts = false) {
@@ -137,7 +137,7 @@ class Walk {
     auto add_of = [&](const Tree& tree, const std::string& path) {
       if (!tree.contains(path) || !tree.at(path).is_named()) return;
       for (const auto& key : tree.at(path).keys()) {
-        bool known = std::ranges::any_of(d.fields, [&](const auto& f) { return f.first == key; });
+        bool known = std::ranges::any_of(d.fields, [&](const auto& f) { return f.name == key; });
         if (!known && std::ranges::find(names, key) == names.end()) names.push_back(key);
       }
     };

@@ -85,7 +85,7 @@ Description RecurrentStack<L>::parts() const {
   };
   if (levels_.size() == 1) return of_level(levels_[0]);
   Description all{.text = "", .fields = {}};
-  for (const auto& level : levels_) all.fields.emplace_back(level.name, of_level(level));
+  for (const auto& level : levels_) all.fields.push_back({level.name, of_level(level)});
   return all;
 }
 
