@@ -1,5 +1,6 @@
 """README.md and docs: links lead somewhere, every page is reachable, programs that are named exist."""
 
+import json
 import os
 import re
 import subprocess
@@ -123,6 +124,11 @@ class DocsTest(unittest.TestCase):
         command = [sys.executable, SOURCE / "tools/check_layers.py", "--table"]
         table = subprocess.run(command, text=True, stdout=subprocess.PIPE, check=True).stdout
         self.assertIn(table, pages.text("docs/architecture.md", "Levels"))
+
+    def test_the_table_of_presets_has_them_all(self):
+        presets = json.loads((SOURCE / "CMakePresets.json").read_text())["configurePresets"]
+        names = [preset["name"] for preset in presets if not preset.get("hidden")]
+        self.assertEqual(re.findall(r"^\| `(\w+)` \|", pages.text("docs/install.md", "With CMake"), re.MULTILINE), names)
 
     def test_the_version_of_the_citation_is_the_librarys(self):
         numbers = re.findall(r"define LUXTORCH_VERSION_[A-Z]+ (\d+)", (SOURCE / "include/luxtorch/version.h").read_text())

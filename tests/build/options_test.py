@@ -1,4 +1,4 @@
-"""Configuring without the optional libraries, and what is said when a needed one is missing."""
+"""Configuring without the optional libraries, by preset, and what is said when a needed library is missing."""
 
 import os
 import shutil
@@ -26,6 +26,17 @@ class OptionsTest(unittest.TestCase):
         )
         ninja = self.build / "build.ninja"
         return run.returncode, " ".join(run.stdout.split()), ninja.read_text() if ninja.exists() else ""
+
+    def test_every_preset_has_the_layouts_of_libtorchs_wheels(self):
+        # NDEBUG changes the layout of at::RecordFunction; the checks of libstdc++ change none.
+        for preset, checked in (("release", False), ("clang", False), ("dev", True), ("asan", True)):
+            with self.subTest(preset=preset):
+                status, output, ninja = self.configure("--fresh", f"--preset={preset}", "-DLUXTORCH_TESTS=OFF")
+                self.assertEqual(status, 0, output)
+                flags = [line for line in ninja.splitlines() if line.startswith("  FLAGS = ")]
+                self.assertTrue(flags)
+                self.assertEqual([line for line in flags if "-DNDEBUG" not in line.split()], [])
+                self.assertEqual({"-D_GLIBCXX_ASSERTIONS" in line.split() for line in flags}, {checked})
 
     def test_without_googletest_everything_but_the_tests_is_built(self):
         for name in ("GTest", "rapidcheck"):
