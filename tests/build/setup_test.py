@@ -156,6 +156,7 @@ class SetupTest(unittest.TestCase):
         self.assertFalse([line for line in plain if "clang-format" in line or "jax" in line or "gtest" in line])
         test = self.setup("--test")[2]
         self.assertTrue([line for line in test if line.startswith("apt-get install") and "libgtest-dev" in line])
+        self.assertTrue([line for line in test if line.startswith("apt-get install") and "clang" in line.split()])
         self.assertTrue([line for line in test if line.startswith("pip clang-format==")])
         bench = self.setup("--bench")[2]
         self.assertTrue([line for line in bench if line.startswith("pip jax==")])
