@@ -1,4 +1,4 @@
-"""tools/run and tools/test with a made-up set-up and build: what they hand on and how they end."""
+"""tools/run, tools/test and tools/lint with made-up programs behind them: what they hand on and how they end."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ class CommandsTest(unittest.TestCase):
         self.root = Path(tempfile.mkdtemp()).resolve()
         self.addCleanup(shutil.rmtree, self.root)
         (self.root / "tools/bench/recurrent").mkdir(parents=True)
-        for name in ("run", "test", "test_report.py"):
+        for name in ("run", "test", "test_report.py", "lint"):
             shutil.copy(SOURCE / "tools" / name, self.root / "tools" / name)
         self.program("tools/setup", NOTE)
         self.program("tools/build", NOTE)
@@ -84,6 +84,48 @@ class CommandsTest(unittest.TestCase):
         status, output, _ = self.call("test", STATUS="fail")
         self.assertNotEqual(status, 0)
         self.assertEqual(output.splitlines()[-1], "0 passed, 1 failed, 0 skipped")
+
+    def lint_programs(self):
+        for name in ("tools/format", ".venv/bin/ruff", "programs/clang-tidy"):
+            self.program(name, NOTE)
+        self.program("tools/check_layers.py", "import os\nopen(os.environ['LOG'], 'a').write('check_layers.py \\n')\n")
+        return {"PATH": f"{self.root}/programs:{os.environ['PATH']}"}
+
+    def test_lint_checks_format_levels_and_python_and_fails_when_one_fails(self):
+        self.lint_programs()
+        calls = ["setup --test --quiet", "format --check", "check_layers.py ", "ruff check --quiet ."]
+        self.assertEqual(self.call("lint"), (0, "", calls))
+        for name in ("tools/format", "tools/check_layers.py", ".venv/bin/ruff"):
+            with self.subTest(name=name):
+                self.lint_programs()
+                self.program(name, "raise SystemExit(1)\n" if name.endswith(".py") else "#!/bin/sh\nexit 1\n")
+                status, _, calls = self.call("lint")
+                self.assertEqual((status, len(calls)), (1, 3))
+        self.assertEqual(self.call("lint", "--all")[0], 2)
+
+    def test_lint_runs_clang_tidy_over_the_changed_files_or_says_why_not(self):
+        environment = self.lint_programs()
+        git = ["git", "-C", self.root, "-c", "user.name=a", "-c", "user.email=a"]
+        for name in ("same.cpp", "changed.cpp", "unknown.cpp"):
+            self.program(name, "")
+        subprocess.run([*git, "init", "--quiet"], check=True)
+        subprocess.run([*git, "add", "."], check=True)
+        subprocess.run([*git, "commit", "--quiet", "-m", "a"], check=True)
+        for name in ("changed.cpp", "unknown.cpp"):
+            self.program(name, "int a;\n")
+        status, output, _ = self.call("lint", "--tidy", "HEAD", **environment)
+        self.assertEqual((status, output), (0, "lint: without clang-tidy: there is no build/release/compile_commands.json "
+                                               "(tools/build makes it)\n"))
+        database = "".join(f'"file": "{self.root}/{name}.cpp"\n' for name in ("same", "changed"))
+        (self.root / "build/release/compile_commands.json").write_text(database)
+        status, output, calls = self.call("lint", "--tidy", "HEAD", **environment)
+        self.assertEqual(output, "lint: without clang-tidy: unknown.cpp is not in build/release/compile_commands.json\n")
+        self.assertEqual((status, len(calls)), (0, 5))
+        self.assertRegex(calls[-1], r"^clang-tidy -p build/release .* changed\.cpp$")
+        self.assertEqual(self.call("lint", "--tidy", "nothing", **environment)[1].splitlines()[-1],
+                         "lint: without clang-tidy: git knows no commit nothing")
+        self.program("programs/clang-tidy", "#!/bin/sh\nexit 1\n")
+        self.assertEqual(self.call("lint", "--tidy", "HEAD", **environment)[0], 1)
 
     def test_a_failed_set_up_or_build_ends_it(self):
         for name in ("setup", "build"):

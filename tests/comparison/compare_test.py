@@ -40,8 +40,8 @@ class CompareTest(unittest.TestCase):
         self.files = ["--json", self.folder / "found.json", "--page", self.folder / "page.html"]
 
     def ends(self, status, *command):
-        result = subprocess.run([str(word) for word in command], text=True, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, env={**os.environ, "OMP_NUM_THREADS": "1", "LUXTORCH_LIBRARY": str(BUILD / "lib")})
+        result = subprocess.run([str(word) for word in command], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                env={**os.environ, "OMP_NUM_THREADS": "1", "LUXTORCH_LIBRARY": str(BUILD / "lib")})
         self.assertEqual(result.returncode, status, result.stdout)
         return result.stdout
 

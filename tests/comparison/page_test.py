@@ -13,9 +13,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(os.environ["LUXTORCH_SOURCE_DIR"]) / "tools/comparison"))
 
-import page  # noqa: E402
-import page_rows  # noqa: E402
-import table  # noqa: E402
+import page
+import page_rows
+import table
 
 ABOUT = {
     "date": "2026-11-22",
@@ -208,7 +208,7 @@ class PageTest(unittest.TestCase):
             self.assertAlmostEqual(points["luxtorch"][i][1], y, delta=0.15)
             self.assertAlmostEqual(points["pytorch"][i][1], y, delta=0.15)
         a, b = min(powers), max(powers)
-        at = lambda value: powers[a] + (powers[b] - powers[a]) * (math.log10(value) - a) / (b - a)  # noqa: E731
+        at = lambda value: powers[a] + (powers[b] - powers[a]) * (math.log10(value) - a) / (b - a)
         self.assertAlmostEqual(points["d-ours"][0][1], at(1e-12), delta=0.2)
         limit = next(line for line in svg.findall("line") if line.get("class") == "limit")
         self.assertAlmostEqual(float(limit.get("y1")), at(1e-8), delta=0.05)

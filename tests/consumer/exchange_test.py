@@ -1,5 +1,5 @@
-"""The sections "Julia" and "Python" of docs/guides/files.md: their C++ is compiled and run, Python runs on the files that it wrote, and Julia's
-@load finds in them what it names."""
+"""The sections "Julia" and "Python" of docs/guides/files.md: their C++ is compiled and run, Python runs on the files that it
+wrote, and Julia's @load finds in them what it names."""
 
 import importlib.util
 import json
@@ -52,8 +52,8 @@ class ExchangeTest(unittest.TestCase):
         (self.folder / "main.cpp").write_text(MAIN % (code, calls))
         flags = [f"-isystem{i}" for i in (SOURCE / "include", LIBTORCH / "include", LIBTORCH / "include/torch/csrc/api/include")]
         abi = CACHE.get("CMAKE_CXX_FLAGS", "").split()
-        self.run_in_folder(os.environ["LUXTORCH_CXX"], "-std=c++20", "-O0", *abi, *flags, "main.cpp", LIBRARY, f"-L{LIBTORCH}/lib", "-ltorch",
-                           "-ltorch_cpu", "-lc10", f"-Wl,-rpath,{LIBRARY.parent}", f"-Wl,-rpath,{LIBTORCH}/lib", "-o", "main")
+        self.run_in_folder(os.environ["LUXTORCH_CXX"], "-std=c++20", "-O0", *abi, *flags, "main.cpp", LIBRARY, f"-L{LIBTORCH}/lib",
+                           "-ltorch", "-ltorch_cpu", "-lc10", f"-Wl,-rpath,{LIBRARY.parent}", f"-Wl,-rpath,{LIBTORCH}/lib", "-o", "main")
         return lambda *arguments: self.run_in_folder("./main", *arguments)
 
     def test_what_is_saved_for_julia_has_what_load_names_and_lux_files_come_in(self):

@@ -15,7 +15,7 @@ except ImportError:
     sys.exit(77)
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools/golden"))
-from state_dicts import Tagger, nn  # noqa: E402
+from state_dicts import Tagger, nn
 
 MODULES = {
     "lstm_3": lambda: nn.LSTM(2, 3, 3, batch_first=True),

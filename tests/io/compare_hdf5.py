@@ -3,8 +3,8 @@
 
 For every ours/NAME.h5 with a NAME.json (a tree as exact_json of jld2_corpus.cpp writes it): the same groups, in order, and
 datasets with the same dtypes, shapes and bytes. Then writes theirs/NAME.h5, each with a NAME.json that says what tree it is
-("tree"), whether io::load must read it ("checked") or refuse it, and a filter that libhdf5 may lack ("plugin"). Exit status 1 and one line per difference, 77
-without h5py.
+("tree"), whether io::load must read it ("checked") or refuse it, and a filter that libhdf5 may lack ("plugin").
+Exit status 1 and one line per difference, 77 without h5py.
 """
 import json
 import pathlib

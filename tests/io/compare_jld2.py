@@ -13,7 +13,7 @@ import sys
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
-import verify_jld2  # noqa: E402
+import verify_jld2
 
 DTYPES = {"Float": "f4", "Double": "f8", "Half": "f2", "Long": "i8", "Int": "i4", "Short": "i2", "Char": "i1",
           "Byte": "u1", "UInt16": "u2", "UInt32": "u4", "UInt64": "u8", "Bool": "?", "ComplexFloat": "c8",
@@ -145,14 +145,14 @@ def same(file, tree):
     elif kind.startswith("float"):
         expect(tree.get("double") == struct.pack("<d", value).hex() or value != value, file, tree)
     else:
-        raise Difference("the checker says %r, which this comparison does not know" % (file,))
+        raise Difference(f"the checker says {file!r}, which this comparison does not know")
 
 
 def at(key, file, tree):
     try:
         same(file, tree)
     except Difference as d:
-        raise Difference("%s: %s" % (key, d)) from None
+        raise Difference(f"{key}: {d}") from None
 
 
 def compare(path, ours):
@@ -175,9 +175,9 @@ def main():
             compare(path, "--ours" in sys.argv)
         except (Difference, verify_jld2.JLD2Error) as problem:
             failed += 1
-            print("%s: %s" % (path.name, problem))
+            print(f"{path.name}: {problem}")
     if not paths:
-        print("no files to compare in %s" % folder)
+        print(f"no files to compare in {folder}")
     return 1 if failed or not paths else 0
 
 

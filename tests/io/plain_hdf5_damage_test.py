@@ -48,8 +48,8 @@ class PlainHdf5DamageTest(unittest.TestCase):
     def verify(self, data):
         path = self.folder / "damaged.h5"
         path.write_bytes(data)
-        result = subprocess.run([PROGRAM, "verify", "--seconds", "60", path], text=True, errors="replace", stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, timeout=600)
+        result = subprocess.run([PROGRAM, "verify", "--seconds", "60", path], text=True, errors="replace",
+                                capture_output=True, timeout=600)
         self.assertIn(result.returncode, (0, 1), result)
         self.assertEqual(result.stderr, "")
         self.assertRegex(result.stdout, r"^.*damaged\.h5: (good|not )")

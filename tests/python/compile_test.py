@@ -9,10 +9,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from luxtorch_for_tests import SOURCE, Case, flat, luxtorch, pair, states  # noqa: E402
+from luxtorch_for_tests import SOURCE, Case, flat, luxtorch, pair, states
 
-import torch  # noqa: E402
-import torch._dynamo  # noqa: E402
+import torch
+import torch._dynamo
 
 torch.set_num_threads(1)
 

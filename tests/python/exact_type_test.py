@@ -7,11 +7,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from luxtorch_for_tests import Case, flat, luxtorch, pair  # noqa: E402
+from luxtorch_for_tests import Case, flat, luxtorch, pair
 
-import torch  # noqa: E402
-from torch.nn.utils import parametrizations, parametrize, prune  # noqa: E402
-from torch.nn.utils._per_sample_grad import call_for_per_sample_grads  # noqa: E402
+import torch
+from torch.nn.utils import parametrizations, parametrize, prune
+from torch.nn.utils._per_sample_grad import call_for_per_sample_grads
 
 NAMES = ("LSTM", "GRU", "RNN")
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from luxtorch_for_tests import KINDS, Case, flat, pair, states  # noqa: E402
+from luxtorch_for_tests import KINDS, Case, flat, pair, states
 
-import torch  # noqa: E402
-from torch.nn.utils.rnn import pack_sequence  # noqa: E402
-from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
+import torch
+from torch.nn.utils.rnn import pack_sequence
+from torch.utils.flop_counter import FlopCounterMode
 
 
 class FlopsTest(Case):

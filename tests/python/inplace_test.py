@@ -8,10 +8,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from luxtorch_for_tests import KINDS, Case, flat, pair, states  # noqa: E402
+from luxtorch_for_tests import KINDS, Case, flat, pair, states
 
-import torch  # noqa: E402
-from torch.nn.utils.rnn import PackedSequence, pack_sequence  # noqa: E402
+import torch
+from torch.nn.utils.rnn import PackedSequence, pack_sequence
 
 IN, OUT, BATCH, TIME = 5, 7, 4, 6
 torch.set_num_threads(1)

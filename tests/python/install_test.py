@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from luxtorch_for_tests import LIBRARY, SOURCE  # noqa: E402
+from luxtorch_for_tests import LIBRARY, SOURCE
 
 RUN = """
 import luxtorch, torch

@@ -6,10 +6,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from luxtorch_for_tests import Case, luxtorch, pair  # noqa: E402
+from luxtorch_for_tests import Case, luxtorch, pair
 
-import torch  # noqa: E402
-import torch._dynamo.compiled_autograd  # noqa: E402
+import torch
+import torch._dynamo.compiled_autograd
 
 OPERATORS = torch.ops.luxtorch
 

@@ -12,9 +12,9 @@ from unittest import mock
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from luxtorch_for_tests import KINDS, Case, flat, luxtorch, pair, states  # noqa: E402
+from luxtorch_for_tests import KINDS, Case, flat, luxtorch, pair, states
 
-import torch  # noqa: E402
+import torch
 
 torch.set_num_threads(1)
 NAMES = ("LSTM", "GRU", "RNN")

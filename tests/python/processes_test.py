@@ -10,9 +10,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from luxtorch_for_tests import Case, Sequences, luxtorch, pair  # noqa: E402
+from luxtorch_for_tests import Case, Sequences, luxtorch, pair
 
-import torch  # noqa: E402
+import torch
 
 LIMIT = 600  # seconds that a process may take before it counts as hanging
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from luxtorch_for_tests import Case, flat, luxtorch  # noqa: E402
+from luxtorch_for_tests import Case, flat, luxtorch
 
-import torch  # noqa: E402
+import torch
 
 try:
     from torch.testing._internal.common_modules import module_db

@@ -116,7 +116,8 @@ class MapTest(unittest.TestCase):
         self.assertEqual(self.mapped(ours, "lux"), ps)
 
     def test_a_batch_norm_has_its_statistics_in_the_states(self):
-        torch = {"0.weight": counted([2, 3]), **{f"1.{k}": counted([2], i) for i, k in enumerate(("weight", "bias", "running_mean", "running_var"))}}
+        names = ("weight", "bias", "running_mean", "running_var")
+        torch = {"0.weight": counted([2, 3]), **{f"1.{k}": counted([2], i) for i, k in enumerate(names)}}
         lux = {"ps.layer_1.weight": torch["0.weight"], "ps.layer_2.scale": torch["1.weight"], "ps.layer_2.bias": torch["1.bias"],
                "st.layer_2.running_mean": torch["1.running_mean"], "st.layer_2.running_var": torch["1.running_var"]}
         self.assertEqual(self.mapped(torch, "lux"), lux)
@@ -144,7 +145,8 @@ class MapTest(unittest.TestCase):
         said = self.call("convert", "--map", "torch", TRAINED, "out.safetensors")
         self.assertRegex(said, r"(?m)^lstm_cell +LSTM +lstm_cell$")
         names = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"]
-        self.assertEqual(list(read(self.folder / "out.safetensors")), [*(f"lstm_cell.{n}" for n in names), "classifier.weight", "classifier.bias"])
+        self.assertEqual(list(read(self.folder / "out.safetensors")),
+                         [*(f"lstm_cell.{n}" for n in names), "classifier.weight", "classifier.bias"])
         self.call("convert", "--force", "--map", "torch", "--sequence", "lstm_cell", TRAINED, "out.safetensors")
         self.assertEqual(list(read(self.folder / "out.safetensors"))[:4], [f"lstm_cell.{n}_l0" for n in names])
 
@@ -158,7 +160,8 @@ class MapTest(unittest.TestCase):
     def test_pytorch_loads_what_it_wrote_strictly(self):
         code = """
 import sys, torch
-make = lambda: torch.nn.Sequential(torch.nn.Embedding(7, 3), torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 1))
+make = lambda: torch.nn.Sequential(torch.nn.Embedding(7, 3), torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.BatchNorm1d(4),
+                                   torch.nn.Linear(4, 1))
 if sys.argv[1] == "write":
     torch.save(make().state_dict(), "python.pt")
 else:
@@ -186,7 +189,8 @@ else:
                 ({"ps.x": counted([2])}, "lux", [], "names of layers that --map knows"),
                 ({"norm.weight": counted([2])}, "lux", [], "at norm.weight: expected weights of a Linear"),
                 ({"a.weight_ih": counted([5, 2]), "a.weight_hh": counted([5, 2])}, "lux", [], "at a: expected recurrent weights"),
-                ({**under("ps.a", cell(4, 3, 2)), "ps.a.hidden_state": counted([2])}, "torch", [], "at a.hidden_state: .* trained initial state"),
+                ({**under("ps.a", cell(4, 3, 2)), "ps.a.hidden_state": counted([2])}, "torch", [],
+                 "at a.hidden_state: .* trained initial state"),
                 ({**cell(4, 3, 2, "_l0"), "weight_hr_l0": counted([1, 2])}, "lux", [], "at weight_hr_l0: .* projections"),
                 ({**cell(4, 3, 2, "_l0"), **cell(4, 2, 2, "_l2")}, "lux", [], "all layers and directions"),
                 ({"a.weight": counted([2, 2])}, "lux", ["--embedding", "b"], "--embedding to name a part .* got b"),

@@ -49,7 +49,7 @@ class LuxtorchTest(unittest.TestCase):
 
     def call(self, *arguments, status=0, **environment):
         result = subprocess.run([PROGRAM, *arguments], cwd=self.folder, text=True, env={**os.environ, **environment},
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                capture_output=True)
         self.assertEqual(result.returncode, status, result.stdout + result.stderr)
         return result
 

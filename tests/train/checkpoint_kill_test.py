@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-from kill_at import killed_at  # noqa: E402
+from kill_at import killed_at
 
 PROGRAM = Path(os.environ["LUXTORCH_BUILD_DIR"]) / "tests/checkpoint_program"
 STEPS = 120
@@ -27,9 +27,9 @@ KILLS = 50
 MOST_CALLS = 180  # before a kill: some five checkpoints
 
 
-def run(folder, environment={}):
+def run(folder, environment=None):
     return subprocess.run([PROGRAM, folder, str(STEPS)], capture_output=True, text=True,
-                          env={**os.environ, "OMP_NUM_THREADS": "1", **environment})
+                          env={**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})})
 
 
 def manifests(folder):

@@ -19,8 +19,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-from kill_at import killed_at  # noqa: E402
-from program import ProgramTest  # noqa: E402
+from kill_at import killed_at
+from program import ProgramTest
 
 PROGRAM = Path(os.environ["LUXTORCH_BUILD_DIR"]) / "bin/char_rnn"
 NUMBERS = re.compile(r"(\d+\.\d{4}) nats, (\d+\.\d{4}) bits per character")
@@ -83,12 +83,12 @@ class CharRnnTest(ProgramTest):
         self.corpus = self.folder / "play.txt"
         self.corpus.write_text(play())
 
-    def start(self, *arguments, environment={}, **options):
+    def start(self, *arguments, environment=None, **options):
         return subprocess.Popen([PROGRAM, *map(str, arguments)], cwd=self.folder, text=True, stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, env={**os.environ, "XDG_CACHE_HOME": str(self.folder / "cache"),
-                                                             "OMP_NUM_THREADS": "1", **environment}, **options)
+                                                             "OMP_NUM_THREADS": "1", **(environment or {})}, **options)
 
-    def run_it(self, *arguments, ok=True, text=None, environment={}):
+    def run_it(self, *arguments, ok=True, text=None, environment=None):
         child = self.start(*arguments, stdin=subprocess.PIPE, environment=environment)
         out, err = child.communicate(text)
         if ok:
@@ -225,7 +225,8 @@ class CharRnnTest(ProgramTest):
         self.refuses(self.run_it(*SMALL, "--epochs", 1, "--corpus-url", f"file://{self.corpus}", ok=False), "--corpus")
 
     def test_texts_that_cannot_be_used_are_refused(self):
-        for content, words in ((b"", ["empty", "--corpus"]), (b"To be", ["40", "5"]), (b"word " * 30 + b"\xff\xfe" + b"word " * 300, ["150", "0xff"]),
+        for content, words in ((b"", ["empty", "--corpus"]), (b"To be", ["40", "5"]),
+                               (b"word " * 30 + b"\xff\xfe" + b"word " * 300, ["150", "0xff"]),
                                (b"To be, or not to be: " * 4, ["got 76", "batch"])):
             self.corpus.write_bytes(content)
             result = self.train(ok=False)

@@ -2,10 +2,11 @@
 
     turns.take(about="PyTorch 2.13.0", open_problem=open_problem, threads=2)
 
-open_problem(file, what) gets ready for one problem, what is "step" for training steps and "forward" for
-predictions, and returns start; start() makes everything anew and returns (step, value): step() does one unit of work and is timed, value() is not, and gives the number
-of the last step, which the competitors must agree on. An exception from open_problem says that this
-competitor cannot do it. turns.h is the same in C++; interleaved.py asks the questions:
+open_problem(file, what) gets ready for one problem, what is "step" for training steps and "forward"
+for predictions, and returns start; start() makes everything anew and returns (step, value): step()
+does one unit of work and is timed, value() is not, and gives the number of the last step, which the
+competitors must agree on. An exception from open_problem says that this competitor cannot do it.
+turns.h is the same in C++; interleaved.py asks the questions:
 
     competitor: {"ready": "PyTorch 2.13.0", "threads": 2}     or {"skip": "why it cannot run"}
     driver:     problem step /tmp/spiral

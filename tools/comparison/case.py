@@ -13,8 +13,9 @@ only what it runs on.
 import dataclasses
 import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 
 @dataclasses.dataclass

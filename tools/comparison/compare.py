@@ -19,7 +19,6 @@ JSON file and to a page for a browser, which nothing else is needed for.
 import argparse
 import datetime
 import fnmatch
-import importlib.util
 import json
 import math
 import os
@@ -43,7 +42,6 @@ if waiting is None:
     del os.environ["OMP_WAIT_POLICY"]
 
 import case  # noqa: E402
-import interleaved  # noqa: E402
 import page  # noqa: E402
 import table  # noqa: E402
 import times  # noqa: E402

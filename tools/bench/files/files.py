@@ -12,6 +12,7 @@ a copy of the tensors, which otherwise are the file itself, mapped.
 """
 
 import argparse
+import functools
 import json
 import os
 import random
@@ -84,7 +85,7 @@ class Task:
         blocks = f"bs=8M count={self.bytes} iflag=count_bytes"
         found = {"dd": lambda: timed(f"dd if=/dev/zero of='{zeros}' {blocks} conv=fsync")}
         for extension in self.formats:
-            found[extension] = lambda file=self.file(extension): self.asked(self.ours, f"save {file}")
+            found[extension] = functools.partial(self.asked, self.ours, f"save {self.file(extension)}")
         if self.python:
             found["safetensors, Python"] = lambda: self.asked(self.python, f"save {self.folder / 'python'}")
         return found
@@ -93,7 +94,7 @@ class Task:
         file = self.file(self.formats[0])
         found = {"cat": lambda: timed(f"cat '{file}' > /dev/null")}
         for extension in self.formats:
-            found[extension] = lambda file=self.file(extension): self.asked(self.ours, f"load {file}")
+            found[extension] = functools.partial(self.asked, self.ours, f"load {self.file(extension)}")
         if self.python:
             found["safetensors, Python"] = lambda: self.asked(self.python, f"load {self.file('safetensors')}")
         return found
@@ -145,7 +146,7 @@ def main(arguments):
             python = None
         for kind in options.task:
             task = Task(options, Path(folder), ours, python, kind)
-            sync = lambda: os.sync()  # noqa: E731  one's writing must not reach into another's time
+            sync = lambda: os.sync()
             found[kind] = {
                 "bytes": task.bytes,
                 "save": summary(play(task.saves(), options.rounds, sync), task.bytes, 0),

@@ -5,8 +5,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import problem as problems  # noqa: E402
-import turns  # noqa: E402
+import problem as problems
+import turns
 
 try:
     import torch

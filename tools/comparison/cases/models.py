@@ -14,7 +14,7 @@ from case import Case, case
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "bench" / "recurrent"))
 
-import problem  # noqa: E402
+import problem
 
 BATCHES = 8
 KINDS = ("lstm", "gru", "rnn")
