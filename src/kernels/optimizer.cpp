@@ -11,6 +11,12 @@
 #endif
 #define LUXTORCH_INLINE inline __attribute__((always_inline))
 
+// Some formulas have no vectors; Clang would warn that it found none.
+#ifdef __clang__
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wpass-failed"
+#endif
+
 namespace luxtorch::kernels {
 namespace {
 
@@ -21,7 +27,11 @@ LUXTORCH_INLINE void loop(const Block<T>& b) {
   const T* g = b.g;
   T c[kMaxCoefficients];
   for (int i = 0; i < kMaxCoefficients; ++i) c[i] = b.c[i];
+#ifdef __clang__
+#pragma clang loop vectorize(assume_safety)
+#else
 #pragma GCC ivdep
+#endif
   for (int64_t i = 0; i < n; ++i) {
     T s[kMaxSlots] = {};
     if constexpr (Rule::slots > 0) s[0] = s0[i];
@@ -103,3 +113,7 @@ double power_sum(const float* g, int64_t n, double p) { return power_sum_of(g, n
 double power_sum(const double* g, int64_t n, double p) { return power_sum_of(g, n, p); }
 
 }  // namespace luxtorch::kernels
+
+#ifdef __clang__
+#pragma clang diagnostic pop
+#endif
