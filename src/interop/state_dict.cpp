@@ -15,8 +15,9 @@ std::string hint(const Tree& expected, const Tree& got) {
   if (!got.is_named()) return "";
   auto names = tree::paths(expected);
   for (const auto& [key, part] : got.items()) {
-    if (!std::ranges::all_of(names, [&](const auto& name) { return part.contains(name); }))
-      continue;
+    // Clang 14 and 15 capture no name of a structured binding by itself.
+    auto is_there = [&part = part](const auto& name) { return part.contains(name); };
+    if (!std::ranges::all_of(names, is_there)) continue;
     return " All of them are there below " + key + ": hand over that part, state_dict[\"" + key +
            "\"]" + (key == "module" ? " (DataParallel's name for its module)." : ".");
   }
