@@ -12,8 +12,8 @@ namespace comparison {
 using namespace luxtorch;
 
 Tree results(const Problem& problem, int64_t steps) {
-  const auto& [model, loss] = problem.what;
-  const Objective objective(loss);
+  const Layer& model = problem.what.model;
+  const Objective objective(problem.what.loss);
   const Tree& batch = problem.batch(0);
   auto [y, st] = apply<Tensor>(model, batch[0], problem.ps, problem.st);
   auto [value, grads] = value_and_grad(
