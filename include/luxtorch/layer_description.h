@@ -24,7 +24,7 @@ struct Description {
   const void* address = nullptr;  // with type: which layer this is; nullptr for a range of layers
   const std::type_info* type = nullptr;
   bool wrapper = false;  // its one field has the same path
-  struct Field;  // a type of its own: Clang wants a pair's parts to be complete here
+  struct Field;          // a type of its own: Clang wants a pair's parts to be complete here
   std::vector<Field> fields;
 };
 struct Description::Field {

@@ -74,7 +74,8 @@ int main(int argc, char** argv) {
   nn::Sequential module(nn::Linear(8, 16), nn::Tanh(), nn::Linear(16, 4));
   auto layer = lux::functional(module, {.keep_values = true});
   const auto made = lux::setup(lux::Rng(0), layer);
-  const Tree &ps = made.first, &st = made.second;  // Clang 14 captures no names of a structured binding
+  const Tree &ps = made.first,
+             &st = made.second;  // Clang 14 captures no names of a structured binding
   auto recorded =
       lux::tree::map_tensors([](const Tensor& t) { return t.detach().requires_grad_(); }, ps);
   auto x = lux::random::normal(lux::Rng(1), {32, 8});

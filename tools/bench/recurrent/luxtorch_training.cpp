@@ -38,8 +38,7 @@ Start training(const Model& model, const Tree& ps, const Tree& st, const Tree& b
       lux::TrainState ts;
       double loss;
     };
-    auto s = std::make_shared<State>(
-        State{lux::TrainState(model.layer, ps, st, lux::Adam(lr)), 0});
+    auto s = std::make_shared<State>(State{lux::TrainState(model.layer, ps, st, lux::Adam(lr)), 0});
     return Work{[=] { s->loss = single_train_step_(objective, batch, s->ts).loss.item<double>(); },
                 [=] { return s->loss; }};
   };
