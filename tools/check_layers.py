@@ -31,7 +31,11 @@ FOLDERS = {
     "layers": 3,
     "interop": 3.5,  # its maps know the layers
     "data": 3,
-    "train": 4,
+    "autodiff": 4,
+    "losses": 4.1,
+    "optim": 4.1,
+    "train": 4.2,
+    "checkpoint": 5,
     "distributed": 6,
 }
 FILES = {
@@ -55,8 +59,6 @@ FILES = {
     "io/safetensors": 2,
     "io/sha256": 2,
     "io/torch_archive": 2,
-    "train/checkpoint": 5,
-    "train/progress": 5,
     "luxtorch": 7,
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)

@@ -47,7 +47,7 @@ class Rng {
   uint64_t key_;
 };
 
-/// What a draw gives in a function under vmap (luxtorch/train/vmap.h): an ArgumentError; one draw for all samples; a draw
+/// What a draw gives in a function under vmap (luxtorch/autodiff/vmap.h): an ArgumentError; one draw for all samples; a draw
 /// for each, that of sample i from rng.fold_in(i).
 enum class Randomness { Error, Same, Different };
 

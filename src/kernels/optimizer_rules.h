@@ -5,7 +5,7 @@
 // Level 1. V is float or double in the loops of optimizer.cpp, or a tensor where there is no loop
 // for its dtype and device: the same text serves all three. g: gradient; x: parameter; s: the
 // rule's moments, updated in place; c: coefficients, made once per step by the rule's table entry
-// (train/optim_rules.cpp), where c's order is written down.
+// (optim/optim_rules.cpp), where c's order is written down.
 #pragma once
 
 #include <cmath>

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <ostream>
 
+#include "autodiff/differentiable.h"
 #include "text.h"
-#include "train/differentiable.h"
 #include "train/train_state_storage.h"
 
 namespace luxtorch {

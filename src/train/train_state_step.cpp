@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "luxtorch/train/grad.h"
-#include "train/differentiable.h"
+#include "autodiff/differentiable.h"
+#include "luxtorch/autodiff/grad.h"
 #include "train/train_state_storage.h"
 #include "transforms.h"
 

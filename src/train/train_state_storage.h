@@ -2,7 +2,7 @@
 #pragma once
 
 #include "luxtorch/train/train_state.h"
-#include "train/flat_parameters.h"
+#include "optim/flat_parameters.h"
 
 namespace luxtorch {
 

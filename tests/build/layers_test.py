@@ -69,7 +69,7 @@ class LayersTest(unittest.TestCase):
     def test_the_header_of_everything_is_for_user_programs_only(self):
         self.assertEqual(self.check({
             "include/luxtorch/luxtorch.h": "",
-            "src/train/checkpoint.cpp": "#include <luxtorch/luxtorch.h>\n",
+            "src/checkpoint/checkpoint.cpp": "#include <luxtorch/luxtorch.h>\n",
         })[0], 1)
 
     def test_a_torch_header_in_a_kernel_is_an_offence(self):

@@ -9,12 +9,12 @@
 #include <torch/nn/modules/linear.h>
 
 #include "interop/torch_module_cases.h"
+#include "luxtorch/autodiff/derivatives.h"
+#include "luxtorch/autodiff/grad.h"
+#include "luxtorch/autodiff/vmap.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/interop/torch_module.h"
-#include "luxtorch/train/derivatives.h"
-#include "luxtorch/train/grad.h"
-#include "luxtorch/train/vmap.h"
 #include "support/compare.h"
 
 namespace luxtorch {

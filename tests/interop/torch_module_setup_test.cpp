@@ -10,9 +10,9 @@
 #include <thread>
 
 #include "interop/torch_module_cases.h"
+#include "luxtorch/autodiff/grad.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/interop/torch_module.h"
-#include "luxtorch/train/grad.h"
 #include "support/compare.h"
 
 namespace luxtorch {

@@ -11,11 +11,11 @@
 #include <torch/nn/modules/rnn.h>
 
 #include "interop/torch_module_cases.h"
+#include "luxtorch/autodiff/grad.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/layers/containers.h"
 #include "luxtorch/layers/dense.h"
-#include "luxtorch/train/grad.h"
-#include "luxtorch/train/loss.h"
+#include "luxtorch/losses/loss.h"
 #include "luxtorch/train/train_state.h"
 #include "support/compare.h"
 

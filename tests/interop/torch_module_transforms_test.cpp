@@ -15,14 +15,14 @@
 #include <thread>
 
 #include "interop/torch_module_cases.h"
+#include "luxtorch/autodiff/derivatives.h"
+#include "luxtorch/autodiff/grad.h"
+#include "luxtorch/autodiff/vmap.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/interop/torch_module.h"
 #include "luxtorch/layers/containers.h"
 #include "luxtorch/layers/dense.h"
-#include "luxtorch/train/derivatives.h"
-#include "luxtorch/train/grad.h"
-#include "luxtorch/train/vmap.h"
 #include "support/compare.h"
 
 namespace luxtorch {

@@ -4,7 +4,7 @@
 #include <functional>
 #include <utility>
 
-#include "luxtorch/train/grad.h"
+#include "luxtorch/autodiff/grad.h"
 #include "support/compare.h"
 
 namespace luxtorch::testing {

@@ -4,10 +4,10 @@
 #include <cmath>
 
 #include "layers/uneven_rows.h"
+#include "luxtorch/autodiff/grad.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/layers/containers.h"
 #include "luxtorch/layers/sequence.h"
-#include "luxtorch/train/grad.h"
 #include "support/compare.h"
 
 namespace luxtorch::testing {

@@ -3,9 +3,9 @@
 
 #include <cmath>
 
+#include "luxtorch/autodiff/grad.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/layers/recurrent.h"
-#include "luxtorch/train/grad.h"
 #include "support/compare.h"
 
 namespace luxtorch::testing {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "luxtorch/autodiff/grad.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/layers/containers.h"
 #include "luxtorch/layers/dense.h"
@@ -9,7 +10,6 @@
 #include "luxtorch/layers/embedding.h"
 #include "luxtorch/layers/norm.h"
 #include "luxtorch/layers/recurrent.h"
-#include "luxtorch/train/grad.h"
 #include "support/compare.h"
 
 namespace luxtorch::testing {

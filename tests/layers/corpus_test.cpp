@@ -10,11 +10,11 @@
 #include <sstream>
 #include <thread>
 
+#include "luxtorch/autodiff/grad.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/io/jld2.h"
 #include "luxtorch/layers/containers.h"
 #include "luxtorch/layers/dense.h"
-#include "luxtorch/train/grad.h"
 #include "support/compare.h"
 #include "support/files.h"
 #include "support/finite_differences.h"

@@ -7,7 +7,7 @@
 #include "luxtorch/layers/function.h"
 #include "luxtorch/layers/parallel.h"
 #include "luxtorch/layers/sequence.h"
-#include "luxtorch/train/loss.h"
+#include "luxtorch/losses/loss.h"
 #include "luxtorch/train/train_state.h"
 #include "support/golden.h"
 

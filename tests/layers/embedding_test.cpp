@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "luxtorch/autodiff/grad.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/layers/containers.h"
-#include "luxtorch/train/grad.h"
 #include "support/compare.h"
 
 namespace luxtorch::testing {

@@ -5,10 +5,10 @@
 #include <sstream>
 
 #include "layers/joining_layers.h"
+#include "luxtorch/autodiff/grad.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/layers/dense.h"
 #include "luxtorch/layers/dropout.h"
-#include "luxtorch/train/grad.h"
 #include "support/compare.h"
 #include "support/tensor_functions.h"
 

@@ -6,11 +6,11 @@
 #include <cmath>
 
 #include "layers/uneven_rows.h"
+#include "luxtorch/autodiff/grad.h"
+#include "luxtorch/autodiff/vmap.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/layers/recurrent.h"
 #include "luxtorch/layers/sequence.h"
-#include "luxtorch/train/grad.h"
-#include "luxtorch/train/vmap.h"
 #include "support/compare.h"
 
 namespace luxtorch::testing {

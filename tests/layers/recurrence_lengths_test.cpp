@@ -4,12 +4,12 @@
 #include <cmath>
 
 #include "layers/uneven_rows.h"
+#include "luxtorch/autodiff/grad.h"
 #include "luxtorch/compact.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/layers/containers.h"
 #include "luxtorch/layers/dense.h"
 #include "luxtorch/layers/recurrent.h"
-#include "luxtorch/train/grad.h"
 #include "support/compare.h"
 
 namespace luxtorch::testing {

@@ -4,11 +4,11 @@
 #include <sstream>
 
 #include "layers/counting_cell.h"
+#include "luxtorch/autodiff/grad.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/layers/containers.h"
 #include "luxtorch/layers/dense.h"
 #include "luxtorch/layers/recurrent.h"
-#include "luxtorch/train/grad.h"
 #include "support/compare.h"
 
 namespace luxtorch::testing {

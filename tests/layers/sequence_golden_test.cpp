@@ -1,8 +1,8 @@
 // RNN, LSTM and GRU compared with Python PyTorch's: outputs, carries and all gradients, in float64
 // and in float32, in both orderings; packed sequences for the lengths.
+#include "luxtorch/autodiff/grad.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/layers/sequence.h"
-#include "luxtorch/train/grad.h"
 #include "support/compare.h"
 #include "support/golden.h"
 

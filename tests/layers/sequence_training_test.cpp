@@ -6,7 +6,7 @@
 #include "luxtorch/layers/containers.h"
 #include "luxtorch/layers/dense.h"
 #include "luxtorch/layers/sequence.h"
-#include "luxtorch/train/loss.h"
+#include "luxtorch/losses/loss.h"
 #include "luxtorch/train/train_state.h"
 #include "support/compare.h"
 

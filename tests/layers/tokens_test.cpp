@@ -1,10 +1,10 @@
 // Integers as the input of the stock cells and of what runs them.
 #include <gtest/gtest.h>
 
+#include "luxtorch/autodiff/grad.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/layers/containers.h"
 #include "luxtorch/layers/recurrent.h"
-#include "luxtorch/train/grad.h"
 #include "support/compare.h"
 
 namespace luxtorch::testing {

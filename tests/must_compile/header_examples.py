@@ -1,7 +1,7 @@
 """Compiles the example of every public header: header_examples.py INCLUDE TEMPLATE OUTPUT COMPILER...
 
 An example is what stands indented in the comment at a header's head, before the line with its level. The template is
-C++; a line `//@ train/grad.h` in it becomes that header's example, so that what stands around the line is what the
+C++; a line `//@ autodiff/grad.h` in it becomes that header's example, so that what stands around the line is what the
 example needs. A header whose example has no such line, and a line whose header has no example, are errors.
 """
 

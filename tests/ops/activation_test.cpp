@@ -6,9 +6,9 @@
 #include <cmath>
 #include <numbers>
 
+#include "luxtorch/autodiff/grad.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/core/ops.h"
-#include "luxtorch/train/grad.h"
 #include "support/compare.h"
 #include "support/finite_differences.h"
 

@@ -6,9 +6,9 @@
 #include <cstdlib>
 #include <sstream>
 
+#include "luxtorch/autodiff/grad.h"
 #include "luxtorch/ops/recurrent_path.h"
 #include "luxtorch/rng.h"
-#include "luxtorch/train/grad.h"
 #include "ops/recurrent_kinds.h"
 #include "support/compare.h"
 

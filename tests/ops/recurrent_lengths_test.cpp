@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "luxtorch/train/grad.h"
+#include "luxtorch/autodiff/grad.h"
 #include "ops/recurrent_kinds.h"
 #include "support/compare.h"
 #include "support/finite_differences.h"

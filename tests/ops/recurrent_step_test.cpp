@@ -7,9 +7,9 @@
 #include <sstream>
 #include <thread>
 
+#include "luxtorch/autodiff/grad.h"
 #include "luxtorch/ops/recurrent_path.h"
 #include "luxtorch/rng.h"
-#include "luxtorch/train/grad.h"
 #include "ops/recurrent_kinds.h"
 #include "support/compare.h"
 

@@ -3,9 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include "luxtorch/autodiff/grad.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/rng.h"
-#include "luxtorch/train/grad.h"
 #include "ops/recurrent_kinds.h"
 #include "support/compare.h"
 #include "support/finite_differences.h"

@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/forward_grad.h>
 
-#include "luxtorch/train/grad.h"
+#include "luxtorch/autodiff/grad.h"
 #include "ops/recurrent_kinds.h"
 #include "support/compare.h"
 

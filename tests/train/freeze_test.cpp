@@ -4,7 +4,7 @@
 
 #include <sstream>
 
-#include "luxtorch/train/loss.h"
+#include "luxtorch/losses/loss.h"
 #include "support/compare.h"
 #include "train/train_state_cases.h"
 

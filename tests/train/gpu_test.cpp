@@ -1,6 +1,7 @@
 // What needs a GPU: the same numbers there as on the CPU.
 #include <gtest/gtest.h>
 
+#include "luxtorch/checkpoint/checkpoint.h"
 #include "luxtorch/compact.h"
 #include "luxtorch/core/device.h"
 #include "luxtorch/core/ops.h"
@@ -9,9 +10,8 @@
 #include "luxtorch/layers/dropout.h"
 #include "luxtorch/layers/norm.h"
 #include "luxtorch/layers/recurrent.h"
-#include "luxtorch/train/checkpoint.h"
-#include "luxtorch/train/loss.h"
-#include "luxtorch/train/optim.h"
+#include "luxtorch/losses/loss.h"
+#include "luxtorch/optim/optim.h"
 #include "luxtorch/train/train_state.h"
 #include "support/compare.h"
 #include "support/files.h"

@@ -3,7 +3,7 @@
 
 #include <thread>
 
-#include "luxtorch/train/loss.h"
+#include "luxtorch/losses/loss.h"
 #include "support/compare.h"
 #include "train/train_state_cases.h"
 

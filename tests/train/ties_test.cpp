@@ -3,11 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include "luxtorch/autodiff/flatten.h"
+#include "luxtorch/autodiff/grad.h"
+#include "luxtorch/checkpoint/checkpoint.h"
 #include "luxtorch/io/safetensors.h"
-#include "luxtorch/train/checkpoint.h"
-#include "luxtorch/train/flatten.h"
-#include "luxtorch/train/grad.h"
-#include "luxtorch/train/loss.h"
+#include "luxtorch/losses/loss.h"
 #include "support/compare.h"
 #include "support/files.h"
 #include "train/train_state_cases.h"

@@ -5,10 +5,10 @@
 #include <functional>
 #include <limits>
 
-#include "luxtorch/train/derivatives.h"
-#include "luxtorch/train/grad.h"
-#include "luxtorch/train/loss.h"
-#include "luxtorch/train/vmap.h"
+#include "luxtorch/autodiff/derivatives.h"
+#include "luxtorch/autodiff/grad.h"
+#include "luxtorch/autodiff/vmap.h"
+#include "luxtorch/losses/loss.h"
 #include "support/compare.h"
 #include "train/train_state_cases.h"
 

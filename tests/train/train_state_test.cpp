@@ -5,9 +5,9 @@
 
 #include <sstream>
 
+#include "luxtorch/autodiff/grad.h"
 #include "luxtorch/layers/dropout.h"
-#include "luxtorch/train/grad.h"
-#include "luxtorch/train/loss.h"
+#include "luxtorch/losses/loss.h"
 #include "support/compare.h"
 #include "train/train_state_cases.h"
 

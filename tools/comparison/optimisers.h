@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "luxtorch/train/optim.h"
+#include "luxtorch/optim/optim.h"
 
 namespace comparison {
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "case.h"
-#include "luxtorch/train/optim.h"
+#include "luxtorch/optim/optim.h"
 
 namespace comparison {
 

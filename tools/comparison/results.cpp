@@ -2,9 +2,9 @@
 
 #include <ATen/ops/empty.h>
 
+#include "luxtorch/autodiff/grad.h"
 #include "luxtorch/core/device.h"
 #include "luxtorch/interop/state_dict.h"
-#include "luxtorch/train/grad.h"
 #include "luxtorch/train/train_state.h"
 
 namespace comparison {

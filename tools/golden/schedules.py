@@ -1,6 +1,6 @@
 """Learning rates of torch.optim.lr_scheduler over 60 steps, and parameters trained with them.
 
-Only schedules whose formula is ours too; the arguments stand in tests/train/schedule_golden_test.cpp.
+Only schedules whose formula is ours too; the arguments stand in tests/optim/schedule_golden_test.cpp.
 """
 
 import warnings

@@ -1,4 +1,4 @@
-"""Function transforms: torch.func on functions that train/transforms_golden_test.cpp writes in C++."""
+"""Function transforms: torch.func on functions that autodiff/transforms_golden_test.cpp writes in C++."""
 
 import torch
 from torch.func import grad, hessian, jacfwd, jacrev, jvp, vjp, vmap

@@ -32,9 +32,9 @@
 #include <string_view>
 #include <vector>
 
+#include "luxtorch/autodiff/objective.h"
 #include "luxtorch/layer.h"
-#include "luxtorch/train/objective.h"
-#include "luxtorch/train/optim.h"
+#include "luxtorch/optim/optim.h"
 
 namespace luxtorch {
 

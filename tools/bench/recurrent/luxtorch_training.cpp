@@ -6,7 +6,7 @@
 #include <optional>
 #include <stdexcept>
 
-#include "luxtorch/train/loss.h"
+#include "luxtorch/losses/loss.h"
 #include "luxtorch/train/train_state.h"
 #include "luxtorch/version.h"
 #include "turns.h"

@@ -15,14 +15,14 @@
 
 #include <string>
 
+#include "luxtorch/autodiff/grad.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/data/dataloader.h"
 #include "luxtorch/data/toy.h"
 #include "luxtorch/layers/containers.h"
 #include "luxtorch/layers/dense.h"
 #include "luxtorch/layers/recurrent.h"
-#include "luxtorch/train/grad.h"
-#include "luxtorch/train/loss.h"
+#include "luxtorch/losses/loss.h"
 #include "luxtorch/train/train_state.h"
 
 namespace {

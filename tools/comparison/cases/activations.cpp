@@ -5,8 +5,8 @@
 #include "case.h"
 #include "luxtorch/layers/containers.h"
 #include "luxtorch/layers/dense.h"
+#include "luxtorch/losses/loss.h"
 #include "luxtorch/ops/activation.h"
-#include "luxtorch/train/loss.h"
 
 namespace {
 

@@ -7,7 +7,7 @@
 #include "luxtorch/layers/embedding.h"
 #include "luxtorch/layers/norm.h"
 #include "luxtorch/layers/reshape.h"
-#include "luxtorch/train/loss.h"
+#include "luxtorch/losses/loss.h"
 
 namespace {
 

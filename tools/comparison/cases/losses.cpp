@@ -2,7 +2,7 @@
 #include "case.h"
 #include "luxtorch/layers/containers.h"
 #include "luxtorch/layers/dense.h"
-#include "luxtorch/train/loss.h"
+#include "luxtorch/losses/loss.h"
 
 namespace {
 

@@ -3,7 +3,7 @@
 #include "luxtorch/layers/containers.h"
 #include "luxtorch/layers/dense.h"
 #include "luxtorch/layers/sequence.h"
-#include "luxtorch/train/loss.h"
+#include "luxtorch/losses/loss.h"
 
 namespace {
 

@@ -1,0 +1,162 @@
+// Gradients of functions of trees.
+//
+//     auto [value, grads] = value_and_grad([&](const Tree& ps) { return loss_of(ps); }, ps);
+//     auto [error, slopes, st2] = value_and_grad(
+//         [&](const Tree& ps) -> std::pair<Tensor, Tree> {
+//           auto [y, st2] = apply<Tensor>(model, x, ps, st);
+//           return {MSELoss{}(y, target), st2};
+//         }, ps);
+//
+// vjp, jvp, jacobian, hessian and hvp are in derivatives.h, vmap in vmap.h, both included here.
+//
+// Level 4: loss -> gradients -> optimiser. f gets a tree of aliases of ps' tensors that record a
+// graph; ps itself never requires grad, and f is recorded even where the caller records nothing
+// (torch::NoGradGuard).
+//
+// f returns a 0-dim floating tensor, or that and something besides: a std::pair<Tensor, Aux>, or a
+// LossOut, which is then `aux` as a whole. A value of another shape, or one that does not depend on
+// ps, is an ArgumentError.
+//
+// grads has ps' structure: for each floating (or complex) tensor its gradient, zeros where the
+// value does not depend on it, and nothing for all other leaves. One tensor at two places of ps has
+// a gradient at each. Gradients may share storage with each other: do not change them in place.
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <optional>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include "luxtorch/autodiff/derivatives.h"
+#include "luxtorch/autodiff/objective.h"
+#include "luxtorch/autodiff/packed_values.h"
+#include "luxtorch/autodiff/vmap.h"
+#include "luxtorch/tree.h"
+
+namespace luxtorch {
+
+struct GradOptions {
+  /// Whether value, gradients and aux are themselves differentiable, by what f captures and by ps'
+  /// tensors where they record a graph. Unless it is stated, they are where this is called in a function
+  /// that is being differentiated: gradients of gradients. Under vmap, jvp and the like they always are.
+  std::optional<bool> create_graph = {};
+};
+
+struct ValueAndGrad {
+  Tensor value;
+  Tree grads;
+};
+template <class Aux>
+struct ValueAndGradAux {
+  Tensor value;
+  Tree grads;
+  Aux aux;
+};
+
+namespace detail {
+
+ValueAndGrad differentiate(const std::function<Tensor(const Tree&)>& f, const Tree& ps,
+                           GradOptions options);
+
+/// What a function that was differentiated returned besides: without the transform's wrappers, and without a graph where
+/// the options want none.
+Tree settled(const Tree& aux, GradOptions options);
+LossOut settled(const LossOut& out, GradOptions options);
+
+template <class T>
+constexpr bool is_pair_with_tensor = false;
+template <class Aux>
+constexpr bool is_pair_with_tensor<std::pair<Tensor, Aux>> = true;
+
+}  // namespace detail
+
+/// The value of f at ps and its gradient there: {value, grads}, or {value, grads, aux}.
+template <std::invocable<const Tree&> F>
+auto value_and_grad(F&& f, const Tree& ps, GradOptions options = {}) {
+  using R = std::decay_t<std::invoke_result_t<F&, const Tree&>>;
+  if constexpr (std::same_as<R, LossOut>) {
+    LossOut out;
+    auto [value, grads] =
+        detail::differentiate([&](const Tree& p) { return (out = f(p)).loss; }, ps, options);
+    return ValueAndGradAux<LossOut>{std::move(value), std::move(grads),
+                                    detail::settled(out, options)};
+  } else if constexpr (detail::is_pair_with_tensor<R>) {
+    std::optional<R> out;
+    auto [value, grads] =
+        detail::differentiate([&](const Tree& p) { return out.emplace(f(p)).first; }, ps, options);
+    using Aux = typename R::second_type;
+    if constexpr (detail::Packable<Aux>)
+      out->second = detail::unpack<Aux>(detail::settled(detail::pack(out->second), options));
+    return ValueAndGradAux<Aux>{std::move(value), std::move(grads), std::move(out->second)};
+  } else {
+    static_assert(
+        std::convertible_to<R, Tensor>,
+        "value_and_grad: the function must return a Tensor, a std::pair<Tensor, Aux> or a LossOut");
+    return detail::differentiate(f, ps, options);
+  }
+}
+
+/// The gradient alone.
+template <std::invocable<const Tree&> F>
+Tree grad(F&& f, const Tree& ps, GradOptions options = {}) {
+  return value_and_grad(std::forward<F>(f), ps, options).grads;
+}
+template <class F, std::same_as<Tensor> X>
+  requires(std::invocable<F&, const X&> && !std::invocable<F&, const Tree&>)
+Tensor grad(F&& f, const X& x, GradOptions options = {}) {
+  return grad([&](const Tree& at) { return std::invoke(f, at.tensor()); }, Tree(x), options)
+      .tensor();
+}
+
+/// What value_and_grad gives for a function of one tensor: grad has x' shape.
+struct ValueAndTensorGrad {
+  Tensor value, grad;
+};
+template <class Aux>
+struct ValueAndTensorGradAux {
+  Tensor value, grad;
+  Aux aux;
+};
+/// {value, grad}, or {value, grad, aux} where f returns something besides.
+template <class F, std::same_as<Tensor> X>
+  requires(std::invocable<F&, const X&> && !std::invocable<F&, const Tree&>)
+auto value_and_grad(F&& f, const X& x, GradOptions options = {}) {
+  auto result =
+      value_and_grad([&](const Tree& at) { return std::invoke(f, at.tensor()); }, Tree(x), options);
+  if constexpr (requires { result.aux; }) {
+    return ValueAndTensorGradAux<decltype(result.aux)>{
+        std::move(result.value), result.grads.tensor(), std::move(result.aux)};
+  } else {
+    return ValueAndTensorGrad{std::move(result.value), result.grads.tensor()};
+  }
+}
+
+// As functions, for transforms of transforms: vmap(grad(loss), {.in_dims = tuple({Tree(), 0, 0})})(ps, xs, ys). The
+// gradient is by the first argument, a Tree or a Tensor, and of its type; f gets all as they are.
+
+template <class F>
+auto value_and_grad(F f, GradOptions options = {}) {
+  return [f = std::move(f), options]<detail::TensorOrTree X, class... Rest>(const X& x,
+                                                                            const Rest&... rest) {
+    auto result = value_and_grad(
+        [&](const Tree& at) { return std::invoke(f, detail::unpack<X>(at), rest...); },
+        detail::pack(x), options);
+    if constexpr (requires { result.aux; }) {
+      return std::tuple(std::move(result.value), detail::unpack<X>(result.grads),
+                        std::move(result.aux));
+    } else {
+      return std::pair(std::move(result.value), detail::unpack<X>(result.grads));
+    }
+  };
+}
+template <class F>
+auto grad(F f, GradOptions options = {}) {
+  return [f = std::move(f), options]<detail::TensorOrTree X, class... Rest>(const X& x,
+                                                                            const Rest&... rest) {
+    return X(std::get<1>(value_and_grad(f, options)(x, rest...)));
+  };
+}
+
+}  // namespace luxtorch

@@ -1,0 +1,141 @@
+#include "luxtorch/autodiff/grad.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/functorch/DynamicLayer.h>
+#include <ATen/ops/alias.h>
+#include <ATen/ops/ones_like.h>
+#include <ATen/ops/zeros_like.h>
+#include <c10/core/InferenceMode.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "autodiff/differentiable.h"
+#include "text.h"
+#include "transforms.h"
+
+namespace luxtorch::detail {
+
+namespace {
+
+void check_value(const Tensor& value) {
+  if (!value.defined()) {
+    throw ArgumentError("value_and_grad", "expected f to return a tensor, got an undefined one.");
+  }
+  if (value.dim() != 0 || !value.is_floating_point()) {
+    throw ArgumentError("value_and_grad",
+                        "expected f to return a floating tensor of shape (), got " +
+                            describe_kind(value) +
+                            ". Reduce it, for example by .mean() or .sum().");
+  }
+}
+
+[[noreturn]] void independent() {
+  throw ArgumentError(
+      "value_and_grad",
+      "expected a value that depends on ps, got one that does not. Compute it from the tree "
+      "that f is given, without detach(), item() or a guard that turns gradients off.");
+}
+
+// How many functions are being differentiated in this thread, one inside the other.
+thread_local int differentiated = 0;
+struct Differentiated {
+  Differentiated() { ++differentiated; }
+  ~Differentiated() { --differentiated; }
+};
+
+bool creates_graph(GradOptions options) {
+  return options.create_graph.value_or(differentiated > 0);
+}
+
+// Under a transform, gradients are a level of their own among torch's, and always differentiable.
+ValueAndGrad differentiate_in_transform(const std::function<Tensor(const Tree&)>& f,
+                                        const Tree& ps) {
+  const transforms::GradientLevel level;
+  const at::AutoGradMode recording(true);
+  std::vector<Tensor> inputs;
+  const Tree wrapped = tree::map(
+      [&](const Tree& leaf) -> Tree {
+        if (!is_differentiable(leaf)) return leaf;
+        return inputs.emplace_back(level.wrap(leaf.tensor()).requires_grad_());
+      },
+      ps);
+  const Tensor value = f(wrapped);
+  check_value(value);
+  if (!inputs.empty() && !value.requires_grad()) independent();
+  const Tree weight = Tree(at::ones_like(value));
+  auto unwrap = [&](const Tensor& t) { return level.unwrap(t); };
+  Tree grads = tree::map_tensors(unwrap, gradients_by(value, inputs, weight, ps));
+  return {unwrap(value), std::move(grads)};
+}
+
+ValueAndGrad differentiate_plainly(const std::function<Tensor(const Tree&)>& f, const Tree& ps,
+                                   GradOptions options) {
+  const bool create_graph = creates_graph(options);
+  const at::AutoGradMode recording(true);
+  std::vector<Tensor> inputs;
+  const Tree aliases = tree::map(
+      [&](const Tree& leaf) -> Tree {
+        if (!is_differentiable(leaf)) return leaf;
+        // What was made in an inference mode records nothing, but a copy of it does.
+        const Tensor t = leaf.tensor().is_inference() ? leaf.tensor().clone() : leaf.tensor();
+        // A view of a tensor that records stays part of the outer graph, and is another tensor than
+        // the one that f may have captured: that one is a constant here.
+        inputs.push_back(create_graph && t.requires_grad() ? at::alias(t)
+                                                           : t.detach().requires_grad_());
+        return inputs.back();
+      },
+      ps);
+
+  const Tensor value = [&] {
+    const Differentiated here;
+    return f(aliases);
+  }();
+  check_value(value);
+  std::vector<Tensor> gradients;
+  if (!inputs.empty()) {
+    if (!value.requires_grad()) independent();
+    gradients =
+        torch::autograd::grad({value}, inputs, {}, /*retain_graph=*/std::nullopt, create_graph,
+                              /*allow_unused=*/true);
+    auto defined = [](const Tensor& g) { return g.defined(); };
+    if (std::none_of(gradients.begin(), gradients.end(), defined)) independent();
+  }
+
+  size_t next = 0;
+  Tree grads = tree::map(
+      [&](const Tree& leaf) -> Tree {
+        if (!is_differentiable(leaf)) return {};
+        Tensor& g = gradients[next++];
+        return g.defined() ? std::move(g) : at::zeros_like(leaf.tensor());
+      },
+      ps);
+  return {create_graph ? value : value.detach(), std::move(grads)};
+}
+
+}  // namespace
+
+bool in_differentiated_function() { return differentiated > 0; }
+
+ValueAndGrad differentiate(const std::function<Tensor(const Tree&)>& f, const Tree& ps,
+                           GradOptions options) {
+  return explained("value_and_grad", [&] {
+    const c10::InferenceMode normal_tensors(false);
+    return transforms::active() ? differentiate_in_transform(f, ps)
+                                : differentiate_plainly(f, ps, options);
+  });
+}
+
+Tree settled(const Tree& aux, GradOptions options) {
+  const bool detach = !transforms::active() && !creates_graph(options);
+  return tree::map_tensors(
+      [&](const Tensor& t) {
+        if (transforms::active()) return at::functorch::unwrapIfDead(t);
+        return detach && t.requires_grad() ? t.detach() : t;
+      },
+      aux);
+}
+LossOut settled(const LossOut& out, GradOptions options) {
+  const Tree all = settled(tuple({out.loss, out.st, out.stats}), options);
+  return {all[0].tensor(), all[1], all[2]};
+}
+
+}  // namespace luxtorch::detail

@@ -1,0 +1,158 @@
+// CheckpointFolder: saving, and what stays.
+#include "luxtorch/checkpoint/checkpoint.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#if __has_include(<torch/headeronly/version.h>)
+#include <torch/headeronly/version.h>
+#else
+#include <torch/version.h>
+#endif
+
+#include "checkpoint/checkpoint_manifest.h"
+#include "io/base/atomic_folder.h"
+#include "io/base/durable.h"
+#include "io/safetensors/format.h"
+#include "luxtorch/core/error.h"
+#include "luxtorch/version.h"
+
+namespace luxtorch {
+namespace fs = std::filesystem;
+
+using detail::Manifest;
+using detail::SavedCheckpoint;
+
+namespace {
+
+constexpr const char* kSave = "CheckpointFolder::save";
+
+[[noreturn]] void refuse(const fs::path& path, const std::string& expected,
+                         const std::string& got) {
+  ArgumentError error("CheckpointFolder",
+                      "expected " + expected + ", got " + got + ". Choose another path.");
+  error.prepend_path_(path.string());
+  throw error;
+}
+
+const SavedCheckpoint* best_of(const std::vector<SavedCheckpoint>& newest_first) {
+  const SavedCheckpoint* best = nullptr;
+  for (const auto& candidate : newest_first) {
+    const auto& metric = candidate.manifest.metric;
+    if (!metric || std::isnan(*metric)) continue;
+    if (!best || *metric <= *best->manifest.metric) best = &candidate;
+  }
+  return best;
+}
+
+}  // namespace
+
+CheckpointFolder::CheckpointFolder(fs::path folder, CheckpointFolderOptions options)
+    : folder_(std::move(folder)), options_(options) {
+  if (options_.keep < 1)
+    throw ArgumentError("CheckpointFolder",
+                        fmt::format("expected keep of at least 1, got {}.", options_.keep));
+  if (folder_.empty()) refuse(folder_, "a path", "an empty one");
+  std::error_code failed = io::make_folders(folder_), unknown;
+  if (fs::exists(folder_, unknown) && !fs::is_directory(folder_, unknown))
+    refuse(folder_, "a folder", "a file");
+  if (failed) refuse(folder_, "a folder that can be made", failed.message());
+  if (::faccessat(AT_FDCWD, folder_.c_str(), R_OK | W_OK | X_OK, AT_EACCESS) != 0)
+    refuse(folder_, "a folder that can be written to", std::strerror(errno));
+}
+
+fs::path CheckpointFolder::save(const TrainState& ts, const CheckpointExtras& extras) const {
+  return save_all({{"", ts}}, extras);
+}
+
+fs::path CheckpointFolder::save(const std::vector<NamedTrainState>& all,
+                                const CheckpointExtras& extras) const {
+  if (all.empty()) throw ArgumentError(kSave, "expected at least one TrainState, got none.");
+  for (auto one = all.begin(); one != all.end(); ++one) {
+    auto same = [&](const NamedTrainState& other) { return other.name == one->name; };
+    const bool twice = std::find_if(all.begin(), one, same) != one;
+    if (twice || one->name.empty() || one->name.find('.') != std::string::npos)
+      throw ArgumentError(kSave, fmt::format("expected unique names of TrainStates, not empty and "
+                                             "without '.', got \"{}\"{}.",
+                                             one->name, twice ? " twice" : ""));
+  }
+  return save_all(all, extras);
+}
+
+fs::path CheckpointFolder::save_all(const std::vector<NamedTrainState>& all,
+                                    const CheckpointExtras& extras) const {
+  auto of_each = [&](Tree (*part)(const TrainState&)) {
+    if (all[0].name.empty()) return part(all[0].ts);
+    std::vector<Tree::Item> items;
+    for (const auto& one : all) items.emplace_back(one.name, part(one.ts));
+    return named(std::move(items));
+  };
+  Tree program = named({{"values", extras.values},
+                        {"rng", extras.rng ? Tree(*extras.rng) : Tree()},
+                        {"data", extras.data}});
+  const std::array<Tree, detail::kParts.size()> trees = {
+      of_each([](const TrainState& ts) { return ts.parameters(); }),
+      of_each([](const TrainState& ts) { return ts.states(); }),
+      of_each([](const TrainState& ts) { return ts.optimizer_state(); }), std::move(program)};
+  std::vector<safetensors::Image> images;
+  for (size_t i = 0; i < trees.size(); ++i) {
+    try {
+      images.emplace_back(kSave, trees[i], safetensors::SaveOptions{});
+    } catch (Error& error) {
+      error.prepend_path_(detail::kParts[i]);
+      throw;
+    }
+  }
+
+  io::remove_leftovers(folder_);
+  auto before = detail::contents_of_run(folder_).saved;
+  Manifest manifest{.number = before.empty() ? 1 : before.front().manifest.number + 1,
+                    .metric = extras.metric,
+                    .luxtorch = version(),
+                    .torch = TORCH_VERSION,
+                    .states = {},
+                    .parts = {}};
+  for (const auto& one : all) {
+    const TrainState& ts = one.ts;
+    manifest.states.push_back({.name = one.name,
+                               .step = ts.step,
+                               .model = show(ts.model),
+                               .optimizer = ts.optimizer().label(),
+                               .hyperparameters = ts.optimizer().hyperparameters(),
+                               .frozen = ts.frozen()});
+  }
+  fs::path path = folder_ / detail::checkpoint_name(manifest.step());
+  io::AtomicFolder folder(kSave, path);
+  for (size_t i = 0; i < images.size(); ++i) {
+    auto written = folder.write(detail::part_file(detail::kParts[i]),
+                                [&](const auto& to) { images[i].write(to); });
+    manifest.parts[i] = {written.bytes, std::move(written.sha256)};
+  }
+  folder.write(detail::kManifestName, [&](const auto& to) { to(detail::manifest_text(manifest)); });
+  folder.commit();
+
+  auto now = detail::contents_of_run(folder_).saved;
+  const auto* best = options_.keep_best ? best_of(now) : nullptr;
+  for (size_t i = static_cast<size_t>(options_.keep); i < now.size(); ++i)
+    if (&now[i] != best) io::remove_folder(now[i].path);
+  return path;
+}
+
+std::vector<fs::path> CheckpointFolder::checkpoints() const {
+  std::vector<fs::path> paths;
+  for (auto& saved : detail::contents_of_run(folder_).saved) paths.push_back(std::move(saved.path));
+  return paths;
+}
+
+std::optional<fs::path> CheckpointFolder::best() const {
+  auto saved = detail::contents_of_run(folder_).saved;
+  const auto* best = best_of(saved);
+  return best ? std::optional(best->path) : std::nullopt;
+}
+
+}  // namespace luxtorch

@@ -1,0 +1,272 @@
+#include "optim/optim_slices.h"
+
+#include <ATen/ops/linalg_vector_norm.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/parallel.h"
+
+namespace luxtorch::detail {
+
+namespace {
+
+// Below this many elements one thread is faster than waking others.
+constexpr int64_t kSerial = 1 << 15;
+constexpr int64_t kChunk = 1 << 14;
+
+struct Chunk {
+  size_t slice;
+  int64_t begin, end;
+};
+
+// Which parts of the slices' memory are worked on at a time. The cut does not depend on the number
+// of threads.
+std::vector<Chunk> chunks(const std::vector<Slice>& slices) {
+  std::vector<Chunk> all;
+  for (size_t i = 0; i < slices.size(); ++i) {
+    if (!slices[i].active || !slices[i].loops) continue;
+    for (int64_t b = 0; b < slices[i].n; b += kChunk)
+      all.push_back({i, b, std::min(slices[i].n, b + kChunk)});
+  }
+  return all;
+}
+
+template <class F>
+void for_each_chunk(const std::vector<Chunk>& all, const F& f) {
+  int64_t n = 0;
+  for (const auto& c : all) n += c.end - c.begin;
+  auto run = [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) f(static_cast<size_t>(i), all[static_cast<size_t>(i)]);
+  };
+  auto size = static_cast<int64_t>(all.size());
+  if (n <= kSerial) {
+    run(0, size);
+  } else {
+    detail::parallel_for(0, size, 1, run);
+  }
+}
+
+template <class T>
+void run_block(kernels::Formula formula, const Slice& slice, const Chunk& chunk, size_t first_slot,
+               size_t slots, bool apply, const double* c) {
+  T typed[kernels::kMaxCoefficients];
+  for (int i = 0; i < kernels::kMaxCoefficients; ++i) typed[i] = static_cast<T>(c[i]);
+  kernels::Block<T> block{.n = chunk.end - chunk.begin,
+                          .x = static_cast<T*>(slice.x) + chunk.begin,
+                          .g = static_cast<const T*>(slice.g) + chunk.begin,
+                          .d = apply ? nullptr : static_cast<T*>(slice.d) + chunk.begin,
+                          .s = {},
+                          .c = typed};
+  for (size_t i = 0; i < slots; ++i)
+    block.s[i] = static_cast<T*>(slice.s[first_slot + i]) + chunk.begin;
+  kernels::run(formula, block);
+}
+
+class Run {
+ public:
+  Run(const Program& program, std::vector<Slice>& slices, std::vector<std::vector<int64_t>>& counts,
+      bool apply, size_t first)
+      : program_(program), slices_(slices), counts_(counts), apply_(apply), first_(first) {}
+
+  void all() {
+    auto rules = program_.rules();
+    ask_schedules();
+    size_t slot = 0;
+    for (size_t r = 0; r < rules.size(); ++r) {
+      last_ = r + 1 == rules.size();
+      if (r >= first_) one(r, slot);
+      slot += rules[r].kind->slots.size();
+    }
+    if (first_ == rules.size()) last_ = true, scale_by([](size_t) { return 1.0; });
+  }
+
+ private:
+  using Coefficients = std::array<double, kernels::kMaxCoefficients>;
+
+  // Before anything moves: a schedule may complain.
+  void ask_schedules() {
+    auto rules = program_.rules();
+    for (size_t r = first_; r < rules.size(); ++r) {
+      if (rules[r].schedules.empty()) continue;
+      scheduled_.resize(rules.size());
+      for (const auto& slice : slices_) values(r, counts_[r][slice.array] + 1);
+    }
+  }
+
+  // A rule's hyper-parameters at update t. Parameters that were never skipped share one t.
+  const double* values(size_t r, int64_t t) {
+    const Rule& rule = program_.rules()[r];
+    if (rule.schedules.empty()) return rule.values.data();
+    for (const auto& [known, at_known] : scheduled_[r]) {
+      if (known == t) return at_known.data();
+    }
+    return scheduled_[r].emplace_back(t, rule.values_at(t)).second.data();
+  }
+
+  void one(size_t r, size_t slot) {
+    const Rule& rule = program_.rules()[r];
+    const auto& kind = *rule.kind;
+    switch (kind.role) {
+      case Role::elementwise:
+        move(kind, slot, coefficients(rule, r), apply_ && last_);
+        break;
+      case Role::accumulate:
+        accumulate(rule, r, slot);
+        break;
+      case Role::clip_norm: {
+        auto norms = power_sums(rule.values[1]);
+        for (size_t i = 0; i < slices_.size(); ++i)
+          norms[i] = checked_norm(rule, norms[i], slices_[i].path);
+        scale_by([&](size_t i) { return factor(rule, norms[i]); });
+        break;
+      }
+      case Role::clip_global_norm: {
+        double p = rule.values[1], total = 0;
+        for (double v : power_sums(p))
+          total = std::isinf(p) ? kernels::rules::maximum(v, total) : total + v;
+        double f = factor(rule, checked_norm(rule, total, nullptr));
+        scale_by([&](size_t) { return f; });
+        break;
+      }
+    }
+  }
+
+  // One set of coefficients per slice: parameters that were skipped once are behind in their
+  // counts.
+  std::vector<Coefficients> coefficients(const Rule& rule, size_t r) {
+    std::vector<Coefficients> all(slices_.size());
+    int64_t before = -1;
+    const Coefficients* same = nullptr;
+    for (size_t i = 0; i < slices_.size(); ++i) {
+      if (!slices_[i].active) continue;
+      int64_t t = rule.counts() ? ++counts_[r][slices_[i].array] : 0;
+      if (same && t == before) {
+        all[i] = *same;
+      } else {
+        rule.kind->coefficients(values(r, t), static_cast<double>(t), all[i].data());
+      }
+      same = &all[i], before = t;
+    }
+    return all;
+  }
+
+  void move(const RuleKind& kind, size_t slot, const std::vector<Coefficients>& c, bool apply) {
+    auto work = chunks(slices_);
+    for_each_chunk(work, [&](size_t, const Chunk& chunk) {
+      const Slice& slice = slices_[chunk.slice];
+      auto run = slice.dtype == kFloat32 ? run_block<float> : run_block<double>;
+      run(kind.formula, slice, chunk, slot, kind.slots.size(), apply, c[chunk.slice].data());
+    });
+    for (size_t i = 0; i < slices_.size(); ++i) {
+      Slice& slice = slices_[i];
+      if (!slice.active) continue;
+      if (!slice.loops) {
+        run_on_tensors(kind.formula, slice.tx, slice.tg, apply ? Tensor() : slice.td,
+                       slice.ts.data() + slot, c[i].data());
+      }
+      slice.g = slice.d, slice.tg = slice.td;
+    }
+  }
+
+  template <class F>
+  void scale_by(const F& f) {
+    std::vector<Coefficients> c(slices_.size());
+    bool needed = last_;
+    for (size_t i = 0; i < slices_.size(); ++i) {
+      c[i] = {slices_[i].active ? f(i) : 1.0};
+      needed = needed || c[i][0] != 1;
+    }
+    // A gradient below the limit goes on as it is.
+    if (needed) move(rule_kind("Descent"), 0, c, apply_ && last_);
+  }
+
+  void accumulate(const Rule& rule, size_t r, size_t slot) {
+    auto n = static_cast<int64_t>(rule.values[0]);
+    auto c = coefficients(rule, r);
+    move(*rule.kind, slot, c, false);
+    for (auto& slice : slices_) {
+      if (!slice.active) continue;
+      int64_t& count = counts_[r][slice.array];
+      slice.active = count >= n;
+      if (!slice.active) continue;
+      count = 0;
+      if (slice.loops) {
+        size_t bytes = static_cast<size_t>(slice.n) *
+                       (slice.dtype == kFloat32 ? sizeof(float) : sizeof(double));
+        std::fill_n(static_cast<char*>(slice.s[slot]), bytes, char(0));
+      } else {
+        slice.ts[slot].zero_();
+      }
+    }
+    if (last_ && apply_) scale_by([](size_t) { return 1.0; });
+  }
+
+  // sum |g|^p of each slice (max |g| for infinity).
+  std::vector<double> power_sums(double p) {
+    auto work = chunks(slices_);
+    std::vector<double> parts(work.size());
+    for_each_chunk(work, [&](size_t i, const Chunk& chunk) {
+      const Slice& slice = slices_[chunk.slice];
+      int64_t n = chunk.end - chunk.begin;
+      parts[i] = slice.dtype == kFloat32
+                     ? kernels::power_sum(static_cast<const float*>(slice.g) + chunk.begin, n, p)
+                     : kernels::power_sum(static_cast<const double*>(slice.g) + chunk.begin, n, p);
+    });
+    std::vector<double> sums(slices_.size(), 0.0);
+    for (size_t i = 0; i < work.size(); ++i) {
+      double& sum = sums[work[i].slice];
+      sum = std::isinf(p) ? kernels::rules::maximum(parts[i], sum) : sum + parts[i];
+    }
+    for (size_t i = 0; i < slices_.size(); ++i) {
+      const Slice& slice = slices_[i];
+      if (!slice.active || slice.loops || slice.n == 0) continue;
+      // float64 is slow on many GPUs.
+      bool wide = slice.dtype == kFloat64 || slice.tg.device().is_cpu();
+      auto accumulated = wide ? kFloat64 : kFloat32;
+      double norm =
+          at::linalg_vector_norm(slice.tg, p, std::nullopt, false, accumulated).item<double>();
+      sums[i] = std::isinf(p) ? norm : std::pow(norm, p);
+    }
+    return sums;
+  }
+
+  static double checked_norm(const Rule& rule, double power_sum, const std::string* path) {
+    double p = rule.values[1];
+    double norm = p == 2                    ? std::sqrt(power_sum)
+                  : p == 1 || std::isinf(p) ? power_sum
+                                            : std::pow(power_sum, 1 / p);
+    if (rule.values[2] != 0 && !std::isfinite(norm)) {
+      ArgumentError error(
+          std::string(rule.kind->name),
+          fmt::format(
+              "expected a gradient with a finite norm, got {}. The loss or its gradient is not "
+              "finite; {{.check_finite = false}} lets it pass.",
+              norm));
+      if (path) error.prepend_path_(*path);
+      throw error;
+    }
+    return norm;
+  }
+
+  static double factor(const Rule& rule, double norm) {
+    return norm <= rule.values[0] ? 1.0 : rule.values[0] / norm;
+  }
+
+  const Program& program_;
+  std::vector<Slice>& slices_;
+  std::vector<std::vector<int64_t>>& counts_;
+  bool apply_, last_ = false;
+  size_t first_;
+  std::vector<std::vector<std::pair<int64_t, std::vector<double>>>> scheduled_;  // by rule, by t
+};
+
+}  // namespace
+
+void run_program(const Program& program, std::vector<Slice>& slices,
+                 std::vector<std::vector<int64_t>>& counts, bool apply, size_t first) {
+  Run(program, slices, counts, apply, first).all();
+}
+
+}  // namespace luxtorch::detail
