@@ -1,4 +1,4 @@
-#include "luxtorch/kernels/loss.h"
+#include "kernels/loss.h"
 
 #include <algorithm>
 #include <cmath>

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "core/parallel.h"
-#include "luxtorch/kernels/loss.h"
+#include "kernels/loss.h"
 #include "ops/wrapped.h"
 #include "transforms.h"
 

@@ -4,7 +4,7 @@
 
 #include <array>
 
-#include "luxtorch/kernels/recurrent.h"
+#include "kernels/recurrent.h"
 #include "luxtorch/ops/recurrent.h"
 
 namespace luxtorch::ops {

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "luxtorch/kernels/recurrent.h"
+#include "kernels/recurrent.h"
 #include "ops/recurrent_run.h"
 
 namespace luxtorch::python {

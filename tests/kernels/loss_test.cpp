@@ -1,5 +1,5 @@
 // Losses against plain loops over long doubles.
-#include "luxtorch/kernels/loss.h"
+#include "kernels/loss.h"
 
 #include <gtest/gtest.h>
 

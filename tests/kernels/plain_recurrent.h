@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "luxtorch/kernels/recurrent.h"
+#include "kernels/recurrent.h"
 
 namespace kernel_tests {
 

@@ -1,5 +1,5 @@
 // Recurrent kernels against plain loops. No torch: these tests also run where there is none.
-#include "luxtorch/kernels/recurrent.h"
+#include "kernels/recurrent.h"
 
 #include <gtest/gtest.h>
 

@@ -6,7 +6,7 @@
 #include <functional>
 #include <utility>
 
-#include "luxtorch/kernels/recurrent.h"
+#include "kernels/recurrent.h"
 
 namespace luxtorch::kernels {
 

@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "kernels/recurrent/cells-inl.h"
-#include "luxtorch/kernels/recurrent.h"
+#include "kernels/recurrent.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace luxtorch::kernels::HWY_NAMESPACE {
