@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/core/types.h"
 #include "luxtorch/rng.h"
 
@@ -25,60 +26,64 @@ using Initializer = std::function<Tensor(Rng rng, ShapeView shape)>;
 
 namespace init {
 
-struct Constant {
+struct LUXTORCH_API Constant {
   double value = 0;
   Tensor operator()(Rng, ShapeView shape) const;
 };
-struct Uniform {  // [low, high)
+struct LUXTORCH_API Uniform {  // [low, high)
   double low = 0, high = 1;
   Tensor operator()(Rng rng, ShapeView shape) const;
 };
-struct Normal {
+struct LUXTORCH_API Normal {
   double mean = 0, std = 1;
   Tensor operator()(Rng rng, ShapeView shape) const;
 };
-struct GlorotUniform {  // U(-b, b), b = gain sqrt(6 / (fan_in + fan_out)); Glorot and Bengio 2010
+struct LUXTORCH_API
+    GlorotUniform {  // U(-b, b), b = gain sqrt(6 / (fan_in + fan_out)); Glorot and Bengio 2010
   double gain = 1;
   Tensor operator()(Rng rng, ShapeView shape) const;
 };
-struct GlorotNormal {  // std = gain sqrt(2 / (fan_in + fan_out))
+struct LUXTORCH_API GlorotNormal {  // std = gain sqrt(2 / (fan_in + fan_out))
   double gain = 1;
   Tensor operator()(Rng rng, ShapeView shape) const;
 };
-struct KaimingUniform {  // U(-b, b), b = gain sqrt(3 / fan_in); He et al. 2015
+struct LUXTORCH_API KaimingUniform {  // U(-b, b), b = gain sqrt(3 / fan_in); He et al. 2015
   double gain = 1.4142135623730951;
   Tensor operator()(Rng rng, ShapeView shape) const;
 };
-struct KaimingNormal {  // std = gain / sqrt(fan_in)
+struct LUXTORCH_API KaimingNormal {  // std = gain / sqrt(fan_in)
   double gain = 1.4142135623730951;
   Tensor operator()(Rng rng, ShapeView shape) const;
 };
-struct TruncatedNormal {  // the normal distribution cut to [low, high]
+struct LUXTORCH_API TruncatedNormal {  // the normal distribution cut to [low, high]
   double mean = 0, std = 1, low = -2, high = 2;
   Tensor operator()(Rng rng, ShapeView shape) const;
 };
-struct Orthogonal {  // Saxe et al. 2014; shape (rows, ...), the rest flattened
+struct LUXTORCH_API Orthogonal {  // Saxe et al. 2014; shape (rows, ...), the rest flattened
   double gain = 1;
   Tensor operator()(Rng rng, ShapeView shape) const;
 };
-struct Sparse {  // (out, in): a share `sparsity` of each column is zero; Martens 2010
+struct LUXTORCH_API Sparse {  // (out, in): a share `sparsity` of each column is zero; Martens 2010
   double sparsity = 0.1, std = 0.01;
   Tensor operator()(Rng rng, ShapeView shape) const;
 };
-struct Identity {  // gain on the diagonal, each row moved down by `shift`; Le et al. 2015
+struct LUXTORCH_API
+    Identity {  // gain on the diagonal, each row moved down by `shift`; Le et al. 2015
   double gain = 1;
   int64_t shift = 0;
   // (n): zeros, for a bias; (out, in); (out, in, k...): at the middle tap, shifted both ways.
   Tensor operator()(Rng rng, ShapeView shape) const;
 };
-struct TorchDefault {  // U(-b, b), b = 1 / sqrt(fan_in), as torch.nn.Linear; the default of Dense
+struct LUXTORCH_API
+    TorchDefault {  // U(-b, b), b = 1 / sqrt(fan_in), as torch.nn.Linear; the default of Dense
   Tensor operator()(Rng rng, ShapeView shape) const;
 };
-struct LuxDefault {  // U(-b, b), b = sqrt(3 / fan_in): Lux's Dense without an activation
+struct LUXTORCH_API
+    LuxDefault {  // U(-b, b), b = sqrt(3 / fan_in): Lux's Dense without an activation
   Tensor operator()(Rng rng, ShapeView shape) const;
 };
 /// What Lux 1.x really draws for RNNCell and LSTMCell: mean -b, deviation 2b, b = 1 / sqrt(hidden).
-struct Lux1xNormal {
+struct LUXTORCH_API Lux1xNormal {
   int64_t hidden = 1;
   Tensor operator()(Rng rng, ShapeView shape) const;
 };

@@ -25,6 +25,7 @@
 #include <utility>
 #include <vector>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/layer_concepts.h"
 #include "luxtorch/layer_description.h"
 #include "luxtorch/tree.h"
@@ -153,7 +154,7 @@ namespace detail {
 /// Makes errors from inside a call say where in the model they come from: puts the thrower's path,
 /// as seen from `model`, in front, and says which parameters or states do not fit where a key was
 /// missing. Only runs when there is an error.
-struct ErrorPlace {
+struct LUXTORCH_API ErrorPlace {
   const void* address;
   const std::type_info* type;
   Description (*describe)(const void*);
@@ -161,7 +162,8 @@ struct ErrorPlace {
   Tree (*states)(const void*);
 };
 /// Call it in a catch block: throws what is in flight again, an Error with its place, an error of torch's as a TorchError.
-[[noreturn]] void rethrow_placed(const ErrorPlace& model, const Tree& ps, const Tree& st);
+LUXTORCH_API [[noreturn]] void rethrow_placed(const ErrorPlace& model, const Tree& ps,
+                                              const Tree& st);
 
 template <class L, class F>
 decltype(auto) located(const L& l, const Tree& ps, const Tree& st, F&& f) {
@@ -197,10 +199,10 @@ constexpr const char* takes_text() {
   return "a tuple (x, carry)";
 }
 
-bool are_tensors(const Tree& x, size_t n);  // a tuple of n tensors?
-[[noreturn]] void wrong_input(const void* layer, const std::type_info& type, const char* takes,
-                              const Tree& x);
-[[noreturn]] void not_a_cell(const void* layer, const std::type_info& type);
+LUXTORCH_API bool are_tensors(const Tree& x, size_t n);  // a tuple of n tensors?
+LUXTORCH_API [[noreturn]] void wrong_input(const void* layer, const std::type_info& type,
+                                           const char* takes, const Tree& x);
+LUXTORCH_API [[noreturn]] void not_a_cell(const void* layer, const std::type_info& type);
 
 /// The call that suits x, decided by the layer's type: with a tensor, with several from a tuple,
 /// with (x, carry) from a tuple, or with the tree itself.

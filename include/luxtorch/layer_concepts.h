@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/tree.h"
 
@@ -138,7 +139,7 @@ concept CallsDirectly =
 }  // namespace detail
 
 /// Names from the text of LUXTORCH_LAYERS: "this->cell_, Base<A, B>::head" gives cell and head.
-std::vector<std::string> field_names(const char* text);
+LUXTORCH_API std::vector<std::string> field_names(const char* text);
 
 namespace detail {
 

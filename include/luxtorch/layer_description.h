@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/layer_concepts.h"
 
 namespace luxtorch {
@@ -74,7 +75,7 @@ struct SummaryRow {
   std::string path, layer, output;  // output: "(32, 8)", or "" where it was not seen
   int64_t parameters = 0, states = 0, bytes = 0;
 };
-struct Summary {
+struct LUXTORCH_API Summary {
   std::vector<SummaryRow> rows;
   int64_t parameters = 0, states = 0, bytes = 0;
   friend std::ostream& operator<<(std::ostream& out, const Summary& s);
@@ -84,8 +85,8 @@ namespace detail {
 
 // While a summary runs the model, layers report their outputs here. One relaxed load per call
 // otherwise.
-extern std::atomic<int> observers;
-void observe(const void* layer, const std::type_info& type, const Tree& y);
+LUXTORCH_API extern std::atomic<int> observers;
+LUXTORCH_API void observe(const void* layer, const std::type_info& type, const Tree& y);
 template <class L, class Y>
 void report(const L& l, const Y& y) {
   if (observers.load(std::memory_order_relaxed) == 0) [[likely]]
@@ -97,17 +98,18 @@ void report(const L& l, const Y& y) {
   }
 }
 
-std::string show(const Description& d, const Tree& ps, const Tree& st);
-std::ostream& print(std::ostream& out, const std::string& text);
-void check_fits(const Tree& expected, const Tree& got, const char* who, const char* what);
-Summary summarize(const Description& d, const Tree& ps, const Tree& st,
-                  const std::function<void()>& run);
+LUXTORCH_API std::string show(const Description& d, const Tree& ps, const Tree& st);
+LUXTORCH_API std::ostream& print(std::ostream& out, const std::string& text);
+LUXTORCH_API void check_fits(const Tree& expected, const Tree& got, const char* who,
+                             const char* what);
+LUXTORCH_API Summary summarize(const Description& d, const Tree& ps, const Tree& st,
+                               const std::function<void()>& run);
 /// Is the layer in the model? Then `path` is set: "layer_2.classifier", "" for the model itself.
-bool find_path(const Description& d, const void* address, const std::type_info& type,
-               std::string& path);
+LUXTORCH_API bool find_path(const Description& d, const void* address, const std::type_info& type,
+                            std::string& path);
 
 /// No graph is recorded while one lives.
-class NoGrad {
+class LUXTORCH_API NoGrad {
  public:
   NoGrad();
   ~NoGrad();
@@ -144,8 +146,8 @@ template <class L, class X>
 Summary summary(const L& model, const Tree& ps, const Tree& st, const X& x);
 
 /// Elements of all parameters; a state's leaf that is no tensor counts 1, as in Lux.
-int64_t parameter_length(const Tree& ps);
-int64_t state_length(const Tree& st);
+LUXTORCH_API int64_t parameter_length(const Tree& ps);
+LUXTORCH_API int64_t state_length(const Tree& st);
 template <class L>
   requires(!std::same_as<L, Tree>)
 int64_t parameter_length(const L& model) {
@@ -158,15 +160,15 @@ int64_t state_length(const L& model) {
 }
 
 /// Every part named `key`, at any depth, replaced by value: update_state(st, "carry", Tree()).
-Tree update_state(const Tree& st, std::string_view key, const Tree& value);
+LUXTORCH_API Tree update_state(const Tree& st, std::string_view key, const Tree& value);
 /// The same for "training": Dropout, BatchNorm and their like stop drawing and averaging, or start
 /// again.
-Tree testmode(const Tree& st);
-Tree trainmode(const Tree& st);
+LUXTORCH_API Tree testmode(const Tree& st);
+LUXTORCH_API Tree trainmode(const Tree& st);
 
 /// What keeps `got` from having the structure of `expected`, or "": missing, extra and misshaped
 /// names, listed together.
-std::string misfits(const Tree& expected, const Tree& got);
+LUXTORCH_API std::string misfits(const Tree& expected, const Tree& got);
 /// Refuses parameters or states that do not have the model's structure with a TreeError that lists
 /// the misfits. dtypes and the kinds of state leaves are free.
 template <class L>

@@ -17,11 +17,12 @@
 #include <utility>
 #include <vector>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/core/types.h"
 
 namespace luxtorch {
 
-class Rng {
+class LUXTORCH_API Rng {
  public:
   explicit constexpr Rng(uint64_t key) : key_(key) {}
   constexpr uint64_t key() const { return key_; }
@@ -54,21 +55,23 @@ enum class Randomness { Error, Same, Different };
 namespace random {
 
 /// Words [first, first + count) of the key's stream, 32 random bits each.
-void bits(Rng rng, uint64_t first, uint32_t* words, size_t count);
+LUXTORCH_API void bits(Rng rng, uint64_t first, uint32_t* words, size_t count);
 
 // Element i of a uniform or normal draw depends on (key, i) alone: a longer draw starts with a
 // shorter one. dtype: any floating one (an ArgumentError otherwise); narrow types are rounded
 // float32 draws.
 
 /// Uniform on [low, high), up to the rounding of the dtype: 24 random bits, 53 for float64.
-Tensor uniform(Rng rng, ShapeView shape, double low = 0, double high = 1, Dtype dtype = kFloat32);
+LUXTORCH_API Tensor uniform(Rng rng, ShapeView shape, double low = 0, double high = 1,
+                            Dtype dtype = kFloat32);
 /// Gaussian (Box and Muller 1958).
-Tensor normal(Rng rng, ShapeView shape, double mean = 0, double std = 1, Dtype dtype = kFloat32);
+LUXTORCH_API Tensor normal(Rng rng, ShapeView shape, double mean = 0, double std = 1,
+                           Dtype dtype = kFloat32);
 /// Unbiased integers of [low, high), int64.
-Tensor integers(Rng rng, ShapeView shape, int64_t low, int64_t high);
+LUXTORCH_API Tensor integers(Rng rng, ShapeView shape, int64_t low, int64_t high);
 /// A permutation of 0 .. n-1 as int64 (n).
-Tensor permutation(Rng rng, int64_t n);
-std::vector<int64_t> permutation_indices(Rng rng, int64_t n);
+LUXTORCH_API Tensor permutation(Rng rng, int64_t n);
+LUXTORCH_API std::vector<int64_t> permutation_indices(Rng rng, int64_t n);
 
 }  // namespace random
 }  // namespace luxtorch

@@ -13,16 +13,17 @@
 #include <string>
 #include <vector>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/tree.h"
 
 namespace luxtorch {
 
 /// The paths of each tensor that stands at several places, in order.
-std::vector<std::vector<std::string>> ties(const Tree& t);
+LUXTORCH_API std::vector<std::vector<std::string>> ties(const Tree& t);
 
 /// t with one tensor, that of the first place, where `like` has one at several. TreeError: t lacks a
 /// tensor there; two places of one tensor have other values (the text names both), shapes, dtypes or
 /// devices.
-Tree with_ties_of(const Tree& t, const Tree& like);
+LUXTORCH_API Tree with_ties_of(const Tree& t, const Tree& like);
 
 }  // namespace luxtorch

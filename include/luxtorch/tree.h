@@ -25,6 +25,7 @@
 #include <variant>
 #include <vector>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/core/device.h"
 #include "luxtorch/core/operators.h"
 #include "luxtorch/core/types.h"
@@ -42,7 +43,7 @@ template <class S>
 concept Scalar = std::same_as<S, bool> || std::same_as<S, int64_t> || std::same_as<S, double> ||
                  std::same_as<S, std::string> || std::same_as<S, Rng>;
 
-class Tree {
+class LUXTORCH_API Tree {
  public:
   using Item = std::pair<std::string, Tree>;
 
@@ -150,13 +151,13 @@ class Tree {
 };
 
 /// A named node. TreeError: a key twice, empty or with a '.'; more than 1000 levels.
-Tree named(std::vector<Tree::Item> items);
-Tree named(std::initializer_list<Tree::Item> items);
+LUXTORCH_API Tree named(std::vector<Tree::Item> items);
+LUXTORCH_API Tree named(std::initializer_list<Tree::Item> items);
 /// A positional node; tuple({t}) wraps one.
-Tree tuple(std::vector<Tree> elements);
-Tree tuple(std::initializer_list<Tree> elements);
+LUXTORCH_API Tree tuple(std::vector<Tree> elements);
+LUXTORCH_API Tree tuple(std::initializer_list<Tree> elements);
 /// b's keys win, a's order stays, new keys follow.
-Tree merge(const Tree& a, const Tree& b);
+LUXTORCH_API Tree merge(const Tree& a, const Tree& b);
 /// A named tree's children in order, for (auto& [key, value] : ps), as items() gives them: a TreeError for a tuple, whose
 /// children are elements().
 inline auto begin(const Tree& t) { return t.items().begin(); }
@@ -166,43 +167,45 @@ namespace tree {
 
 /// f of every leaf, the structure kept; the two-argument form gets the leaf's path first
 /// ("lstm_cell.bias_ih").
-Tree map(const std::function<Tree(const Tree& leaf)>& f, const Tree& t);
-Tree map(const std::function<Tree(const std::string& path, const Tree& leaf)>& f, const Tree& t);
+LUXTORCH_API Tree map(const std::function<Tree(const Tree& leaf)>& f, const Tree& t);
+LUXTORCH_API Tree map(const std::function<Tree(const std::string& path, const Tree& leaf)>& f,
+                      const Tree& t);
 /// f of every tensor, once where one stands twice; other leaves and undefined tensors stay.
-Tree map_tensors(const std::function<Tensor(const Tensor&)>& f, const Tree& t);
+LUXTORCH_API Tree map_tensors(const std::function<Tensor(const Tensor&)>& f, const Tree& t);
 /// f of the leaves of two trees of one structure (a TreeError says where they differ).
-Tree zip(const std::function<Tree(const Tree& a, const Tree& b)>& f, const Tree& a, const Tree& b);
-void for_each(const std::function<void(const std::string& path, const Tree& leaf)>& f,
-              const Tree& t);
+LUXTORCH_API Tree zip(const std::function<Tree(const Tree& a, const Tree& b)>& f, const Tree& a,
+                      const Tree& b);
+LUXTORCH_API void for_each(const std::function<void(const std::string& path, const Tree& leaf)>& f,
+                           const Tree& t);
 
 /// The leaves in order, their paths, and a tree of `structure` with other leaves.
-std::vector<Tree> leaves(const Tree& t);
-std::vector<std::string> paths(const Tree& t);
-Tree unflatten(const Tree& structure, const std::vector<Tree>& leaves);
+LUXTORCH_API std::vector<Tree> leaves(const Tree& t);
+LUXTORCH_API std::vector<std::string> paths(const Tree& t);
+LUXTORCH_API Tree unflatten(const Tree& structure, const std::vector<Tree>& leaves);
 /// Only the tensors, in order.
-std::vector<Tensor> tensors(const Tree& t);
+LUXTORCH_API std::vector<Tensor> tensors(const Tree& t);
 /// From flat names: {"0.weight", w} nests on the dots. All nodes are named.
-Tree nest(const std::vector<Tree::Item>& flat);
+LUXTORCH_API Tree nest(const std::vector<Tree::Item>& flat);
 
 /// The first structural difference in words, or "": kinds, keys, sizes; shapes and dtypes of
 /// tensors.
-std::string difference(const Tree& a, const Tree& b);
+LUXTORCH_API std::string difference(const Tree& a, const Tree& b);
 /// Same structure and bitwise equal values (NaN equals NaN).
-bool equal(const Tree& a, const Tree& b);
+LUXTORCH_API bool equal(const Tree& a, const Tree& b);
 /// Same structure, tensors and doubles within |a - b| <= atol + rtol * |b|.
-bool all_close(const Tree& a, const Tree& b, double rtol = 1e-5, double atol = 1e-8);
+LUXTORCH_API bool all_close(const Tree& a, const Tree& b, double rtol = 1e-5, double atol = 1e-8);
 
 /// Elements and bytes of all tensors.
-int64_t numel(const Tree& t);
-int64_t bytes(const Tree& t);
+LUXTORCH_API int64_t numel(const Tree& t);
+LUXTORCH_API int64_t bytes(const Tree& t);
 
 /// The same values outside any graph.
-Tree detach(const Tree& t);
-Tree to(const Tree& t, Device device);
+LUXTORCH_API Tree detach(const Tree& t);
+LUXTORCH_API Tree to(const Tree& t, Device device);
 /// To device(name): "cpu", "gpu" (falls back to the CPU), "cuda", "cuda:1".
 inline Tree to(const Tree& t, std::string_view name) { return to(t, device(name)); }
 /// Floating-point tensors only; integers and booleans stay.
-Tree to(const Tree& t, Dtype dtype);
+LUXTORCH_API Tree to(const Tree& t, Dtype dtype);
 
 }  // namespace tree
 }  // namespace luxtorch

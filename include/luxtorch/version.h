@@ -1,5 +1,7 @@
 #pragma once
 
+#include "luxtorch/core/api.h"
+
 /// The library's version, for the preprocessor and for programs that want to print it.
 ///
 ///     static_assert(LUXTORCH_VERSION >= 100);               // 0.1.0 or newer
@@ -19,6 +21,6 @@ namespace luxtorch {
 
 /// The version of the library that the program runs with, as "0.1.0". It differs from the macros
 /// when a program runs with another library than it was compiled for.
-const char* version() noexcept;
+LUXTORCH_API const char* version() noexcept;
 
 }  // namespace luxtorch

@@ -23,6 +23,7 @@
 #include <utility>
 
 #include "luxtorch/autodiff/packed_values.h"
+#include "luxtorch/core/api.h"
 #include "luxtorch/tree.h"
 
 namespace luxtorch {
@@ -51,11 +52,11 @@ namespace detail {
 
 using TreeFunction = std::function<Tree(const Tree&)>;
 
-Vjp<Tree, Tree> vjp(const TreeFunction& f, const Tree& x);
-Jvp<Tree> jvp(const TreeFunction& f, const Tree& x, const Tree& dx);
-Tree jacobian(const TreeFunction& f, const Tree& x, const JacobianOptions& options);
-Tree hessian(const TreeFunction& f, const Tree& x, const JacobianOptions& options);
-Tree hvp(const TreeFunction& f, const Tree& x, const Tree& v);
+LUXTORCH_API Vjp<Tree, Tree> vjp(const TreeFunction& f, const Tree& x);
+LUXTORCH_API Jvp<Tree> jvp(const TreeFunction& f, const Tree& x, const Tree& dx);
+LUXTORCH_API Tree jacobian(const TreeFunction& f, const Tree& x, const JacobianOptions& options);
+LUXTORCH_API Tree hessian(const TreeFunction& f, const Tree& x, const JacobianOptions& options);
+LUXTORCH_API Tree hvp(const TreeFunction& f, const Tree& x, const Tree& v);
 
 template <class X>
 concept TensorOrTree = std::same_as<X, Tensor> || std::same_as<X, Tree>;

@@ -9,6 +9,7 @@
 
 #include <functional>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/tree.h"
 
 namespace luxtorch {
@@ -22,6 +23,6 @@ struct FlatTree {
 
 /// The floating (or complex) tensors of a tree end to end, in the tree's order, each by rows; one copy. A tensor at several
 /// places (ties.h) is there once, and rebuild puts it at all of them. An ArgumentError names tensors of more than one dtype or device, and a tree without any.
-FlatTree flatten(const Tree& ps);
+LUXTORCH_API FlatTree flatten(const Tree& ps);
 
 }  // namespace luxtorch

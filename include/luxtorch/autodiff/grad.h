@@ -33,6 +33,7 @@
 #include "luxtorch/autodiff/objective.h"
 #include "luxtorch/autodiff/packed_values.h"
 #include "luxtorch/autodiff/vmap.h"
+#include "luxtorch/core/api.h"
 #include "luxtorch/tree.h"
 
 namespace luxtorch {
@@ -57,13 +58,13 @@ struct ValueAndGradAux {
 
 namespace detail {
 
-ValueAndGrad differentiate(const std::function<Tensor(const Tree&)>& f, const Tree& ps,
-                           GradOptions options);
+LUXTORCH_API ValueAndGrad differentiate(const std::function<Tensor(const Tree&)>& f, const Tree& ps,
+                                        GradOptions options);
 
 /// What a function that was differentiated returned besides: without the transform's wrappers, and without a graph where
 /// the options want none.
-Tree settled(const Tree& aux, GradOptions options);
-LossOut settled(const LossOut& out, GradOptions options);
+LUXTORCH_API Tree settled(const Tree& aux, GradOptions options);
+LUXTORCH_API LossOut settled(const LossOut& out, GradOptions options);
 
 template <class T>
 constexpr bool is_pair_with_tensor = false;

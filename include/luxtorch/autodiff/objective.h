@@ -15,13 +15,14 @@
 #include <functional>
 #include <utility>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/layer.h"
 
 namespace luxtorch {
 
 /// What an objective returns: a 0-dim loss, the model's new states, and whatever else the caller
 /// wants to see.
-struct LossOut {
+struct LUXTORCH_API LossOut {
   Tensor loss;
   Tree st;
   Tree stats = named({});
@@ -56,8 +57,9 @@ class Objective {
 namespace detail {
 /// Runs the model on the x of batch = (x, y) and compares its output, which must be one tensor,
 /// with y.
-LossOut supervised(const std::function<Tensor(const Tensor& y_hat, const Tensor& y)>& loss,
-                   const Layer& model, const Tree& ps, const Tree& st, const Tree& batch);
+LUXTORCH_API LossOut
+supervised(const std::function<Tensor(const Tensor& y_hat, const Tensor& y)>& loss,
+           const Layer& model, const Tree& ps, const Tree& st, const Tree& batch);
 }  // namespace detail
 
 template <class F>

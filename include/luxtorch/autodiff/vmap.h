@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "luxtorch/autodiff/packed_values.h"
+#include "luxtorch/core/api.h"
 #include "luxtorch/tree.h"
 
 namespace luxtorch {
@@ -36,8 +37,8 @@ struct VmapOptions {
 
 namespace detail {
 
-Tree vmap(const std::function<Tree(const Tree& arguments)>& f, const Tree& arguments,
-          const VmapOptions& options);
+LUXTORCH_API Tree vmap(const std::function<Tree(const Tree& arguments)>& f, const Tree& arguments,
+                       const VmapOptions& options);
 
 template <class F>
 struct Vmapped {

@@ -34,6 +34,7 @@
 #include <string_view>
 #include <vector>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/train/train_state.h"
 
 namespace luxtorch {
@@ -49,7 +50,7 @@ struct RestoreTarget {
 };
 
 /// What a checkpoint folder holds. Tensors lie on the CPU.
-struct Checkpoint {
+struct LUXTORCH_API Checkpoint {
   std::filesystem::path path;
   std::string name;                          // of one of several TrainStates
   int64_t step = 0;                          // of several the largest
@@ -85,7 +86,7 @@ struct Checkpoint {
 /// A checkpoint folder, or the newest whole one in a run's folder. ArgumentError where there is
 /// none; FormatError for one that is damaged: a part that is missing, has another size or sha256,
 /// or cannot be read, a manifest of another version.
-Checkpoint load_checkpoint(const std::filesystem::path& path);
+LUXTORCH_API Checkpoint load_checkpoint(const std::filesystem::path& path);
 
 struct CheckpointFolderOptions {
   int64_t keep = 3;       // as many of the newest checkpoints stay
@@ -105,7 +106,7 @@ struct SkippedCheckpoint {
   std::string reason;  // the error's text
 };
 
-class CheckpointFolder {
+class LUXTORCH_API CheckpointFolder {
  public:
   /// The folder is made where it is missing. ArgumentError: a folder that cannot be made or written
   /// to, keep below 1.

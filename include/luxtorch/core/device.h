@@ -9,19 +9,20 @@
 
 #include <string_view>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/core/types.h"
 
 namespace luxtorch {
 
-Device cpu_device();
+LUXTORCH_API Device cpu_device();
 
 /// The accelerator that torch was built for (CUDA, ROCm, XPU, MPS) if one is there, else the CPU.
 /// index: which one, from 0; -1 is torch's current one. With force, no accelerator is an
 /// UnsupportedError.
-Device gpu_device(bool force = false, int index = -1);
+LUXTORCH_API Device gpu_device(bool force = false, int index = -1);
 
 /// "cpu", "gpu" (falls back), "cuda", "cuda:1", ...: ArgumentError for other words,
 /// UnsupportedError for a device that is not there.
-Device device(std::string_view name);
+LUXTORCH_API Device device(std::string_view name);
 
 }  // namespace luxtorch

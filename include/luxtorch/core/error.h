@@ -12,9 +12,11 @@
 #include <typeinfo>
 #include <utility>
 
+#include "luxtorch/core/api.h"
+
 namespace luxtorch {
 
-class Error : public std::exception {
+class LUXTORCH_API Error : public std::exception {
  public:
   /// who: the function or layer that complains, without brackets; message: what comes after it.
   Error(std::string who, std::string message);
@@ -68,7 +70,7 @@ struct TorchError : Error {
 
 /// A type's name without namespaces and template arguments: "Dense". Lambdas, function pointers and
 /// std::function are a "Function".
-std::string type_name(const std::type_info& type);
+LUXTORCH_API std::string type_name(const std::type_info& type);
 
 /// How a layer complains: who is its type's name, and whoever runs the model adds the layer's path.
 template <class Kind = ShapeError, class L>

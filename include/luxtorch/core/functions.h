@@ -12,6 +12,7 @@
 #include <concepts>
 #include <tuple>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/core/operators.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/core/types.h"
@@ -206,8 +207,8 @@ Tensor where(const Tensor& condition, const at::Scalar& x, const T& y) {
 }
 
 namespace detail {
-Tensor zeros_like(const Tensor& x);
-Tensor ones_like(const Tensor& x);
+LUXTORCH_API Tensor zeros_like(const Tensor& x);
+LUXTORCH_API Tensor ones_like(const Tensor& x);
 }  // namespace detail
 
 template <std::derived_from<Tensor> T>
@@ -220,10 +221,10 @@ Tensor ones_like(const T& x) {
 }
 /// Uniform on [0, 1) and normal, from torch's default generator of the device, as torch.rand and torch.randn.
 /// random::uniform and random::normal draw from an Rng.
-Tensor rand(ShapeView shape, TensorOptions options = {});
-Tensor randn(ShapeView shape, TensorOptions options = {});
+LUXTORCH_API Tensor rand(ShapeView shape, TensorOptions options = {});
+LUXTORCH_API Tensor randn(ShapeView shape, TensorOptions options = {});
 /// Seeds torch's default generators, of all devices.
-void manual_seed(uint64_t seed);
+LUXTORCH_API void manual_seed(uint64_t seed);
 
 }  // namespace luxtorch
 

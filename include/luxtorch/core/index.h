@@ -17,6 +17,7 @@
 #include <utility>
 #include <variant>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/core/types.h"
 
 namespace luxtorch {
@@ -46,6 +47,6 @@ class Index {
 };
 
 /// x[indices...]; dimensions beyond the indices stay whole. Errors are torch's.
-Tensor index(const Tensor& x, std::initializer_list<Index> indices);
+LUXTORCH_API Tensor index(const Tensor& x, std::initializer_list<Index> indices);
 
 }  // namespace luxtorch

@@ -6,11 +6,12 @@
 
 #include <concepts>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/core/types.h"
 
 namespace luxtorch::detail {
-Tensor subtract_from(const at::Scalar& x, const Tensor& y);  // x - y
-Tensor divide_by(const at::Scalar& x, const Tensor& y);      // x / y
+LUXTORCH_API Tensor subtract_from(const at::Scalar& x, const Tensor& y);  // x - y
+LUXTORCH_API Tensor divide_by(const at::Scalar& x, const Tensor& y);      // x / y
 }  // namespace luxtorch::detail
 
 namespace at {

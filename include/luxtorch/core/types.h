@@ -10,6 +10,8 @@
 #include <iosfwd>
 #include <vector>
 
+#include "luxtorch/core/api.h"
+
 namespace luxtorch {
 
 using Tensor = at::Tensor;
@@ -60,7 +62,7 @@ class Shape {
   c10::SmallVector<int64_t, 5> sizes_;
 };
 /// As torch prints sizes: [2, 3].
-std::ostream& operator<<(std::ostream& out, const Shape& shape);
+LUXTORCH_API std::ostream& operator<<(std::ostream& out, const Shape& shape);
 
 inline constexpr Dtype kFloat32 = Dtype::Float;
 inline constexpr Dtype kFloat64 = Dtype::Double;

@@ -18,6 +18,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/core/types.h"
 
@@ -49,15 +50,15 @@ constexpr Dtype usual_dtype = std::same_as<T, bool> ? kBool
                               : std::integral<T>    ? kInt64
                                                     : kFloat32;
 
-Tensor copied(const void* values, Dtype dtype, int64_t count, ShapeView shape,
-              TensorOptions options);
-Tensor viewed(void* memory, Dtype dtype, ShapeView shape);
-void copy_out(const Tensor& x, Dtype dtype, void* values);
+LUXTORCH_API Tensor copied(const void* values, Dtype dtype, int64_t count, ShapeView shape,
+                           TensorOptions options);
+LUXTORCH_API Tensor viewed(void* memory, Dtype dtype, ShapeView shape);
+LUXTORCH_API void copy_out(const Tensor& x, Dtype dtype, void* values);
 
 template <class T>
 using Rows = std::initializer_list<std::initializer_list<T>>;
 // Refuses rows of several lengths with a ShapeError.
-void check_row(size_t size, size_t first);
+LUXTORCH_API void check_row(size_t size, size_t first);
 
 template <class T>
 Tensor of_rows(Rows<T> rows, TensorOptions options) {

@@ -20,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/tree.h"
 
 namespace luxtorch::data {
@@ -73,7 +74,7 @@ class Batches {
   std::shared_ptr<const Iterator::Plan> plan_;
 };
 
-class DataLoader {
+class LUXTORCH_API DataLoader {
  public:
   /// Data as dataset.h says. When there are fewer observations than a batch should have, the batch
   /// size becomes their number (so there is one batch, whatever `partial` says) and warning() tells

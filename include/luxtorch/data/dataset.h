@@ -16,23 +16,24 @@
 #include <optional>
 #include <vector>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/tree.h"
 
 namespace luxtorch::data {
 
 /// How many observations there are.
-int64_t numobs(const Tree& data);
+LUXTORCH_API int64_t numobs(const Tree& data);
 
 /// One observation: dimension 0 is gone. A view. ArgumentError: no such index (they go from 0).
 template <Integer I>
 Tree getobs(const Tree& data, I index);
 /// The observations at the indices, in that order, as new tensors. ArgumentError: no such index.
-Tree getobs(const Tree& data, const std::vector<int64_t>& indices);
+LUXTORCH_API Tree getobs(const Tree& data, const std::vector<int64_t>& indices);
 /// The same with indices (k) int64, on any device.
-Tree getobs(const Tree& data, const Tensor& indices);
+LUXTORCH_API Tree getobs(const Tree& data, const Tensor& indices);
 
 /// The observations in a new order, as new tensors.
-Tree shuffleobs(const Tree& data, Rng rng);
+LUXTORCH_API Tree shuffleobs(const Tree& data, Rng rng);
 
 /// Parts of the data, one after the other; views of it, or of shuffleobs(data, *rng) when there is
 /// an rng.
@@ -48,14 +49,14 @@ std::array<Tree, 2> splitobs(const Tree& data, N at, std::optional<Rng> rng = {}
 template <class N, size_t K>
   requires(std::floating_point<N> || Integer<N>)
 std::array<Tree, K + 1> splitobs(const Tree& data, const N (&at)[K], std::optional<Rng> rng = {});
-std::vector<Tree> splitobs(const Tree& data, const std::vector<double>& fractions,
-                           std::optional<Rng> rng = {});
-std::vector<Tree> splitobs(const Tree& data, const std::vector<int64_t>& counts,
-                           std::optional<Rng> rng = {});
+LUXTORCH_API std::vector<Tree> splitobs(const Tree& data, const std::vector<double>& fractions,
+                                        std::optional<Rng> rng = {});
+LUXTORCH_API std::vector<Tree> splitobs(const Tree& data, const std::vector<int64_t>& counts,
+                                        std::optional<Rng> rng = {});
 
 namespace detail {
 
-Tree observation(const Tree& data, int64_t index);
+LUXTORCH_API Tree observation(const Tree& data, int64_t index);
 
 template <class N, size_t K>
 std::array<Tree, K + 1> split_into(const Tree& data, const N (&at)[K], std::optional<Rng> rng) {

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/core/types.h"
 #include "luxtorch/rng.h"
 
@@ -32,7 +33,7 @@ struct SampleOptions {
 
 /// Draws with memory of its own: after the first row of a size it allocates nothing. Not for
 /// several threads at once.
-class Sampler {
+class LUXTORCH_API Sampler {
  public:
   /// ArgumentError: temperature negative or not finite, top_k below 1, top_p outside (0, 1].
   explicit Sampler(SampleOptions options = {});
@@ -59,12 +60,12 @@ class Sampler {
 
 /// A draw of each row of logits (..., n), of any floating dtype and device: int64 (...) there. Row i
 /// takes the key's number i; errors name the row.
-Tensor sample_logits(Rng rng, const Tensor& logits, SampleOptions options = {});
+LUXTORCH_API Tensor sample_logits(Rng rng, const Tensor& logits, SampleOptions options = {});
 
 /// A position of weights >= 0, with a probability proportional to its weight: of each row (..., n),
 /// int64 (...). ArgumentError: a weight that is negative, NaN or infinite, a row whose weights are
 /// all 0.
-Tensor wsample(Rng rng, const Tensor& weights);
-int64_t wsample(Rng rng, std::span<const double> weights, uint64_t draw = 0);
+LUXTORCH_API Tensor wsample(Rng rng, const Tensor& weights);
+LUXTORCH_API int64_t wsample(Rng rng, std::span<const double> weights, uint64_t draw = 0);
 
 }  // namespace luxtorch::data

@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/tree.h"
 
 namespace luxtorch::data {
@@ -38,7 +39,7 @@ struct AlphabetOptions {
 ///
 /// A text of code points must be UTF-8 (no overlong forms, no surrogates): anything else is an
 /// ArgumentError that gives the first wrong byte and its position. Positions start at 0.
-class Alphabet {
+class LUXTORCH_API Alphabet {
  public:
   /// ArgumentError: an empty text, invalid UTF-8, a stop of more than one symbol.
   static Alphabet of(std::string_view text, const AlphabetOptions& options = {});
@@ -92,7 +93,7 @@ class Alphabet {
 
 /// n pieces of x along dim, as views: each of ceil(size / n), the last one shorter; fewer than n
 /// where the size is small or that rounding adds up. ArgumentError: n below 1, nothing to cut.
-std::vector<Tensor> chunk(const Tensor& x, int64_t n, int64_t dim = 0);
+LUXTORCH_API std::vector<Tensor> chunk(const Tensor& x, int64_t n, int64_t dim = 0);
 
 struct ChunkOptions {
   int64_t size = 0;                 // of each piece, the last one may be shorter
@@ -100,15 +101,15 @@ struct ChunkOptions {
   int64_t dim = 0;
 };
 /// chunk(x, {.size = 32}) and chunk(x, {.sizes = {3, 5}}).
-std::vector<Tensor> chunk(const Tensor& x, const ChunkOptions& options);
+LUXTORCH_API std::vector<Tensor> chunk(const Tensor& x, const ChunkOptions& options);
 
 /// Consecutive parts of `size` steps of x (batch, time, ...), as views; the last one may be shorter.
-std::vector<Tensor> partition(const Tensor& x, int64_t size, int64_t dim = 1);
+LUXTORCH_API std::vector<Tensor> partition(const Tensor& x, int64_t size, int64_t dim = 1);
 
 /// Sequences (length, ...) of one dtype as a batch (n, longest length, ...), the shorter ones padded
 /// at the end. `.unbind(1)` gives the steps one by one. ArgumentError: no sequences; ShapeError:
 /// their dtypes, devices or other dimensions differ.
-Tensor batchseq(const std::vector<Tensor>& sequences, const at::Scalar& pad = 0);
+LUXTORCH_API Tensor batchseq(const std::vector<Tensor>& sequences, const at::Scalar& pad = 0);
 
 struct Streams {
   Tensor x, y;  // (batch, steps, time)
@@ -121,7 +122,7 @@ struct Streams {
 /// tokens: (n); both are views of it. Row b is a contiguous piece of the text, of steps * time
 /// symbols, steps = (n - 1) / (batch * time); the rest at the end is left out. ArgumentError: a text
 /// shorter than batch * time + 1.
-Streams streams(const Tensor& tokens, int64_t batch, int64_t time);
+LUXTORCH_API Streams streams(const Tensor& tokens, int64_t batch, int64_t time);
 
 /// A text as independent batches, each a tuple (x, y) of (batch, time): the text's `batch` chunks,
 /// padded, and cut into sequences; y is one symbol ahead and ends with a pad. The last batch may be
@@ -129,11 +130,13 @@ Streams streams(const Tensor& tokens, int64_t batch, int64_t time);
 /// what follows its first symbol, with both cut at the same places.
 ///
 /// tokens: (n). ArgumentError: a text shorter than time + 1.
-std::vector<Tree> sequence_batches(const Tensor& tokens, int64_t batch, int64_t time, int64_t pad);
+LUXTORCH_API std::vector<Tree> sequence_batches(const Tensor& tokens, int64_t batch, int64_t time,
+                                                int64_t pad);
 
 /// The positions of n batches in a random order: the first floor(at * n) are for training, the rest
 /// for the test. ArgumentError: at outside [0, 1].
-std::pair<std::vector<int64_t>, std::vector<int64_t>> split_batches(Rng rng, int64_t n, double at);
+LUXTORCH_API std::pair<std::vector<int64_t>, std::vector<int64_t>> split_batches(Rng rng, int64_t n,
+                                                                                 double at);
 /// The batches themselves.
 template <class T>
 std::pair<std::vector<T>, std::vector<T>> split_batches(Rng rng, const std::vector<T>& batches,
@@ -150,25 +153,25 @@ std::pair<std::vector<T>, std::vector<T>> split_batches(Rng rng, const std::vect
 // `otherwise`; without that it is an ArgumentError that names it and its position.
 
 /// (labels). Labels are integers, or an alphabet's symbols.
-Tensor onehot(int64_t label, const std::vector<int64_t>& labels,
-              std::optional<int64_t> otherwise = {});
-Tensor onehot(std::string_view symbol, const Alphabet& alphabet,
-              std::optional<std::string_view> otherwise = {});
+LUXTORCH_API Tensor onehot(int64_t label, const std::vector<int64_t>& labels,
+                           std::optional<int64_t> otherwise = {});
+LUXTORCH_API Tensor onehot(std::string_view symbol, const Alphabet& alphabet,
+                           std::optional<std::string_view> otherwise = {});
 
 /// (xs' shape..., labels), on xs' device. xs: integers of any shape.
-Tensor onehotbatch(const Tensor& xs, const std::vector<int64_t>& labels,
-                   std::optional<int64_t> otherwise = {});
+LUXTORCH_API Tensor onehotbatch(const Tensor& xs, const std::vector<int64_t>& labels,
+                                std::optional<int64_t> otherwise = {});
 /// With the labels 0 ... classes - 1: tokens.
-Tensor onehotbatch(const Tensor& xs, int64_t classes);
+LUXTORCH_API Tensor onehotbatch(const Tensor& xs, int64_t classes);
 /// (n, alphabet) of a text of n symbols.
-Tensor onehotbatch(std::string_view text, const Alphabet& alphabet,
-                   std::optional<std::string_view> otherwise = {});
+LUXTORCH_API Tensor onehotbatch(std::string_view text, const Alphabet& alphabet,
+                                std::optional<std::string_view> otherwise = {});
 
 /// The label of the largest element (of several, the first) along the last dimension of y (...,
 /// labels): int64 of y's shape without it.
-Tensor onecold(const Tensor& y);
-Tensor onecold(const Tensor& y, const std::vector<int64_t>& labels);
+LUXTORCH_API Tensor onecold(const Tensor& y);
+LUXTORCH_API Tensor onecold(const Tensor& y, const std::vector<int64_t>& labels);
 /// The text of y (n, alphabet) or (alphabet).
-std::string onecold(const Tensor& y, const Alphabet& alphabet);
+LUXTORCH_API std::string onecold(const Tensor& y, const Alphabet& alphabet);
 
 }  // namespace luxtorch::data

@@ -9,6 +9,7 @@
 
 #include <utility>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/core/types.h"
 #include "luxtorch/rng.h"
 
@@ -37,7 +38,8 @@ struct SpiralOptions {
 ///
 /// Returns points (2n, 2) float64, the first arm's first, and labels (2n) int64: 1 for the first
 /// arm, 0 for the second. ArgumentError: n below 1, theta or b zero, or negative noise.
-std::pair<Tensor, Tensor> make_spiral(Rng rng, int64_t n = 97, SpiralOptions options = {});
+LUXTORCH_API std::pair<Tensor, Tensor> make_spiral(Rng rng, int64_t n = 97,
+                                                   SpiralOptions options = {});
 
 /// A set of `count` noisy arms of `length` points: make_spiral's first arms with the label 0, then
 /// as many second arms with the label 1 (one more when count is odd). Arm i comes from
@@ -45,7 +47,7 @@ std::pair<Tensor, Tensor> make_spiral(Rng rng, int64_t n = 97, SpiralOptions opt
 ///
 /// Returns points (count, length, 2) and labels (count), both float32. ArgumentError: count or
 /// length below 1.
-std::pair<Tensor, Tensor> spirals(Rng rng, int64_t count = 1000, int64_t length = 50,
-                                  SpiralOptions options = {});
+LUXTORCH_API std::pair<Tensor, Tensor> spirals(Rng rng, int64_t count = 1000, int64_t length = 50,
+                                               SpiralOptions options = {});
 
 }  // namespace luxtorch::data

@@ -28,6 +28,7 @@
 
 #include <utility>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/interop/anatomy.h"
 
 namespace luxtorch {
@@ -42,10 +43,10 @@ struct LuxOptions {
 };
 
 namespace detail {
-std::pair<Tree, Tree> to_lux(const Anatomy& model, const Tree& ps, const Tree& st,
-                             LuxOptions options);
-std::pair<Tree, Tree> from_lux(const Anatomy& model, const Tree& ps, const Tree& st);
-std::pair<Tree, Tree> from_lux(const Anatomy& model, const Tree& file);
+LUXTORCH_API std::pair<Tree, Tree> to_lux(const Anatomy& model, const Tree& ps, const Tree& st,
+                                          LuxOptions options);
+LUXTORCH_API std::pair<Tree, Tree> from_lux(const Anatomy& model, const Tree& ps, const Tree& st);
+LUXTORCH_API std::pair<Tree, Tree> from_lux(const Anatomy& model, const Tree& file);
 }  // namespace detail
 
 /// (ps, st) as Lux's setup lays them out. For version ZeroFive the two biases become one, which rounds.

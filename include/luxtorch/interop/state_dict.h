@@ -30,13 +30,14 @@
 
 #include <utility>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/interop/anatomy.h"
 
 namespace luxtorch {
 
 namespace detail {
-Tree to_torch(const Anatomy& model, const Tree& ps, const Tree& st);
-std::pair<Tree, Tree> from_torch(const Anatomy& model, const Tree& state_dict);
+LUXTORCH_API Tree to_torch(const Anatomy& model, const Tree& ps, const Tree& st);
+LUXTORCH_API std::pair<Tree, Tree> from_torch(const Anatomy& model, const Tree& state_dict);
 }  // namespace detail
 
 /// The state dict, nested on its names' dots: "0.weight" is ["0"]["weight"]. The tensors are those of ps

@@ -15,6 +15,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/layer.h"
 
 namespace torch::nn {
@@ -83,7 +84,7 @@ struct FunctionalOptions {
 /// Errors: a TreeError that lists missing, unexpected and misshaped names; an UnsupportedError for ps, st or, without
 /// clone(), x of a function transform, for a buffer that would change there, and for a module made in one; a TorchError for
 /// what forward complains about.
-class FunctionalModule {
+class LUXTORCH_API FunctionalModule {
  public:
   FunctionalModule(detail::ModuleHandle module, FunctionalOptions options);
 
@@ -103,7 +104,7 @@ class FunctionalModule {
 /// Its forward takes x (batch, in) to start a sequence, then x and the carry: a tensor, or a std::tuple of two. It returns
 /// the new carry alike, the first of it being y, or y and the carry as a tuple of their own: (y, (h, c)).
 /// Carries are tuples here: (h), (h, c).
-class FunctionalCell {
+class LUXTORCH_API FunctionalCell {
  public:
   explicit FunctionalCell(FunctionalModule module) : module_(std::move(module)) {}
 
@@ -118,13 +119,13 @@ class FunctionalCell {
 
 namespace detail {
 
-[[noreturn]] void wrong_module_input(const torch::nn::Module& module, const Tree& x);
-[[noreturn]] void empty_module();
+LUXTORCH_API [[noreturn]] void wrong_module_input(const torch::nn::Module& module, const Tree& x);
+LUXTORCH_API [[noreturn]] void empty_module();
 /// For the two whose forward has no type of its own.
-ModuleHandle module_handle(const torch::nn::AnyModule& module);
-Tree forward_sequential(torch::nn::SequentialImpl& module, const Tree& x);
+LUXTORCH_API ModuleHandle module_handle(const torch::nn::AnyModule& module);
+LUXTORCH_API Tree forward_sequential(torch::nn::SequentialImpl& module, const Tree& x);
 /// Takes everything from the module that it has registered.
-void unregister_all(torch::nn::Module& module);
+LUXTORCH_API void unregister_all(torch::nn::Module& module);
 
 // An AdaptiveLogSoftmaxWithLoss returns a struct of these two.
 template <class Y>

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/tree.h"
 
 namespace luxtorch::hdf5 {
@@ -54,7 +55,8 @@ struct LoadOptions {
 /// written or a full disk, UnsupportedError for what HDF5 cannot hold (bfloat16, float8 and
 /// quantised tensors, sparse ones, more than 32 dimensions, keys with '/' or NUL or not in UTF-8 and those
 /// whose names would nest when they are read, more than 100 levels) and in a build without HDF5.
-void save(const std::filesystem::path& path, const Tree& tree, SaveOptions options = {});
+LUXTORCH_API void save(const std::filesystem::path& path, const Tree& tree,
+                       SaveOptions options = {});
 
 /// The tree that save wrote, bit for bit, on the CPU; of other programs' files everything that libhdf5
 /// decodes, whatever the filters (its plugins included), the byte order and the layout (virtual and
@@ -88,6 +90,6 @@ void save(const std::filesystem::path& path, const Tree& tree, SaveOptions optio
 /// UnsupportedError for a filter whose plugin is missing, integers above 64 bits, region references,
 /// links that lead nowhere, groups that contain themselves and names that are no paths, each with its
 /// path in the file, and in a build without HDF5.
-Tree load(const std::filesystem::path& path, LoadOptions options = {});
+LUXTORCH_API Tree load(const std::filesystem::path& path, LoadOptions options = {});
 
 }  // namespace luxtorch::hdf5

@@ -25,6 +25,7 @@
 
 #include <filesystem>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/io/hdf5.h"
 #include "luxtorch/io/jld2.h"
 #include "luxtorch/io/numpy.h"
@@ -66,7 +67,8 @@ struct LoadOptions {
 /// Writes the format that the path's extension names, in letters of either case. Throws ArgumentError
 /// for an extension that is none of the above, before anything is written, and what the format's
 /// save throws.
-void save(const std::filesystem::path& path, const Tree& tree, const SaveOptions& options = {});
+LUXTORCH_API void save(const std::filesystem::path& path, const Tree& tree,
+                       const SaveOptions& options = {});
 
 /// Reads the format that the file's first bytes tell (of a zip archive the names in it), whatever the
 /// path ends in; the extension where they tell nothing. Every format is read by bounds-checked code
@@ -75,6 +77,6 @@ void save(const std::filesystem::path& path, const Tree& tree, const SaveOptions
 /// IEEE's, links to other files, virtual and external datasets). Throws FormatError for a file that neither
 /// tells (one of a kind that is known, a Git LFS pointer, an HTML page, gzip, a pickle, is named with what
 /// to do), and what the format's load throws.
-Tree load(const std::filesystem::path& path, const LoadOptions& options = {});
+LUXTORCH_API Tree load(const std::filesystem::path& path, const LoadOptions& options = {});
 
 }  // namespace luxtorch::io

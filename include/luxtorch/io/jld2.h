@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <string>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/io/report.h"
 #include "luxtorch/tree.h"
 
@@ -47,7 +48,8 @@ struct SaveOptions {
 /// cannot hold (bfloat16, sparse tensors, keys with '/' at the root, keys whose names would nest when they
 /// are read, strings with NUL, more than 100 levels or some 2000 entries in one node) and in a build without
 /// HDF5.
-void save(const std::filesystem::path& path, const Tree& variables, SaveOptions options = {});
+LUXTORCH_API void save(const std::filesystem::path& path, const Tree& variables,
+                       SaveOptions options = {});
 
 /// What load() found that is no value of a kind that a Tree has; the types are Julia's.
 using Report = io::Report;
@@ -85,7 +87,7 @@ struct LoadOptions {
 /// a file that is damaged, not JLD2 or beyond the memory limit, and without a report
 /// UnsupportedError for what this reader does not know, with its path and what is known of its
 /// type.
-Tree load(const std::filesystem::path& path, LoadOptions options = {});
+LUXTORCH_API Tree load(const std::filesystem::path& path, LoadOptions options = {});
 
 /// Adds a variable to a file: writes the others and the new one to a file beside it, and renames
 /// that, so that the file is the old or the new one at every moment. For files of save and for those
@@ -95,11 +97,11 @@ Tree load(const std::filesystem::path& path, LoadOptions options = {});
 ///
 /// Throws what load and save throw, ArgumentError for a name that the file has, and
 /// UnsupportedError for a file that cannot be written back as it is.
-void add(const std::filesystem::path& path, const std::string& name, const Tree& tree,
-         SaveOptions options = {});
+LUXTORCH_API void add(const std::filesystem::path& path, const std::string& name, const Tree& tree,
+                      SaveOptions options = {});
 
 /// Throws the error that save(path, ...) would throw for this path, and leaves nothing behind. For
 /// programs that train for an hour before they save.
-void check_writable(const std::filesystem::path& path);
+LUXTORCH_API void check_writable(const std::filesystem::path& path);
 
 }  // namespace luxtorch::jld2

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/io/report.h"
 #include "luxtorch/tree.h"
 
@@ -47,7 +48,8 @@ struct LoadOptions {
 /// written and a full disk, UnsupportedError for what NumPy cannot hold (bfloat16, float8 and
 /// quantised tensors, sparse ones, keys that are not UTF-8, paths above 60,000 bytes, more than 500
 /// levels), for anything but a tensor in an npy file, and for compression in a build without zlib.
-void save(const std::filesystem::path& path, const Tree& tree, SaveOptions options = {});
+LUXTORCH_API void save(const std::filesystem::path& path, const Tree& tree,
+                       SaveOptions options = {});
 
 /// The tree that save wrote, bit for bit, on the CPU: from an npz file a tree, from an npy file a
 /// tensor, whatever the path ends in. A file of another program gives a named tree that is nested on
@@ -63,6 +65,6 @@ void save(const std::filesystem::path& path, const Tree& tree, SaveOptions optio
 /// UnsupportedError for deflated arrays beyond the limit or in a build without zlib, and without a
 /// report for arrays that a tree has no kind for: dates, records, long doubles, Python's objects,
 /// which are never unpickled, and ml_dtypes' other types, which a file does not tell apart.
-Tree load(const std::filesystem::path& path, LoadOptions options = {});
+LUXTORCH_API Tree load(const std::filesystem::path& path, LoadOptions options = {});
 
 }  // namespace luxtorch::numpy

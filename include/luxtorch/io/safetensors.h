@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/tree.h"
 
 namespace luxtorch::safetensors {
@@ -37,7 +38,8 @@ struct SaveOptions {
 /// written, a full disk and metadata of a key of ours, UnsupportedError for what the format cannot
 /// hold (complex128 and quantised tensors, sparse ones, texts of metadata and keys that are not
 /// UTF-8, more than 500 levels).
-void save(const std::filesystem::path& path, const Tree& tree, SaveOptions options = {});
+LUXTORCH_API void save(const std::filesystem::path& path, const Tree& tree,
+                       SaveOptions options = {});
 
 struct LoadOptions {
   /// Tensors are views of the file (luxtorch/io/io.h).
@@ -51,6 +53,6 @@ struct LoadOptions {
 /// be read, FormatError, which says where and why, for a file that is damaged or not safetensors,
 /// UnsupportedError for dtypes that torch does not have and for names that are no paths ("a..b", or
 /// "a" beside "a.b").
-Tree load(const std::filesystem::path& path, LoadOptions options = {});
+LUXTORCH_API Tree load(const std::filesystem::path& path, LoadOptions options = {});
 
 }  // namespace luxtorch::safetensors

@@ -9,11 +9,13 @@
 #include <string>
 #include <string_view>
 
+#include "luxtorch/core/api.h"
+
 namespace luxtorch {
 
 /// 64 lower-case hexadecimal digits.
-std::string sha256(std::string_view bytes);
+LUXTORCH_API std::string sha256(std::string_view bytes);
 /// Of a file's bytes. ArgumentError for a path that cannot be read.
-std::string sha256_file(const std::filesystem::path& path);
+LUXTORCH_API std::string sha256_file(const std::filesystem::path& path);
 
 }  // namespace luxtorch

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <filesystem>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/io/report.h"
 #include "luxtorch/tree.h"
 
@@ -52,7 +53,8 @@ struct LoadOptions {
 /// error the old file is still there, untouched. Throws ArgumentError for a path that cannot be
 /// written and a full disk, UnsupportedError for what such a file cannot hold (quantised tensors,
 /// sparse ones, strings and keys that are not UTF-8, more than 500 levels).
-void save(const std::filesystem::path& path, const Tree& tree, SaveOptions options = {});
+LUXTORCH_API void save(const std::filesystem::path& path, const Tree& tree,
+                       SaveOptions options = {});
 
 /// The tree that save wrote, bit for bit, on the CPU; of Python's files dicts as named trees, lists,
 /// tuples and torch.Size as tuples. Dicts are nested on their keys' dots, in the file's order:
@@ -86,6 +88,6 @@ void save(const std::filesystem::path& path, const Tree& tree, SaveOptions optio
 /// on the meta device and keys that are one name as an int and as a str, and in any case for files of
 /// PyTorch before 0.1.10 (tar archives) and of big-endian machines, keys that are no paths ("a..b", or
 /// "a" beside "a.b"), more than 500 levels, 10 million values or 64 MiB of pickle.
-Tree load(const std::filesystem::path& path, LoadOptions options = {});
+LUXTORCH_API Tree load(const std::filesystem::path& path, LoadOptions options = {});
 
 }  // namespace luxtorch::torch_archive

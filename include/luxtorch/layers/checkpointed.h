@@ -8,6 +8,7 @@
 
 #include <utility>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/layer.h"
 
 namespace luxtorch {
@@ -19,7 +20,7 @@ namespace luxtorch {
 /// that a layer keeps in st is a constant for what comes before.
 ///
 /// Errors: the layer's; torch's, if an input is changed in place before the pass backward.
-class Checkpointed {
+class LUXTORCH_API Checkpointed {
  public:
   explicit Checkpointed(Layer layer) : layer_(std::move(layer)) {}
 

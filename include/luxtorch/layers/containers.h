@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "luxtorch/compact.h"
+#include "luxtorch/core/api.h"
 #include "luxtorch/layer.h"
 
 namespace luxtorch {
@@ -29,7 +30,7 @@ constexpr bool is_function =
 using NamedLayers = std::vector<std::pair<std::string, Layer>>;
 
 // A name that is taken, empty or has a dot is an ArgumentError.
-void append(NamedLayers& all, std::string name, Layer layer);
+LUXTORCH_API void append(NamedLayers& all, std::string name, Layer layer);
 inline void append(NamedLayers& all, Layer layer) {
   append(all, "layer_" + std::to_string(all.size() + 1), std::move(layer));
 }
@@ -66,7 +67,7 @@ NamedLayers named_layers(L... layers) {
 /// Layers one after another. Parameters and states: layer_1, layer_2, ..., or the names of its
 /// fields. A vector of layers stands for each of them: Chain(std::vector<Dense>), Parallel(nullptr, layers).
 /// Empty: y = x.
-class Chain {
+class LUXTORCH_API Chain {
  public:
   template <class... L>
     requires(detail::Chainable<L> && ...)
@@ -127,7 +128,7 @@ struct RepeatedOptions {
 
 /// y = model(model(...model(x))): one model again and again, with the same parameters. Parameters and
 /// states: the model's; its states move on from each time to the next.
-class RepeatedLayer {
+class LUXTORCH_API RepeatedLayer {
  public:
   explicit RepeatedLayer(Layer model, RepeatedOptions options = {});
 

@@ -6,6 +6,7 @@
 // Level 3.
 #pragma once
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/init.h"
 #include "luxtorch/layer.h"
 #include "luxtorch/ops/activation.h"
@@ -20,7 +21,7 @@ struct DenseOptions {
 
 /// x: (..., in_dims) of the parameters' dtype and device; y: (..., out_dims).
 /// Parameters: weight (out_dims, in_dims), bias (out_dims).
-class Dense {
+class LUXTORCH_API Dense {
  public:
   Dense(int64_t in_dims, int64_t out_dims, Activation activation = identity,
         DenseOptions options = {});

@@ -4,6 +4,7 @@
 // Level 3.
 #pragma once
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/layer.h"
 
 namespace luxtorch {
@@ -16,7 +17,7 @@ struct DropoutOptions {
 /// In training y = x * mask / (1 - p), the mask 1 with probability 1 - p (Srivastava et al. 2014);
 /// in test mode y = x. x: floating, any shape. States: rng, which moves on with each mask drawn,
 /// and training.
-class Dropout {
+class LUXTORCH_API Dropout {
  public:
   explicit Dropout(double p, DropoutOptions options = {});  // 0 <= p < 1, else an ArgumentError
 

@@ -6,6 +6,7 @@
 // Level 3.
 #pragma once
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/init.h"
 #include "luxtorch/layer.h"
 
@@ -19,7 +20,7 @@ struct EmbeddingOptions {
 /// dims). A token outside its range is a ShapeError that says which one and where it stands.
 /// Parameters: weight (vocabulary, dims), a row for each token. A row's gradient is the sum over the
 /// places where its token stands, and zero where it stands nowhere.
-class Embedding {
+class LUXTORCH_API Embedding {
  public:
   Embedding(int64_t vocabulary, int64_t dims, EmbeddingOptions options = {});
 

@@ -3,6 +3,7 @@
 // Level 3.
 #pragma once
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/init.h"
 #include "luxtorch/layer.h"
 #include "luxtorch/ops/activation.h"
@@ -23,7 +24,7 @@ struct BatchNormOptions {
 /// batch's, in test mode the running ones. Parameters with affine: scale, bias (channels). States:
 /// running_mean, running_var (channels) if tracked (the variance unbiased, as torch and Lux keep
 /// it), and training. One value per channel in training is a ShapeError.
-class BatchNorm {
+class LUXTORCH_API BatchNorm {
  public:
   explicit BatchNorm(int64_t channels, Activation activation = identity,
                      BatchNormOptions options = {});

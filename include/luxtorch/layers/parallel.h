@@ -14,6 +14,7 @@
 #include <string>
 #include <utility>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/layers/containers.h"
 
 namespace luxtorch {
@@ -56,7 +57,7 @@ class Joined {
 /// Element i of a tuple x goes to layer i, any other x to all. y = connection(y_1, ..., y_n), or the
 /// tuple of them where the connection is nullptr. A connection that is a layer: {layers,
 /// connection}.
-class Parallel {
+class LUXTORCH_API Parallel {
  public:
   template <class C, class... L>
     requires(detail::Chainable<L> && ...)
@@ -77,7 +78,7 @@ class Parallel {
 
 /// x, also a tuple, goes to each layer as it is; y is the tuple of their outputs, or with a fusion
 /// f BranchLayer(...).fusion(f) what f makes of them. A fusion that is a layer: {layers, fusion}.
-class BranchLayer {
+class LUXTORCH_API BranchLayer {
  public:
   template <class... L>
     requires(detail::Chainable<L> && ...)
@@ -107,7 +108,7 @@ class BranchLayer {
 /// last; of any other x, x stands for each of them. (The layer's output comes first, as Lux's code
 /// has it; its documentation says otherwise.) A connection that is a layer: {layers, connection},
 /// one set of parameters, states that move on.
-class PairwiseFusion {
+class LUXTORCH_API PairwiseFusion {
  public:
   template <class C, class... L>
     requires(!std::same_as<C, std::nullptr_t> && (detail::Chainable<L> && ...))
@@ -128,7 +129,7 @@ class PairwiseFusion {
 
 /// The greatest of the layers' outputs, element by element (Goodfellow et al. 2013); these have one
 /// shape. Where several are greatest they share the gradient.
-class Maxout {
+class LUXTORCH_API Maxout {
  public:
   /// At least one layer, else an ArgumentError.
   template <class... L>

@@ -18,6 +18,7 @@
 
 #include <variant>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/init.h"
 #include "luxtorch/layer.h"
 #include "luxtorch/ops/activation.h"
@@ -159,7 +160,7 @@ struct SequenceRun;
 
 /// A cell that runs over whole sequences: a stock one all steps at once, any other step by step.
 /// Which it is is found out once.
-class SequenceCell {
+class LUXTORCH_API SequenceCell {
  public:
   SequenceCell(const char* who, Layer cell);  // no cell: an ArgumentError of `who`
   const Layer& layer() const { return cell_; }
@@ -193,7 +194,7 @@ class SequenceCell {
 ///     Recurrence run(LSTMCell(2, 8), {.return_carry = true});
 ///     auto [out, st2] = apply<Step>(run, first_steps, ps, st);
 ///     auto [out2, st3] = apply<Step>(run, tuple({next_steps, tree::detach(out.carry)}), ps, st2);
-class Recurrence {
+class LUXTORCH_API Recurrence {
  public:
   template <class C>
     requires std::constructible_from<Layer, C>
@@ -229,7 +230,7 @@ class Recurrence {
 /// update_state(st, "carry", Tree()) starts a new sequence. Under value_and_grad the carry is part
 /// of the graph of the steps before: tree::detach(st) cuts it there (truncated back-propagation);
 /// TrainState does so after every step.
-class StatefulRecurrentCell {
+class LUXTORCH_API StatefulRecurrentCell {
  public:
   template <class C>
     requires std::constructible_from<Layer, C>

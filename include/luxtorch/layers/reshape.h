@@ -10,13 +10,14 @@
 #include <optional>
 #include <vector>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/layer.h"
 
 namespace luxtorch {
 
 /// x: (batch, ...); y: (batch, dims...). One of dims may be -1: what is left. dims that do not fit
 /// x are a ShapeError, dims of 0 or below -1 an ArgumentError.
-class ReshapeLayer {
+class LUXTORCH_API ReshapeLayer {
  public:
   explicit ReshapeLayer(std::vector<int64_t> dims);
 
@@ -33,7 +34,7 @@ struct FlattenOptions {
 
 /// x: (batch, ...); y: (batch, features), or with .N the last N dimensions as one: of (batch, 2, 3,
 /// 4) two make (batch, 2, 12). x must have a batch besides those N.
-class FlattenLayer {
+class LUXTORCH_API FlattenLayer {
  public:
   explicit FlattenLayer(FlattenOptions options = {});
 
@@ -45,7 +46,7 @@ class FlattenLayer {
 };
 
 /// y: x at one index of one dimension, which is gone. Both may be negative, counted from the end.
-class SelectDim {
+class LUXTORCH_API SelectDim {
  public:
   SelectDim(int64_t dim, int64_t index) : dim_(dim), index_(index) {}
 
@@ -62,7 +63,7 @@ struct ReverseSequenceOptions {
 
 /// y: x from the end to the start of one dimension. It knows no lengths: of rows of several lengths
 /// the padding comes first. BidirectionalRNN turns each row within its own.
-class ReverseSequence {
+class LUXTORCH_API ReverseSequence {
  public:
   explicit ReverseSequence(ReverseSequenceOptions options = {}) : options_(options) {}
 

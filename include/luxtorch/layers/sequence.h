@@ -21,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/layers/dropout.h"
 #include "luxtorch/layers/recurrent.h"
 
@@ -36,7 +37,7 @@ enum class Merge {
 
 /// How the outputs of two directions become one: a Merge, or a function of both, each (batch, time,
 /// out) or (batch, out), with zeros beyond a row's length.
-class Merging {
+class LUXTORCH_API Merging {
  public:
   using Function = std::function<Tensor(const Tensor& forward, const Tensor& backward)>;
 
@@ -64,7 +65,7 @@ struct BidirectionalOptions {
 /// cell's at each row's last step and the backward cell's at its first.
 /// Parameters and states: forward_rnn, backward_rnn, each its cell's. One cell given: both
 /// directions are as it describes, with parameters of their own.
-class BidirectionalRNN {
+class LUXTORCH_API BidirectionalRNN {
  public:
   template <class C>
     requires std::constructible_from<Layer, C>
@@ -191,7 +192,7 @@ class RecurrentStack {
 }  // namespace detail
 
 /// Layers of RNNCell.
-class RNN : public detail::RecurrentStack<RNN> {
+class LUXTORCH_API RNN : public detail::RecurrentStack<RNN> {
  public:
   RNN(int64_t in_dims, int64_t out_dims, Activation activation = tanh, RNNOptions options = {});
   RNN(int64_t in_dims, int64_t out_dims, RNNOptions options)
@@ -199,13 +200,13 @@ class RNN : public detail::RecurrentStack<RNN> {
 };
 
 /// Layers of LSTMCell.
-class LSTM : public detail::RecurrentStack<LSTM> {
+class LUXTORCH_API LSTM : public detail::RecurrentStack<LSTM> {
  public:
   LSTM(int64_t in_dims, int64_t out_dims, LSTMOptions options = {});
 };
 
 /// Layers of GRUCell.
-class GRU : public detail::RecurrentStack<GRU> {
+class LUXTORCH_API GRU : public detail::RecurrentStack<GRU> {
  public:
   GRU(int64_t in_dims, int64_t out_dims, GRUOptions options = {});
 };

@@ -21,12 +21,13 @@
 #include <optional>
 
 #include "luxtorch/autodiff/objective.h"
+#include "luxtorch/core/api.h"
 
 namespace luxtorch {
 
 /// From the losses of elements or samples to one tensor: their mean, their sum, as they are, or any
 /// function of them.
-class Agg {
+class LUXTORCH_API Agg {
  public:
   enum Kind { mean, sum, none };
   Agg(Kind kind) : kind_(kind) {}

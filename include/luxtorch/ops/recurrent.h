@@ -13,6 +13,7 @@
 
 #include <utility>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/core/types.h"
 #include "luxtorch/ops/activation.h"
 
@@ -40,20 +41,20 @@ struct SequenceOutput {
 };
 
 /// h' = activation(W_ih x + b_ih + W_hh h + b_hh)
-Tensor rnn_cell(const Tensor& x, const Tensor& h, const CellWeights& w,
-                const Activation& activation);
+LUXTORCH_API Tensor rnn_cell(const Tensor& x, const Tensor& h, const CellWeights& w,
+                             const Activation& activation);
 /// c' = sigmoid(f) c + sigmoid(i) tanh(g); h' = sigmoid(o) tanh(c')
-std::pair<Tensor, Tensor> lstm_cell(const Tensor& x, const Tensor& h, const Tensor& c,
-                                    const CellWeights& w);
+LUXTORCH_API std::pair<Tensor, Tensor> lstm_cell(const Tensor& x, const Tensor& h, const Tensor& c,
+                                                 const CellWeights& w);
 /// n = tanh(W_in x + b_in + r (W_hn h + b_hn)); h' = (1 - z) n + z h: the reset gate after the
 /// product, as cuDNN
-Tensor gru_cell(const Tensor& x, const Tensor& h, const CellWeights& w);
+LUXTORCH_API Tensor gru_cell(const Tensor& x, const Tensor& h, const CellWeights& w);
 
-SequenceOutput rnn_sequence(const Tensor& x, const Tensor& h, const CellWeights& w,
-                            const Activation& activation, SequenceOptions options);
-SequenceOutput lstm_sequence(const Tensor& x, const Tensor& h, const Tensor& c,
-                             const CellWeights& w, SequenceOptions options);
-SequenceOutput gru_sequence(const Tensor& x, const Tensor& h, const CellWeights& w,
-                            SequenceOptions options);
+LUXTORCH_API SequenceOutput rnn_sequence(const Tensor& x, const Tensor& h, const CellWeights& w,
+                                         const Activation& activation, SequenceOptions options);
+LUXTORCH_API SequenceOutput lstm_sequence(const Tensor& x, const Tensor& h, const Tensor& c,
+                                          const CellWeights& w, SequenceOptions options);
+LUXTORCH_API SequenceOutput gru_sequence(const Tensor& x, const Tensor& h, const CellWeights& w,
+                                         SequenceOptions options);
 
 }  // namespace luxtorch::ops

@@ -10,6 +10,8 @@
 
 #include <iosfwd>
 
+#include "luxtorch/core/api.h"
+
 namespace luxtorch::ops {
 
 enum class RecurrentPath {
@@ -24,15 +26,15 @@ struct RecurrentRun {
   RecurrentPath path = RecurrentPath::none;
   const char* reason = "";
 };
-std::ostream& operator<<(std::ostream& out, const RecurrentRun& run);
+LUXTORCH_API std::ostream& operator<<(std::ostream& out, const RecurrentRun& run);
 
 /// The last one of this thread. A second derivative of a fused sequence runs it again, in plain
 /// operators.
-RecurrentRun last_recurrent_run();
+LUXTORCH_API RecurrentRun last_recurrent_run();
 
 /// As long as one of these lives, the recurrent operators of its thread are plain loops, those of
 /// CUDA too. The variable LUXTORCH_PLAIN_RECURRENCE=1 of the environment does it for a whole program.
-class PlainRecurrence {
+class LUXTORCH_API PlainRecurrence {
  public:
   PlainRecurrence();
   ~PlainRecurrence();

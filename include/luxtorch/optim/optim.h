@@ -41,6 +41,7 @@
 #include <utility>
 #include <vector>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/tree.h"
 
@@ -82,7 +83,7 @@ class Program;
 struct Schedules;  // scheduler.h
 
 /// Any optimiser, erased.
-class Optimizer {
+class LUXTORCH_API Optimizer {
  public:
   template <class O>
     requires((OptimizerLike<O> || GradientTransform<O>) && !std::derived_from<O, Optimizer>)
@@ -174,17 +175,17 @@ class Optimizer {
 };
 
 /// d = lr g.
-struct Descent : Optimizer {
+struct LUXTORCH_API Descent : Optimizer {
   explicit Descent(double lr = 0.1);
 };
 
 /// v = rho v + lr g, d = v. (torch.optim.SGD keeps lr outside of v: equal while lr stays.)
-struct Momentum : Optimizer {
+struct LUXTORCH_API Momentum : Optimizer {
   explicit Momentum(double lr = 0.01, double rho = 0.9);
 };
 
 /// d = (1 + rho) lr g - rho^2 v, then v = rho v - lr g.
-struct Nesterov : Optimizer {
+struct LUXTORCH_API Nesterov : Optimizer {
   explicit Nesterov(double lr = 0.001, double rho = 0.9);
 };
 
@@ -195,7 +196,7 @@ struct RMSPropOptions {
 };
 /// q = rho q + (1 - rho) g^2, d = lr g / (sqrt(q) + epsilon); centred: l = rho l + (1 - rho) g,
 /// sqrt(q - l^2).
-struct RMSProp : Optimizer {
+struct LUXTORCH_API RMSProp : Optimizer {
   explicit RMSProp(double lr = 0.001, RMSPropOptions options = {});
 };
 
@@ -206,7 +207,7 @@ struct AdamOptions {
 /// m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, and without their bias towards zero
 /// m^ = m / (1 - beta1^t), v^ = v / (1 - beta2^t): d = lr m^ / (sqrt(v^) + epsilon). Kingma and Ba
 /// 2015; torch.optim.Adam.
-struct Adam : Optimizer {
+struct LUXTORCH_API Adam : Optimizer {
   explicit Adam(double lr = 0.001, AdamOptions options = {});
 };
 
@@ -218,22 +219,22 @@ struct AdamWOptions {
 };
 /// With a for Adam's d at lr = 1: couple: d = lr (a + lambda x), as torch.optim.AdamW; else d = lr
 /// a + lambda x, as Loshchilov and Hutter 2019.
-struct AdamW : Optimizer {
+struct LUXTORCH_API AdamW : Optimizer {
   explicit AdamW(double lr = 0.001, AdamWOptions options = {});
 };
 
 /// m as Adam, u = max(beta2 u, |g|), d = lr / (1 - beta1^t) m / (u + epsilon).
-struct AdaMax : Optimizer {
+struct LUXTORCH_API AdaMax : Optimizer {
   explicit AdaMax(double lr = 0.001, AdamOptions options = {});
 };
 /// Adam with Nesterov's look ahead: d = lr (beta1 m / (1 - beta1^(t+1)) + (1 - beta1) g / (1 -
 /// beta1^t)) / (sqrt(beta2 v / (1 - beta2^t)) + epsilon).
-struct NAdam : Optimizer {
+struct LUXTORCH_API NAdam : Optimizer {
   explicit NAdam(double lr = 0.001, AdamOptions options = {});
 };
 /// Rectified Adam (Liu et al. 2020): plain momentum, d = lr m^, until the variance of v^ can be
 /// trusted.
-struct RAdam : Optimizer {
+struct LUXTORCH_API RAdam : Optimizer {
   explicit RAdam(double lr = 0.001, AdamOptions options = {});
 };
 struct OAdamOptions {
@@ -241,12 +242,12 @@ struct OAdamOptions {
   double epsilon = 1e-8;
 };
 /// Optimistic Adam (Daskalakis et al. 2018): twice Adam's d less the one before.
-struct OAdam : Optimizer {
+struct LUXTORCH_API OAdam : Optimizer {
   explicit OAdam(double lr = 0.001, OAdamOptions options = {});
 };
 /// w = max(w, v), d = lr m / (sqrt(w) + epsilon) without bias correction; m, v and w start at
 /// epsilon.
-struct AMSGrad : Optimizer {
+struct LUXTORCH_API AMSGrad : Optimizer {
   explicit AMSGrad(double lr = 0.001, AdamOptions options = {});
 };
 struct AdaBeliefOptions {
@@ -254,37 +255,37 @@ struct AdaBeliefOptions {
   double epsilon = 1e-16;
 };
 /// Adam with v = beta2 v + (1 - beta2) (g - m)^2 + epsilon (Zhuang et al. 2020).
-struct AdaBelief : Optimizer {
+struct LUXTORCH_API AdaBelief : Optimizer {
   explicit AdaBelief(double lr = 0.001, AdaBeliefOptions options = {});
 };
 /// a = a + g^2, which starts at epsilon, d = lr g / (sqrt(a) + epsilon).
-struct AdaGrad : Optimizer {
+struct LUXTORCH_API AdaGrad : Optimizer {
   explicit AdaGrad(double lr = 0.1, double epsilon = 1e-8);
 };
 /// a = rho a + (1 - rho) g^2, d = g sqrt(b + epsilon) / sqrt(a + epsilon), then b = rho b + (1 -
 /// rho) d^2.
-struct AdaDelta : Optimizer {
+struct LUXTORCH_API AdaDelta : Optimizer {
   explicit AdaDelta(double rho = 0.9, double epsilon = 1e-8);
 };
 struct LionOptions {
   std::array<double, 2> beta = {0.9, 0.999};
 };
 /// d = lr sign(beta1 m + (1 - beta1) g), then m = beta2 m + (1 - beta2) g (Chen et al. 2023).
-struct Lion : Optimizer {
+struct LUXTORCH_API Lion : Optimizer {
   explicit Lion(double lr = 0.001, LionOptions options = {});
 };
 
 /// d = g + lambda x: the gradient of lambda / 2 sum x^2 added. First in a chain.
-struct WeightDecay : Optimizer {
+struct LUXTORCH_API WeightDecay : Optimizer {
   explicit WeightDecay(double lambda = 5e-4);
 };
 /// d = g + lambda sign(x): that of lambda sum |x|.
-struct SignDecay : Optimizer {
+struct LUXTORCH_API SignDecay : Optimizer {
   explicit SignDecay(double lambda = 1e-3);
 };
 
 /// d = g with every element clamped to [-delta, delta].
-struct ClipGrad : Optimizer {
+struct LUXTORCH_API ClipGrad : Optimizer {
   explicit ClipGrad(double delta = 10);
 };
 
@@ -294,26 +295,26 @@ struct ClipNormOptions {
   bool check_finite = true;
 };
 /// d = g min(1, omega / |g|_p), for each parameter array by itself.
-struct ClipNorm : Optimizer {
+struct LUXTORCH_API ClipNorm : Optimizer {
   explicit ClipNorm(double omega = 10, ClipNormOptions options = {});
 };
 /// The same with the norm of all gradients together: torch.nn.utils.clip_grad_norm_ without its
 /// 1e-6.
-struct ClipGlobalNorm : Optimizer {
+struct LUXTORCH_API ClipGlobalNorm : Optimizer {
   explicit ClipGlobalNorm(double omega = 1, ClipNormOptions options = {});
 };
 
 /// The mean of n gradients, passed on at every n-th update; nothing moves in between, and what comes
 /// after it in a chain counts only the n-th ones. First in a chain. Gradients of a window that is
 /// not full wait for the next update; flush passes on their mean.
-struct AccumGrad : Optimizer {
+struct LUXTORCH_API AccumGrad : Optimizer {
   explicit AccumGrad(int64_t n);
 };
 
 /// Each part changes the gradient for the next one, left to right; the last one's result is
 /// subtracted. Empty: d = g. A user's own optimiser without `transform` may only come last, else an
 /// ArgumentError.
-struct OptimiserChain : Optimizer {
+struct LUXTORCH_API OptimiserChain : Optimizer {
   template <class... O>
     requires(std::convertible_to<O, Optimizer> && ...)
   explicit OptimiserChain(const O&... parts)

@@ -22,10 +22,12 @@
 #include <type_traits>
 #include <vector>
 
+#include "luxtorch/core/api.h"
+
 namespace luxtorch::schedule {
 
 /// Any schedule.
-class Schedule {
+class LUXTORCH_API Schedule {
  public:
   Schedule(double value);
   /// A function without side effects.
@@ -54,21 +56,21 @@ struct Constant : Schedule {
 // Decays.
 
 /// start * decay^(i - 1) in the i-th stretch of step_size steps.
-struct Step : Schedule {
+struct LUXTORCH_API Step : Schedule {
   Step(double start, double decay, int64_t step_size);
   /// Stretches of different sizes; the last one has no end.
   Step(double start, double decay, const std::vector<int64_t>& step_sizes);
 };
 /// start * decay^(t - 1).
-struct Exp : Schedule {
+struct LUXTORCH_API Exp : Schedule {
   Exp(double start, double decay);
 };
 /// start * (1 - (t - 1) / max_iter)^degree, 0 from t = max_iter + 1 on. degree: above 0.
-struct Poly : Schedule {
+struct LUXTORCH_API Poly : Schedule {
   Poly(double start, double degree, int64_t max_iter);
 };
 /// start / (1 + (t - 1) decay)^degree. decay: at least 0.
-struct Inv : Schedule {
+struct LUXTORCH_API Inv : Schedule {
   Inv(double start, double decay, double degree);
 };
 
@@ -76,25 +78,25 @@ struct Inv : Schedule {
 // minimum where x is an integer and at the maximum in the middle.
 
 /// |l0 - l1| (2 / pi) |asin(sin(pi x))| + min(l0, l1).
-struct Triangle : Schedule {
+struct LUXTORCH_API Triangle : Schedule {
   Triangle(double l0, double l1, int64_t period);
 };
 /// The same, half as high in each next period.
-struct TriangleDecay2 : Schedule {
+struct LUXTORCH_API TriangleDecay2 : Schedule {
   TriangleDecay2(double l0, double l1, int64_t period);
 };
 /// The same, its height times decay^(t - 1).
-struct TriangleExp : Schedule {
+struct LUXTORCH_API TriangleExp : Schedule {
   TriangleExp(double l0, double l1, int64_t period, double decay);
 };
 /// |l0 - l1| |sin(pi x)| + min(l0, l1).
-struct Sin : Schedule {
+struct LUXTORCH_API Sin : Schedule {
   Sin(double l0, double l1, int64_t period);
 };
-struct SinDecay2 : Schedule {
+struct LUXTORCH_API SinDecay2 : Schedule {
   SinDecay2(double l0, double l1, int64_t period);
 };
-struct SinExp : Schedule {
+struct LUXTORCH_API SinExp : Schedule {
   SinExp(double l0, double l1, int64_t period, double decay);
 };
 
@@ -103,7 +105,7 @@ struct CosAnnealOptions {
 };
 /// |l0 - l1| (1 + cos(pi x)) / 2 + min(l0, l1), with restart of x's fraction: from the maximum down
 /// to the minimum (Loshchilov and Hutter 2017).
-struct CosAnneal : Schedule {
+struct LUXTORCH_API CosAnneal : Schedule {
   CosAnneal(double l0, double l1, int64_t period, CosAnnealOptions options = {});
 };
 
@@ -114,51 +116,51 @@ struct OneCycleOptions {
 };
 /// Half a cosine from startval up to max in ceil(percent_start * steps) steps, then half a one down
 /// to endval, which it reaches at t = steps + 1 and keeps (Smith and Topin 2018).
-struct OneCycle : Schedule {
+struct LUXTORCH_API OneCycle : Schedule {
   OneCycle(int64_t steps, double max, OneCycleOptions options = {});
 };
 
 /// A straight line: from + (to - from) t / steps, then to. The first value is one step up from
 /// `from`.
-struct Ramp : Schedule {
+struct LUXTORCH_API Ramp : Schedule {
   Ramp(double from, double to, int64_t steps);
 };
 
 // Schedules of schedules.
 
-struct Stage {
+struct LUXTORCH_API Stage {
   Schedule schedule;
   int64_t steps = std::numeric_limits<int64_t>::max();  // the last one of a Sequence has no end
 };
 /// One after the other, each with its own t from 1: Sequence({{0.1, 100}, {Exp(0.1, 0.99)}}).
-struct Sequence : Schedule {
+struct LUXTORCH_API Sequence : Schedule {
   explicit Sequence(std::vector<Stage> stages);
 };
 /// A ramp from 0 to the schedule's first value, reached at t = steps, then the schedule. No steps:
 /// the schedule alone.
-struct Warmup : Schedule {
+struct LUXTORCH_API Warmup : Schedule {
   Warmup(int64_t steps, const Schedule& then);
 };
 /// Its first `period` values over and over.
-struct Loop : Schedule {
+struct LUXTORCH_API Loop : Schedule {
   Loop(Schedule s, int64_t period);
 };
 /// s(ceil(t / rate)): Interpolator(s, batches_per_epoch) counts epochs for s. rate: above 0.
-struct Interpolator : Schedule {
+struct LUXTORCH_API Interpolator : Schedule {
   Interpolator(Schedule s, double rate);
 };
 /// s(t - 1 + offset): begins where s is at `offset`, which is at least 1.
-struct Shifted : Schedule {
+struct LUXTORCH_API Shifted : Schedule {
   Shifted(Schedule s, int64_t offset);
 };
 /// s for n steps, then s(n).
-struct Shortened : Schedule {
+struct LUXTORCH_API Shortened : Schedule {
   Shortened(Schedule s, int64_t n);
 };
 /// compose(p)(t), where p are the parameters' values at t:
 ///
 ///     ComposedSchedule([](auto p) { return Sin(p[0], p[1], 10); }, {Exp(0.1, 0.9), 0.01})
-struct ComposedSchedule : Schedule {
+struct LUXTORCH_API ComposedSchedule : Schedule {
   ComposedSchedule(std::function<Schedule(std::span<const double>)> compose,
                    std::vector<Schedule> parameters);
 };

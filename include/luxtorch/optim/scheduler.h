@@ -12,6 +12,7 @@
 
 #include <optional>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/optim/optim.h"
 #include "luxtorch/optim/schedule.h"
 
@@ -34,7 +35,7 @@ struct Schedules {
 ///
 /// ArgumentError: an optimiser without such a hyper-parameter; in an update, a value out of its
 /// range, with the schedule and the step.
-struct Scheduler : Optimizer {
+struct LUXTORCH_API Scheduler : Optimizer {
   Scheduler(const Optimizer& optimizer, const schedule::Schedule& lr);
   Scheduler(const Optimizer& optimizer, const Schedules& schedules);
 };

@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/train/train_state.h"
 
 namespace luxtorch {
@@ -22,14 +23,14 @@ using PathPredicate = std::function<bool(const std::string& path)>;
 /// All parameters at or below the path, "" for all of them; a path that is not there is a TreeError
 /// that lists those that are. Or those whose paths ("lstm_cell.weight_ih") the predicate picks, be
 /// they none.
-[[nodiscard]] TrainState freeze(const TrainState& ts, std::string_view path);
-[[nodiscard]] TrainState freeze(const TrainState& ts, const PathPredicate& which);
-[[nodiscard]] TrainState thaw(const TrainState& ts, std::string_view path = "");
-[[nodiscard]] TrainState thaw(const TrainState& ts, const PathPredicate& which);
+LUXTORCH_API [[nodiscard]] TrainState freeze(const TrainState& ts, std::string_view path);
+LUXTORCH_API [[nodiscard]] TrainState freeze(const TrainState& ts, const PathPredicate& which);
+LUXTORCH_API [[nodiscard]] TrainState thaw(const TrainState& ts, std::string_view path = "");
+LUXTORCH_API [[nodiscard]] TrainState thaw(const TrainState& ts, const PathPredicate& which);
 
-void freeze_(TrainState& ts, std::string_view path);
-void freeze_(TrainState& ts, const PathPredicate& which);
-void thaw_(TrainState& ts, std::string_view path = "");
-void thaw_(TrainState& ts, const PathPredicate& which);
+LUXTORCH_API void freeze_(TrainState& ts, std::string_view path);
+LUXTORCH_API void freeze_(TrainState& ts, const PathPredicate& which);
+LUXTORCH_API void thaw_(TrainState& ts, std::string_view path = "");
+LUXTORCH_API void thaw_(TrainState& ts, const PathPredicate& which);
 
 }  // namespace luxtorch

@@ -12,12 +12,14 @@
 #include <iosfwd>
 #include <string>
 
+#include "luxtorch/core/api.h"
+
 namespace luxtorch {
 
 /// Is the stream std::cout, std::cerr or std::clog, and that a terminal?
-bool is_terminal(const std::ostream& stream);
+LUXTORCH_API bool is_terminal(const std::ostream& stream);
 
-class ProgressBar {
+class LUXTORCH_API ProgressBar {
  public:
   /// total: how often advance will be called; unit: what is counted, in the plural.
   ProgressBar(std::ostream& out, int64_t total, std::string unit, bool on);

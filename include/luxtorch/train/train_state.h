@@ -33,6 +33,7 @@
 #include <vector>
 
 #include "luxtorch/autodiff/objective.h"
+#include "luxtorch/core/api.h"
 #include "luxtorch/layer.h"
 #include "luxtorch/optim/optim.h"
 
@@ -44,7 +45,7 @@ struct TrainStateOptions {
   std::optional<bool> check_finite = {};
 };
 
-class TrainState {
+class LUXTORCH_API TrainState {
  public:
   /// ps and st: as the model's setup made them, on any device and of any floating dtype, mixed too;
   /// a missing, extra or misshaped part is a TreeError that lists all of them. Moments start
@@ -106,29 +107,31 @@ struct PureTrainStep {
 
 /// Loss and gradients; next differs from ts in the states alone, which are the objective's (a
 /// dropout's rng, a batch norm's statistics). Records a graph even where the caller records none.
-[[nodiscard]] PureTrainStep compute_gradients(const Objective& objective, const Tree& batch,
-                                              const TrainState& ts);
+LUXTORCH_API [[nodiscard]] PureTrainStep compute_gradients(const Objective& objective,
+                                                           const Tree& batch, const TrainState& ts);
 /// The same; ts takes the states.
-TrainStep compute_gradients_(const Objective& objective, const Tree& batch, TrainState& ts);
+LUXTORCH_API TrainStep compute_gradients_(const Objective& objective, const Tree& batch,
+                                          TrainState& ts);
 
 /// One update by the optimiser, step + 1. grads: the parameters' structure; parts that are nothing
 /// are skipped.
-[[nodiscard]] TrainState apply_gradients(const TrainState& ts, const Tree& grads);
-void apply_gradients_(TrainState& ts, const Tree& grads);
+LUXTORCH_API [[nodiscard]] TrainState apply_gradients(const TrainState& ts, const Tree& grads);
+LUXTORCH_API void apply_gradients_(TrainState& ts, const Tree& grads);
 
 /// compute_gradients and apply_gradients.
-[[nodiscard]] PureTrainStep single_train_step(const Objective& objective, const Tree& batch,
-                                              const TrainState& ts);
-TrainStep single_train_step_(const Objective& objective, const Tree& batch, TrainState& ts);
+LUXTORCH_API [[nodiscard]] PureTrainStep single_train_step(const Objective& objective,
+                                                           const Tree& batch, const TrainState& ts);
+LUXTORCH_API TrainStep single_train_step_(const Objective& objective, const Tree& batch,
+                                          TrainState& ts);
 
 /// Gradients that AccumGrad still holds, of a window that is not full, move the parameters by their
 /// mean (Optimizer::flush). step and states stay. Before a validation or the last checkpoint.
-[[nodiscard]] TrainState flush_gradients(const TrainState& ts);
-void flush_gradients_(TrainState& ts);
+LUXTORCH_API [[nodiscard]] TrainState flush_gradients(const TrainState& ts);
+LUXTORCH_API void flush_gradients_(TrainState& ts);
 
 /// Other hyper-parameters, the same moments: `ts = adjust(ts, {.lr = 1e-3});`. Errors as adjust of
 /// an Optimizer.
-[[nodiscard]] TrainState adjust(const TrainState& ts, const Hyperparameters& changes);
-void adjust_(TrainState& ts, const Hyperparameters& changes);
+LUXTORCH_API [[nodiscard]] TrainState adjust(const TrainState& ts, const Hyperparameters& changes);
+LUXTORCH_API void adjust_(TrainState& ts, const Hyperparameters& changes);
 
 }  // namespace luxtorch

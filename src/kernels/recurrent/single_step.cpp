@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "kernels/recurrent/cells-inl.h"
 #include "kernels/recurrent.h"
+#include "kernels/recurrent/cells-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace luxtorch::kernels::HWY_NAMESPACE {
