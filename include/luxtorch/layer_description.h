@@ -78,7 +78,7 @@ struct SummaryRow {
 struct LUXTORCH_API Summary {
   std::vector<SummaryRow> rows;
   int64_t parameters = 0, states = 0, bytes = 0;
-  friend std::ostream& operator<<(std::ostream& out, const Summary& s);
+  friend LUXTORCH_API std::ostream& operator<<(std::ostream& out, const Summary& s);
 };
 
 namespace detail {

@@ -135,10 +135,10 @@ class LUXTORCH_API Tree {
   bool same_node(const Tree& other) const;
 
   friend bool operator==(const Tree&, const Tree&) = delete;  // tree::equal or tree::all_close
-  friend std::ostream& operator<<(std::ostream& out, const Tree& t);
+  friend LUXTORCH_API std::ostream& operator<<(std::ostream& out, const Tree& t);
 
-  friend Tree named(std::vector<Item> items);
-  friend Tree tuple(std::vector<Tree> elements);
+  friend LUXTORCH_API Tree named(std::vector<Item> items);
+  friend LUXTORCH_API Tree tuple(std::vector<Tree> elements);
 
  private:
   struct Node;

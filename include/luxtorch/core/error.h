@@ -44,27 +44,27 @@ class LUXTORCH_API Error : public std::exception {
 };
 
 /// Rank, size, dtype or device of a tensor.
-struct ShapeError : Error {
+struct LUXTORCH_API ShapeError : Error {
   using Error::Error;
 };
 /// Keys, positions and kinds in a Tree.
-struct TreeError : Error {
+struct LUXTORCH_API TreeError : Error {
   using Error::Error;
 };
 /// A file is not what it should be.
-struct FormatError : Error {
+struct LUXTORCH_API FormatError : Error {
   using Error::Error;
 };
 /// A value outside its range, a path that cannot be written.
-struct ArgumentError : Error {
+struct LUXTORCH_API ArgumentError : Error {
   using Error::Error;
 };
 /// Right, but not possible in this build, on this machine or in this format.
-struct UnsupportedError : Error {
+struct LUXTORCH_API UnsupportedError : Error {
   using Error::Error;
 };
 /// Torch's own complaint from inside a model, with the layer that it came from.
-struct TorchError : Error {
+struct LUXTORCH_API TorchError : Error {
   using Error::Error;
 };
 

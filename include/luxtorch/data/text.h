@@ -74,7 +74,7 @@ class LUXTORCH_API Alphabet {
     return a.kind_ == b.kind_ && a.stop_ == b.stop_ && a.codes_ == b.codes_;
   }
   /// "Alphabet of 66 code points, stop "_""
-  friend std::ostream& operator<<(std::ostream& out, const Alphabet& alphabet);
+  friend LUXTORCH_API std::ostream& operator<<(std::ostream& out, const Alphabet& alphabet);
 
  private:
   Alphabet() = default;

@@ -111,7 +111,7 @@ class LUXTORCH_API Optimizer {
   /// "Adam(0.01, beta = (0.9, 0.999), epsilon = 1e-08)"
   std::string label() const { return impl_->label(); }
 
-  friend std::ostream& operator<<(std::ostream& out, const Optimizer& o);
+  friend LUXTORCH_API std::ostream& operator<<(std::ostream& out, const Optimizer& o);
   /// The same optimiser with other hyper-parameters; an optimiser's state goes on with it. In a
   /// chain they go to every rule that has them. ArgumentError for one that no rule has (the text
   /// lists those that there are) or that is out of range.

@@ -41,7 +41,7 @@ class LUXTORCH_API Schedule {
   double operator()(int64_t t) const;
   /// "Step(0.1, 0.5, 10)"
   const std::string& label() const;
-  friend std::ostream& operator<<(std::ostream& out, const Schedule& s);
+  friend LUXTORCH_API std::ostream& operator<<(std::ostream& out, const Schedule& s);
 
  private:
   struct Function;

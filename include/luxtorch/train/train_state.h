@@ -77,7 +77,7 @@ class LUXTORCH_API TrainState {
 
   /// The model's text, how many parameters there are and how many of them are frozen, the
   /// optimiser, the step.
-  friend std::ostream& operator<<(std::ostream& out, const TrainState& ts);
+  friend LUXTORCH_API std::ostream& operator<<(std::ostream& out, const TrainState& ts);
 
  private:
   friend struct TrainStateAccess;
