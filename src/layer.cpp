@@ -3,38 +3,14 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
-#include <cctype>
 
 #include "autocast.h"
+#include "mismatches.h"
 #include "structure_only.h"
 #include "text.h"
 #include "transforms.h"
 
 namespace luxtorch {
-
-std::vector<std::string> field_names(const char* text) {
-  std::vector<std::string> names;
-  std::string_view rest(text);
-  while (!rest.empty()) {
-    size_t end = 0;
-    for (int depth = 0; end < rest.size() && (rest[end] != ',' || depth > 0); ++end) {
-      if (rest[end] == '<') ++depth;
-      if (rest[end] == '>' && end > 0 && rest[end - 1] != '-') --depth;
-    }
-    auto name = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    while (!name.empty() &&
-           (std::isspace(static_cast<unsigned char>(name.back())) || name.back() == '_')) {
-      name.remove_suffix(1);
-    }
-    // `this->cell` and `Base<T>::cell` are named cell.
-    if (auto before = name.find_last_of(" >.:\t\n"); before != name.npos) {
-      name.remove_prefix(before + 1);
-    }
-    if (!name.empty()) names.emplace_back(name);
-  }
-  return names;
-}
 
 Tree update_state(const Tree& st, std::string_view key, const Tree& value) {
   if (st.is_named()) {
@@ -60,62 +36,50 @@ Tree update_state(const Tree& st, std::string_view key, const Tree& value) {
 Tree testmode(const Tree& st) { return update_state(st, "training", false); }
 Tree trainmode(const Tree& st) { return update_state(st, "training", true); }
 
-int64_t parameter_length(const Tree& ps) { return tree::numel(ps); }
-int64_t state_length(const Tree& st) {
-  int64_t n = 0;
-  for (const auto& leaf : tree::leaves(st)) n += leaf.is_tensor() ? leaf.tensor().numel() : 1;
-  return n;
-}
-
 namespace {
 
-void collect_misfits(const std::string& path, const Tree& expected, const Tree& got,
-                     std::vector<std::string>& found) {
+void compare(const std::string& path, const Tree& expected, const Tree& got,
+             detail::Mismatches& found) {
   auto here = path.empty() ? std::string("the tree") : path;
   if (expected.is_named() && got.is_named()) {
     for (const auto& [key, part] : expected.items()) {
       if (got.contains(key)) {
-        collect_misfits(path_below(path, key), part, got[key], found);
+        compare(path_below(path, key), part, got[key], found);
       } else {
-        found.push_back("missing " + path_below(path, key));
+        found.missing(path_below(path, key));
       }
     }
     for (const auto& key : got.keys()) {
-      if (!expected.contains(key)) found.push_back("unexpected " + path_below(path, key));
+      if (!expected.contains(key)) found.unexpected(path_below(path, key));
     }
   } else if (expected.is_tuple() && got.is_tuple()) {
     for (size_t i = 0; i < expected.size() || i < got.size(); ++i) {
       auto name = path_below(path, std::to_string(i));
       if (i >= got.size()) {
-        found.push_back("missing " + name);
+        found.missing(name);
       } else if (i >= expected.size()) {
-        found.push_back("unexpected " + name);
+        found.unexpected(name);
       } else {
-        collect_misfits(name, expected[i], got[i], found);
+        compare(name, expected[i], got[i], found);
       }
     }
   } else if (expected.is_tensor() && got.is_tensor()) {
     if (expected.tensor().sizes() != got.tensor().sizes()) {
-      found.push_back(here + " of shape " + shape_text(got.tensor().sizes()) + " in place of " +
-                      shape_text(expected.tensor().sizes()));
+      found.shape(here, expected.tensor().sizes(), got.tensor().sizes());
     }
   } else if (expected.is_tensor() || !expected.is_leaf()) {
     // A state's scalar leaves may change their kind: a carry is nothing before the first call, a
     // tuple after it.
-    found.push_back(here + " is " + describe_kind(got) + " in place of " + describe_kind(expected));
+    found.kind(here, describe_kind(expected), got);
   }
 }
 
 }  // namespace
 
-std::string misfits(const Tree& expected, const Tree& got) {
-  constexpr size_t kListed = 12;
-  std::vector<std::string> found;
-  collect_misfits("", expected, got, found);
-  std::string text;
-  for (size_t i = 0; i < found.size() && i < kListed; ++i) text += (i ? ", " : "") + found[i];
-  if (found.size() > kListed) text += ", and " + std::to_string(found.size() - kListed) + " more";
-  return text;
+std::string mismatches(const Tree& expected, const Tree& got) {
+  detail::Mismatches found;
+  compare("", expected, got, found);
+  return found.listed(12);
 }
 
 namespace {
@@ -132,7 +96,7 @@ void explain_(Error& error, const detail::ErrorPlace& model, const Tree& ps, con
   } catch (const Error&) {
     return;  // a model that cannot be set up has another problem than its trees
   }
-  auto wrong_parameters = misfits(parameters, ps), wrong_states = misfits(states, st);
+  auto wrong_parameters = mismatches(parameters, ps), wrong_states = mismatches(states, st);
   if (!wrong_parameters.empty()) {
     error.append_("The parameters do not fit the layer: " + wrong_parameters + ".");
   }
@@ -159,24 +123,10 @@ void explain_(Error& error, const detail::ErrorPlace& model, const Tree& ps, con
 namespace detail {
 
 void check_fits(const Tree& expected, const Tree& got, const char* who, const char* what) {
-  if (auto m = misfits(expected, got); !m.empty()) {
+  if (auto m = mismatches(expected, got); !m.empty()) {
     throw TreeError(who, std::string("expected ") + what + " with the model's structure, got " + m +
                              ". Are they of another model or version?");
   }
-}
-
-bool find_path(const Description& d, const void* address, const std::type_info& type,
-               std::string& path) {
-  if (d.address == address && d.type && *d.type == type) {
-    path.clear();
-    return true;
-  }
-  for (const auto& [name, field] : d.fields) {
-    if (!find_path(field, address, type, path)) continue;
-    if (!d.wrapper) path = path.empty() ? name : name + "." + path;
-    return true;
-  }
-  return false;
 }
 
 namespace {

@@ -1,4 +1,4 @@
-// How models are printed: in Lux's layout, and as a table.
+// How models are printed: in Lux's layout, and as a table; where a layer is in them.
 #include "luxtorch/layer_description.h"
 
 #include <algorithm>
@@ -7,6 +7,13 @@
 #include "text.h"
 
 namespace luxtorch {
+
+int64_t parameter_length(const Tree& ps) { return tree::numel(ps); }
+int64_t state_length(const Tree& st) {
+  int64_t n = 0;
+  for (const auto& leaf : tree::leaves(st)) n += leaf.is_tensor() ? leaf.tensor().numel() : 1;
+  return n;
+}
 
 namespace {
 
@@ -121,6 +128,20 @@ void add_rows(Summary& s, const Description& d, const std::string& path, const T
 }  // namespace
 
 namespace detail {
+
+bool find_path(const Description& d, const void* address, const std::type_info& type,
+               std::string& path) {
+  if (d.address == address && d.type && *d.type == type) {
+    path.clear();
+    return true;
+  }
+  for (const auto& [name, field] : d.fields) {
+    if (!find_path(field, address, type, path)) continue;
+    if (!d.wrapper) path = path.empty() ? name : name + "." + path;
+    return true;
+  }
+  return false;
+}
 
 std::atomic<int> observers{0};
 

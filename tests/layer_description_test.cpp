@@ -213,7 +213,7 @@ TEST(Checks, AcceptTreesOfTheModelsStructureWhateverTheirDtypes) {
   auto [ps, st] = setup(Rng(1), model);
   check_parameters(model, tree::to(ps, kFloat64));
   check_states(model, st.with("second.count", 1.5));
-  EXPECT_EQ(misfits(ps, ps), "");
+  EXPECT_EQ(mismatches(ps, ps), "");
 }
 
 TEST(Checks, ListEverythingThatDoesNotFit) {
@@ -228,14 +228,14 @@ TEST(Checks, ListEverythingThatDoesNotFit) {
       TreeError, check_states(model, st.without("second.count")),
       "[check_states] expected states with the model's structure, got missing second.count. Are "
       "they of another model or version?");
-  EXPECT_EQ(misfits(tuple({1, 2}), tuple({1, 2, 3})), "unexpected 2");
-  EXPECT_EQ(misfits(ps, Tree(3)),
+  EXPECT_EQ(mismatches(tuple({1, 2}), tuple({1, 2, 3})), "unexpected 2");
+  EXPECT_EQ(mismatches(ps, Tree(3)),
             "the tree is the int64 3 in place of a named tree with the keys first, second");
-  EXPECT_EQ(misfits(named({{"w", ones({2})}}), named({{"w", Tree()}})),
+  EXPECT_EQ(mismatches(named({{"w", ones({2})}}), named({{"w", Tree()}})),
             "w is nothing in place of a float32 tensor of shape (2,)");
   std::vector<Tree::Item> many;
   for (int i = 0; i < 15; ++i) many.emplace_back(std::string(1, static_cast<char>('a' + i)), 1);
-  EXPECT_EQ(misfits(named(many), named({})),
+  EXPECT_EQ(mismatches(named(many), named({})),
             "missing a, missing b, missing c, missing d, missing e, missing f, missing g, missing "
             "h, missing "
             "i, missing j, missing k, missing l, and 3 more");

@@ -39,7 +39,7 @@ FOLDERS = {
     "distributed": 6,
 }
 FILES = {
-    "version": 0,
+    "version": 0.5,
     "utf8": 0,
     "text": 1,
     "transforms": 1,
@@ -47,6 +47,8 @@ FILES = {
     "tree": 1,
     "ties": 1,
     "tie_numbers": 1,
+    "mismatches": 1,
+    "tree_conversion": 1,
     "init": 2,
     "autocast": 1,
     "structure_only": 1,

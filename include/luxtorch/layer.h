@@ -12,10 +12,9 @@
 //     auto [ps, st] = setup(Rng(42), Scale{3});
 //     auto [y, st2] = apply(Scale{3}, x, ps, st);
 //
-// Level 2: setup(model) -> (ps, st) -> apply. There is no base class. A layer is any movable type
-// whose const call operator takes (x, ps, st) and returns Out<Y>; functions of tensors are layers
-// without parameters. Layers hold no tensors, so they are values: copy them, share them between
-// threads.
+// There is no base class. A layer is any movable type whose const call operator takes (x, ps, st) and
+// returns Out<Y>; functions of tensors are layers without parameters. Layers hold no tensors, so they
+// are values: copy them, share them between threads.
 #pragma once
 
 #include <array>
@@ -32,7 +31,11 @@
 
 namespace luxtorch {
 
-enum class Initial { parameters, states };
+/// Which of a layer's trees `initial` makes.
+enum class Initial {
+  parameters,  ///< by initial_parameters
+  states       ///< by initial_states
+};
 
 /// A layer's parameters or states, each leaf's key made from its path. Wrappers add no level; a
 /// container's own are merged after its layers'.
@@ -76,10 +79,12 @@ Tree initial(const L& l, Rng rng) {
     }
   }
 }
+/// The parameters alone: initial<Initial::parameters>.
 template <class L>
 Tree initial_parameters(const L& l, Rng rng) {
   return initial<Initial::parameters>(l, rng);
 }
+/// The states alone: initial<Initial::states>.
 template <class L>
 Tree initial_states(const L& l, Rng rng) {
   return initial<Initial::states>(l, rng);
@@ -100,6 +105,33 @@ std::pair<Tree, Tree> setup(I seed, const L& model) {
   return setup(Rng(static_cast<uint64_t>(seed)), model);
 }
 
+/// Every part named `key`, at any depth, replaced by value: update_state(st, "carry", Tree()).
+LUXTORCH_API Tree update_state(const Tree& st, std::string_view key, const Tree& value);
+/// States with every "training" false: Dropout, BatchNorm and their like stop drawing and averaging.
+LUXTORCH_API Tree testmode(const Tree& st);
+/// States for training: the opposite of testmode.
+LUXTORCH_API Tree trainmode(const Tree& st);
+
+namespace detail {
+LUXTORCH_API void check_fits(const Tree& expected, const Tree& got, const char* who,
+                             const char* what);
+}  // namespace detail
+
+/// What keeps `got` from having the structure of `expected`, or "": missing, extra and misshaped
+/// names, listed together.
+LUXTORCH_API std::string mismatches(const Tree& expected, const Tree& got);
+/// Refuses parameters or states that do not have the model's structure with a TreeError that lists
+/// the mismatches. dtypes and the kinds of state leaves are free.
+template <class L>
+void check_parameters(const L& model, const Tree& ps) {
+  detail::check_fits(initial_parameters(model, Rng(0)), ps, "check_parameters", "parameters");
+}
+/// The same for states.
+template <class L>
+void check_states(const L& model, const Tree& st) {
+  detail::check_fits(initial_states(model, Rng(0)), st, "check_states", "states");
+}
+
 /// Any layer, erased: takes and gives trees. What Chain, Recurrence and TrainState hold.
 ///
 /// A layer of one tensor gets a tensor, one of several gets them from a tuple, a cell gets (x,
@@ -107,9 +139,12 @@ std::pair<Tree, Tree> setup(I seed, const L& model) {
 /// many threads are fine if the layer's are.
 class Layer {
  public:
+  /// Takes over a layer, by implicit conversion too.
   template <LayerLike L>
   Layer(L layer);
 
+  /// The layer's call, as described above. Throws what the layer throws, with its place in the model;
+  /// TreeError where x is not what it takes.
   Out<Tree> operator()(const Tree& x, const Tree& ps, const Tree& st) const {
     return impl_->call(x, ps, st);
   }
@@ -119,10 +154,15 @@ class Layer {
     return impl_->step(x, carry, ps, st);
   }
 
+  /// The layer's parameters, as setup makes them.
   Tree initial_parameters(Rng rng) const { return impl_->initial_parameters(rng); }
+  /// The layer's states, as setup makes them.
   Tree initial_states(Rng rng) const { return impl_->initial_states(rng); }
+  /// luxtorch::describe of the layer.
   Description describe() const { return impl_->describe(); }
+  /// The layer's text in one line: "Dense(2 => 3, relu)".
   std::string label() const { return describe().text; }
+  /// Is it a recurrent cell, so that `step` works?
   bool is_cell() const { return impl_->is_cell(); }
 
   /// The layer inside if it is an L, else nullptr.
@@ -236,6 +276,21 @@ Out<Tree> call_erased(const L& l, const Tree& x, const Tree& ps, const Tree& st)
 
 }  // namespace detail
 
+namespace detail {
+/// No graph is recorded while one lives.
+class LUXTORCH_API NoGrad {
+ public:
+  NoGrad();
+  ~NoGrad();
+  NoGrad(const NoGrad&) = delete;
+  NoGrad& operator=(const NoGrad&) = delete;
+
+ private:
+  bool before_;
+};
+
+}  // namespace detail
+
 template <class L>
 struct Layer::Model final : Layer::Interface {
   L layer;
@@ -305,6 +360,8 @@ auto predict(const L& model, const X& x, const Tree& ps, const Tree& st) {
   return apply<Y>(model, x, ps, testmode(st)).first;
 }
 
+/// A table of the model's layers, with the output shapes of one run on x (in test mode, no graph).
+/// Layers that a user's own container calls by themselves are seen if they are the library's.
 template <class L, class X>
 Summary summary(const L& model, const Tree& ps, const Tree& st, const X& x) {
   return detail::summarize(describe(model), ps, st,

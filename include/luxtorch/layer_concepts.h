@@ -1,4 +1,4 @@
-// What is a layer: the concepts behind layer.h, LUXTORCH_LAYERS, and the ways in and out of a Tree.
+// What is a layer: the concepts behind layer.h, and LUXTORCH_LAYERS.
 //
 //     struct SpiralClassifier {
 //       LSTMCell lstm_cell;
@@ -6,11 +6,8 @@
 //       LUXTORCH_LAYERS(lstm_cell, classifier)   // parameters and states named by the members
 //       Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;
 //     };
-//
-// Level 2.
 #pragma once
 
-#include <array>
 #include <concepts>
 #include <optional>
 #include <string>
@@ -18,11 +15,11 @@
 #include <tuple>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "luxtorch/core/api.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/tree.h"
+#include "luxtorch/tree_conversion.h"
 
 namespace luxtorch {
 
@@ -32,68 +29,20 @@ using Out = std::pair<Y, Tree>;
 
 /// What a recurrent cell returns: the output (batch, out) and what to hand to the next step.
 struct Step {
-  Tensor y;
-  Tree carry;
+  Tensor y;    ///< (batch, out)
+  Tree carry;  ///< what the cell's next call takes: for LSTMCell a tuple (h, c), each (batch, out)
+};
+
+/// The output and the carry, as a tuple of two.
+inline Tree to_tree(const Step& s) { return tuple({Tree(s.y), s.carry}); }
+/// A tuple of two.
+template <>
+struct FromTree<Step> {
+  /// The tuple's parts; TreeError if it is none.
+  static Step value(const Tree& t) { return {t[0].tensor(), t[1]}; }
 };
 
 class Layer;
-
-// What a layer may return, as a Tree. A type of a user's own joins by a to_tree in its namespace.
-// All are declared before the first body, since they call each other.
-inline Tree to_tree(Tree t) { return t; }
-inline Tree to_tree(const Step& s) { return tuple({Tree(s.y), s.carry}); }
-template <std::derived_from<Tensor> T>
-Tree to_tree(const T& t) {
-  return Tree(Tensor(t));
-}
-template <class A, class B>
-Tree to_tree(const std::pair<A, B>& p);
-template <class... A>
-Tree to_tree(const std::tuple<A...>& t);
-template <class A>
-Tree to_tree(const std::vector<A>& v);
-template <class A, size_t N>
-Tree to_tree(const std::array<A, N>& v);
-
-namespace detail {
-template <class Range>
-Tree range_to_tree(const Range& range) {
-  std::vector<Tree> parts;
-  for (const auto& e : range) parts.push_back(to_tree(e));
-  return tuple(std::move(parts));
-}
-}  // namespace detail
-
-template <class A, class B>
-Tree to_tree(const std::pair<A, B>& p) {
-  return tuple({to_tree(p.first), to_tree(p.second)});
-}
-template <class... A>
-Tree to_tree(const std::tuple<A...>& t) {
-  return std::apply([](const auto&... a) { return tuple({to_tree(a)...}); }, t);
-}
-template <class A>
-Tree to_tree(const std::vector<A>& v) {
-  return detail::range_to_tree(v);
-}
-template <class A, size_t N>
-Tree to_tree(const std::array<A, N>& v) {
-  return detail::range_to_tree(v);
-}
-
-/// And back, for apply<Y>: Y is Tensor, Tree, Step, or a pair of those.
-template <class Y>
-Y from_tree(const Tree& t) {
-  if constexpr (std::same_as<Y, Tree>) {
-    return t;
-  } else if constexpr (std::same_as<Y, Tensor>) {
-    return t.tensor();
-  } else if constexpr (std::same_as<Y, Step>) {
-    return Step{t[0].tensor(), t[1]};
-  } else {
-    return Y{from_tree<typename Y::first_type>(t[0]), from_tree<typename Y::second_type>(t[1])};
-  }
-}
 
 namespace detail {
 
@@ -168,6 +117,7 @@ Fields<L...> fields(const char* text, const L&... members) {
 /// private section. A type may instead have luxtorch_layers(f) or luxtorch_wrapped(f), which call
 /// f(name, layer) for each: names known at run time, as Chain's.
 struct LayerAccess {
+  /// Calls f(name, layer) for each layer of l.
   template <class L, class F>
   static void visit(const L& l, const F& f)
     requires(
@@ -179,6 +129,7 @@ struct LayerAccess {
       l.luxtorch_layers().visit(f);
     }
   }
+  /// Calls f(name, layer) for the layer that l wraps.
   template <class L, class F>
   static void visit_wrapped(const L& l, const F& f)
     requires(
@@ -192,20 +143,26 @@ struct LayerAccess {
   }
 };
 
+/// Names its layers: LUXTORCH_LAYERS or a luxtorch_layers(f).
 template <class L>
 concept HasLayers = requires(const L& l, const detail::AnyVisitor& f) { LayerAccess::visit(l, f); };
+/// Wraps one layer: LUXTORCH_WRAPS or a luxtorch_wrapped(f).
 template <class L>
 concept HasWrapped =
     requires(const L& l, const detail::AnyVisitor& f) { LayerAccess::visit_wrapped(l, f); };
+/// Has parameters of its own: Tree initial_parameters(Rng) const.
 template <class L>
 concept HasParameters = requires(const L& l, Rng rng) {
   { l.initial_parameters(rng) } -> std::convertible_to<Tree>;
 };
+/// Has states of its own: Tree initial_states(Rng) const.
 template <class L>
 concept HasStates = requires(const L& l, Rng rng) {
   { l.initial_states(rng) } -> std::convertible_to<Tree>;
 };
 
+/// Can be called as a layer: (x, ps, st) with x a tensor, up to four tensors, a tensor and a carry, or
+/// a Tree; or a function of up to four tensors or of a Tree.
 template <class L>
 concept LayerLike =
     !std::same_as<L, Layer> && !std::same_as<L, Tree> &&

@@ -1,9 +1,7 @@
-// What printing, summaries and error places know of a layer, and the functions on them.
+// How models are printed, summarized and counted, and what error messages know of their layers.
 //
 //     std::cout << show(model);                 // as Lux prints it, for every type
 //     std::cout << summary(model, ps, st, x);   // a table with the outputs' shapes and the counts
-//
-// Level 2.
 #pragma once
 
 #include <atomic>
@@ -20,17 +18,20 @@
 
 namespace luxtorch {
 
+/// A layer and the layers inside it, by name.
 struct Description {
-  std::string text;  // in one line, as "Dense(2 => 3, relu)"; a container's is its type's name
-  const void* address = nullptr;  // with type: which layer this is; nullptr for a range of layers
-  const std::type_info* type = nullptr;
-  bool wrapper = false;  // its one field has the same path
-  struct Field;          // a type of its own: Clang wants a pair's parts to be complete here
-  std::vector<Field> fields;
+  std::string text;  ///< one line, as "Dense(2 => 3, relu)"; of a container its type's name
+  /// With `type`: which layer this is; nullptr for a vector, array or optional of layers.
+  const void* address = nullptr;
+  const std::type_info* type = nullptr;  ///< the layer's type; nullptr where address is
+  bool wrapper = false;                  ///< its one field has the same path as itself
+  struct Field;                          // complete only below, since it holds a Description
+  std::vector<Field> fields;             ///< the layers inside, in the order of LUXTORCH_LAYERS
 };
+/// A layer inside another.
 struct Description::Field {
-  std::string name;
-  Description layer;
+  std::string name;   ///< the member's name, or its position
+  Description layer;  ///< the layer
 };
 
 /// Has L a text of its own, std::string label() const: "Dense(2 => 3, relu)"?
@@ -39,6 +40,7 @@ concept HasLabel = requires(const L& l) {
   { l.label() } -> std::convertible_to<std::string>;
 };
 
+/// The layer's text and those of the layers inside. No layer is called.
 template <class L>
 Description describe(const L& l) {
   if constexpr (std::same_as<L, Layer>) {
@@ -72,12 +74,20 @@ Description describe(const L& l) {
 
 /// A row of a summary. Counts as Lux: parameters are elements; a state that is no tensor counts 1.
 struct SummaryRow {
-  std::string path, layer, output;  // output: "(32, 8)", or "" where it was not seen
-  int64_t parameters = 0, states = 0, bytes = 0;
+  std::string path;        ///< "layer_2.classifier"; "" for the model itself
+  std::string layer;       ///< the layer's text
+  std::string output;      ///< the output's shape, "(32, 8)"; "" where the call was not seen
+  int64_t parameters = 0;  ///< elements of its parameters, without those of the layers inside
+  int64_t states = 0;      ///< elements of its states, counted alike
+  int64_t bytes = 0;       ///< of these parameters and states
 };
+/// The table that `summary` makes.
 struct LUXTORCH_API Summary {
-  std::vector<SummaryRow> rows;
-  int64_t parameters = 0, states = 0, bytes = 0;
+  std::vector<SummaryRow> rows;  ///< the model, then its layers, depth first
+  int64_t parameters = 0;        ///< elements of all parameters
+  int64_t states = 0;            ///< elements of all states
+  int64_t bytes = 0;             ///< of both
+  /// Prints the table.
   friend LUXTORCH_API std::ostream& operator<<(std::ostream& out, const Summary& s);
 };
 
@@ -100,28 +110,15 @@ void report(const L& l, const Y& y) {
 
 LUXTORCH_API std::string show(const Description& d, const Tree& ps, const Tree& st);
 LUXTORCH_API std::ostream& print(std::ostream& out, const std::string& text);
-LUXTORCH_API void check_fits(const Tree& expected, const Tree& got, const char* who,
-                             const char* what);
 LUXTORCH_API Summary summarize(const Description& d, const Tree& ps, const Tree& st,
                                const std::function<void()>& run);
 /// Is the layer in the model? Then `path` is set: "layer_2.classifier", "" for the model itself.
 LUXTORCH_API bool find_path(const Description& d, const void* address, const std::type_info& type,
                             std::string& path);
 
-/// No graph is recorded while one lives.
-class LUXTORCH_API NoGrad {
- public:
-  NoGrad();
-  ~NoGrad();
-  NoGrad(const NoGrad&) = delete;
-  NoGrad& operator=(const NoGrad&) = delete;
-
- private:
-  bool before_;
-};
-
 }  // namespace detail
 
+// In layer.h.
 template <class L>
 Tree initial_parameters(const L& l, Rng rng);
 template <class L>
@@ -134,50 +131,28 @@ std::string show(const L& model) {
                       initial_states(model, Rng(0)));
 }
 
+/// Prints show(model).
 template <HasLabel L>
   requires(LayerLike<L> || std::same_as<L, Layer>)
 std::ostream& operator<<(std::ostream& out, const L& model) {
   return detail::print(out, show(model));
 }
 
-/// A table of the model's layers, with the output shapes of one run on x (in test mode, no graph).
-/// Layers that a user's own container calls by themselves are seen if they are the library's.
-template <class L, class X>
-Summary summary(const L& model, const Tree& ps, const Tree& st, const X& x);
-
-/// Elements of all parameters; a state's leaf that is no tensor counts 1, as in Lux.
+/// Elements of all parameters.
 LUXTORCH_API int64_t parameter_length(const Tree& ps);
+/// Elements of all states; a leaf that is no tensor counts 1, as in Lux.
 LUXTORCH_API int64_t state_length(const Tree& st);
+/// Elements of the parameters that `setup` makes for the model.
 template <class L>
   requires(!std::same_as<L, Tree>)
 int64_t parameter_length(const L& model) {
   return parameter_length(initial_parameters(model, Rng(0)));
 }
+/// Elements of the states that `setup` makes for the model.
 template <class L>
   requires(!std::same_as<L, Tree>)
 int64_t state_length(const L& model) {
   return state_length(initial_states(model, Rng(0)));
-}
-
-/// Every part named `key`, at any depth, replaced by value: update_state(st, "carry", Tree()).
-LUXTORCH_API Tree update_state(const Tree& st, std::string_view key, const Tree& value);
-/// The same for "training": Dropout, BatchNorm and their like stop drawing and averaging, or start
-/// again.
-LUXTORCH_API Tree testmode(const Tree& st);
-LUXTORCH_API Tree trainmode(const Tree& st);
-
-/// What keeps `got` from having the structure of `expected`, or "": missing, extra and misshaped
-/// names, listed together.
-LUXTORCH_API std::string misfits(const Tree& expected, const Tree& got);
-/// Refuses parameters or states that do not have the model's structure with a TreeError that lists
-/// the misfits. dtypes and the kinds of state leaves are free.
-template <class L>
-void check_parameters(const L& model, const Tree& ps) {
-  detail::check_fits(initial_parameters(model, Rng(0)), ps, "check_parameters", "parameters");
-}
-template <class L>
-void check_states(const L& model, const Tree& st) {
-  detail::check_fits(initial_states(model, Rng(0)), st, "check_states", "states");
 }
 
 }  // namespace luxtorch

@@ -154,7 +154,7 @@ void Checkpoint::restore_(TrainState& ts) const {
   bool builtin = ts.optimizer().program() != nullptr;
   const Tree moments = ts.optimizer_state(), saved = widened(moments, optimizer_state);
   if (builtin) check_same(*this, "moments", moments, saved);
-  if (auto m = misfits(ts.states(), states); !m.empty())
+  if (auto m = mismatches(ts.states(), states); !m.empty())
     refuse(*this, fmt::format("expected states like those of the model, got {}.", m));
 
   TrainState next = ts;

@@ -1,7 +1,5 @@
 #include "interop/flat_tree.h"
 
-#include "text.h"
-
 namespace luxtorch::detail {
 
 Flat flat(const Tree& tree) {
@@ -11,8 +9,8 @@ Flat flat(const Tree& tree) {
   return leaves;
 }
 
-std::vector<std::string> tensor_misfits(const Tree& expected, const Flat& got) {
-  std::vector<std::string> found;
+Mismatches tensor_mismatches(const Tree& expected, const Flat& got) {
+  Mismatches found;
   Flat known;
   tree::for_each(
       [&](const std::string& path, const Tree& leaf) {
@@ -20,13 +18,12 @@ std::vector<std::string> tensor_misfits(const Tree& expected, const Flat& got) {
         if (!leaf.is_tensor()) return;
         auto other = got.find(path);
         if (other == got.end()) {
-          found.push_back("missing " + path);
+          found.missing(path);
         } else if (!other->second.is_tensor() || !other->second.tensor().defined()) {
-          found.push_back(path + " is " + describe_kind(other->second) + " in place of a tensor");
+          found.kind(path, "a tensor", other->second);
         } else if (auto is = other->second.tensor().sizes(), wanted = leaf.tensor().sizes();
                    is != wanted) {
-          found.push_back(path + " of shape " + shape_text(is) + " in place of " +
-                          shape_text(wanted));
+          found.shape(path, wanted, is);
         }
       },
       expected);
@@ -40,18 +37,9 @@ std::vector<std::string> tensor_misfits(const Tree& expected, const Flat& got) {
     return false;
   };
   for (const auto& [path, leaf] : got) {
-    if (!is_known(path)) found.push_back("unexpected " + path);
+    if (!is_known(path)) found.unexpected(path);
   }
   return found;
-}
-
-std::string listed(const std::vector<std::string>& misfits) {
-  constexpr size_t kListed = 30;
-  std::string text;
-  for (size_t i = 0; i < misfits.size() && i < kListed; ++i) text += (i ? ", " : "") + misfits[i];
-  if (misfits.size() > kListed)
-    text += ", and " + std::to_string(misfits.size() - kListed) + " more";
-  return text;
 }
 
 }  // namespace luxtorch::detail

@@ -3,9 +3,9 @@
 
 #include <map>
 #include <string>
-#include <vector>
 
 #include "luxtorch/tree.h"
+#include "mismatches.h"
 
 namespace luxtorch::detail {
 
@@ -16,9 +16,9 @@ Flat flat(const Tree& tree);
 /// "missing a.b", "unexpected c", "d of shape (2) in place of (3)", for leaves that are tensors or are
 /// expected to be: in the order of `expected`, what is unexpected last. A leaf of `expected` that is no
 /// tensor may be there or not, and be anything.
-std::vector<std::string> tensor_misfits(const Tree& expected, const Flat& got);
+Mismatches tensor_mismatches(const Tree& expected, const Flat& got);
 
-/// The first thirty of them as one text.
-std::string listed(const std::vector<std::string>& misfits);
+/// How many of them an error of from_torch and from_lux lists.
+constexpr size_t kListed = 30;
 
 }  // namespace luxtorch::detail

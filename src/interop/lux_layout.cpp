@@ -46,10 +46,10 @@ std::pair<Tree, Tree> from_lux(const Anatomy& model, const Tree& ps, const Tree&
   auto both = [&](const Tree& p, const Tree& s) {
     return has_states ? named({{roots.ps, p}, {roots.st, s}}) : named({{roots.ps, p}});
   };
-  if (auto misfits = tensor_misfits(both(expected.ps, expected.st), flat(both(ps, st)));
-      !misfits.empty()) {
+  if (auto found = tensor_mismatches(both(expected.ps, expected.st), flat(both(ps, st)));
+      !found.empty()) {
     throw TreeError("from_lux", "expected the model's parameters and states in Lux's layout, got " +
-                                    listed(misfits) + ".");
+                                    found.listed(kListed) + ".");
   }
   auto got = in_our_layout(parts, versions,
                            {taken(expected.ps, flat(ps), ps), taken(expected.st, flat(st), st)});

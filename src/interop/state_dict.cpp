@@ -49,9 +49,9 @@ std::pair<Tree, Tree> from_torch(const Anatomy& model, const Tree& given) {
     return n.where == TorchName::Where::Counter;
   });
   auto expected = state_dict(names, model.ps, model.st);
-  if (auto misfits = tensor_misfits(expected, got); !misfits.empty()) {
-    throw TreeError("from_torch", "expected a state dict of the model, got " + listed(misfits) +
-                                      "." + hint(expected, given));
+  if (auto found = tensor_mismatches(expected, got); !found.empty()) {
+    throw TreeError("from_torch", "expected a state dict of the model, got " +
+                                      found.listed(kListed) + "." + hint(expected, given));
   }
   std::map<std::string, Tree> parameters, states;
   for (const auto& [name, where, path] : names)

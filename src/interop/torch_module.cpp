@@ -268,14 +268,14 @@ Out<Tree> FunctionalModule::operator()(const Tree& x, const Tree& ps, const Tree
   call.parameters = call.tensors.size();
   if (!fits) {
     fail<TreeError>(*this, "expected the parameters of " + impl_->label + ", got " +
-                               misfits(impl_->parameters, ps) + ".");
+                               mismatches(impl_->parameters, ps) + ".");
   }
   bool has_rng = impl_->draws != Draws::Never;
   if (!gather(impl_->buffers, st, has_rng ? 2 : 1, call.tensors) || !st.contains(kTraining) ||
       !st[kTraining].is<bool>() || (has_rng && !(st.contains(kRng) && st[kRng].is_rng()))) {
     auto expected = impl_->expected_states();
-    fail<TreeError>(
-        *this, "expected the states of " + impl_->label + ", got " + misfits(expected, st) + ".");
+    fail<TreeError>(*this, "expected the states of " + impl_->label + ", got " +
+                               mismatches(expected, st) + ".");
   }
   if (std::any_of(call.tensors.begin(), call.tensors.end(), detail::is_wrapped)) {
     fail<UnsupportedError>(
