@@ -21,7 +21,7 @@ function(luxtorch_test name)
   add_executable(${target} ${ARGN})
   # Tests are compiled once and run for seconds.
   target_compile_options(${target} PRIVATE -O1)
-  target_link_libraries(${target} PRIVATE test_support luxtorch::luxtorch luxtorch_flags luxtorch_fmt
+  target_link_libraries(${target} PRIVATE test_support luxtorch_internals luxtorch_flags luxtorch_fmt
     luxtorch_headers GTest::gmock GTest::gtest_main rapidcheck rapidcheck_gtest)
   set_target_properties(${target} PROPERTIES
     RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")

@@ -1,7 +1,7 @@
-"""The package with the libraries of this repository's build: build/release, or LUXTORCH_PRESET's.
+"""The package with the library of operators from this repository's build: build/release, or LUXTORCH_PRESET's.
 
-Builds them by tools/build where they are missing. torch is what the environment has: it is no requirement that pip
-would install, as it must be the one that the libraries were built with.
+Builds it by tools/build where it is missing. torch is what the environment has: it is no requirement that pip
+would install, as it must be the one that the library was built with.
 """
 
 import os
@@ -16,7 +16,7 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parents[2]
 PRESET = os.environ.get("LUXTORCH_PRESET", "release")
-LIBRARIES = ROOT / "build" / PRESET / "lib"
+LIBRARY = ROOT / "build" / PRESET / "lib/libluxtorch_python.so"
 SCRATCH = ROOT / "build/python"  # what setuptools leaves behind, out of the sources' way
 
 
@@ -25,31 +25,28 @@ def version():
     return ".".join(re.findall(r"#define LUXTORCH_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)", text))
 
 
-def libraries():
-    """{name in the package: file}. The library's own file has a version in its name that no loader asks for."""
-    operators = LIBRARIES / "libluxtorch_python.so"
-    if not operators.exists():
+def operators():
+    """The library of operators, which holds all of luxtorch that they need."""
+    if not LIBRARY.exists():
         subprocess.run([ROOT / "tools/build", "luxtorch_python"], check=True)
-    name = "libluxtorch.so." + ".".join(version().split(".")[:2])
-    return {operators.name: operators, name: LIBRARIES / name}
+    return LIBRARY
 
 
-class BuildWithLibraries(build_py):
+class BuildWithLibrary(build_py):
     def run(self):
         super().run()
         if not self.editable_mode:
-            for name, file in libraries().items():
-                shutil.copy(file.resolve(), Path(self.build_lib) / "luxtorch" / name)
+            shutil.copy(operators(), Path(self.build_lib) / "luxtorch")
 
 
 class PlatformWheel(bdist_wheel):
-    """For any Python of this machine: the libraries know none of Python's."""
+    """For any Python of this machine: the library knows none of Python's."""
 
     def get_tag(self):
         return ("py3", "none", super().get_tag()[2])
 
 
-class WithLibraries(Distribution):
+class WithLibrary(Distribution):
     def has_ext_modules(self):
         return True
 
@@ -57,7 +54,7 @@ class WithLibraries(Distribution):
 SCRATCH.mkdir(parents=True, exist_ok=True)
 setup(
     version=version(),
-    cmdclass={"build_py": BuildWithLibraries, "bdist_wheel": PlatformWheel},
-    distclass=WithLibraries,
+    cmdclass={"build_py": BuildWithLibrary, "bdist_wheel": PlatformWheel},
+    distclass=WithLibrary,
     options={"build": {"build_base": str(SCRATCH)}, "egg_info": {"egg_base": str(SCRATCH)}},
 )
