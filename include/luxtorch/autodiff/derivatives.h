@@ -6,15 +6,17 @@
 //     Tensor J = jacobian(f, x);                                        // (y's shape..., x's shape...)
 //     Tensor H = hessian(energy, x);         Tensor Hv = hvp(energy, x, v);
 //
-// Level 4. x is a Tensor or a Tree, and f takes what x is and returns a Tensor or a Tree. Derivatives are by x' floating
-// (or complex) tensors; its other leaves are constants, and have nothing in their places. All of these, grad and vmap may
-// be called inside one another's functions: vmap(grad(f)) gives gradients per sample, jacobian(grad(f)) a Hessian.
+// x is a Tensor or a Tree; f takes the same type and returns a Tensor or a Tree. Derivatives are
+// taken with respect to the floating (or complex) tensors of x. Its other leaves are constants, and
+// the results have none in their places. These functions, grad and vmap may be called inside one
+// another's functions: vmap(grad(f)) gives gradients per sample, and jacobian(grad(f)) a Hessian.
 //
-// What tree::detach gives is a constant in reverse and forward mode; a torch::NoGradGuard in f ends reverse mode alone.
+// The result of tree::detach is a constant in reverse and forward mode; a torch::NoGradGuard in f
+// stops reverse mode only.
 //
-// A function that changes in place what it is given or what it captures is an ArgumentError (of a captured tensor where the
-// change depends on x); so are tangents and cotangents of
-// another structure, shape or dtype than their values.
+// ArgumentError, for all of them: an x without floating (or complex) tensors; a function that
+// changes its argument in place, or a captured tensor in a way that depends on x; tangents and
+// cotangents of another structure, shape or dtype than their values.
 #pragma once
 
 #include <concepts>
@@ -22,30 +24,40 @@
 #include <type_traits>
 #include <utility>
 
-#include "luxtorch/autodiff/packed_values.h"
 #include "luxtorch/core/api.h"
 #include "luxtorch/tree.h"
+#include "luxtorch/tree_conversion.h"
 
 namespace luxtorch {
 
-enum class DerivativeMode { Reverse, Forward };
+/// The order in which the chain rule is applied.
+enum class DerivativeMode {
+  Reverse,  ///< From the output back to the inputs (vjp): one pass per element of the output.
+  Forward   ///< From the inputs to the output (jvp): one pass per element of the input.
+};
 
+/// How jacobian and hessian compute.
 struct JacobianOptions {
-  /// Reverse: one pass per element of y; Forward: one per element of x. Take the smaller.
+  /// Reverse is cheaper where y has fewer elements than x, Forward where it has more.
   DerivativeMode mode = DerivativeMode::Reverse;
-  /// At most so many passes at a time; 0: all.
+  /// The most passes that run at the same time, which bounds the memory; 0: all. ArgumentError:
+  /// below 0.
   int64_t chunk_size = 0;
 };
 
-/// pull(v) is v' J, with x' structure; it may be called again. v has y's structure.
+/// What vjp gives, for a function from X to Y.
 template <class Y, class X>
 struct Vjp {
-  Y y;
+  Y y;  ///< The value f(x).
+  /// pull(v) is v' J, with the structure of x. v has the structure, shapes and dtypes of y. It may
+  /// be called any number of times.
   std::function<X(const Y& v)> pull;
 };
+/// What jvp gives, for a function to Y.
 template <class Y>
 struct Jvp {
-  Y y, dy;
+  Y y,     ///< The value f(x).
+      dy;  ///< J dx, with the structure of y.
 };
 
 namespace detail {
@@ -67,7 +79,7 @@ using ResultOf = std::decay_t<std::invoke_result_t<F&, const X&>>;
 template <class X, class F>
 TreeFunction of_trees(F& f) {
   static_assert(TensorOrTree<ResultOf<F, X>>, "the function must return a Tensor or a Tree");
-  return [&f](const Tree& x) { return pack(std::invoke(f, unpack<X>(x))); };
+  return [&f](const Tree& x) { return to_tree(std::invoke(f, from_tree<X>(x))); };
 }
 
 // A jacobian is a tensor where x and y are.
@@ -78,54 +90,60 @@ using JacobianOf =
 
 }  // namespace detail
 
-/// The value, and the function that multiplies by the Jacobian from the left (reverse mode).
+/// The value of f at x, and the function that multiplies the Jacobian J from the left (reverse
+/// mode): torch.func.vjp.
 template <class F, detail::TensorOrTree X>
   requires std::invocable<F&, const X&>
 auto vjp(F&& f, const X& x) {
   using Y = detail::ResultOf<F, X>;
-  auto [y, pull] = detail::vjp(detail::of_trees<X>(f), detail::pack(x));
-  return Vjp<Y, X>{detail::unpack<Y>(y), [pull = std::move(pull)](const Y& v) {
-                     return detail::unpack<X>(pull(detail::pack(v)));
-                   }};
+  auto [y, pull] = detail::vjp(detail::of_trees<X>(f), to_tree(x));
+  return Vjp<Y, X>{from_tree<Y>(y),
+                   [pull = std::move(pull)](const Y& v) { return from_tree<X>(pull(to_tree(v))); }};
 }
 
-/// The value, and the Jacobian times dx, which has x' structure: in forward mode; where an operator has none, or torch's rule
-/// for it is wrong, by differentiating a gradient by its cotangent. UnsupportedError where a jvp through torch's batch_norm in
-/// training or its layer_norm is differentiated again: their rules are wrong then, and nothing stands in.
+/// The value of f at x, and the Jacobian times dx (torch.func.jvp). dx has the structure, shapes
+/// and dtypes of x. It is computed in forward mode; where an operator has no forward mode, or
+/// torch's rule for it is wrong, by differentiating a gradient with respect to its cotangent.
+///
+/// UnsupportedError: a jvp through torch's batch_norm in training, or through its layer_norm, that
+/// is itself differentiated. torch's rules give wrong numbers there, and there is no replacement.
 template <class F, detail::TensorOrTree X>
   requires std::invocable<F&, const X&>
 auto jvp(F&& f, const X& x, const X& dx) {
   using Y = detail::ResultOf<F, X>;
-  auto [y, dy] = detail::jvp(detail::of_trees<X>(f), detail::pack(x), detail::pack(dx));
-  return Jvp<Y>{detail::unpack<Y>(y), detail::unpack<Y>(dy)};
+  auto [y, dy] = detail::jvp(detail::of_trees<X>(f), to_tree(x), to_tree(dx));
+  return Jvp<Y>{from_tree<Y>(y), from_tree<Y>(dy)};
 }
 
-/// All partial derivatives, of y's shape and then x'. With trees, y's structure, with a tree of x' structure in the place
-/// of each tensor.
+/// All partial derivatives of f at x: shape (y's shape..., x's shape...). Where x or y is a tree, a
+/// tree of y's structure with, in the place of each tensor, a tree of x's structure. ArgumentError:
+/// an x or y without elements.
 template <class F, detail::TensorOrTree X>
   requires std::invocable<F&, const X&>
 auto jacobian(F&& f, const X& x, JacobianOptions options = {}) {
-  return detail::unpack<detail::JacobianOf<F, X>>(
-      detail::jacobian(detail::of_trees<X>(f), detail::pack(x), options));
+  return from_tree<detail::JacobianOf<F, X>>(
+      detail::jacobian(detail::of_trees<X>(f), to_tree(x), options));
 }
 
-/// The second partial derivatives of a function with one number as its value, a 0-dim tensor: x' shape twice, as the
-/// Jacobian of its gradient, forward mode over reverse mode.
+/// The second partial derivatives of a function whose value is one number, a 0-dim tensor: shape
+/// (x's shape..., x's shape...), or for a tree as jacobian gives it. Computed as the Jacobian of
+/// the gradient, by default in forward mode over reverse mode.
 template <class F, detail::TensorOrTree X>
   requires std::invocable<F&, const X&>
 X hessian(F&& f, const X& x, JacobianOptions options = {.mode = DerivativeMode::Forward}) {
-  return detail::unpack<X>(detail::hessian(detail::of_trees<X>(f), detail::pack(x), options));
+  return from_tree<X>(detail::hessian(detail::of_trees<X>(f), to_tree(x), options));
 }
 
-/// The Hessian times v, which has x' structure, at the cost of a few gradients.
+/// The Hessian of f, whose value is a 0-dim tensor, times v, at the cost of a few gradients. v and
+/// the result have the structure of x.
 template <class F, detail::TensorOrTree X>
   requires std::invocable<F&, const X&>
 X hvp(F&& f, const X& x, const X& v) {
-  return detail::unpack<X>(detail::hvp(detail::of_trees<X>(f), detail::pack(x), detail::pack(v)));
+  return from_tree<X>(detail::hvp(detail::of_trees<X>(f), to_tree(x), to_tree(v)));
 }
 
-// As functions, for transforms of transforms: vmap(jacobian(f))(xs). Further arguments go to f as they are.
-
+/// jacobian as a function of x, for transforms of transforms: vmap(jacobian(f))(xs). Further
+/// arguments of that function go to f unchanged.
 template <class F>
 auto jacobian(F f, JacobianOptions options = {}) {
   return [f = std::move(f), options]<detail::TensorOrTree X, class... Rest>(const X& x,
@@ -133,6 +151,7 @@ auto jacobian(F f, JacobianOptions options = {}) {
     return jacobian([&](const X& at) { return std::invoke(f, at, rest...); }, x, options);
   };
 }
+/// hessian as a function of x, in the same way.
 template <class F>
 auto hessian(F f, JacobianOptions options = {.mode = DerivativeMode::Forward}) {
   return [f = std::move(f), options]<detail::TensorOrTree X, class... Rest>(const X& x,

@@ -1,10 +1,8 @@
-// All parameters as one vector, for methods that think of them so: L-BFGS, a line search, a network that makes another's
-// parameters.
+// All parameters as one vector, for methods that need them in this form: L-BFGS, a line search, a
+// network that computes another's parameters.
 //
 //     auto [flat, rebuild] = flatten(ps);                       // flat: (n)
 //     Tensor slope = grad([&](const Tensor& v) { return loss(rebuild(v)); })(flat);
-//
-// Level 4.
 #pragma once
 
 #include <functional>
@@ -14,15 +12,19 @@
 
 namespace luxtorch {
 
+/// What flatten gives.
 struct FlatTree {
-  Tensor flat;
-  /// A tree like ps, with v's numbers in the places of flat's: views of v, so that gradients and every function transform
-  /// go through. Other leaves are those of ps. A ShapeError for a v of another size or dtype.
+  Tensor flat;  ///< All numbers, (n).
+  /// The tree of ps with the numbers of v (n) in place of flat's. Its tensors are views of v, so
+  /// that gradients and function transforms pass through; its other leaves are those of ps.
+  /// ShapeError: a v of another shape or dtype.
   std::function<Tree(const Tensor& v)> rebuild;
 };
 
-/// The floating (or complex) tensors of a tree end to end, in the tree's order, each by rows; one copy. A tensor at several
-/// places (ties.h) is there once, and rebuild puts it at all of them. An ArgumentError names tensors of more than one dtype or device, and a tree without any.
+/// The floating (or complex) tensors of a tree in one new vector, in the tree's order, each in
+/// row-major order. A tensor at several places (ties.h) is in it once, and rebuild puts it at all
+/// of them. ArgumentError: tensors of more than one dtype or device, or a tree without such
+/// tensors.
 LUXTORCH_API FlatTree flatten(const Tree& ps);
 
 }  // namespace luxtorch

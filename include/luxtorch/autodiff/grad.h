@@ -9,17 +9,17 @@
 //
 // vjp, jvp, jacobian, hessian and hvp are in derivatives.h, vmap in vmap.h, both included here.
 //
-// Level 4: loss -> gradients -> optimiser. f gets a tree of aliases of ps' tensors that record a
-// graph; ps itself never requires grad, and f is recorded even where the caller records nothing
-// (torch::NoGradGuard).
+// f gets a tree of aliases of ps' tensors that record a graph. ps itself never requires grad, and f
+// is recorded even where the caller records nothing (torch::NoGradGuard).
 //
-// f returns a 0-dim floating tensor, or that and something besides: a std::pair<Tensor, Aux>, or a
-// LossOut, which is then `aux` as a whole. A value of another shape, or one that does not depend on
+// f returns a 0-dim floating tensor, or that and something else: a std::pair<Tensor, Aux>, or a
+// LossOut, which then is `aux` as a whole. A value of another shape, or one that does not depend on
 // ps, is an ArgumentError.
 //
-// grads has ps' structure: for each floating (or complex) tensor its gradient, zeros where the
-// value does not depend on it, and nothing for all other leaves. One tensor at two places of ps has
-// a gradient at each. Gradients may share storage with each other: do not change them in place.
+// grads has the structure of ps: for each floating (or complex) tensor its gradient, which is zeros
+// where the value does not depend on it, and none for all other leaves. One tensor at two places of
+// ps has a gradient at each. Gradients may share storage with each other: do not change them in
+// place.
 #pragma once
 
 #include <concepts>
@@ -31,29 +31,33 @@
 
 #include "luxtorch/autodiff/derivatives.h"
 #include "luxtorch/autodiff/objective.h"
-#include "luxtorch/autodiff/packed_values.h"
 #include "luxtorch/autodiff/vmap.h"
 #include "luxtorch/core/api.h"
 #include "luxtorch/tree.h"
+#include "luxtorch/tree_conversion.h"
 
 namespace luxtorch {
 
+/// How grad and value_and_grad compute.
 struct GradOptions {
-  /// Whether value, gradients and aux are themselves differentiable, by what f captures and by ps'
-  /// tensors where they record a graph. Unless it is stated, they are where this is called in a function
-  /// that is being differentiated: gradients of gradients. Under vmap, jvp and the like they always are.
+  /// Whether value, gradients and aux are themselves differentiable, with respect to what f
+  /// captures and to ps' tensors where these record a graph. Not set: yes inside a function that is
+  /// being differentiated (gradients of gradients), else no. Under vmap, jvp and the like always
+  /// yes.
   std::optional<bool> create_graph = {};
 };
 
+/// What value_and_grad gives for a function of a tree that returns a tensor.
 struct ValueAndGrad {
-  Tensor value;
-  Tree grads;
+  Tensor value;  ///< f's value, 0-dim.
+  Tree grads;    ///< With the structure of ps, as described above.
 };
+/// What value_and_grad gives for a function of a tree that returns something else besides.
 template <class Aux>
 struct ValueAndGradAux {
-  Tensor value;
-  Tree grads;
-  Aux aux;
+  Tensor value;  ///< f's value, 0-dim; of a LossOut, its loss.
+  Tree grads;    ///< With the structure of ps, as described above.
+  Aux aux;       ///< The rest of f's result; of a LossOut, all of it.
 };
 
 namespace detail {
@@ -61,8 +65,8 @@ namespace detail {
 LUXTORCH_API ValueAndGrad differentiate(const std::function<Tensor(const Tree&)>& f, const Tree& ps,
                                         GradOptions options);
 
-/// What a function that was differentiated returned besides: without the transform's wrappers, and without a graph where
-/// the options want none.
+/// What a function that was differentiated returned besides: without the transform's wrappers, and
+/// without a graph where the options want none.
 LUXTORCH_API Tree settled(const Tree& aux, GradOptions options);
 LUXTORCH_API LossOut settled(const LossOut& out, GradOptions options);
 
@@ -73,7 +77,9 @@ constexpr bool is_pair_with_tensor<std::pair<Tensor, Aux>> = true;
 
 }  // namespace detail
 
-/// The value of f at ps and its gradient there: {value, grads}, or {value, grads, aux}.
+/// The value of f at ps and its gradient there: {value, grads}, or {value, grads, aux} where f
+/// returns something else besides. ArgumentError: a value that is not a 0-dim floating tensor, or
+/// that does not depend on ps.
 template <std::invocable<const Tree&> F>
 auto value_and_grad(F&& f, const Tree& ps, GradOptions options = {}) {
   using R = std::decay_t<std::invoke_result_t<F&, const Tree&>>;
@@ -88,8 +94,8 @@ auto value_and_grad(F&& f, const Tree& ps, GradOptions options = {}) {
     auto [value, grads] =
         detail::differentiate([&](const Tree& p) { return out.emplace(f(p)).first; }, ps, options);
     using Aux = typename R::second_type;
-    if constexpr (detail::Packable<Aux>)
-      out->second = detail::unpack<Aux>(detail::settled(detail::pack(out->second), options));
+    if constexpr (TreeConvertible<Aux>)
+      out->second = from_tree<Aux>(detail::settled(to_tree(out->second), options));
     return ValueAndGradAux<Aux>{std::move(value), std::move(grads), std::move(out->second)};
   } else {
     static_assert(
@@ -99,11 +105,12 @@ auto value_and_grad(F&& f, const Tree& ps, GradOptions options = {}) {
   }
 }
 
-/// The gradient alone.
+/// The gradient of f at ps alone, with the structure of ps. Errors as of value_and_grad.
 template <std::invocable<const Tree&> F>
 Tree grad(F&& f, const Tree& ps, GradOptions options = {}) {
   return value_and_grad(std::forward<F>(f), ps, options).grads;
 }
+/// The gradient of a function of one tensor, with the shape of x.
 template <class F, std::same_as<Tensor> X>
   requires(std::invocable<F&, const X&> && !std::invocable<F&, const Tree&>)
 Tensor grad(F&& f, const X& x, GradOptions options = {}) {
@@ -111,16 +118,20 @@ Tensor grad(F&& f, const X& x, GradOptions options = {}) {
       .tensor();
 }
 
-/// What value_and_grad gives for a function of one tensor: grad has x' shape.
+/// What value_and_grad gives for a function of one tensor that returns a tensor.
 struct ValueAndTensorGrad {
-  Tensor value, grad;
+  Tensor value,  ///< f's value, 0-dim.
+      grad;      ///< With the shape of x.
 };
+/// What value_and_grad gives for a function of one tensor that returns something else besides.
 template <class Aux>
 struct ValueAndTensorGradAux {
-  Tensor value, grad;
-  Aux aux;
+  Tensor value,  ///< f's value, 0-dim; of a LossOut, its loss.
+      grad;      ///< With the shape of x.
+  Aux aux;       ///< The rest of f's result; of a LossOut, all of it.
 };
-/// {value, grad}, or {value, grad, aux} where f returns something besides.
+/// The value and the gradient of a function of one tensor: {value, grad}, or {value, grad, aux}
+/// where f returns something else besides.
 template <class F, std::same_as<Tensor> X>
   requires(std::invocable<F&, const X&> && !std::invocable<F&, const Tree&>)
 auto value_and_grad(F&& f, const X& x, GradOptions options = {}) {
@@ -134,24 +145,26 @@ auto value_and_grad(F&& f, const X& x, GradOptions options = {}) {
   }
 }
 
-// As functions, for transforms of transforms: vmap(grad(loss), {.in_dims = tuple({Tree(), 0, 0})})(ps, xs, ys). The
-// gradient is by the first argument, a Tree or a Tensor, and of its type; f gets all as they are.
-
+/// value_and_grad as a function of x and further arguments, for transforms of transforms. The
+/// gradient is with respect to the first argument, a Tree or a Tensor, and has its type; f gets all
+/// arguments unchanged. The result is a std::pair(value, grads), or a std::tuple(value, grads,
+/// aux).
 template <class F>
 auto value_and_grad(F f, GradOptions options = {}) {
   return [f = std::move(f), options]<detail::TensorOrTree X, class... Rest>(const X& x,
                                                                             const Rest&... rest) {
-    auto result = value_and_grad(
-        [&](const Tree& at) { return std::invoke(f, detail::unpack<X>(at), rest...); },
-        detail::pack(x), options);
+    auto result =
+        value_and_grad([&](const Tree& at) { return std::invoke(f, from_tree<X>(at), rest...); },
+                       to_tree(x), options);
     if constexpr (requires { result.aux; }) {
-      return std::tuple(std::move(result.value), detail::unpack<X>(result.grads),
-                        std::move(result.aux));
+      return std::tuple(std::move(result.value), from_tree<X>(result.grads), std::move(result.aux));
     } else {
-      return std::pair(std::move(result.value), detail::unpack<X>(result.grads));
+      return std::pair(std::move(result.value), from_tree<X>(result.grads));
     }
   };
 }
+/// grad as a function, in the same way: vmap(grad(loss), {.in_dims = tuple({Tree(), 0, 0})})(ps,
+/// xs, ys) gives gradients per sample.
 template <class F>
 auto grad(F f, GradOptions options = {}) {
   return [f = std::move(f), options]<detail::TensorOrTree X, class... Rest>(const X& x,

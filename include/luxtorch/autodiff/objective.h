@@ -1,4 +1,4 @@
-// What training minimises: a function of a model, its parameters and states, and a batch.
+// What training minimizes: a function of a model, its parameters and states, and a batch.
 //
 //     auto objective = [](const Layer& model, const Tree& ps, const Tree& st, const Tree& batch) ->
 //     LossOut {
@@ -8,7 +8,7 @@
 //     };
 //     auto [grads, loss, stats] = single_train_step_(objective, batch, ts);
 //
-// Level 4. A function of (y_hat, y), so every loss of loss.h, becomes one for batches (x, y).
+// A function of (y_hat, y), and so every loss of loss.h, becomes an objective for batches (x, y).
 #pragma once
 
 #include <concepts>
@@ -20,29 +20,33 @@
 
 namespace luxtorch {
 
-/// What an objective returns: a 0-dim loss, the model's new states, and whatever else the caller
-/// wants to see.
+/// What an objective returns.
 struct LUXTORCH_API LossOut {
-  Tensor loss;
-  Tree st;
-  Tree stats = named({});
+  Tensor loss;             ///< 0-dim, of a floating dtype; it is differentiated.
+  Tree st;                 ///< The model's new states.
+  Tree stats = named({});  ///< Whatever else the caller wants to see.
 };
 
+/// A callable (model, ps, st, batch) -> LossOut.
 template <class F>
 concept ObjectiveFunction =
     std::is_invocable_r_v<LossOut, const F&, const Layer&, const Tree&, const Tree&, const Tree&>;
+/// A callable (y_hat, y) -> Tensor, as the losses of loss.h are.
 template <class F>
 concept LossFunction = std::is_invocable_r_v<Tensor, const F&, const Tensor&, const Tensor&>;
 
-/// Any objective, erased: from a callable (model, ps, st, batch) -> LossOut, or from a loss (y_hat,
-/// y) -> Tensor, which is then used for batches (x, y). Copies share nothing that a const call
-/// could change, save what a lambda captures by reference.
+/// Any objective, with its type erased. Copies share nothing that a const call could change, except
+/// what a lambda captures by reference.
 class Objective {
  public:
+  /// From a callable (model, ps, st, batch) -> LossOut, or from a loss (y_hat, y) -> Tensor, which
+  /// is then used for batches (x, y): y_hat is the model's output for x.
   template <class F>
     requires(!std::same_as<F, Objective> && (ObjectiveFunction<F> || LossFunction<F>))
   Objective(F f) : function_(make(std::move(f))) {}
 
+  /// The loss, new states and stats of a batch. Where the objective is a loss, TreeError: a batch
+  /// that is not a tuple (x, y) with a tensor y, or a model that does not return one tensor.
   LossOut operator()(const Layer& model, const Tree& ps, const Tree& st, const Tree& batch) const {
     return function_(model, ps, st, batch);
   }

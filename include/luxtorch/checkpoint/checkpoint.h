@@ -1,4 +1,4 @@
-// Checkpoints: a training in a folder, to go on from after an interruption, and to use.
+// Checkpoints: a training in a folder, to resume it after an interruption, and to use the model.
 //
 //     CheckpointFolder run("runs/spiral", {.keep = 3});
 //     auto found = run.resume();
@@ -13,17 +13,18 @@
 //     auto trained = load_checkpoint("runs/spiral");             // for inference
 //     predict(model, x, trained.parameters, trained.states);
 //
-// Several TrainStates of one training, those of a GAN say, lie in one checkpoint by their names:
+// Several TrainStates of one training, such as those of a GAN, are in one checkpoint, by their
+// names:
 //
 //     run.save({{"generator", g}, {"discriminator", d}}, {.metric = loss});
 //     found.checkpoint->restore_({{"generator", g}, {"discriminator", d}});
 //     load_checkpoint("runs/gan").part("generator").parameters;
 //
-// Level 5: TrainState -> files. A run that was interrupted and resumed computes what an
-// uninterrupted one does, bit for bit: a checkpoint holds all of a TrainState, and what the program
-// adds. It is a folder, RUN/step_000000500, of four safetensors files (parameters, states,
-// optimizer, program) and manifest.json with the rest and the sha256 of each; it appears at once and
-// whole. One process at a time saves into a run's folder; any may read.
+// A run that was interrupted and resumed computes the same numbers as an uninterrupted one, bit for
+// bit: a checkpoint holds all of a TrainState, and what the program adds. It is a folder,
+// RUN/step_000000500, with four safetensors files (parameters, states, optimizer, program) and a
+// manifest.json, which has the rest and the sha256 of each file. The folder appears only once it is
+// complete. One process at a time may save into a run's folder; any number may read.
 #pragma once
 
 #include <cstdint>
@@ -39,102 +40,113 @@
 
 namespace luxtorch {
 
-/// One of several TrainStates, to save or to restore.
+/// One of several TrainStates to save.
 struct NamedTrainState {
-  std::string name;
-  std::reference_wrapper<const TrainState> ts;
+  std::string name;                             ///< Unique, not empty and without '.'.
+  std::reference_wrapper<const TrainState> ts;  ///< What to save; read during the call.
 };
+/// One of several TrainStates to restore.
 struct RestoreTarget {
-  std::string name;
-  std::reference_wrapper<TrainState> ts;
+  std::string name;                       ///< The name under which it was saved.
+  std::reference_wrapper<TrainState> ts;  ///< The TrainState to overwrite.
 };
 
-/// What a checkpoint folder holds. Tensors lie on the CPU.
+/// The contents of a checkpoint. Tensors are on the CPU.
 struct LUXTORCH_API Checkpoint {
-  std::filesystem::path path;
-  std::string name;                          // of one of several TrainStates
-  int64_t step = 0;                          // of several the largest
-  std::string model;                         // show(model)
-  Tree parameters, states, optimizer_state;  // as the TrainState had them
-  std::vector<std::string> frozen;           // paths of parameters
-  std::string optimizer;                     // its label
-  Tree hyperparameters;                      // Optimizer::hyperparameters()
-  Tree values;                               // as the program gave them to save
-  std::optional<Rng> rng;
-  Tree data;
-  std::optional<double> metric;
-  std::string luxtorch_version, torch_version;  // that saved it
+  std::filesystem::path path;       ///< The checkpoint's folder.
+  std::string name;                 ///< Of one of several TrainStates; else empty.
+  int64_t step = 0;                 ///< The TrainState's; of several, the largest.
+  std::string model;                ///< show(model).
+  Tree parameters,                  ///< TrainState::parameters().
+      states,                       ///< TrainState::states().
+      optimizer_state;              ///< TrainState::optimizer_state().
+  std::vector<std::string> frozen;  ///< The paths of the frozen parameters.
+  std::string optimizer;            ///< The optimizer's label.
+  Tree hyperparameters;             ///< Optimizer::hyperparameters().
+  Tree values;                      ///< CheckpointExtras::values, as it was saved.
+  std::optional<Rng> rng;           ///< CheckpointExtras::rng, as it was saved.
+  Tree data;                        ///< CheckpointExtras::data, as it was saved.
+  std::optional<double> metric;     ///< CheckpointExtras::metric, as it was saved.
+  std::string luxtorch_version,     ///< The version of luxtorch that saved it.
+      torch_version;                ///< The version of torch that saved it.
 
-  /// Makes ts what it was when it was saved: parameters, states, moments, hyper-parameters (of a
-  /// user's own optimiser those that adjust changed; adjust_ of the program comes after restore_),
-  /// frozen parts, step; each tensor on ts' device. ts was made of the same model
-  /// and optimiser: a TreeError says what differs where the model's text, the optimiser's rules, or
-  /// names, shapes or dtypes do not fit, and leaves ts as it was.
+  /// Makes ts what it was when it was saved: parameters, states, optimizer state, hyper-parameters
+  /// (of a user's own optimizer those that adjust had changed), frozen parts and step. Each tensor
+  /// is moved to ts' device. A program that calls adjust_ does so after restore_.
+  ///
+  /// ts must be made from the same model and optimizer. TreeError, which says what differs: the
+  /// model's text, the optimizer's rules, or names, shapes or dtypes do not fit. ArgumentError: a
+  /// checkpoint of several TrainStates. After an error ts is unchanged.
   void restore_(TrainState& ts) const;
 
-  /// Several TrainStates, in the order in which they were saved, each with all that is its own. Then
+  /// Of several TrainStates: one Checkpoint for each, in the order in which they were saved. Then
   /// parameters, states and optimizer_state above are named trees of theirs, and model, frozen,
-  /// optimizer and hyperparameters are empty.
+  /// optimizer and hyperparameters are empty. Of a single TrainState: empty.
   std::vector<Checkpoint> parts;
-  /// The one of this name. ArgumentError: there is none; the text lists those that there are.
+  /// The part with this name. ArgumentError: there is none (the message lists the names).
   const Checkpoint& part(std::string_view name) const;
-  /// restore_ of each; where one does not fit, all stay as they were. ArgumentError: the names are
-  /// not those of the parts.
+  /// restore_ of each of several TrainStates; where one does not fit, all are unchanged.
+  /// ArgumentError: the names are not those of the parts.
   void restore_(const std::vector<RestoreTarget>& all) const;
 };
 
-/// A checkpoint folder, or the newest whole one in a run's folder. ArgumentError where there is
-/// none; FormatError for one that is damaged: a part that is missing, has another size or sha256,
-/// or cannot be read, a manifest of another version.
+/// The checkpoint in a checkpoint's folder, or the newest undamaged one in a run's folder.
+/// ArgumentError: no checkpoint there. FormatError: a damaged one (a file that is missing, has
+/// another size or sha256, or cannot be read), a manifest of another version.
 LUXTORCH_API Checkpoint load_checkpoint(const std::filesystem::path& path);
 
+/// Which checkpoints a CheckpointFolder keeps.
 struct CheckpointFolderOptions {
-  int64_t keep = 3;       // as many of the newest checkpoints stay
-  bool keep_best = true;  // and the one with the lowest metric
+  int64_t keep = 3;       ///< How many of the newest ones stay, at least 1.
+  bool keep_best = true;  ///< Whether the one with the lowest metric stays too.
 };
 
-/// What a program saves beside the TrainState: all that it needs to go on where it stopped.
+/// What a program saves besides the TrainState: all that it needs to continue where it stopped.
 struct CheckpointExtras {
-  Tree values = {};                   // an alphabet, hyper-parameters, the losses so far
-  std::optional<Rng> rng = {};        // of the program's own draws
-  Tree data = {};                     // DataLoader::position()
-  std::optional<double> metric = {};  // lower is better; NaN is never the best
+  Tree values = {};             ///< Anything: an alphabet, hyper-parameters, the losses so far.
+  std::optional<Rng> rng = {};  ///< The key of the program's own draws.
+  Tree data = {};               ///< The position in the data: DataLoader::position().
+  std::optional<double> metric = {};  ///< Lower is better; NaN is never the best.
 };
 
+/// A damaged checkpoint that resume passed over.
 struct SkippedCheckpoint {
-  std::filesystem::path path;
-  std::string reason;  // the error's text
+  std::filesystem::path path;  ///< The checkpoint's folder.
+  std::string reason;          ///< The error's message.
 };
 
+/// The folder of a run, in which its checkpoints are saved.
 class LUXTORCH_API CheckpointFolder {
  public:
-  /// The folder is made where it is missing. ArgumentError: a folder that cannot be made or written
-  /// to, keep below 1.
+  /// Creates the folder where it does not exist. ArgumentError: a folder that cannot be created or
+  /// written to, keep below 1.
   explicit CheckpointFolder(std::filesystem::path folder, CheckpointFolderOptions options = {});
 
-  /// Writes RUN/step_NNNNNNNNN beside, syncs it, and moves it to its place, that of a checkpoint of
-  /// the same step; then removes checkpoints that need not stay, and what killed processes left
-  /// unfinished. Returns its path. Throws ArgumentError (a full disk) and UnsupportedError (what
-  /// safetensors::save refuses); all checkpoints that were there are then untouched.
+  /// Saves a checkpoint as RUN/step_NNNNNNNNN, and returns that path. It is written to a temporary
+  /// folder, synced, and moved to its place, where it replaces a checkpoint of the same step.
+  /// Checkpoints that need not stay, and unfinished ones of killed processes, are removed.
+  /// ArgumentError: a full disk, for example; UnsupportedError: what safetensors::save refuses.
+  /// After an error all earlier checkpoints are unchanged.
   std::filesystem::path save(const TrainState& ts, const CheckpointExtras& extras = {}) const;
-  /// Several at once, whole or not at all; NNNNNNNNN is the largest of their steps. ArgumentError: no
-  /// TrainState, a name twice, empty or with a '.'.
+  /// Saves several TrainStates in one checkpoint; NNNNNNNNN is the largest of their steps.
+  /// ArgumentError also for: no TrainState, a name that is there twice, empty or has a '.'.
   std::filesystem::path save(const std::vector<NamedTrainState>& all,
                              const CheckpointExtras& extras = {}) const;
 
+  /// What resume gives.
   struct Resumed {
-    std::optional<Checkpoint> checkpoint;
-    std::vector<SkippedCheckpoint> skipped;
+    std::optional<Checkpoint> checkpoint;    ///< Nothing where there is no undamaged one.
+    std::vector<SkippedCheckpoint> skipped;  ///< The damaged ones that were found on the way.
   };
-  /// The checkpoint that was saved last and is whole, nothing where there is none; and those that
-  /// are not whole.
+  /// The undamaged checkpoint that was saved last, and the damaged ones that were passed over.
   Resumed resume() const;
 
-  /// The checkpoints with a readable manifest, the one saved last first.
+  /// The folders of the checkpoints with a readable manifest, the one saved last first.
   std::vector<std::filesystem::path> checkpoints() const;
-  /// The one with the lowest metric; of equal ones the first.
+  /// The folder of the checkpoint with the lowest metric; of equal ones, the one saved first.
   std::optional<std::filesystem::path> best() const;
 
+  /// The run's folder.
   const std::filesystem::path& path() const { return folder_; }
 
  private:

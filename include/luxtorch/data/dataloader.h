@@ -7,10 +7,10 @@
 //       }
 //     }
 //
-// Level 3: data -> batches -> training. It does what MLUtils' DataLoader does. A batch has the
-// data's structure; when the loader shuffles, its tensors are new ones, else they are views of the
-// data: do not write into them. Data on a GPU gives batches there. Several loaders, and several
-// iterators of one epoch's batches, may run on different threads.
+// The loader does what MLUtils' DataLoader does. A batch has the data's structure. When the loader
+// shuffles, the batch's tensors are new ones; otherwise they are views of the data, and must not be
+// written to. Data on a GPU gives batches on that GPU. Several loaders, and several iterators of
+// one epoch's batches, may run on different threads.
 #pragma once
 
 #include <cstdint>
@@ -25,30 +25,37 @@
 
 namespace luxtorch::data {
 
+/// How a DataLoader forms its batches.
 struct DataLoaderOptions {
-  int64_t batch_size = 1;  // below 0: single observations, without dimension 0
-  bool shuffle = false;    // a new permutation each epoch
-  bool partial = true;     // keep the last batch when it has fewer observations than the others
-  /// What makes a batch out of its observations, each of them without dimension 0; as a rule they
-  /// are stacked.
+  int64_t batch_size = 1;  ///< Not 0; below 0: single observations, without dimension 0.
+  bool shuffle = false;    ///< A new permutation each epoch.
+  bool partial = true;     ///< Keep the last batch when it is smaller than the others.
+  /// Makes a batch from its observations, each of them without dimension 0. Where it is empty, the
+  /// observations are stacked along a new dimension 0. Not called for a batch_size below 0.
   std::function<Tree(const std::vector<Tree>& observations)> collate = {};
 };
 
-/// One epoch's batches, in order: a single-pass range, whose iterator holds the batch. It stays
-/// valid without its loader.
+/// One epoch's batches, in order: a range whose iterator holds the current batch. It stays valid
+/// after its loader is destroyed.
 class Batches {
  public:
+  /// A single-pass input iterator (std::input_iterator).
   class Iterator {
    public:
-    using iterator_concept = std::input_iterator_tag;
-    using value_type = Tree;
-    using difference_type = std::ptrdiff_t;
-    using reference = const Tree&;
+    using iterator_concept = std::input_iterator_tag;  ///< For std::input_iterator.
+    using value_type = Tree;                           ///< A batch, with the data's structure.
+    using difference_type = std::ptrdiff_t;            ///< For std::input_iterator.
+    using reference = const Tree&;                     ///< What * gives.
 
+    /// The current batch; the reference is valid until the iterator moves on.
     const Tree& operator*() const { return batch_; }
+    /// Access to a member of the current batch.
     const Tree* operator->() const { return &batch_; }
+    /// Assembles the next batch; at the end of the epoch the batch is an empty Tree.
     Iterator& operator++();
+    /// The same; gives nothing, as input iterators may.
     void operator++(int) { ++*this; }
+    /// Whether all batches of the epoch have been passed.
     friend bool operator==(const Iterator& i, std::default_sentinel_t) { return i.at_end(); }
 
    private:
@@ -65,7 +72,9 @@ class Batches {
     Tree batch_;
   };
 
+  /// An iterator at the epoch's first batch; each call starts again.
   Iterator begin() const { return Iterator(plan_); }
+  /// The end of the epoch.
   std::default_sentinel_t end() const { return {}; }
 
  private:
@@ -74,20 +83,23 @@ class Batches {
   std::shared_ptr<const Iterator::Plan> plan_;
 };
 
+/// Data in batches, over as many epochs as it is iterated (MLUtils' DataLoader). Iterating it with
+/// a range-for is one epoch.
 class LUXTORCH_API DataLoader {
  public:
-  /// Data as dataset.h says. When there are fewer observations than a batch should have, the batch
-  /// size becomes their number (so there is one batch, whatever `partial` says) and warning() tells
+  /// data: as dataset.h describes it. When there are fewer observations than batch_size, the batch
+  /// size becomes their number (so there is one batch, whatever `partial` says) and warning() says
   /// so. ArgumentError: a batch size of 0, or no observations at all; TreeError and ShapeError: see
   /// numobs.
   explicit DataLoader(Tree data, DataLoaderOptions options = {}, Rng rng = Rng(0));
 
-  /// Starts the next epoch, or goes on with the one of set_position_. Epoch e = 0, 1, ... takes its
-  /// permutation from rng.fold_in(e).
+  /// Starts the next epoch, or continues the one that set_position_ has set. Epoch e = 0, 1, ...
+  /// takes its permutation from rng.fold_in(e).
   Batches::Iterator begin();
+  /// The end of every epoch.
   std::default_sentinel_t end() const { return {}; }
 
-  /// Epoch e's batches, again or ahead of time; counts no epoch.
+  /// The batches of one epoch, again or ahead of time. epoch() does not change.
   Batches batches(uint64_t epoch) const;
 
   /// The number of batches in an epoch.
@@ -95,25 +107,31 @@ class LUXTORCH_API DataLoader {
   /// The observations in a batch, after the adjustment to few observations; below 0 for single
   /// observations.
   int64_t batch_size() const { return options_.batch_size; }
+  /// The number of observations in the data.
   int64_t numobs() const { return numobs_; }
-  /// Epochs begun so far: the number of the next one.
+  /// The epochs begun so far, which is the number of the next one.
   uint64_t epoch() const { return epoch_; }
+  /// The next begin() starts this epoch, at its first batch.
   void set_epoch_(uint64_t next) {
     epoch_ = next;
     skip_ = 0;
   }
 
-  /// Where a training stands, for its checkpoint: in an epoch behind the batch in hand, or, once its
-  /// iterator is at the end or gone, at the beginning of the next epoch. To be asked for by the
-  /// thread that iterates. A named tree: rng, epoch, batches (handed out in it), numobs, batch_size.
+  /// The training's position in the data, for its checkpoint: after the current batch of the epoch
+  /// begun last, or at the start of the next epoch once that epoch's iterator is at its end or
+  /// destroyed. Call it from the thread that iterates. A named tree: rng, epoch, batches (handed
+  /// out in that epoch), numobs, batch_size.
   Tree position() const;
-  /// The next begin() goes on from there, with the batches that the loader would have given; an epoch
-  /// whose last batch was in hand is then an empty range. Takes the rng too. A TreeError for another
-  /// tree, an ArgumentError for the position of a loader of other data or batches.
+  /// The next begin() continues from there, with the batches that the saved loader would have given
+  /// next. If the position is after an epoch's last batch, that epoch is an empty range. The rng is
+  /// set too. TreeError: a tree that position() does not make; ArgumentError: another number of
+  /// observations, another batch size, or a position outside of the epoch.
   void set_position_(const Tree& position);
-  /// What was adjusted, in a sentence; empty when nothing was.
+  /// The adjustment of the batch size, in a sentence; empty when there was none.
   const std::string& warning() const { return warning_; }
+  /// All observations, in their original order.
   const Tree& data() const { return data_; }
+  /// The key that the epochs' permutations come from.
   Rng rng() const { return rng_; }
 
  private:

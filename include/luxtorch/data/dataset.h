@@ -5,10 +5,10 @@
 //     auto [x_train, y_train] = train.tensors<2>();
 //     Tree three = data::getobs(all, {4, 0, 4});                      // (3, 50, 2) and (3)
 //
-// Level 3. Data is a tensor, or a tuple or named tree of tensors at any depth; observations lie on
-// dimension 0 of each of them, and all must have as many. Everything else is an error: TreeError
-// for a leaf that is no tensor and for a tree without any, ShapeError for a tensor of no dimensions
-// and for tensors that disagree (both are named).
+// Data is a tensor, or a tuple or named tree of tensors at any depth. Dimension 0 of each tensor is
+// that of the observations, and all tensors must have the same number of them. Everything else is
+// an error: TreeError for a leaf that is not a tensor and for a tree without tensors, ShapeError
+// for a tensor of no dimensions and for tensors that disagree (the message names both).
 #pragma once
 
 #include <array>
@@ -21,36 +21,40 @@
 
 namespace luxtorch::data {
 
-/// How many observations there are.
+/// The number of observations: the size of dimension 0 of all tensors. TreeError, ShapeError: not
+/// data as described above.
 LUXTORCH_API int64_t numobs(const Tree& data);
 
-/// One observation: dimension 0 is gone. A view. ArgumentError: no such index (they go from 0).
+/// One observation, without dimension 0, as views. ArgumentError: an index outside [0, numobs).
 template <Integer I>
 Tree getobs(const Tree& data, I index);
-/// The observations at the indices, in that order, as new tensors. ArgumentError: no such index.
+/// The observations at the indices, in that order, as new tensors. ArgumentError: an index outside
+/// [0, numobs).
 LUXTORCH_API Tree getobs(const Tree& data, const std::vector<int64_t>& indices);
-/// The same with indices (k) int64, on any device.
+/// The same with indices (k) int64, on any device; ShapeError: other indices.
 LUXTORCH_API Tree getobs(const Tree& data, const Tensor& indices);
 
-/// The observations in a new order, as new tensors.
+/// The observations in random order, as new tensors. The key alone decides the order.
 LUXTORCH_API Tree shuffleobs(const Tree& data, Rng rng);
 
-/// Parts of the data, one after the other; views of it, or of shuffleobs(data, *rng) when there is
+/// The first part of the data and the rest: views of it, or of shuffleobs(data, *rng) when there is
 /// an rng.
 ///
 /// at: a fraction of the n observations (a floating-point number from 0 to 1), which makes a first
-/// part of n * at, rounded to the nearest integer (a tie: to the even one), or a count (an
-/// integer). The second part is the rest. With several, as in splitobs(data, {0.7, 0.1}), there is
-/// one more part than numbers. So 1 is one observation, 1.0 is all of them. ArgumentError: a
-/// negative number, or more than there are.
+/// part of n * at observations, rounded to the nearest integer (ties to even); or a count (an
+/// integer). So 1 is one observation, and 1.0 is all of them. ArgumentError: a negative number, or
+/// more than there are.
 template <class N>
   requires(std::floating_point<N> || Integer<N>)
 std::array<Tree, 2> splitobs(const Tree& data, N at, std::optional<Rng> rng = {});
+/// The same for several numbers, as in splitobs(data, {0.7, 0.1}): a part for each, then the rest.
 template <class N, size_t K>
   requires(std::floating_point<N> || Integer<N>)
 std::array<Tree, K + 1> splitobs(const Tree& data, const N (&at)[K], std::optional<Rng> rng = {});
+/// The same for fractions whose number is known at run time.
 LUXTORCH_API std::vector<Tree> splitobs(const Tree& data, const std::vector<double>& fractions,
                                         std::optional<Rng> rng = {});
+/// The same for counts whose number is known at run time.
 LUXTORCH_API std::vector<Tree> splitobs(const Tree& data, const std::vector<int64_t>& counts,
                                         std::optional<Rng> rng = {});
 

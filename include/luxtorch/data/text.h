@@ -5,10 +5,10 @@
 //     auto [x, y] = data::streams(tokens, 8, 64);                 // (8, steps, 64) each, y one ahead
 //     std::string same = alphabet.decode(tokens);
 //
-// Level 3: text -> tokens -> batches -> training. A text becomes one int64 tensor in one pass, and
-// whatever cuts it gives views of it: do not write into them. Time follows the batch: (batch, time).
-// MLUtils and OneHotArrays give the names; their dimensions are reversed here, and labels start at 0.
-// Everything is pure; an Alphabet may be read from many threads.
+// A text becomes one int64 tensor in one pass. The functions that cut it give views of it: do not
+// write to them. Dimensions are (batch, time). The names are those of MLUtils and OneHotArrays;
+// their dimensions are in reverse order here, and labels start at 0. All functions are pure; an
+// Alphabet may be read from many threads.
 #pragma once
 
 #include <cstdint>
@@ -25,55 +25,67 @@
 
 namespace luxtorch::data {
 
-/// What a text consists of: Unicode code points in UTF-8, or bytes, whatever they mean.
-enum class Symbols { CodePoints, Bytes };
+/// What counts as one symbol of a text.
+enum class Symbols {
+  CodePoints,  ///< A Unicode code point; the text is UTF-8.
+  Bytes        ///< A byte, in any encoding.
+};
 
+/// How an Alphabet is made from a text.
 struct AlphabetOptions {
-  /// A symbol behind the text's own ones, for stops and padding; "" is none. One that the text has
-  /// anyway keeps its place.
+  /// One more symbol, after those of the text, for stops and padding; "": none. A symbol that the
+  /// text already has keeps its number.
   std::string stop = {};
+  /// What counts as one symbol.
   Symbols symbols = Symbols::CodePoints;
 };
 
 /// The different symbols of a text in the order of their first appearance, numbered from 0.
 ///
 /// A text of code points must be UTF-8 (no overlong forms, no surrogates): anything else is an
-/// ArgumentError that gives the first wrong byte and its position. Positions start at 0.
+/// ArgumentError that names the first wrong byte and its position. Positions start at 0.
 class LUXTORCH_API Alphabet {
  public:
-  /// ArgumentError: an empty text, invalid UTF-8, a stop of more than one symbol.
+  /// The alphabet of a text. ArgumentError: an empty text, invalid UTF-8, a stop of more than one
+  /// symbol.
   static Alphabet of(std::string_view text, const AlphabetOptions& options = {});
 
+  /// The number of symbols, the stop included.
   int64_t size() const { return static_cast<int64_t>(codes_.size()); }
+  /// What counts as one symbol.
   Symbols kind() const { return kind_; }
   /// The stop symbol's number, if there is one.
   std::optional<int64_t> stop() const { return stop_; }
-  /// The symbol's text. ArgumentError: a number outside [0, size).
+  /// The text of the symbol with this number; valid as long as the alphabet. ArgumentError: a
+  /// number outside [0, size).
   std::string_view symbol(int64_t number) const;
+  /// The texts of all symbols, by number.
   std::vector<std::string> symbols() const;
-  /// The number of a symbol, nothing where the alphabet has no such symbol.
+  /// The number of a symbol; nothing where the alphabet does not have it.
   std::optional<int64_t> find(std::string_view symbol) const;
-  /// The same; an ArgumentError that names the symbol where there is none.
+  /// The number of a symbol. ArgumentError, which names it: the alphabet does not have it.
   int64_t index(std::string_view symbol) const;
 
-  /// The text's symbols as int64 (n). A symbol that the alphabet does not have counts as
-  /// `otherwise`; without that it is an ArgumentError that names the symbol and its position.
+  /// The numbers of the text's n symbols: int64 (n), on the CPU. A symbol that the alphabet does
+  /// not have counts as `otherwise`. ArgumentError: such a symbol without `otherwise` (with its
+  /// position), an `otherwise` that is not in the alphabet, invalid UTF-8.
   Tensor encode(std::string_view text, std::optional<std::string_view> otherwise = {}) const;
-  /// The text of tokens (n) or (), integers. ArgumentError: a number outside [0, size), with its
-  /// position.
+  /// The text of tokens (n) or (), integers on any device. ArgumentError: a number outside [0,
+  /// size), with its position; ShapeError: another shape or dtype.
   std::string decode(const Tensor& tokens) const;
+  /// The same for numbers in memory.
   std::string decode(std::span<const int64_t> tokens) const;
 
-  /// As a line of text and back, for files: UTF-8 whatever the symbols are. A text that is not from
-  /// to_string is a FormatError.
+  /// The alphabet as text, for files: UTF-8 for both kinds of symbols. from_string reads it.
   std::string to_string() const;
+  /// The alphabet that to_string wrote. FormatError: another text.
   static Alphabet from_string(std::string_view text);
 
-  /// The same symbols in the same order, of the same kind and with the same stop.
+  /// Whether both have the same symbols in the same order, of the same kind, and the same stop.
   friend bool operator==(const Alphabet& a, const Alphabet& b) {
     return a.kind_ == b.kind_ && a.stop_ == b.stop_ && a.codes_ == b.codes_;
   }
-  /// "Alphabet of 66 code points, stop "_""
+  /// One line: Alphabet of 66 code points, stop "_"
   friend LUXTORCH_API std::ostream& operator<<(std::ostream& out, const Alphabet& alphabet);
 
  private:
@@ -91,53 +103,62 @@ class LUXTORCH_API Alphabet {
 
 // Cutting and stacking.
 
-/// n pieces of x along dim, as views: each of ceil(size / n), the last one shorter; fewer than n
-/// where the size is small or that rounding adds up. ArgumentError: n below 1, nothing to cut.
+/// n pieces of x along dim, as views. Each has ceil(size / n) elements along dim, the last one may
+/// have fewer; there are fewer than n pieces where that many fill the size. Negative dims count
+/// from the end. ArgumentError: n below 1, a size of 0; ShapeError: no such dim.
 LUXTORCH_API std::vector<Tensor> chunk(const Tensor& x, int64_t n, int64_t dim = 0);
 
+/// Where chunk cuts: exactly one of size and sizes is set.
 struct ChunkOptions {
-  int64_t size = 0;                 // of each piece, the last one may be shorter
-  std::vector<int64_t> sizes = {};  // or of every piece; their sum is x's size
-  int64_t dim = 0;
+  int64_t size = 0;                 ///< Of each piece, at least 1; the last one may be shorter.
+  std::vector<int64_t> sizes = {};  ///< Of every piece, at least 1; the sum is x's size.
+  int64_t dim = 0;                  ///< Negative ones count from the end.
 };
-/// chunk(x, {.size = 32}) and chunk(x, {.sizes = {3, 5}}).
+/// Pieces of x with given sizes, as views: chunk(x, {.size = 32}), chunk(x, {.sizes = {3, 5}}).
+/// ArgumentError: a size below 1, size and sizes both set, sizes with another sum; ShapeError: no
+/// such dim.
 LUXTORCH_API std::vector<Tensor> chunk(const Tensor& x, const ChunkOptions& options);
 
-/// Consecutive parts of `size` steps of x (batch, time, ...), as views; the last one may be shorter.
+/// Consecutive parts of `size` steps of x (batch, time, ...), as views; the last one may be
+/// shorter. ArgumentError: a size below 1, no steps; ShapeError: no such dim.
 LUXTORCH_API std::vector<Tensor> partition(const Tensor& x, int64_t size, int64_t dim = 1);
 
-/// Sequences (length, ...) of one dtype as a batch (n, longest length, ...), the shorter ones padded
-/// at the end. `.unbind(1)` gives the steps one by one. ArgumentError: no sequences; ShapeError:
-/// their dtypes, devices or other dimensions differ.
+/// n sequences (length, ...) of one dtype as a batch (n, longest length, ...); shorter ones are
+/// padded at the end. `.unbind(1)` gives the steps one by one. ArgumentError: no sequences;
+/// ShapeError: their dtypes, devices or other dimensions differ.
 LUXTORCH_API Tensor batchseq(const std::vector<Tensor>& sequences, const at::Scalar& pad = 0);
 
+/// What streams gives: both (batch, steps, time).
 struct Streams {
-  Tensor x, y;  // (batch, steps, time)
+  Tensor x,  ///< The inputs.
+      y;     ///< The targets: x one symbol ahead.
 };
-/// A text for carried-state truncated back-propagation: row b of step s goes on in row b of step s
-/// + 1, so that a model's carry fits the next step. y is x one symbol ahead.
+/// A text for truncated back-propagation with carried state: row b of step s continues in row b of
+/// step s + 1, so that a model's carry fits the next step. y is x one symbol ahead.
 ///
 ///     for (int64_t s = 0; s < x.size(1); ++s) train(x.select(1, s), y.select(1, s), carry);
 ///
-/// tokens: (n); both are views of it. Row b is a contiguous piece of the text, of steps * time
-/// symbols, steps = (n - 1) / (batch * time); the rest at the end is left out. ArgumentError: a text
-/// shorter than batch * time + 1.
+/// tokens: (n), integers; x and y are views of it. Row b is a contiguous piece of the text, of
+/// steps * time symbols, with steps = (n - 1) / (batch * time) rounded down; the rest at the end is
+/// left out. ArgumentError: a batch or time below 1, a text shorter than batch * time + 1;
+/// ShapeError: other tokens.
 LUXTORCH_API Streams streams(const Tensor& tokens, int64_t batch, int64_t time);
 
 /// A text as independent batches, each a tuple (x, y) of (batch, time): the text's `batch` chunks,
 /// padded, and cut into sequences; y is one symbol ahead and ends with a pad. The last batch may be
-/// shorter in time. It is partition(batchseq(chunk(text, batch), pad), time) of the text and of
-/// what follows its first symbol, with both cut at the same places.
+/// shorter in time. x comes from partition(batchseq(chunk(text, batch), pad), time), and y from the
+/// same of the text without its first symbol, cut at the same places.
 ///
-/// tokens: (n). ArgumentError: a text shorter than time + 1.
+/// tokens: (n), integers. ArgumentError: a batch or time below 1, a text shorter than time + 1;
+/// ShapeError: other tokens.
 LUXTORCH_API std::vector<Tree> sequence_batches(const Tensor& tokens, int64_t batch, int64_t time,
                                                 int64_t pad);
 
-/// The positions of n batches in a random order: the first floor(at * n) are for training, the rest
-/// for the test. ArgumentError: at outside [0, 1].
+/// The positions of n batches in random order: {the first floor(at * n), for training; the rest,
+/// for testing}. ArgumentError: at outside [0, 1].
 LUXTORCH_API std::pair<std::vector<int64_t>, std::vector<int64_t>> split_batches(Rng rng, int64_t n,
                                                                                  double at);
-/// The batches themselves.
+/// The same with the batches themselves.
 template <class T>
 std::pair<std::vector<T>, std::vector<T>> split_batches(Rng rng, const std::vector<T>& batches,
                                                         double at) {
@@ -148,30 +169,36 @@ std::pair<std::vector<T>, std::vector<T>> split_batches(Rng rng, const std::vect
   return parts;
 }
 
-// One-hot vectors: float32, ready for a matrix product (Julia's are Bools, which count as numbers
-// there). The last dimension is the labels'. A label that is not among `labels` counts as
-// `otherwise`; without that it is an ArgumentError that names it and its position.
+// One-hot vectors are float32, ready for a matrix product (in OneHotArrays they are Bools). The
+// last dimension is that of the labels.
 
-/// (labels). Labels are integers, or an alphabet's symbols.
+/// The one-hot vector (labels) of one label. A label that is not among `labels` counts as
+/// `otherwise`. ArgumentError: such a label without `otherwise`, an `otherwise` that is not among
+/// them, no labels.
 LUXTORCH_API Tensor onehot(int64_t label, const std::vector<int64_t>& labels,
                            std::optional<int64_t> otherwise = {});
+/// The same for a symbol: (alphabet.size()).
 LUXTORCH_API Tensor onehot(std::string_view symbol, const Alphabet& alphabet,
                            std::optional<std::string_view> otherwise = {});
 
-/// (xs' shape..., labels), on xs' device. xs: integers of any shape.
+/// The one-hot vectors of xs, integers of any shape: (xs' shape..., labels), on xs' device. Errors
+/// as of onehot, with the position; ShapeError: xs that are not integers.
 LUXTORCH_API Tensor onehotbatch(const Tensor& xs, const std::vector<int64_t>& labels,
                                 std::optional<int64_t> otherwise = {});
-/// With the labels 0 ... classes - 1: tokens.
+/// The same with the labels 0 ... classes - 1, as tokens have them. ArgumentError: a label outside
+/// of them, classes below 1.
 LUXTORCH_API Tensor onehotbatch(const Tensor& xs, int64_t classes);
-/// (n, alphabet) of a text of n symbols.
+/// The one-hot vectors of a text's n symbols: (n, alphabet.size()). Errors as of Alphabet::encode.
 LUXTORCH_API Tensor onehotbatch(std::string_view text, const Alphabet& alphabet,
                                 std::optional<std::string_view> otherwise = {});
 
-/// The label of the largest element (of several, the first) along the last dimension of y (...,
-/// labels): int64 of y's shape without it.
+/// The position of the largest element (of several equal ones, the first) along the last dimension
+/// of y (..., labels): int64 of y's shape without it. ShapeError: no dimension, or a last one of
+/// size 0.
 LUXTORCH_API Tensor onecold(const Tensor& y);
+/// The label at that position. ShapeError: a last dimension of another size than there are labels.
 LUXTORCH_API Tensor onecold(const Tensor& y, const std::vector<int64_t>& labels);
-/// The text of y (n, alphabet) or (alphabet).
+/// The text of y (n, alphabet.size()) or (alphabet.size()). ShapeError: another shape.
 LUXTORCH_API std::string onecold(const Tensor& y, const Alphabet& alphabet);
 
 }  // namespace luxtorch::data

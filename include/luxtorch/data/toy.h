@@ -1,10 +1,8 @@
-// Made-up data sets for tutorials and tests.
+// Synthetic data sets for tutorials and tests.
 //
 //     auto [x, y] = data::make_spiral(Rng(0), 50);      // (100, 2) and (100): two arms of 50 points
 //     auto [xs, labels] = data::spirals(Rng(0));        // (1000, 50, 2) and (1000): an observation
 //                                                       // is one arm
-//
-// Level 3: the start of data -> DataLoader -> training.
 #pragma once
 
 #include <utility>
@@ -15,14 +13,14 @@
 
 namespace luxtorch::data {
 
-/// In the order of MLUtils' arguments.
+/// The shape of a spiral; the fields have the order of MLUtils' arguments.
 struct SpiralOptions {
-  double a = 6.5;         // radius of the first point
-  double theta = 16;      // points in half a turn
-  double b = 104;         // points until the radius would be 0
-  double noise = 0.1;     // standard deviation of what is added to each coordinate
-  bool mirrored = false;  // the second arm is the first one's mirror image (-x, y), so that it
-                          // turns the other way
+  double a = 6.5;      ///< Radius of the first point.
+  double theta = 16;   ///< Points in half a turn; not 0.
+  double b = 104;      ///< Points until the radius would be 0; not 0.
+  double noise = 0.1;  ///< Standard deviation of the noise of each coordinate; at least 0.
+  /// The second arm is the first one's mirror image (-x, y), so that it turns the other way.
+  bool mirrored = false;
 };
 
 /// Two spiral arms of n points, as MLUtils.Datasets.make_spiral makes them. Point i = 0 .. n-1 of
@@ -46,7 +44,7 @@ LUXTORCH_API std::pair<Tensor, Tensor> make_spiral(Rng rng, int64_t n = 97,
 /// make_spiral(rng.fold_in(i), length, options).
 ///
 /// Returns points (count, length, 2) and labels (count), both float32. ArgumentError: count or
-/// length below 1.
+/// length below 1, or options as make_spiral refuses them.
 LUXTORCH_API std::pair<Tensor, Tensor> spirals(Rng rng, int64_t count = 1000, int64_t length = 50,
                                                SpiralOptions options = {});
 

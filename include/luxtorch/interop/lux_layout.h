@@ -1,29 +1,29 @@
-// Parameters and states to and from Lux: where Julia's layers have other names or shapes than ours.
+// Parameters and states to and from Lux, where Julia's layers have other names or shapes than ours.
 //
 //     auto [ps, st] = from_lux(model, jld2::load("trained_model.jld2"));    // of @save ... ps_trained st_trained
 //     auto [ps_lux, st_lux] = to_lux(model, ps, st);
 //     jld2::save("trained_model.jld2", named({{"ps_trained", ps_lux}, {"st_trained", st_lux}}));
 //
-// Level 3: what stands between files and models. Most of ps and st is as Lux has it: names, order, shapes
-// (files and their readers keep the shape and the place of every element). These are not:
+// Most of ps and st has the names, order and shapes that Lux has (files and their readers keep the
+// shape and the place of every element). The exceptions:
 //
-//     here                                      in Lux
-//     Embedding: weight (vocabulary, dims)      weight (dims, vocabulary)
-//     StatefulRecurrentCell: carry (batch, out) carry (out, batch)
-//     BidirectionalRNN, and each layer of a bidirectional RNN, LSTM or GRU:
-//       backward_rnn: the cell's                backward_rnn: (rev1 = (), rnn = the cell's, rev2 = ())
-//     compact: several layers in one field, a tuple
-//                                               a NamedTuple with the names "1", "2", ...
+// - Embedding: weight (vocabulary, dims) here, (dims, vocabulary) in Lux.
+// - StatefulRecurrentCell: carry (batch, out) here, (out, batch) in Lux.
+// - BidirectionalRNN, and each layer of a bidirectional RNN, LSTM or GRU: backward_rnn holds the
+//   cell's parts here; in Lux it is (rev1 = (), rnn = the cell's, rev2 = ()).
+// - compact with several layers in one field: a tuple here, in Lux a NamedTuple with the names "1",
+//   "2", ...
 //
-// In Lux 0.5 cells and Dense were others; from_lux knows them by their names, one by one:
+// Lux 0.5 had other parameters in its cells and in Dense. from_lux recognizes each of them by its
+// names:
 //
-//     RNNCell     weight_ih, weight_hh, bias (out): the sum of the two here
-//     LSTMCell    weight_i, weight_h, bias (4*out, 1): likewise
-//     GRUCell     weight_i, weight_h, bias_i (out, 1) of the candidate alone, bias_h (3*out, 1)
-//     Dense       weight, bias (out, 1)
+// - RNNCell: weight_ih, weight_hh, bias (out), which is the sum of the two biases here.
+// - LSTMCell: weight_i, weight_h, bias (4*out, 1), which is the sum of the two biases here.
+// - GRUCell: weight_i, weight_h, bias_i (out, 1) of the candidate alone, bias_h (3*out, 1).
+// - Dense: weight, bias (out, 1).
 //
-// RNN, LSTM and GRU of several layers are in Lux a Chain of Recurrences or BidirectionalRNNs; the state
-// of the dropout between them stays beside its layers.
+// An RNN, LSTM or GRU of several layers is in Lux a Chain of Recurrences or BidirectionalRNNs. The
+// state of the dropout between the layers stays beside the layers.
 #pragma once
 
 #include <utility>
@@ -33,12 +33,15 @@
 
 namespace luxtorch {
 
+/// The versions of Lux whose layouts differ.
 enum class LuxVersion {
-  One,       // 1.0 and later
-  ZeroFive,  // 0.5
+  One,       ///< 1.0 and later.
+  ZeroFive,  ///< 0.5.
 };
 
+/// What to_lux writes.
 struct LuxOptions {
+  /// The version of Lux that is to read the result.
   LuxVersion version = LuxVersion::One;
 };
 
@@ -49,25 +52,28 @@ LUXTORCH_API std::pair<Tree, Tree> from_lux(const Anatomy& model, const Tree& ps
 LUXTORCH_API std::pair<Tree, Tree> from_lux(const Anatomy& model, const Tree& file);
 }  // namespace detail
 
-/// (ps, st) as Lux's setup lays them out. For version ZeroFive the two biases become one, which rounds.
-/// Throws a TreeError for a ps or st that is not the model's.
+/// (ps, st) in the layout of Lux's setup. For version ZeroFive, biases of which
+/// Lux 0.5 has only the sum are added, which rounds. TreeError: a ps or st that does not fit the
+/// model.
 template <class L>
 std::pair<Tree, Tree> to_lux(const L& model, const Tree& ps, const Tree& st,
                              LuxOptions options = {}) {
   return detail::to_lux(detail::anatomy(model), ps, st, options);
 }
 
-/// (ps, st) from Lux's. Tensors keep their dtypes. States that are no tensors are taken where they are
-/// of our kind, and else those of setup(rng, model): Julia's own generators, what older versions lack.
+/// (ps, st) from Lux's. Tensors keep their dtypes. A state that is not a tensor is taken over where
+/// it is of the kind that the model has; otherwise (Julia's own generators, states that older
+/// versions lack) it is that of setup(rng, model).
 ///
-/// Throws one TreeError with all names that are missing, unexpected or misshaped, as the file has them.
+/// TreeError: names that are missing, unexpected or misshaped; the message lists all of them, as
+/// the file has them.
 template <class L>
 std::pair<Tree, Tree> from_lux(const L& model, const Tree& ps, const Tree& st, Rng rng = Rng(0)) {
   return detail::from_lux(detail::anatomy(model, rng), ps, st);
 }
 
-/// From a file's tree with ps and st, ps_trained and st_trained, or parameters and states; the states
-/// may be missing. Other names beside them are left aside.
+/// The same from a file's tree with the entries ps and st, ps_trained and st_trained, or parameters
+/// and states. The states may be missing; other entries are ignored.
 template <class L>
 std::pair<Tree, Tree> from_lux(const L& model, const Tree& file, Rng rng = Rng(0)) {
   return detail::from_lux(detail::anatomy(model, rng), file);

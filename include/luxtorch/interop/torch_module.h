@@ -5,7 +5,7 @@
 //     auto [ps, st] = setup(Rng(0), model);
 //     auto [y, st2] = apply<Tensor>(model, x, ps, st);
 //
-// Level 3. A program that hands modules over includes torch::nn itself; this header does not.
+// A program that uses modules includes their torch::nn headers itself; this header does not.
 #pragma once
 
 #include <functional>
@@ -44,53 +44,74 @@ struct ModuleHandle {
 
 }  // namespace detail
 
+/// How functional() takes a module.
 struct FunctionalOptions {
-  /// setup gives the values that the module had when functional() was called.
+  /// setup gives the values that the module had when functional() was called, in place of new
+  /// draws.
   bool keep_values = false;
-  /// The module draws random numbers in a way that cannot be seen from outside: its forward calls torch::dropout,
-  /// torch::randn or the like itself. Known without it are torch's own modules, at any depth.
+  /// Set this for a module whose forward itself calls torch::dropout, torch::randn or the like.
+  /// torch's own modules that draw random numbers are recognized without it, at any depth.
   bool random = false;
 };
 
-/// What functional() makes: a layer that runs a torch::nn module with the parameters and states that it is given.
+/// What functional() makes: a layer that runs a torch::nn module with the parameters and states
+/// that it is given. Gradients flow to ps and x, at every order unless "Threads" below says
+/// otherwise.
 ///
-/// x: what forward takes: a tensor, a tuple of tensors for several, with Tree() for one left undefined; (x, (h, c)) for a
-/// torch::nn::LSTM with its state. What forward has defaults for may be left out.
-/// y: what forward returns: a tensor, or a tuple for a std::tuple, nested alike: (output, (h, c)) of an LSTM.
+/// **Inputs.** x is what forward takes: a tensor, or a tuple for several tensors, with Tree() for
+/// one that is left undefined; (x, (h, c)) for a torch::nn::LSTM with its state. Arguments that
+/// have defaults in forward may be left out. y is what forward returns: a tensor, or for a
+/// std::tuple a tuple, nested in the same way: (output, (h, c)) of an LSTM.
 ///
-/// Parameters: the module's, nested by their names: {"0": {weight, bias}, "2": ...} for a Sequential; a shared one once, by
-/// its first name. States: the buffers, likewise, and `training`, which stands for train() and eval(); and `rng` where the
-/// module draws random numbers (dropout). New buffers come back in the new states, and nothing that goes in is changed: a
-/// module that changes x or its parameters in place (ReLU with inplace, Embedding with max_norm) works on copies, and so
-/// does the first call of every module, which shows whether it does. ArgumentError where a later call does without that.
+/// No input is changed. A module that changes x or its parameters in place (ReLU with inplace,
+/// Embedding with max_norm) works on copies. The first call of every module works on copies too,
+/// and shows whether the module is one of these.
 ///
-/// setup draws as the module itself does: a module of torch's, or one of a user's own with reset() (torch::nn::Cloneable),
-/// is made anew, from a key made from its name. A container's parts are drawn each by itself, and so are those of a module
-/// without reset(), whose own values stay, as all do with keep_values. The draws are torch's, on the CPU generator.
+/// **States.** The parameters are the module's, nested by their names: {"0": {weight, bias}, "2":
+/// ...} for a Sequential. A shared parameter is there once, by its first name. The states are the
+/// buffers, nested in the same way; `training`, which stands for train() and eval(); and `rng`
+/// where the module draws random numbers (dropout). Changed buffers come back in the new states.
 ///
-/// A module that draws random numbers does so from `rng`: torch's default generator is seeded from it for the call, and
-/// restored after it, also by an exception. In training rng moves on; in test mode, where few modules draw, it stays. Such
-/// calls take turns in the whole process, since torch has one generator per device.
+/// **Randomness.** setup draws as the module itself does. A module of torch's, or a user's own with
+/// reset() (torch::nn::Cloneable), is made anew, from a key derived from its name. The parts of a
+/// container are drawn one by one, and so are those of a module without reset(), whose own values
+/// stay. With keep_values all values stay. The draws are torch's, on the CPU generator.
 ///
-/// Gradients flow to ps and x, at every order. Calls from several threads run side by side, each on a copy of the module.
-/// A module without clone(), or one whose members were assigned other tensors or modules than it registers
-/// (decoder->weight = encoder->weight, which clone() does not repeat), is used itself, one call at a time,
-/// and holds its own values again after each; its forward runs once more for the gradients, which are of first order only.
+/// A module that draws random numbers in forward draws them from `rng`: torch's default generator
+/// is seeded from it for the call, and restored after it, also after an exception. In training rng
+/// changes from call to call; in test mode, where few modules draw, it stays the same.
 ///
-/// In function transforms (vmap, jvp, gradients within them) x may be what they work on; ps and st may not, since a torch
-/// module holds plain tensors only, and so it cannot change a buffer there, as a BatchNorm does in training. setup, and
-/// functional() of a module made outside, work in all of them; under vmap setup is a draw (VmapOptions::randomness).
+/// **Threads.** Calls from several threads run at the same time, each on a copy of the module. Two
+/// kinds of module are not copied: those without clone(), and those whose members were assigned
+/// other tensors or modules than they register (decoder->weight = encoder->weight, which clone()
+/// does not repeat). Such a module is used itself, one call at a time, and has its own values again
+/// after each call. Its forward runs once more for the gradients, which are of first order only.
 ///
-/// Errors: a TreeError that lists missing, unexpected and misshaped names; an UnsupportedError for ps, st or, without
-/// clone(), x of a function transform, for a buffer that would change there, and for a module made in one; a TorchError for
-/// what forward complains about.
+/// Calls of modules that draw random numbers take turns in the whole process, since torch has one
+/// generator per device.
+///
+/// **Errors.** TreeError, which lists them: missing, unexpected and misshaped names. ArgumentError:
+/// a module that changes its inputs in place, but did not in its first call. TorchError: an error
+/// in forward.
+///
+/// UnsupportedError, in function transforms (vmap, jvp, gradients within them): ps or st that the
+/// transform works on, since a torch module holds plain tensors only; a buffer that would change,
+/// as of a BatchNorm in training; a module made within the transform; and, for a module that is not
+/// copied, an x that the transform works on. Any other x is allowed, and so are setup and
+/// functional() of a module made outside. Under vmap setup counts as a draw
+/// (VmapOptions::randomness).
 class LUXTORCH_API FunctionalModule {
  public:
+  /// functional() calls this. ArgumentError: a buffer or part named training or rng.
   FunctionalModule(detail::ModuleHandle module, FunctionalOptions options);
 
+  /// The parameters for setup, drawn from rng, or the module's own ones with keep_values.
   Tree initial_parameters(Rng rng) const;
+  /// The states for setup: the buffers, training = true, and an rng where the module draws.
   Tree initial_states(Rng rng) const;
+  /// (y, new states), with x, y and errors as above.
   Out<Tree> operator()(const Tree& x, const Tree& ps, const Tree& st) const;
+  /// functional(...) around the module's name, for show.
   std::string label() const;
 
  private:
@@ -98,19 +119,24 @@ class LUXTORCH_API FunctionalModule {
   std::shared_ptr<const Impl> impl_;
 };
 
-/// A module that is a recurrent cell, for Recurrence and its kin: functional(torch::nn::LSTMCell(2, 8)), and
-/// functional_cell(module) for a module of a user's own.
+/// A module that is a recurrent cell, for Recurrence and the like:
+/// functional(torch::nn::LSTMCell(2, 8)), or functional_cell(module) for a module of a user's own.
 ///
-/// Its forward takes x (batch, in) to start a sequence, then x and the carry: a tensor, or a std::tuple of two. It returns
-/// the new carry alike, the first of it being y, or y and the carry as a tuple of their own: (y, (h, c)).
-/// Carries are tuples here: (h), (h, c).
+/// The module's forward takes x (batch, in) to start a sequence, and then x and the carry: a
+/// tensor, or a std::tuple of two. It returns the new carry in the same form, with y as its first
+/// tensor; or y and the carry: (y, (h, c)). Here a carry is always a tuple: (h), (h, c).
 class LUXTORCH_API FunctionalCell {
  public:
+  /// A cell from a layer that functional() made.
   explicit FunctionalCell(FunctionalModule module) : module_(std::move(module)) {}
 
   LUXTORCH_WRAPS(module_)
+  /// The first step of a sequence, x (batch, in). TreeError: a forward that does not return a
+  /// carry; other errors as of FunctionalModule.
   Out<Step> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;
+  /// A further step, from the carry of the step before.
   Out<Step> operator()(const Tensor& x, const Tree& carry, const Tree& ps, const Tree& st) const;
+  /// The module's label, for show.
   std::string label() const { return module_.label(); }
 
  private:
@@ -254,9 +280,10 @@ constexpr bool is_torch_cell() {
 
 }  // namespace detail
 
-/// A layer from a torch::nn module: a holder (torch::nn::Linear), a std::shared_ptr to a module, or an AnyModule. The module
-/// itself is not changed, and later changes to it do not change the layer. From torch's RNNCell, LSTMCell and GRUCell it is
-/// a FunctionalCell. ArgumentError: an empty holder, or a part named training or rng.
+/// A layer from a torch::nn module: a holder (torch::nn::Linear), a std::shared_ptr to a module, or
+/// an AnyModule. The module itself is not changed, and later changes to it do not change the layer.
+/// It is a FunctionalModule, or a FunctionalCell from torch's RNNCell, LSTMCell and GRUCell.
+/// ArgumentError: an empty holder, or a buffer or part named training or rng.
 template <class M>
 auto functional(const M& module, FunctionalOptions options = {}) {
   if constexpr (detail::is_torch_cell<M>()) {
@@ -266,7 +293,7 @@ auto functional(const M& module, FunctionalOptions options = {}) {
   }
 }
 
-/// The same from any module whose forward is a cell's.
+/// A FunctionalCell from any module whose forward is that of a cell (see FunctionalCell).
 template <class M>
 FunctionalCell functional_cell(const M& module, FunctionalOptions options = {}) {
   return FunctionalCell(detail::functional_module(module, options));

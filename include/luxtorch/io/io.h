@@ -9,18 +9,17 @@
 //     .pt, .pth             luxtorch/io/torch_archive.h  Python's torch.load and torch.save
 //     .npz, .npy            luxtorch/io/numpy.h          Python's numpy.load and numpy.savez
 //
-// What a format holds, and what it refuses, its own header tells; errors are in its name.
+// The header of each format says what the format holds and what it refuses. Errors name the format.
 //
-// Names in files nest on their dots: "0.weight" is file["0"]["weight"]. A key of a tree has no dot and is
-// not empty; what a file has beyond that is escaped, and written again as it was:
+// Names in files nest at their dots: "0.weight" is file["0"]["weight"]. A key of a tree has no dot
+// and is not empty. Other names in a file are escaped, and written again as they were:
 //
-// - "%2E" is a dot that nests nothing: beside another dot or at an end of the name ("a..b", ".a"), or behind
-//   a name that the file has, too: "q.absmax" beside "q" is file["q%2Eabsmax"].
+// - "%2E" is a dot that does not nest: one beside another dot or at an end of the name ("a..b",
+//   ".a"), or one after a name that the file has too: "q.absmax" beside "q" is file["q%2Eabsmax"].
 // - "%" is the empty name.
-// - "%25" is the % of a name that has one of these itself: "a%2Eb" is file["a%252Eb"].
+// - "%25" is the % of a name that contains one of these itself: "a%2Eb" is file["a%252Eb"].
 //
-// Level 2: the end of the data flow, trees to files. Every function may be called from several
-// threads.
+// Every function may be called from several threads.
 #pragma once
 
 #include <filesystem>
@@ -36,47 +35,53 @@
 
 namespace luxtorch::io {
 
-/// Options by format; those of other formats than the file's are left aside.
+/// Options for saving, by format; those of formats other than the file's are ignored.
 struct SaveOptions {
-  luxtorch::jld2::SaveOptions jld2 = {};
-  luxtorch::hdf5::SaveOptions hdf5 = {};
-  luxtorch::safetensors::SaveOptions safetensors = {};
-  luxtorch::torch_archive::SaveOptions torch_archive = {};
-  luxtorch::numpy::SaveOptions numpy = {};
+  luxtorch::jld2::SaveOptions jld2 = {};                    ///< For .jld2 files.
+  luxtorch::hdf5::SaveOptions hdf5 = {};                    ///< For .h5 and .hdf5 files.
+  luxtorch::safetensors::SaveOptions safetensors = {};      ///< For .safetensors files.
+  luxtorch::torch_archive::SaveOptions torch_archive = {};  ///< For .pt and .pth files.
+  luxtorch::numpy::SaveOptions numpy = {};                  ///< For .npz and .npy files.
 };
+/// Options for loading: two for all formats, the others by format; those of formats other than the
+/// file's are ignored.
 struct LoadOptions {
-  /// Filled anew, whatever the format. Given, a value that the format's reader does not know becomes an
-  /// entry and none in the tree, and the rest loads.
+  /// Cleared and filled by load, for every format. With a report, a value that the format's reader
+  /// does not know becomes an entry in the report and none in the tree, and the rest loads. Without
+  /// one it is an UnsupportedError.
   Report* report = nullptr;
-  /// Of safetensors, .pt, .npy and uncompressed .npz files tensors are views: the file is mapped, nothing is copied or read
-  /// before it is touched, and the tensors keep the mapping. What is written to them stays in memory: such
-  /// pages are copied, the file stays as it is (as torch.load's mmap and Tensor::from_file without shared have
-  /// it). Elements that lie unaligned or otherwise than in memory are copied, and checksums of what is mapped
-  /// are not compared.
+  /// Tensors of safetensors, .pt, .npy and uncompressed .npz files are views of the file: the file
+  /// is mapped, nothing is copied or read before it is used, and the tensors keep the mapping.
+  /// Writing to the tensors changes copies of the pages in memory, not the file (as with
+  /// torch.load's mmap, and with Tensor::from_file without shared). Elements that are unaligned, or
+  /// stored otherwise than in memory, are copied. Checksums of what is mapped are not compared.
   ///
-  /// A file that another replaces (as save does, by renaming) or that is removed stays there for the
-  /// mapping. One that a program writes to in place may change the tensors, and where one cuts it, touching
-  /// what is gone ends this program (SIGBUS): then load without this.
+  /// A file that is replaced (as save does, by renaming) or removed stays valid for the mapping. A
+  /// program that writes to the file in place may change the tensors; after one that shortens the
+  /// file, an access to the lost part ends this program (SIGBUS). Do not map files to which that
+  /// may happen.
   bool map = false;
-  luxtorch::jld2::LoadOptions jld2 = {};  // of plain HDF5 files, too
-  luxtorch::safetensors::LoadOptions safetensors = {};
-  luxtorch::torch_archive::LoadOptions torch_archive = {};
-  luxtorch::numpy::LoadOptions numpy = {};
+  luxtorch::jld2::LoadOptions jld2 = {};                    ///< For .jld2 and plain HDF5 files.
+  luxtorch::safetensors::LoadOptions safetensors = {};      ///< For safetensors files.
+  luxtorch::torch_archive::LoadOptions torch_archive = {};  ///< For PyTorch's files.
+  luxtorch::numpy::LoadOptions numpy = {};                  ///< For NumPy's files.
 };
 
-/// Writes the format that the path's extension names, in letters of either case. Throws ArgumentError
-/// for an extension that is none of the above, before anything is written, and what the format's
-/// save throws.
+/// Writes the tree in the format of the path's extension, in upper or lower case. Throws
+/// ArgumentError for an extension that is none of the above, before anything is written, and what
+/// the format's save throws.
 LUXTORCH_API void save(const std::filesystem::path& path, const Tree& tree,
                        const SaveOptions& options = {});
 
-/// Reads the format that the file's first bytes tell (of a zip archive the names in it), whatever the
-/// path ends in; the extension where they tell nothing. Every format is read by bounds-checked code
-/// of our own, plain HDF5 files, too: they give what hdf5::load gives, or an UnsupportedError for
-/// what only libhdf5 decodes (filters but those that luxtorch/io/jld2.h lists, floats that are none of
-/// IEEE's, links to other files, virtual and external datasets). Throws FormatError for a file that neither
-/// tells (one of a kind that is known, a Git LFS pointer, an HTML page, gzip, a pickle, is named with what
-/// to do), and what the format's load throws.
+/// The tree in a file. The file's first bytes (in a zip archive, the names in it) decide the
+/// format; where they do not, the path's extension does. Every format is read by bounds-checked
+/// code of this library. That includes plain HDF5 files: they give what hdf5::load gives, or an
+/// UnsupportedError for what only libhdf5 decodes (filters other than those that luxtorch/io/jld2.h
+/// lists, floats other than IEEE's, links to other files, virtual and external datasets).
+///
+/// Throws FormatError for a file whose format neither the bytes nor the extension give (for some
+/// known kinds, a Git LFS pointer, an HTML page, gzip, a pickle, the message says what to do), and
+/// what the format's load throws.
 LUXTORCH_API Tree load(const std::filesystem::path& path, const LoadOptions& options = {});
 
 }  // namespace luxtorch::io

@@ -8,8 +8,7 @@
 // itself would have saved. Arrays keep their shape and the place of every element: a tensor
 // (out, in) is an (out, in) Matrix there.
 //
-// Level 2: the end of the data flow, trees to files. Every function may be called from several
-// threads; saving takes turns.
+// Every function may be called from several threads; calls that save take turns.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +21,7 @@
 
 namespace luxtorch::jld2 {
 
+/// How save and add write a file.
 struct SaveOptions {
   /// Deflate arrays of 4 KiB and more. JLD2.jl before 0.6 needs CodecZlib.jl to read them.
   bool compress = false;
@@ -31,69 +31,74 @@ struct SaveOptions {
 /// reads.
 ///
 ///     named, tuple            NamedTuple, Tuple
-///     tensor                  Array of Float16/32/64, Int8..64, UInt8..64, Bool or Complex numbers;
-///                             copied from its device
+///     tensor                  Array of Float16/32/64, Int8..64, UInt8..64, Bool or Complex
+///                             numbers; copied from its device
 ///     int64, double, string   Int64, Float64, String
-///     bool                    Bool; under the key `training` Val{true} or Val{false}, as Lux has it
+///     bool                    Bool; under the key `training` Val{true} or Val{false}, as in Lux
 ///     none                    nothing
 ///     Rng                     Random.Xoshiro (five words, Julia 1.10 and later), which load turns
 ///                             back into the same Rng
 ///
-/// Escaped keys are written as the names that they stand for: "q%2Eabsmax" is q.absmax in Julia, where
-/// file["q.absmax"] is the variable and getproperty(ps, Symbol("q.absmax")) the field (luxtorch/io/io.h).
+/// Escaped keys (luxtorch/io/io.h) are written as the names that they stand for: "q%2Eabsmax" is
+/// q.absmax in Julia, where file["q.absmax"] is the variable and getproperty(ps,
+/// Symbol("q.absmax")) the field.
 ///
 /// The file appears at once and whole: it is written beside `path`, synced and renamed. After an
 /// error the old file is still there, untouched. Throws ArgumentError for a path that cannot be
 /// written or a full disk, TreeError for a root that is not named, UnsupportedError for what a file
-/// cannot hold (bfloat16, sparse tensors, keys with '/' at the root, keys whose names would nest when they
-/// are read, strings with NUL, more than 100 levels or some 2000 entries in one node) and in a build without
-/// HDF5.
+/// cannot hold (bfloat16, sparse tensors, keys with '/' at the root, keys whose names would nest
+/// when they are read, strings with NUL, more than 100 levels or some 2000 entries in one node) and
+/// in a build without HDF5.
 LUXTORCH_API void save(const std::filesystem::path& path, const Tree& variables,
                        SaveOptions options = {});
 
 /// What load() found that is no value of a kind that a Tree has; the types are Julia's.
 using Report = io::Report;
 
+/// How load and add read a file.
 struct LoadOptions {
-  /// Filled anew. Given, a value that this reader does not know (an HDF5 type, filter or link of
-  /// other programs) becomes an entry and none in the tree, and the rest loads.
+  /// Cleared and filled by load. With a report, a value that this reader does not know (an HDF5
+  /// type, filter or link of other programs) becomes an entry in the report and none in the tree,
+  /// and the rest loads.
   Report* report = nullptr;
-  /// Bytes that the values may take; a file that claims more is refused before memory is asked
-  /// for. 0: as many as the machine has.
-  /// Elements that were never written, of which a small file may claim any number, may take 256 MiB of
-  /// them, or all where it is larger than that.
+  /// The most memory that the values may take, in bytes; a file that claims more is refused before
+  /// the memory is allocated. 0: as much as the machine has. Elements that were never written, of
+  /// which a small file may claim any number, may take 256 MiB, or memory_limit where that is
+  /// larger.
   uint64_t memory_limit = 0;
 };
 
-/// Reads all variables of a file that JLD2.jl or save wrote, as a named tree in the file's order. Names nest
-/// on their dots, those of variables, groups and fields alike: "encoder.weight" is
-/// file["encoder"]["weight"]; what cannot nest is escaped (luxtorch/io/io.h), where no name is empty and "%" is
-/// itself.
+/// All variables of a file that JLD2.jl or save wrote, as a named tree in the file's order. The
+/// names of variables, groups and fields nest at their dots: "encoder.weight" is
+/// file["encoder"]["weight"]. Names that cannot nest are escaped (luxtorch/io/io.h), except that no
+/// name is empty and "%" is itself.
+///
 /// Numbers become int64 and double leaves, Symbols strings, missing none, Val{true} true,
-/// generators an Rng, a Dict of names a named tree, arrays of anything but numbers tuples. Other
-/// types become a named tree of their fields, after an entry `julia_type` with the type's name:
-/// ranges without further ado, all others with an entry in the report.
+/// generators an Rng, a Dict of names a named tree, and arrays of anything but numbers tuples.
+/// Other types become a named tree of their fields, after an entry `julia_type` with the type's
+/// name; all of them but ranges get an entry in the report.
 ///
-/// Plain HDF5 files, as h5py and MATLAB write them, are read by Julia's rule for arrays: groups
-/// become named trees, a dataset (2, 8) a tensor (8, 2), booleans bool. (io::load and hdf5.h read them as
-/// Python shows them.) Read are all versions of data layouts, hard and soft links, and the filters deflate,
-/// Zstandard, LZF, shuffle, Fletcher32, n-bit and scale-offset.
+/// Plain HDF5 files, as h5py and MATLAB write them, are read with Julia's order of dimensions: a
+/// dataset (2, 8) is a tensor (8, 2). (io::load and hdf5.h read them as Python shows them.) Groups
+/// become named trees, and booleans bool. The reader knows all versions of data layouts, hard and
+/// soft links, and the filters deflate, Zstandard, LZF, shuffle, Fletcher32, n-bit and
+/// scale-offset.
 ///
-/// Takes the tree's memory and 64 MiB; and that of a chunk above 32 MiB, where it is filtered otherwise than by
-/// deflate or Zstandard alone.
+/// load needs the tree's memory and 64 MiB, and that of a chunk above 32 MiB where the chunk has
+/// other filters than deflate or Zstandard alone.
 ///
-/// Files are mapped, and read by bounds-checked code of our own: a damaged file gives an error or
-/// a value, whatever it holds. Throws ArgumentError for a path that cannot be read, FormatError for
-/// a file that is damaged, not JLD2 or beyond the memory limit, and without a report
+/// Files are mapped, and read by bounds-checked code of this library: a damaged file gives an error
+/// or a value, whatever it holds. Throws ArgumentError for a path that cannot be read, FormatError
+/// for a file that is damaged, not JLD2 or beyond the memory limit, and without a report
 /// UnsupportedError for what this reader does not know, with its path and what is known of its
 /// type.
 LUXTORCH_API Tree load(const std::filesystem::path& path, LoadOptions options = {});
 
-/// Adds a variable to a file: writes the others and the new one to a file beside it, and renames
-/// that, so that the file is the old or the new one at every moment. For files of save and for those
-/// of JLD2.jl that hold nothing but what save writes: everything else (a Float32, a Symbol, a Dict,
-/// a group, a generator's state, a vector of strings, ...) would come out as another Julia type,
-/// and is refused with its path before anything is written.
+/// Adds a variable to a file: writes the others and the new one to a new file beside it and renames
+/// that, so that the path has the old or the new file at every moment. It works for files that save
+/// wrote, and for those of JLD2.jl that hold only what save writes. Everything else (a Float32, a
+/// Symbol, a Dict, a group, a generator's state, a vector of strings, ...) would come out as
+/// another Julia type, and is refused with its path before anything is written.
 ///
 /// Throws what load and save throw, ArgumentError for a name that the file has, and
 /// UnsupportedError for a file that cannot be written back as it is.

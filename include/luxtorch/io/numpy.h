@@ -4,12 +4,12 @@
 //     Tree file = numpy::load("model.npz");
 //     numpy::save("x.npy", x);
 //
-// In Python, numpy.load("model.npz")["ps.layer_1.weight"] is an array. What npz has no place for
-// (tuples, empty nodes, numbers, strings, rngs, nothing) stands as JSON in a further array of bytes,
-// "luxtorch.tree", so that load gives back the very tree; trees of named tensors have none.
+// In Python, numpy.load("model.npz")["ps.layer_1.weight"] is an array. The parts of a tree that npz
+// cannot hold (tuples, empty nodes, numbers, strings, rngs, none) are stored as JSON in one more
+// array of bytes, "luxtorch.tree", so that load gives back the same tree. Trees of named tensors do
+// not need it.
 //
-// Level 2: the end of the data flow, trees to files. Every function may be called from several
-// threads.
+// Every function may be called from several threads.
 #pragma once
 
 #include <cstdint>
@@ -21,21 +21,24 @@
 
 namespace luxtorch::numpy {
 
+/// How save writes a file.
 struct SaveOptions {
   /// Deflate the arrays of an npz file, as numpy.savez_compressed does.
   bool compress = false;
 };
 
+/// How load reads a file.
 struct LoadOptions {
-  /// Filled anew. Given, an array that a tree has no kind for becomes an entry with its dtype and none in
-  /// the tree, and the rest loads.
+  /// Cleared and filled by load. With a report, an array of a dtype that a tree cannot hold becomes
+  /// an entry with its dtype in the report and none in the tree, and the rest loads.
   io::Report* report = nullptr;
-  /// What the deflated arrays of a file may fill together, in bytes; 0: the machine's memory.
+  /// The most memory that all deflated arrays of a file may take together, in bytes. 0: as much as
+  /// the machine has.
   uint64_t inflated_limit = 0;
-  /// Compare an archive's checksums.
+  /// Compare the checksums of an npz file; a wrong one is a FormatError.
   bool check_sums = true;
-  /// Tensors are views of the file (luxtorch/io/io.h), but for deflated, big-endian and Fortran-ordered ones.
-  /// Checksums of stored members are not compared then.
+  /// Tensors are views of the file (luxtorch/io/io.h), except for deflated, big-endian and
+  /// Fortran-ordered ones. Checksums of arrays that are not deflated are not compared then.
   bool map = false;
 };
 
@@ -52,19 +55,22 @@ LUXTORCH_API void save(const std::filesystem::path& path, const Tree& tree,
                        SaveOptions options = {});
 
 /// The tree that save wrote, bit for bit, on the CPU: from an npz file a tree, from an npy file a
-/// tensor, whatever the path ends in. A file of another program gives a named tree that is nested on
-/// the names' dots (luxtorch/io/io.h), in the file's order: "0.weight" is file["0"]["weight"].
+/// tensor, whatever the path ends in. A file of another program gives a named tree that is nested
+/// on the names' dots (luxtorch/io/io.h), in the file's order: "0.weight" is file["0"]["weight"].
 ///
-///     numbers        tensor, of either byte order, in Fortran order too; ml_dtypes' bfloat16 and float8_e5m2
-///     texts, bytes   string; arrays of them tuples, nested where they have more dimensions
-///     other members  of an archive: a string of their bytes, as numpy.load gives them
-///     several arrays one behind the other in an npy file: a tuple; zeros behind an array are left out
+///     numbers         tensor, from either byte order, also in Fortran order; ml_dtypes' bfloat16
+///                     and float8_e5m2
+///     texts, bytes    string; arrays of them tuples, nested where they have more dimensions
+///     other members   (of an npz archive) a string of their bytes, as numpy.load gives them
+///     several arrays  (one after the other in an npy file) a tuple; zeros after an array are
+///                     left out
 ///
-/// Every length and offset is checked before it is used. Throws ArgumentError for a path that cannot
-/// be read, FormatError, which says where and why, for a file that is damaged or neither npz nor npy,
-/// UnsupportedError for deflated arrays beyond the limit or in a build without zlib, and without a
-/// report for arrays that a tree has no kind for: dates, records, long doubles, Python's objects,
-/// which are never unpickled, and ml_dtypes' other types, which a file does not tell apart.
+/// Every length and offset is checked before it is used. Throws ArgumentError for a path that
+/// cannot be read, FormatError, which says where and why, for a file that is damaged or neither npz
+/// nor npy, UnsupportedError for deflated arrays beyond the limit or in a build without zlib, and
+/// without a report for arrays that a tree cannot hold: dates, records, long doubles, Python's
+/// objects, which are never unpickled, and ml_dtypes' other types, which a file does not tell
+/// apart.
 LUXTORCH_API Tree load(const std::filesystem::path& path, LoadOptions options = {});
 
 }  // namespace luxtorch::numpy

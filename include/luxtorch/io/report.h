@@ -3,8 +3,6 @@
 //     io::Report report;
 //     Tree file = io::load("checkpoint.pt", {.report = &report});
 //     for (const auto& hole : report.entries) std::cerr << hole.path << ": " << hole.problem << "\n";
-//
-// Level 2: the end of the data flow, trees to files.
 #pragma once
 
 #include <cstddef>
@@ -14,19 +12,22 @@
 
 namespace luxtorch::io {
 
-/// What load found that is no value of a kind that a Tree has. A value that several places of a file
-/// share is named once.
+/// The values of a file that are not of a kind that a Tree holds. A value that several places of a
+/// file share has one entry.
 struct Report {
+  /// The most entries that a report keeps.
   static constexpr size_t kMostEntries = 10'000;
 
+  /// One such value.
   struct Entry {
-    std::string path;     // "st_trained.layer_2.rng"
-    std::string type;     // as the format names it, "LinearAlgebra.Adjoint{...}"; "": not said
-    std::string problem;  // "": the tree has its parts there; else why it has none there
+    std::string path;     ///< Its place in the file, "st_trained.layer_2.rng".
+    std::string type;     ///< In the format's words, "LinearAlgebra.Adjoint{...}"; "": not known.
+    std::string problem;  ///< Why the tree has none there; "": it has the value's parts.
   };
-  std::vector<Entry> entries;
-  size_t left_out = 0;  // those beyond kMostEntries
+  std::vector<Entry> entries;  ///< In the order in which load found them.
+  size_t left_out = 0;         ///< The number of entries beyond kMostEntries.
 
+  /// Appends an entry, or counts it in left_out where there are kMostEntries already.
   void add(Entry entry) {
     if (entries.size() < kMostEntries) {
       entries.push_back(std::move(entry));

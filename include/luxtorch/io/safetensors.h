@@ -1,16 +1,16 @@
-// Trees to and from safetensors files, the weights' format of PyTorch's, JAX's and Rust's
-// libraries.
+// Trees to and from safetensors files, a format for weights that libraries of PyTorch, JAX and Rust
+// share.
 //
 //     safetensors::save("model.safetensors", named({{"ps", ps}, {"st", st}}));
 //     Tree file = safetensors::load("model.safetensors");
 //     predict(model, x, file["ps"], file["st"]);
 //
 // In Python, safetensors.torch.load_file("model.safetensors") gives the tensors by their paths:
-// "ps.layer_1.weight". What such a file has no place for (tuples, empty nodes, numbers, strings,
-// rngs, nothing) stands as JSON in its __metadata__, so that load gives back the very tree.
+// "ps.layer_1.weight". The parts of a tree that such a file cannot hold (tuples, empty nodes,
+// numbers, strings, rngs, none) are stored as JSON in its __metadata__, so that load gives back the
+// same tree.
 //
-// Level 2: the end of the data flow, trees to files. Every function may be called from several
-// threads.
+// Every function may be called from several threads.
 #pragma once
 
 #include <filesystem>
@@ -23,24 +23,27 @@
 
 namespace luxtorch::safetensors {
 
+/// How save writes a file.
 struct SaveOptions {
-  /// More words for __metadata__, for other programs: {{"license", "MIT"}}. "format" is "pt" unless
-  /// named here.
+  /// More entries for __metadata__, for other programs: {{"license", "MIT"}}. "format" is "pt"
+  /// unless it is given here.
   std::vector<std::pair<std::string, std::string>> metadata = {};
 };
 
 /// Writes any tree. A tensor's name is its path, or "tensor" where the whole tree is one. Tensors
-/// are copied from their device; views that share memory become arrays of their own, and a tensor at
-/// several places (ties.h) an array at each, of which load makes one tensor again; a graph is left out.
+/// are copied from their device; views that share memory become arrays of their own, and a tensor
+/// at several places (ties.h) an array at each, from which load makes one tensor again; a graph is
+/// left out.
 ///
 /// The file appears at once and whole: it is written beside `path`, synced and renamed. After an
 /// error the old file is still there, untouched. Throws ArgumentError for a path that cannot be
-/// written, a full disk and metadata of a key of ours, UnsupportedError for what the format cannot
-/// hold (complex128 and quantised tensors, sparse ones, texts of metadata and keys that are not
-/// UTF-8, more than 500 levels).
+/// written, a full disk and a metadata key that luxtorch uses itself, UnsupportedError for what the
+/// format cannot hold (complex128 and quantised tensors, sparse ones, texts of metadata and keys
+/// that are not UTF-8, more than 500 levels).
 LUXTORCH_API void save(const std::filesystem::path& path, const Tree& tree,
                        SaveOptions options = {});
 
+/// How load reads a file.
 struct LoadOptions {
   /// Tensors are views of the file (luxtorch/io/io.h).
   bool map = false;
@@ -49,10 +52,10 @@ struct LoadOptions {
 /// The tree that save wrote, bit for bit, on the CPU. A file of another program gives a named tree
 /// that is nested on the names' dots, in the file's order: "0.weight" is file["0"]["weight"].
 ///
-/// Every length and offset is checked before it is used. Throws ArgumentError for a path that cannot
-/// be read, FormatError, which says where and why, for a file that is damaged or not safetensors,
-/// UnsupportedError for dtypes that torch does not have and for names that are no paths ("a..b", or
-/// "a" beside "a.b").
+/// Every length and offset is checked before it is used. Throws ArgumentError for a path that
+/// cannot be read, FormatError, which says where and why, for a file that is damaged or not
+/// safetensors, UnsupportedError for dtypes that torch does not have and for names that are no
+/// paths ("a..b", or "a" beside "a.b").
 LUXTORCH_API Tree load(const std::filesystem::path& path, LoadOptions options = {});
 
 }  // namespace luxtorch::safetensors

@@ -1,8 +1,6 @@
-// SHA-256 (FIPS 180-4): what tells whether a file is the one that was meant.
+// SHA-256 (FIPS 180-4), to check that a file is the expected one.
 //
 //     bool as_published = sha256_file("corpus.txt") == "59a0ad62833b2e15...";
-//
-// Level 2.
 #pragma once
 
 #include <filesystem>
@@ -13,9 +11,9 @@
 
 namespace luxtorch {
 
-/// 64 lower-case hexadecimal digits.
+/// The SHA-256 of bytes in memory: 64 lower-case hexadecimal digits.
 LUXTORCH_API std::string sha256(std::string_view bytes);
-/// Of a file's bytes. ArgumentError for a path that cannot be read.
+/// The SHA-256 of a file's bytes, in the same form. ArgumentError: a path that cannot be read.
 LUXTORCH_API std::string sha256_file(const std::filesystem::path& path);
 
 }  // namespace luxtorch

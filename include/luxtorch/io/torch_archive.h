@@ -4,10 +4,10 @@
 //     torch_archive::save("model.pt", to_torch(model, ps, st), {.state_dict = true});
 //     Tree weights = torch_archive::load("lstm.pt");    // of torch.save(model.state_dict(), "lstm.pt")
 //
-// In Python, torch.load("model.pt", weights_only=True) gives dicts of tensors, nested as the tree is.
+// In Python, torch.load("model.pt", weights_only=True) gives dicts of tensors, nested as the tree
+// is.
 //
-// Level 2: the end of the data flow, trees to files. Every function may be called from several
-// threads.
+// Every function may be called from several threads.
 #pragma once
 
 #include <cstdint>
@@ -19,35 +19,41 @@
 
 namespace luxtorch::torch_archive {
 
+/// How save writes a file.
 struct SaveOptions {
-  /// One dict with the leaves' paths for keys, "0.weight", as a module's load_state_dict takes it, in
-  /// place of nested ones. load nests it again; tuples come back as named trees, empty nodes do not.
+  /// One dict whose keys are the leaves' paths, "0.weight", as a module's load_state_dict takes it,
+  /// in place of nested dicts. load nests it again; tuples come back as named trees, and empty
+  /// nodes do not come back.
   bool state_dict = false;
 };
 
+/// How load reads a file.
 struct LoadOptions {
-  /// Filled anew. Given, what Python would have to build or run (objects, classes, whole modules, attributes
-  /// of tensors), and keys that are no names, become entries, and the rest loads. An object is a named
-  /// tree of its attributes, a tuple of its elements or none.
+  /// Cleared and filled by load. With a report, values that Python would have to build or run
+  /// (objects, classes, whole modules, attributes of tensors), and keys that are not names, become
+  /// entries in the report, and the rest loads. In the tree, an object is a named tree of its
+  /// attributes, a tuple of its elements, or none.
   io::Report* report = nullptr;
-  /// Compare checksums, where a file has some.
+  /// Compare the checksums that the file has; a wrong one is a FormatError.
   bool check_sums = true;
-  /// What deflated parts of a file may fill together, in bytes; 0: the machine's memory. PyTorch itself deflates nothing.
+  /// The most memory that all deflated parts of a file may take together, in bytes. 0: as much as
+  /// the machine has. PyTorch itself deflates nothing.
   uint64_t inflated_limit = 0;
-  /// Tensors are views of the file, as torch.load's mmap gives them (luxtorch/io/io.h). Checksums of mapped
-  /// storages are not compared.
+  /// Tensors are views of the file, as with torch.load's mmap (luxtorch/io/io.h). Checksums of
+  /// mapped storages are not compared.
   bool map = false;
 };
 
 /// Writes any tree.
 ///
 ///     named, tuple            dict, tuple
-///     tensor                  torch.Tensor on the CPU; the same tensor twice stays one, other views
-///                             that share memory become tensors of their own; a graph is left out
+///     tensor                  torch.Tensor on the CPU; the same tensor twice stays one, other
+///                             views that share memory become tensors of their own; a graph is
+///                             left out
 ///     bool, int64, double     bool, int, float
 ///     string, none            str, None
-///     Rng                     {".rng": its key}, which load turns back
-///     undefined tensor        {".tensor": None}, which load turns back
+///     Rng                     {".rng": its key}, from which load makes an Rng again
+///     undefined tensor        {".tensor": None}, from which load makes an undefined tensor again
 ///
 /// The file appears at once and whole: it is written beside `path`, synced and renamed. After an
 /// error the old file is still there, untouched. Throws ArgumentError for a path that cannot be
@@ -56,11 +62,11 @@ struct LoadOptions {
 LUXTORCH_API void save(const std::filesystem::path& path, const Tree& tree,
                        SaveOptions options = {});
 
-/// The tree that save wrote, bit for bit, on the CPU; of Python's files dicts as named trees, lists,
-/// tuples and torch.Size as tuples. Dicts are nested on their keys' dots, in the file's order:
-/// "0.weight" of a state dict is at("0.weight"). Tensors that share memory in the file
-/// share it here; parameters are tensors that require no gradient; a state dict's _metadata and, without a
-/// report, a tensor's attributes are left out. Of other values become
+/// The tree that save wrote, bit for bit, on the CPU. In files that Python wrote, dicts are named
+/// trees; lists, tuples and torch.Size are tuples. Dicts are nested at their keys' dots, in the
+/// file's order: "0.weight" of a state dict is at("0.weight"). Tensors that share memory in the
+/// file share it here. Parameters are tensors that require no gradient. A state dict's _metadata is
+/// left out, and without a report a tensor's attributes are too. Other values become:
 ///
 ///     set, frozenset          a tuple, in the file's order
 ///     bytes, bytearray        a vector of uint8
@@ -71,23 +77,27 @@ LUXTORCH_API void save(const std::filesystem::path& path, const Tree& tree,
 ///     other keys              what Python prints: 3, True, None, 0.5, (1, 'a')
 ///     storage                 a vector of its elements
 ///     conjugated, negated     a tensor of the values
-///     sparse tensor           indices or crow_indices and the like, values, size, as torch names them
+///     sparse tensor           indices or crow_indices and the like, values, size, with torch's
+///                             names
 ///     quantised tensor        int_repr, scale and zero_point, or scales, zero_points and axis
 ///     nested tensor           values, sizes, strides, offsets
 ///
-/// Archives of C++ are read, too: torch::pickle_save's values, and torch::save's tensors, modules and
-/// optimisers as named trees of what they hold. So are files of PyTorch 0.1.10 to 1.5; with a report
-/// TorchScript's modules as named trees of their attributes.
+/// load also reads archives of C++: the values of torch::pickle_save, and the tensors, modules and
+/// optimizers of torch::save as named trees of what they hold. It reads files of PyTorch 0.1.10 to
+/// 1.5, and, with a report, TorchScript's modules as named trees of their attributes.
 ///
-/// Nothing in the file is ever run: a pickle of protocol 0 to 5 is read by code of our own, and one
-/// that asks for anything else is refused by that name, or with a report has a hole there. Bytes before
-/// and behind the archive are left aside. A checksum of 0 means that the file has none where all have
-/// it, or all of storages. Every length and offset is checked before it is used. Throws ArgumentError for a path that cannot be
-/// read, FormatError, which says where and why, for a file that is damaged or not PyTorch's,
-/// UnsupportedError without a report for a pickle that asks for more, whole modules, TorchScript, tensors
-/// on the meta device and keys that are one name as an int and as a str, and in any case for files of
-/// PyTorch before 0.1.10 (tar archives) and of big-endian machines, keys that are no paths ("a..b", or
-/// "a" beside "a.b"), more than 500 levels, 10 million values or 64 MiB of pickle.
+/// Nothing in the file is ever run: a pickle of protocol 0 to 5 is read by code of this library. A
+/// pickle that asks for anything else is refused, with its name in the error; with a report, that
+/// value is an entry in the report. Bytes before and after the archive are ignored. A checksum of 0
+/// means that the file has no checksums where all of them, or all of the storages', are 0. Every
+/// length and offset is checked before it is used.
+///
+/// Throws ArgumentError for a path that cannot be read, and FormatError, which says where and why,
+/// for a file that is damaged or not PyTorch's. Without a report it throws UnsupportedError for a
+/// pickle that asks for more, whole modules, TorchScript, tensors on the meta device, and keys that
+/// are the same name as an int and as a str. In any case it throws UnsupportedError for files of
+/// PyTorch before 0.1.10 (tar archives) and of big-endian machines, keys that are not paths
+/// ("a..b", or "a" beside "a.b"), more than 500 levels, 10 million values or 64 MiB of pickle.
 LUXTORCH_API Tree load(const std::filesystem::path& path, LoadOptions options = {});
 
 }  // namespace luxtorch::torch_archive

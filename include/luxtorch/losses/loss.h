@@ -4,16 +4,14 @@
 //     auto [grads, value, stats] =
 //         single_train_step_(CrossEntropyLoss{.label_smoothing = 0.1}, tuple({x, y}), ts);
 //
-// Level 4: apply(model) -> y_hat -> loss -> gradients. A loss is an aggregate of its options and
-// has two calls: loss(y_hat, y) gives a tensor, loss(model, ps, st, (x, y)) is an objective
-// (objective.h).
+// A loss is an aggregate of its options. It has two calls: loss(y_hat, y) gives a tensor, and
+// loss(model, ps, st, (x, y)) is an objective (objective.h), which compares the model's output for
+// x with y.
 //
-// For all of them: y_hat is of a floating dtype and y of the same shape, exactly: nothing is
-// broadcast, other shapes are a ShapeError. y has y_hat's dtype, or is of integers or booleans and
-// then converted; another floating dtype is a ShapeError. The target gets no gradient. `agg` makes
-// one number of the elements' losses. `epsilon` is added where a logarithm of zero threatens;
-// without a value it is the dtype's machine epsilon (1.2e-7 for float32). The formulas are Lux's;
-// `dim` is the dimension of the classes, -1 the last.
+// For all losses: y_hat has a floating dtype, and y has exactly the same shape; nothing is
+// broadcast, and other shapes are a ShapeError. y has y_hat's dtype, or is of integers or booleans,
+// which are converted; another floating dtype is a ShapeError, and so are two devices and a mean of
+// no elements. The target gets no gradient. The formulas and defaults are Lux's.
 #pragma once
 
 #include <cstdint>
@@ -25,18 +23,26 @@
 
 namespace luxtorch {
 
-/// From the losses of elements or samples to one tensor: their mean, their sum, as they are, or any
-/// function of them.
+/// How the losses of elements or samples become one tensor: their mean, their sum, unchanged, or
+/// any function of them.
 class LUXTORCH_API Agg {
  public:
-  enum Kind { mean, sum, none };
+  /// The aggregations that have a name.
+  enum Kind {
+    mean,  ///< Their mean, 0-dim.
+    sum,   ///< Their sum, 0-dim.
+    none   ///< As they are.
+  };
+  /// An aggregation by name.
   Agg(Kind kind) : kind_(kind) {}
+  /// Any function of the tensor of losses.
   template <class F>
     requires(!std::same_as<F, Agg> && std::is_invocable_r_v<Tensor, const F&, const Tensor&>)
   Agg(F f) : function_(std::move(f)) {}
 
+  /// The aggregated losses.
   Tensor operator()(const Tensor& losses) const;
-  /// Nothing where it is a function.
+  /// Which kind it is; nothing where it is a function.
   std::optional<Kind> kind() const { return kind_; }
 
  private:
@@ -44,135 +50,142 @@ class LUXTORCH_API Agg {
   std::function<Tensor(const Tensor&)> function_;
 };
 
+// The two calls of every loss.
 #define LUXTORCH_LOSS_CALLS                                      \
   Tensor operator()(const Tensor& y_hat, const Tensor& y) const; \
   LossOut operator()(const Layer& model, const Tree& ps, const Tree& st, const Tree& batch) const;
 
-/// agg(-xlogy(t, y_hat + epsilon) - xlogy(1 - t, 1 - y_hat + epsilon)), t = (1 - label_smoothing) y
-/// + label_smoothing / 2, xlogy(0, .) = 0; with logits y_hat is before the sigmoid: agg((1 - t)
-/// y_hat - log sigmoid(y_hat)).
+/// agg(-xlogy(t, y_hat + epsilon) - xlogy(1 - t, 1 - y_hat + epsilon)) with t = (1 -
+/// label_smoothing) y + label_smoothing / 2 and xlogy(0, .) = 0. With logits, y_hat is the input of
+/// a sigmoid: agg((1 - t) y_hat - log sigmoid(y_hat)). ArgumentError: a label_smoothing outside [0,
+/// 1].
 struct BinaryCrossEntropyLoss {
-  Agg agg = Agg::mean;
-  std::optional<double> epsilon = {};
-  double label_smoothing = 0;
-  bool logits = false;
+  Agg agg = Agg::mean;                 ///< How the losses become one tensor.
+  std::optional<double> epsilon = {};  ///< Not set: the dtype's machine epsilon (float32: 1.2e-7).
+  double label_smoothing = 0;          ///< In [0, 1].
+  bool logits = false;                 ///< y_hat are logits, not probabilities.
   LUXTORCH_LOSS_CALLS
 };
 
-/// agg(-sum(xlogy(t, y_hat + epsilon), dim)), t = (1 - label_smoothing) y + label_smoothing /
-/// classes; with logits agg(-sum(t log_softmax(y_hat, dim), dim)). agg sees the losses of samples:
-/// y_hat's shape without dim.
+/// agg(-sum(xlogy(t, y_hat + epsilon), dim)) with t = (1 - label_smoothing) y + label_smoothing /
+/// classes; with logits agg(-sum(t log_softmax(y_hat, dim), dim)). agg gets the losses of the
+/// samples: y_hat's shape without dim.
 ///
-/// y: probabilities or one-hot, y_hat's shape; or labels from 0, integers of y_hat's shape without
-/// dim. A label outside [0, classes) is an ArgumentError.
+/// y: probabilities or one-hot vectors, of y_hat's shape; or labels from 0, integers of y_hat's
+/// shape without dim. ArgumentError: a label outside [0, classes), a label_smoothing outside [0,
+/// 1], no dimension dim.
 struct CrossEntropyLoss {
-  int64_t dim = -1;
-  Agg agg = Agg::mean;
-  std::optional<double> epsilon = {};
-  double label_smoothing = 0;
-  bool logits = false;
+  int64_t dim = -1;     ///< The dimension of the classes; negative ones count from the end.
+  Agg agg = Agg::mean;  ///< How the losses become one tensor.
+  std::optional<double> epsilon = {};  ///< Not set: the dtype's machine epsilon (float32: 1.2e-7).
+  double label_smoothing = 0;          ///< In [0, 1].
+  bool logits = false;                 ///< y_hat are logits, not probabilities.
   LUXTORCH_LOSS_CALLS
 };
 
-/// Gamma > 0 makes easy samples count less. With p = y_hat + epsilon where y is 1 and 1 - y_hat -
-/// epsilon where it is 0 (a mixture between): agg(-(1 - p)^gamma log p) (Lin et al. 2017). p is
-/// kept at least epsilon and 1 - p at least 0, where Lux's formula gives NaN.
+/// agg(-(1 - p)^gamma log p) with p = y_hat + epsilon where y is 1, 1 - y_hat - epsilon where y is
+/// 0, and a mixture of them in between (Lin et al. 2017). p is kept at least epsilon and 1 - p at
+/// least 0, where Lux's formula gives NaN.
 struct BinaryFocalLoss {
-  double gamma = 2;
-  Agg agg = Agg::mean;
-  std::optional<double> epsilon = {};
+  double gamma = 2;                    ///< Above 0, well classified samples count less.
+  Agg agg = Agg::mean;                 ///< How the losses become one tensor.
+  std::optional<double> epsilon = {};  ///< Not set: the dtype's machine epsilon (float32: 1.2e-7).
   LUXTORCH_LOSS_CALLS
 };
 
-/// agg(sum(-y (1 - p)^gamma log p, dim)), p = y_hat + epsilon, 1 - p kept at least 0. y as
-/// probabilities or one-hot.
+/// agg(sum(-y (1 - p)^gamma log p, dim)) with p = y_hat + epsilon, and 1 - p kept at least 0 (Lin
+/// et al. 2017). y: probabilities or one-hot vectors. ArgumentError: no dimension dim.
 struct FocalLoss {
-  double gamma = 2;
-  int64_t dim = -1;
-  Agg agg = Agg::mean;
-  std::optional<double> epsilon = {};
+  double gamma = 2;     ///< Above 0, well classified samples count less.
+  int64_t dim = -1;     ///< The dimension of the classes; negative ones count from the end.
+  Agg agg = Agg::mean;  ///< How the losses become one tensor.
+  std::optional<double> epsilon = {};  ///< Not set: the dtype's machine epsilon (float32: 1.2e-7).
   LUXTORCH_LOSS_CALLS
 };
 
 /// agg(sum(xlogy(y, y), dim)) + CrossEntropyLoss{dim, agg, epsilon, label_smoothing}(y_hat, y): the
-/// divergence of y from y_hat. As in Lux the smoothing enters the second term alone.
+/// divergence of y from y_hat. As in Lux, label_smoothing applies to the second term only.
 struct KLDivergenceLoss {
-  int64_t dim = -1;
-  Agg agg = Agg::mean;
-  std::optional<double> epsilon = {};
-  double label_smoothing = 0;
+  int64_t dim = -1;     ///< The dimension of the classes; negative ones count from the end.
+  Agg agg = Agg::mean;  ///< How the losses become one tensor.
+  std::optional<double> epsilon = {};  ///< Not set: the dtype's machine epsilon (float32: 1.2e-7).
+  double label_smoothing = 0;          ///< In [0, 1].
   LUXTORCH_LOSS_CALLS
 };
 
-/// agg((y_hat - y)^2).
+/// agg((y_hat - y)^2): the mean squared error.
 struct MSELoss {
-  Agg agg = Agg::mean;
+  Agg agg = Agg::mean;  ///< How the losses become one tensor.
   LUXTORCH_LOSS_CALLS
 };
+/// Another name of MSELoss, as in Lux.
 using L2Loss = MSELoss;
 
-/// agg(|y_hat - y|). The gradient where they are equal is 0.
+/// agg(|y_hat - y|): the mean absolute error. The gradient where they are equal is 0.
 struct MAELoss {
-  Agg agg = Agg::mean;
+  Agg agg = Agg::mean;  ///< How the losses become one tensor.
   LUXTORCH_LOSS_CALLS
 };
+/// Another name of MAELoss, as in Lux.
 using L1Loss = MAELoss;
 
-/// With d = |y_hat - y|: agg(d^2 / 2) where d <= delta, agg(delta (d - delta / 2)) elsewhere. delta
-/// > 0.
+/// With d = |y_hat - y|: agg(d^2 / 2) where d <= delta, agg(delta (d - delta / 2)) elsewhere.
+/// ArgumentError: a delta that is not above 0.
 struct HuberLoss {
-  double delta = 1;
-  Agg agg = Agg::mean;
+  double delta = 1;     ///< Where the loss goes from quadratic to linear.
+  Agg agg = Agg::mean;  ///< How the losses become one tensor.
   LUXTORCH_LOSS_CALLS
 };
 
-/// agg(log((y_hat + epsilon) / (y + epsilon))^2).
+/// agg(log((y_hat + epsilon) / (y + epsilon))^2): the mean squared logarithmic error.
 struct MSLELoss {
-  Agg agg = Agg::mean;
-  std::optional<double> epsilon = {};
+  Agg agg = Agg::mean;                 ///< How the losses become one tensor.
+  std::optional<double> epsilon = {};  ///< Not set: the dtype's machine epsilon (float32: 1.2e-7).
   LUXTORCH_LOSS_CALLS
 };
 
-/// agg(y_hat - xlogy(y, y_hat + epsilon)).
+/// agg(y_hat - xlogy(y, y_hat + epsilon)): the negative log-likelihood of a Poisson distribution
+/// with the mean y_hat, up to a term of y alone.
 struct PoissonLoss {
-  Agg agg = Agg::mean;
-  std::optional<double> epsilon = {};
+  Agg agg = Agg::mean;                 ///< How the losses become one tensor.
+  std::optional<double> epsilon = {};  ///< Not set: the dtype's machine epsilon (float32: 1.2e-7).
   LUXTORCH_LOSS_CALLS
 };
 
-/// agg(max(0, 1 - y_hat y)), y -1 or 1.
+/// agg(max(0, 1 - y_hat y)), where y is -1 or 1.
 struct HingeLoss {
-  Agg agg = Agg::mean;
+  Agg agg = Agg::mean;  ///< How the losses become one tensor.
   LUXTORCH_LOSS_CALLS
 };
 
-/// agg(max(0, 1 - y_hat y)^2), y -1 or 1.
+/// agg(max(0, 1 - y_hat y)^2), where y is -1 or 1.
 struct SquaredHingeLoss {
-  Agg agg = Agg::mean;
+  Agg agg = Agg::mean;  ///< How the losses become one tensor.
   LUXTORCH_LOSS_CALLS
 };
 
 /// agg(1 - (2 sum(y y_hat) + smooth) / (sum(y_hat^2) + sum(y^2) + smooth)) with sums over all
 /// dimensions but the first, the samples; a tensor of one dimension is one sample.
 struct DiceCoeffLoss {
-  double smooth = 1;
-  Agg agg = Agg::mean;
+  double smooth = 1;    ///< Added to numerator and denominator; avoids 0 / 0.
+  Agg agg = Agg::mean;  ///< How the losses become one tensor.
   LUXTORCH_LOSS_CALLS
 };
 
-/// agg((1 - y) y_hat^2 + y max(0, margin - y_hat)^2): y_hat are distances of pairs, y is 1 where a
-/// pair is of two kinds. margin >= 0.
+/// agg((1 - y) y_hat^2 + y max(0, margin - y_hat)^2), where y_hat are distances of pairs, and y is
+/// 1 for a pair of different kinds, else 0. ArgumentError: a margin below 0.
 struct SiameseContrastiveLoss {
-  double margin = 1;
-  Agg agg = Agg::mean;
+  double margin = 1;    ///< Distance from which on pairs of different kinds count 0.
+  Agg agg = Agg::mean;  ///< How the losses become one tensor.
   LUXTORCH_LOSS_CALLS
 };
 
-/// agg(loss(y_hat, y)) of any element-wise function: GenericLossFunction{[](const Tensor& a, const
-/// Tensor& b) {...}}.
+/// agg(loss(y_hat, y)) with any element-wise function: GenericLossFunction{[](const Tensor& a,
+/// const Tensor& b) {...}}. ArgumentError: an empty function.
 struct GenericLossFunction {
+  /// The losses of the elements, from y_hat and y of one shape and dtype.
   std::function<Tensor(const Tensor& y_hat, const Tensor& y)> loss;
-  Agg agg = Agg::mean;
+  Agg agg = Agg::mean;  ///< How the losses become one tensor.
   LUXTORCH_LOSS_CALLS
 };
 

@@ -1,4 +1,4 @@
-// Optimisers: how parameters move along their gradients.
+// Optimizers: how parameters change along their gradients.
 //
 //     Adam adam(0.01);
 //     Tree opt_state = adam.init(ps);
@@ -6,29 +6,29 @@
 //
 //     Optimizer careful = OptimiserChain(ClipNorm(1.0), AdamW(1e-3, {.lambda = 0.01}));
 //
-// Level 4: gradients -> optimizer -> TrainState. An optimiser is a value: its hyper-parameters, no
-// arrays. update is pure; TrainState does the same arithmetic in place. Formulas and defaults are
-// Optimisers.jl's; g is the gradient, x a parameter, x' = x - d, t counts the updates that a
-// parameter has had.
+// An optimizer is a value: it holds hyper-parameters, and no arrays. update is pure; TrainState
+// does the same arithmetic in place. Formulas and defaults are those of Optimisers.jl. In the
+// formulas g is the gradient, x a parameter, x' = x - d its new value, and t the number of updates
+// that the parameter has had, this one included.
 //
-// Arithmetic and moments are of the parameter's dtype; for float16 and bfloat16 they are float32,
-// and x' alone is rounded. Such a parameter stays where it is when d is below half of its last
-// place, some x / 300 in bfloat16 and x / 3000 in float16: small learning rates want float32
-// parameters. Where g^2 is infinite (|g| above 1.8e19 in float32) the rules that divide by its root
-// give d = 0.
+// Arithmetic and moments have the parameter's dtype. For float16 and bfloat16 they are float32, and
+// only x' is rounded. Such a parameter does not change when d is below half a unit in its last
+// place, about x / 300 in bfloat16 and x / 3000 in float16: small learning rates need float32
+// parameters. Where g^2 is infinite (|g| above 1.8e19 in float32), the rules that divide by its
+// root give d = 0.
 //
-// Parameters are the floating-point tensors of ps; other leaves stay as they are. Where grads has
-// nothing (a leaf or a whole part of the tree) the parameters are skipped: no decay, no moment
-// update, t stays. A tensor that ps holds twice is one parameter: its gradients are added and it
-// moves once.
+// Parameters are the floating-point tensors of ps; other leaves are left unchanged. Where grads has
+// none (a leaf or a whole part of the tree), the parameters are skipped: no decay, no moment
+// update, and t stays. A tensor that ps holds twice is one parameter: its gradients are added, and
+// it is updated once.
 //
-// Where a tensor of grads, opt_state or ps records a graph or carries a tangent, and under vmap, jvp
-// and the like, update and transform are differentiable by all three: a loop of updates can be
-// learned through, and mapped. Where a formula has no derivative (a root of 0, a sign) it counts as
-// 0. tree::detach makes constants.
+// Where a tensor of grads, opt_state or ps records a graph or carries a tangent, and under vmap,
+// jvp and the like, update and transform are differentiable with respect to all three: a loop of
+// updates can be differentiated and mapped. Where a formula has no derivative (a root of 0, a
+// sign), the derivative counts as 0. tree::detach makes constants.
 //
-// Hyper-parameters out of range are an ArgumentError: lr, lambda, epsilon finite and >= 0; beta and
-// rho in [0, 1); delta, omega and p > 0.
+// Hyper-parameters out of range are an ArgumentError: lr, lambda and epsilon must be finite and >=
+// 0, beta and rho in [0, 1), and delta, omega and p > 0.
 #pragma once
 
 #include <array>
@@ -47,30 +47,31 @@
 
 namespace luxtorch {
 
-/// What adjust changes: only what is set.
+/// The hyper-parameters that adjust changes; those that are not set stay as they are.
 struct Hyperparameters {
-  std::optional<double> lr = {};
-  std::optional<std::array<double, 2>> beta = {};
-  std::optional<double> rho = {};
-  std::optional<double> epsilon = {};
-  std::optional<double> lambda = {};
-  std::optional<double> delta = {};
-  std::optional<double> omega = {};
-  std::optional<double> p = {};
+  std::optional<double> lr = {};                   ///< The learning rate.
+  std::optional<std::array<double, 2>> beta = {};  ///< Decay rates of two moments.
+  std::optional<double> rho = {};                  ///< Momentum, or the decay rate of one moment.
+  std::optional<double> epsilon = {};              ///< Added to denominators.
+  std::optional<double> lambda = {};               ///< The strength of a decay.
+  std::optional<double> delta = {};                ///< The limit of ClipGrad.
+  std::optional<double> omega = {};                ///< The limit of ClipNorm and ClipGlobalNorm.
+  std::optional<double> p = {};                    ///< Which norm ClipNorm and ClipGlobalNorm take.
 };
 
-/// What a user's own optimiser is: Tree init(const Tree& ps) const and std::pair<Tree, Tree>
+/// A user's own optimizer has Tree init(const Tree& ps) const and std::pair<Tree, Tree>
 /// update(const Tree& grads, const Tree& opt_state, const Tree& ps) const, which gives (ps',
-/// state'). It must leave alone what has no gradient. A `std::string label() const` is used for
-/// printing, and an `O adjust(const Hyperparameters&) const`, a copy that differs in what is set, by
-/// adjust and to take up a checkpoint.
+/// state'). It must leave unchanged what has no gradient. It may have a `std::string label() const`
+/// for printing, and an `O adjust(const Hyperparameters&) const`, which gives a copy that differs
+/// in what is set; adjust and the restoring of checkpoints call it.
 template <class O>
 concept OptimizerLike = requires(const O& o, const Tree& t) {
   { o.init(t) } -> std::convertible_to<Tree>;
   { o.update(t, t, t) } -> std::convertible_to<std::pair<Tree, Tree>>;
 };
-/// Fit for any place in a chain: transform(grads, opt_state, ps) gives (d, state'), d with grads'
-/// structure, x' = x - d.
+/// A user's own optimizer that may have any place in a chain: init as above, and transform(grads,
+/// opt_state, ps), which gives (d, state') with d in the structure of grads. The new parameters are
+/// x' = x - d.
 template <class O>
 concept GradientTransform = requires(const O& o, const Tree& t) {
   { o.init(t) } -> std::convertible_to<Tree>;
@@ -82,87 +83,116 @@ class Program;
 }
 struct Schedules;  // scheduler.h
 
-/// Any optimiser, erased.
+/// Any optimizer, with its type erased.
 class LUXTORCH_API Optimizer {
  public:
+  /// From a user's own optimizer.
   template <class O>
     requires((OptimizerLike<O> || GradientTransform<O>) && !std::derived_from<O, Optimizer>)
   Optimizer(O o);
 
-  /// The moments of a fresh start. Of a rule of this page: a named tree with a part per moment,
-  /// each with ps' structure (zeros, unless the rule says otherwise), and for rules that count,
-  /// "step", the counts (int64); of a chain: a tuple of its rules' states.
+  /// The state before the first update. For a rule of this header it is a named tree with a part
+  /// for each moment, each with the structure of ps (zeros, unless the rule says otherwise), and
+  /// for rules that count updates "step", the counts (int64). For a chain it is a tuple of its
+  /// rules' states.
   Tree init(const Tree& ps) const { return impl_->init(ps); }
-  /// (ps', opt_state'). Changes none of its arguments. TreeError where grads or opt_state do not
-  /// fit ps, ShapeError for shapes, dtypes and devices.
+  /// One update: (ps', opt_state'). The arguments are not changed. TreeError: grads or opt_state
+  /// that do not fit ps; ShapeError: their shapes, dtypes or devices do not fit.
   std::pair<Tree, Tree> update(const Tree& grads, const Tree& opt_state, const Tree& ps) const {
     return impl_->update(grads, opt_state, ps);
   }
-  /// (d, opt_state'): what would be subtracted from ps, nothing where there is no gradient.
+  /// (d, opt_state'), where d is what update would subtract from ps, and none where there is no
+  /// gradient. Errors as of update; UnsupportedError: a user's own optimizer without transform.
   std::pair<Tree, Tree> transform(const Tree& grads, const Tree& opt_state, const Tree& ps) const {
     return impl_->transform(grads, opt_state, ps);
   }
-  /// (ps', opt_state'): what AccumGrad has gathered of a window that is not full, at the end of an
-  /// epoch say, moves the parameters by its mean, and a new window begins. Where nothing is gathered
-  /// both stay as they are.
+  /// (ps', opt_state') after an update with the mean of the gradients that AccumGrad holds of a
+  /// window that is not full, at the end of an epoch for example; then a new window begins. Where
+  /// it holds none, both stay as they are.
   std::pair<Tree, Tree> flush(const Tree& opt_state, const Tree& ps) const {
     return impl_->flush(opt_state, ps, true);
   }
-  /// "Adam(0.01, beta = (0.9, 0.999), epsilon = 1e-08)"
+  /// The optimizer in one line: "Adam(0.01, beta = (0.9, 0.999), epsilon = 1e-08)".
   std::string label() const { return impl_->label(); }
 
+  /// Prints the label.
   friend LUXTORCH_API std::ostream& operator<<(std::ostream& out, const Optimizer& o);
-  /// The same optimiser with other hyper-parameters; an optimiser's state goes on with it. In a
-  /// chain they go to every rule that has them. ArgumentError for one that no rule has (the text
-  /// lists those that there are) or that is out of range.
+  /// The same optimizer with other hyper-parameters; the optimizer's state stays valid for it. In a
+  /// chain they apply to every rule that has them. ArgumentError: a hyper-parameter that no rule
+  /// has (the message lists those that there are), that follows a schedule, or that is out of
+  /// range.
   [[nodiscard]] friend Optimizer adjust(const Optimizer& o, const Hyperparameters& changes) {
     return Optimizer(o.impl_->adjusted(changes));
   }
 
-  /// The hyper-parameters, for files: of a rule of this page its name and numbers, of a user's own
-  /// optimiser what adjust has changed since it was made.
+  /// The hyper-parameters, for files: for a rule of this header its name and numbers, for a user's
+  /// own optimizer what adjust has changed since it was made.
   Tree hyperparameters() const { return impl_->hyperparameters(); }
-  /// The same optimiser with hyperparameters() of another one of its kind; nothing where they do
-  /// not fit.
+  /// The same optimizer with the hyperparameters() of another one of its kind; nothing where they
+  /// do not fit.
   std::optional<Optimizer> with_hyperparameters(const Tree& saved) const {
     auto impl = impl_->with(saved);
     return impl ? std::optional(Optimizer(std::move(impl))) : std::nullopt;
   }
 
-  /// The rules of this page that it consists of; nullptr for a user's own.
+  /// The rules of this header that it consists of; nullptr for a user's own optimizer. For the
+  /// library.
   const detail::Program* program() const { return impl_->program(); }
 
  protected:
+  /// What the erased optimizer does; the functions are those of Optimizer unless they say
+  /// otherwise.
   struct Interface {
     virtual ~Interface() = default;
+    /// The state before the first update.
     virtual Tree init(const Tree& ps) const = 0;
+    /// (ps', opt_state').
     virtual std::pair<Tree, Tree> update(const Tree& grads, const Tree& opt_state,
                                          const Tree& ps) const = 0;
+    /// (d, opt_state').
     virtual std::pair<Tree, Tree> transform(const Tree& grads, const Tree& opt_state,
                                             const Tree& ps) const = 0;
     /// (ps', opt_state'), or with apply = false (d, opt_state').
     virtual std::pair<Tree, Tree> flush(const Tree& opt_state, const Tree& ps, bool apply) const {
       return {apply ? ps : Tree(), opt_state};
     }
+    /// The optimizer in one line.
     virtual std::string label() const = 0;
+    /// A copy with other hyper-parameters, as adjust gives it.
     virtual std::shared_ptr<const Interface> adjusted(const Hyperparameters& changes) const = 0;
+    /// The hyper-parameters, for files.
     virtual Tree hyperparameters() const = 0;
+    /// As with_hyperparameters; nullptr where they do not fit.
     virtual std::shared_ptr<const Interface> with(const Tree& hyperparameters) const = 0;
+    /// The rules of this header; nullptr for a user's own optimizer.
     virtual const detail::Program* program() const { return nullptr; }
+    /// Whether it has transform, and so may have any place in a chain.
     virtual bool transforms() const { return true; }
   };
+  /// A shared optimizer.
   using Impl = std::shared_ptr<const Interface>;
+  /// From an implementation.
   explicit Optimizer(Impl impl) : impl_(std::move(impl)) {}
 
+  /// An optimizer of rules of this header.
   static Impl of(const detail::Program& program);
+  /// One rule of this header, by name. ArgumentError: a value out of range.
   static Impl rule(std::string_view kind, const std::vector<double>& values);
+  /// As the constructor of OptimiserChain.
   static Impl chain(const std::vector<Optimizer>& parts);
+  /// As the constructor of Scheduler.
   static Impl scheduled(const Optimizer& o, const Schedules& schedules);
+  /// Throws the ArgumentError for a user's own optimizer without adjust.
   [[noreturn]] static void cannot_adjust(const std::type_info& type);
+  /// Throws the UnsupportedError for a user's own optimizer without transform.
   [[noreturn]] static void cannot_transform(const std::type_info& type);
+  /// ps - d; where d has none, ps.
   static Tree subtract(const Tree& ps, const Tree& d);
+  /// A named tree of the hyper-parameters that are set.
   static Tree as_tree(const Hyperparameters& h);
+  /// The hyper-parameters that as_tree wrote; nothing for another tree.
   static std::optional<Hyperparameters> of_tree(const Tree& t);
+  /// `before`, with what `changes` sets.
   static Hyperparameters merged(const Hyperparameters& before, const Hyperparameters& changes);
 
  private:
@@ -174,154 +204,189 @@ class LUXTORCH_API Optimizer {
   Impl impl_;
 };
 
-/// d = lr g.
+/// Gradient descent: d = lr g.
 struct LUXTORCH_API Descent : Optimizer {
+  /// lr: the learning rate.
   explicit Descent(double lr = 0.1);
 };
 
-/// v = rho v + lr g, d = v. (torch.optim.SGD keeps lr outside of v: equal while lr stays.)
+/// Gradient descent with momentum: v = rho v + lr g, d = v. (torch.optim.SGD has lr outside of v:
+/// the same while lr does not change.)
 struct LUXTORCH_API Momentum : Optimizer {
+  /// lr: the learning rate; rho: the momentum.
   explicit Momentum(double lr = 0.01, double rho = 0.9);
 };
 
-/// d = (1 + rho) lr g - rho^2 v, then v = rho v - lr g.
+/// Gradient descent with Nesterov's momentum: d = (1 + rho) lr g - rho^2 v, then v = rho v - lr g.
 struct LUXTORCH_API Nesterov : Optimizer {
+  /// lr: the learning rate; rho: the momentum.
   explicit Nesterov(double lr = 0.001, double rho = 0.9);
 };
 
+/// Options of RMSProp.
 struct RMSPropOptions {
-  double rho = 0.9;
-  double epsilon = 1e-8;
-  bool centred = false;
+  double rho = 0.9;       ///< The decay rate of the means.
+  double epsilon = 1e-8;  ///< Added to the root.
+  bool centred = false;   ///< Divide by the standard deviation in place of the root mean square.
 };
-/// q = rho q + (1 - rho) g^2, d = lr g / (sqrt(q) + epsilon); centred: l = rho l + (1 - rho) g,
-/// sqrt(q - l^2).
+/// q = rho q + (1 - rho) g^2, d = lr g / (sqrt(q) + epsilon). When centred, l = rho l + (1 - rho)
+/// g, and sqrt(q - l^2) takes the place of sqrt(q).
 struct LUXTORCH_API RMSProp : Optimizer {
+  /// lr: the learning rate.
   explicit RMSProp(double lr = 0.001, RMSPropOptions options = {});
 };
 
+/// Options of Adam, AdaMax, NAdam, RAdam and AMSGrad.
 struct AdamOptions {
-  std::array<double, 2> beta = {0.9, 0.999};
-  double epsilon = 1e-8;
+  std::array<double, 2> beta = {0.9, 0.999};  ///< The decay rates of m and v (of AdaMax, m and u).
+  double epsilon = 1e-8;                      ///< Added to the denominator.
 };
 /// m = beta1 m + (1 - beta1) g, v = beta2 v + (1 - beta2) g^2, and without their bias towards zero
 /// m^ = m / (1 - beta1^t), v^ = v / (1 - beta2^t): d = lr m^ / (sqrt(v^) + epsilon). Kingma and Ba
 /// 2015; torch.optim.Adam.
 struct LUXTORCH_API Adam : Optimizer {
+  /// lr: the learning rate.
   explicit Adam(double lr = 0.001, AdamOptions options = {});
 };
 
+/// Options of AdamW.
 struct AdamWOptions {
-  std::array<double, 2> beta = {0.9, 0.999};
-  double lambda = 0;  // torch's default is 0.01
-  double epsilon = 1e-8;
-  bool couple = true;
+  std::array<double, 2> beta = {0.9, 0.999};  ///< The decay rates of m and v.
+  double lambda = 0;      ///< The strength of the weight decay. The default of torch is 0.01.
+  double epsilon = 1e-8;  ///< Added to the denominator.
+  bool couple = true;     ///< Multiply the weight decay by lr.
 };
-/// With a for Adam's d at lr = 1: couple: d = lr (a + lambda x), as torch.optim.AdamW; else d = lr
-/// a + lambda x, as Loshchilov and Hutter 2019.
+/// Adam with decoupled weight decay (Loshchilov and Hutter 2019). With a for Adam's d at lr = 1:
+/// d = lr (a + lambda x) with couple, as torch.optim.AdamW; else d = lr a + lambda x.
 struct LUXTORCH_API AdamW : Optimizer {
+  /// lr: the learning rate.
   explicit AdamW(double lr = 0.001, AdamWOptions options = {});
 };
 
-/// m as Adam, u = max(beta2 u, |g|), d = lr / (1 - beta1^t) m / (u + epsilon).
+/// m as of Adam, u = max(beta2 u, |g|), d = lr / (1 - beta1^t) m / (u + epsilon) (Kingma and Ba
+/// 2015).
 struct LUXTORCH_API AdaMax : Optimizer {
+  /// lr: the learning rate.
   explicit AdaMax(double lr = 0.001, AdamOptions options = {});
 };
-/// Adam with Nesterov's look ahead: d = lr (beta1 m / (1 - beta1^(t+1)) + (1 - beta1) g / (1 -
+/// Adam with Nesterov's momentum: d = lr (beta1 m / (1 - beta1^(t+1)) + (1 - beta1) g / (1 -
 /// beta1^t)) / (sqrt(beta2 v / (1 - beta2^t)) + epsilon).
 struct LUXTORCH_API NAdam : Optimizer {
+  /// lr: the learning rate.
   explicit NAdam(double lr = 0.001, AdamOptions options = {});
 };
-/// Rectified Adam (Liu et al. 2020): plain momentum, d = lr m^, until the variance of v^ can be
-/// trusted.
+/// Rectified Adam (Liu et al. 2020): plain momentum, d = lr m^, in the first updates, where the
+/// variance of Adam's step sizes is not finite; then Adam's d times the paper's rectification
+/// factor.
 struct LUXTORCH_API RAdam : Optimizer {
+  /// lr: the learning rate.
   explicit RAdam(double lr = 0.001, AdamOptions options = {});
 };
+/// Options of OAdam.
 struct OAdamOptions {
-  std::array<double, 2> beta = {0.5, 0.9};
-  double epsilon = 1e-8;
+  std::array<double, 2> beta = {0.5, 0.9};  ///< The decay rates of m and v.
+  double epsilon = 1e-8;                    ///< Added to the denominator.
 };
-/// Optimistic Adam (Daskalakis et al. 2018): twice Adam's d less the one before.
+/// Optimistic Adam (Daskalakis et al. 2018): twice Adam's d, minus Adam's d of the update before.
 struct LUXTORCH_API OAdam : Optimizer {
+  /// lr: the learning rate.
   explicit OAdam(double lr = 0.001, OAdamOptions options = {});
 };
-/// w = max(w, v), d = lr m / (sqrt(w) + epsilon) without bias correction; m, v and w start at
-/// epsilon.
+/// m and v as of Adam, w = max(w, v), d = lr m / (sqrt(w) + epsilon), without bias correction; m, v
+/// and w start at epsilon (Reddi et al. 2018).
 struct LUXTORCH_API AMSGrad : Optimizer {
+  /// lr: the learning rate.
   explicit AMSGrad(double lr = 0.001, AdamOptions options = {});
 };
+/// Options of AdaBelief.
 struct AdaBeliefOptions {
-  std::array<double, 2> beta = {0.9, 0.999};
-  double epsilon = 1e-16;
+  std::array<double, 2> beta = {0.9, 0.999};  ///< The decay rates of m and v.
+  double epsilon = 1e-16;                     ///< Added to v and to the denominator.
 };
 /// Adam with v = beta2 v + (1 - beta2) (g - m)^2 + epsilon (Zhuang et al. 2020).
 struct LUXTORCH_API AdaBelief : Optimizer {
+  /// lr: the learning rate.
   explicit AdaBelief(double lr = 0.001, AdaBeliefOptions options = {});
 };
-/// a = a + g^2, which starts at epsilon, d = lr g / (sqrt(a) + epsilon).
+/// a = a + g^2, where a starts at epsilon, d = lr g / (sqrt(a) + epsilon) (Duchi et al. 2011).
 struct LUXTORCH_API AdaGrad : Optimizer {
+  /// lr: the learning rate; epsilon: added to the denominator, and the start of a.
   explicit AdaGrad(double lr = 0.1, double epsilon = 1e-8);
 };
 /// a = rho a + (1 - rho) g^2, d = g sqrt(b + epsilon) / sqrt(a + epsilon), then b = rho b + (1 -
-/// rho) d^2.
+/// rho) d^2 (Zeiler 2012).
 struct LUXTORCH_API AdaDelta : Optimizer {
+  /// rho: the decay rate of the means; epsilon: added to both of them.
   explicit AdaDelta(double rho = 0.9, double epsilon = 1e-8);
 };
+/// Options of Lion.
 struct LionOptions {
-  std::array<double, 2> beta = {0.9, 0.999};
+  std::array<double, 2> beta = {0.9, 0.999};  ///< The weights of m in d and in the next m.
 };
 /// d = lr sign(beta1 m + (1 - beta1) g), then m = beta2 m + (1 - beta2) g (Chen et al. 2023).
 struct LUXTORCH_API Lion : Optimizer {
+  /// lr: the learning rate.
   explicit Lion(double lr = 0.001, LionOptions options = {});
 };
 
-/// d = g + lambda x: the gradient of lambda / 2 sum x^2 added. First in a chain.
+/// d = g + lambda x, which adds the gradient of lambda / 2 sum x^2. For the first place in a chain.
 struct LUXTORCH_API WeightDecay : Optimizer {
+  /// lambda: the strength of the decay.
   explicit WeightDecay(double lambda = 5e-4);
 };
-/// d = g + lambda sign(x): that of lambda sum |x|.
+/// d = g + lambda sign(x), which adds the gradient of lambda sum |x|. For the first place in a
+/// chain.
 struct LUXTORCH_API SignDecay : Optimizer {
+  /// lambda: the strength of the decay.
   explicit SignDecay(double lambda = 1e-3);
 };
 
 /// d = g with every element clamped to [-delta, delta].
 struct LUXTORCH_API ClipGrad : Optimizer {
+  /// delta: the largest absolute value, above 0.
   explicit ClipGrad(double delta = 10);
 };
 
+/// Options of ClipNorm and ClipGlobalNorm.
 struct ClipNormOptions {
-  double p = 2;  // infinity is allowed
-  /// A norm that is infinite or NaN is an ArgumentError. On a GPU reading it waits.
+  double p = 2;  ///< Which norm, above 0; infinity is allowed.
+  /// A norm that is infinite or NaN is an ArgumentError. On a GPU the check waits for the device.
   bool check_finite = true;
 };
 /// d = g min(1, omega / |g|_p), for each parameter array by itself.
 struct LUXTORCH_API ClipNorm : Optimizer {
+  /// omega: the largest norm, above 0.
   explicit ClipNorm(double omega = 10, ClipNormOptions options = {});
 };
-/// The same with the norm of all gradients together: torch.nn.utils.clip_grad_norm_ without its
-/// 1e-6.
+/// d = g min(1, omega / |all g|_p), with the norm of all gradients together:
+/// torch.nn.utils.clip_grad_norm_ without its 1e-6.
 struct LUXTORCH_API ClipGlobalNorm : Optimizer {
+  /// omega: the largest norm, above 0.
   explicit ClipGlobalNorm(double omega = 1, ClipNormOptions options = {});
 };
 
-/// The mean of n gradients, passed on at every n-th update; nothing moves in between, and what comes
-/// after it in a chain counts only the n-th ones. First in a chain. Gradients of a window that is
-/// not full wait for the next update; flush passes on their mean.
+/// Passes on the mean of n gradients at every n-th update. Parameters do not change in between, and
+/// the rules after it in a chain count only the n-th updates. For the first place in a chain.
+/// Gradients of a window that is not full wait for the next update; flush passes on their mean.
 struct LUXTORCH_API AccumGrad : Optimizer {
+  /// ArgumentError: n below 1.
   explicit AccumGrad(int64_t n);
 };
 
-/// Each part changes the gradient for the next one, left to right; the last one's result is
-/// subtracted. Empty: d = g. A user's own optimiser without `transform` may only come last, else an
-/// ArgumentError.
+/// Optimizers one after the other: each part changes the gradient for the next one, from left to
+/// right, and the last one's result is subtracted from the parameters. An empty chain has d = g.
+/// (Optimisers.jl gives the name.)
 struct LUXTORCH_API OptimiserChain : Optimizer {
+  /// ArgumentError: a user's own optimizer without `transform` that is not the last part.
   template <class... O>
     requires(std::convertible_to<O, Optimizer> && ...)
   explicit OptimiserChain(const O&... parts)
       : OptimiserChain(std::vector<Optimizer>{Optimizer(parts)...}) {}
+  /// The same from a vector.
   explicit OptimiserChain(const std::vector<Optimizer>& parts);
 };
 
+/// The implementation for a user's own optimizer of the type O.
 template <class O>
 struct Optimizer::Model final : Interface {
   std::shared_ptr<const O> optimizer, made;  // made: before adjust changed it

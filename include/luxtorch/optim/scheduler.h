@@ -1,13 +1,13 @@
-// Scheduler: an optimiser whose hyper-parameters follow schedules.
+// Scheduler: an optimizer whose hyper-parameters follow schedules.
 //
 //     Optimizer o = Scheduler(Adam(), schedule::Warmup(100, schedule::CosAnneal(1e-2, 1e-4, 2000)));
 //     Optimizer p = OptimiserChain(ClipGlobalNorm(1.0), Scheduler(AdamW(), schedule::Exp(1e-3, 0.999)));
 //
-// Level 4. The schedules give the values themselves: what the optimiser was made with does not
-// count. t is the number of updates that a parameter has had, this one included; it is the "step"
-// of the optimiser's state, so that a training that goes on from a saved state goes on bit for bit.
-// A parameter that is skipped falls behind; with AccumGrad before it in a chain only the updates
-// that come through count.
+// The schedules give the values themselves: those that the optimizer was made with are not used. t
+// is the number of updates that a parameter has had, this one included. It is the "step" of the
+// optimizer's state, so that a training that continues from a saved state gives the same numbers
+// bit for bit. A parameter that is skipped does not count the update; after AccumGrad in a chain,
+// only the updates that AccumGrad passes on count.
 #pragma once
 
 #include <optional>
@@ -20,23 +20,26 @@ namespace luxtorch {
 
 /// Which hyper-parameters follow a schedule: only those that are set.
 struct Schedules {
-  std::optional<schedule::Schedule> lr = {};
-  std::optional<schedule::Schedule> rho = {};
-  std::optional<schedule::Schedule> lambda = {};
+  std::optional<schedule::Schedule> lr = {};      ///< The learning rate.
+  std::optional<schedule::Schedule> rho = {};     ///< Momentum, or the decay rate of one moment.
+  std::optional<schedule::Schedule> lambda = {};  ///< The strength of a decay.
 };
 
-/// Of a chain every rule that has the hyper-parameter follows the schedule. Costs what the
-/// optimiser costs: the rules of optim.h run in place with a number that is looked up once per
-/// step. The state is the optimiser's, with "step" where it does not count by itself; a user's own
-/// optimiser, which needs an adjust, has {"step", "state"}.
+/// An optimizer whose hyper-parameters follow schedules. In a chain, every rule that has the
+/// hyper-parameter follows the schedule. It costs no more than the optimizer alone: the rules of
+/// optim.h run in place, with a number that is looked up once per step. The state is the
+/// optimizer's, with "step" added where the optimizer does not count itself. A user's own optimizer
+/// must have an adjust; its state is {"step", "state"}.
 ///
-/// adjust changes what follows no schedule; for the rest it is an ArgumentError. Scheduler(ts.
-/// optimizer(), other) has another schedule and the same state.
+/// adjust changes the hyper-parameters that follow no schedule; for those that do it is an
+/// ArgumentError. Scheduler(ts.optimizer(), other) has another schedule and the same state.
 ///
-/// ArgumentError: an optimiser without such a hyper-parameter; in an update, a value out of its
-/// range, with the schedule and the step.
+/// ArgumentError: an optimizer without such a hyper-parameter, no schedule; in an update, a value
+/// out of its range (the message names the schedule and the step).
 struct LUXTORCH_API Scheduler : Optimizer {
+  /// The learning rate follows a schedule.
   Scheduler(const Optimizer& optimizer, const schedule::Schedule& lr);
+  /// Each hyper-parameter that is set follows its schedule.
   Scheduler(const Optimizer& optimizer, const Schedules& schedules);
 };
 

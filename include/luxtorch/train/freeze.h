@@ -4,9 +4,9 @@
 //     ts = freeze(ts, [](const std::string& path) { return path.ends_with("bias"); });
 //     ts = thaw(ts);
 //
-// Level 4. Frozen parameters cost no gradient work and are not updated: no decay, no moments, and
-// an optimiser that counts updates does not count theirs. Their moments wait. A tensor that the
-// parameters hold at two places is frozen at both.
+// Frozen parameters need no gradient computation and are not updated: no decay, no moment update,
+// and an optimizer that counts updates does not count theirs. Their moments stay as they are. A
+// tensor that the parameters hold at two places is frozen at both.
 #pragma once
 
 #include <functional>
@@ -18,19 +18,26 @@
 
 namespace luxtorch {
 
+/// Picks parameters by their paths, such as "lstm_cell.weight_ih".
 using PathPredicate = std::function<bool(const std::string& path)>;
 
-/// All parameters at or below the path, "" for all of them; a path that is not there is a TreeError
-/// that lists those that are. Or those whose paths ("lstm_cell.weight_ih") the predicate picks, be
-/// they none.
+/// Freezes all parameters at or below the path; "" means all. ts is not changed. TreeError: a path
+/// without parameters (the message lists those that there are).
 LUXTORCH_API [[nodiscard]] TrainState freeze(const TrainState& ts, std::string_view path);
+/// Freezes the parameters whose paths the predicate picks, which may be none.
 LUXTORCH_API [[nodiscard]] TrainState freeze(const TrainState& ts, const PathPredicate& which);
+/// Makes the parameters at or below the path trainable again; "" means all. Errors as of freeze.
 LUXTORCH_API [[nodiscard]] TrainState thaw(const TrainState& ts, std::string_view path = "");
+/// Makes the parameters whose paths the predicate picks trainable again.
 LUXTORCH_API [[nodiscard]] TrainState thaw(const TrainState& ts, const PathPredicate& which);
 
+/// freeze in place.
 LUXTORCH_API void freeze_(TrainState& ts, std::string_view path);
+/// freeze in place.
 LUXTORCH_API void freeze_(TrainState& ts, const PathPredicate& which);
+/// thaw in place.
 LUXTORCH_API void thaw_(TrainState& ts, std::string_view path = "");
+/// thaw in place.
 LUXTORCH_API void thaw_(TrainState& ts, const PathPredicate& which);
 
 }  // namespace luxtorch

@@ -3,8 +3,9 @@
 //     ProgressBar bar(std::cerr, 25, "epochs", is_terminal(std::cerr));
 //     for (int epoch = 0; epoch < 25; ++epoch) bar.advance("loss 0.05");
 //
-// Level 5. Writes to the stream that it is given and only there: at most ten times a second, one line that it overwrites
-// (`[=======>      ] 12/25 epochs, 0.6 s left, loss 0.05`), and nothing at all when it is switched off. One thread.
+// The bar writes only to its stream, at most ten times a second: one line that it overwrites, such
+// as `[=======>      ] 12/25 epochs, 0.6 s left, loss 0.05`. When it is off, it writes nothing. One
+// thread at a time.
 #pragma once
 
 #include <chrono>
@@ -16,20 +17,24 @@
 
 namespace luxtorch {
 
-/// Is the stream std::cout, std::cerr or std::clog, and that a terminal?
+/// Whether the stream is std::cout, std::cerr or std::clog, and connected to a terminal.
 LUXTORCH_API bool is_terminal(const std::ostream& stream);
 
+/// A progress bar on one line of a stream.
 class LUXTORCH_API ProgressBar {
  public:
-  /// total: how often advance will be called; unit: what is counted, in the plural.
+  /// out: the stream, which must live longer than the bar; total: how often advance will be called;
+  /// unit: what is counted, in the plural; on: whether the bar writes at all. Nothing is drawn yet.
   ProgressBar(std::ostream& out, int64_t total, std::string unit, bool on);
-  ~ProgressBar();  // wipes the bar
+  /// Erases the bar's line.
+  ~ProgressBar();
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
 
-  /// One more is done; note: what to show behind the counts.
+  /// Counts one more, and draws the bar if it is due. note: a text to show after the counts.
   void advance(const std::string& note = "");
-  /// Wipes the bar's line, so that something else can be printed in its place; the next advance draws it again.
+  /// Erases the bar's line, so that something else can be printed there; the next advance draws it
+  /// again.
   void clear();
 
  private:

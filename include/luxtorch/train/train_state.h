@@ -1,4 +1,4 @@
-// TrainState: a model in training, and the steps that move it on.
+// TrainState: a model in training, and the training steps.
 //
 //     TrainState ts(model, ps, st, Adam(0.01));
 //     BinaryCrossEntropyLoss objective;
@@ -8,18 +8,16 @@
 //
 //     auto [grads, loss, stats, next] = single_train_step(objective, batch, ts);  // pure: ts stays
 //
-// Level 4: loss -> gradients -> optimiser -> TrainState -> files.
-//
-// The state is a value. It copies the parameters once, into flat memory of its own, so setup's ps
-// never changes. What it hands out are snapshots: a step in place first copies what a tree from
-// parameters() or optimizer_state(), a tensor of one, or a copy of the TrainState still looks at.
-// `auto best = ts;` is safe and cheap, and a loop that keeps no snapshot copies nothing. Both kinds
-// of step give the same numbers, bit for bit.
+// The state is a value. It copies the parameters once, into flat memory of its own, so the ps of
+// setup never changes. What parameters() and optimizer_state() return are snapshots, and so are
+// copies of the TrainState: a step in place first copies the memory that a snapshot, or a tensor of
+// one, still uses. So `auto best = ts;` is safe and cheap, and a loop that keeps no snapshot copies
+// nothing. Both kinds of step give the same numbers, bit for bit.
 //
 // A step that throws leaves its TrainState as it was.
 //
-// A TrainState is a constant of every derivative: it takes no tensors of a function that is being
-// differentiated or transformed, nor gradients of one (an ArgumentError). Learn through steps with
+// A TrainState is a constant of every derivative: tensors or gradients of a function that is being
+// differentiated or transformed are an ArgumentError. To differentiate training steps, use
 // Optimizer::update.
 #pragma once
 
@@ -39,44 +37,54 @@
 
 namespace luxtorch {
 
+/// Options of a TrainState.
 struct TrainStateOptions {
-  /// A loss that is infinite or NaN is an ArgumentError that names the step. Not set: yes where the
-  /// loss lies on the CPU; on another device reading it makes the program wait.
+  /// Whether a loss that is infinite or NaN is an ArgumentError, which names the step. Not set: yes
+  /// where the loss is on the CPU; on another device the check makes the program wait.
   std::optional<bool> check_finite = {};
 };
 
+/// A model in training: its parameters and states, the optimizer and its state, and the step (Lux's
+/// Training.TrainState).
 class LUXTORCH_API TrainState {
  public:
-  /// ps and st: as the model's setup made them, on any device and of any floating dtype, mixed too;
-  /// a missing, extra or misshaped part is a TreeError that lists all of them. Moments start
-  /// afresh, step at 0.
+  /// ps and st: as the model's setup made them, on any devices and of any floating dtypes. The
+  /// optimizer's state is a new one, and step is 0. TreeError, which lists them: parts that are
+  /// missing, unexpected or misshaped.
   TrainState(Layer model, const Tree& ps, Tree st, Optimizer optimizer,
              TrainStateOptions options = {});
 
+  /// The model whose parameters are trained.
   Layer model;
-  /// How many gradients it has been given. With AccumGrad(n) the parameters move at each n-th, and
-  /// flush_gradients_, which gives none, leaves step as it is.
+  /// The number of gradients that have been applied. With AccumGrad(n) the parameters change at
+  /// each n-th one. flush_gradients_ does not change it.
   int64_t step = 0;
 
   /// The parameters as they are now: views of the flat memory, made anew by each call.
   Tree parameters() const;
+  /// The model's states as they are now.
   const Tree& states() const { return states_; }
-  /// As Optimizer::init has it.
+  /// The optimizer's state as it is now, in the form of Optimizer::init.
   Tree optimizer_state() const;
+  /// The optimizer, with its present hyper-parameters.
   const Optimizer& optimizer() const { return optimizer_; }
-  /// The paths of frozen parameters.
+  /// The paths of the frozen parameters.
   std::vector<std::string> frozen() const;
 
-  // From outside: a recurrent layer's carry set back, a checkpoint taken up. Checked as in the
-  // constructor; parameters and moments are copied and keep their dtype and device. What is one
-  // parameter at several places stays so, and must have the same values at all of them (an
-  // ArgumentError names two that differ).
+  /// Copies ps into the parameters, which keep their dtypes and devices. What is one parameter at
+  /// several places stays so, and must have the same values at all of them: else an ArgumentError,
+  /// which names two places that differ. TreeError: a ps that does not fit the model.
   void set_parameters_(const Tree& ps);
+  /// Replaces the model's states, to reset a recurrent layer's carry for example. TreeError: an st
+  /// that does not fit the model.
   void set_states_(Tree st);
+  /// Copies opt_state into the optimizer's state, whose moments keep their dtypes and devices.
+  /// TreeError, ShapeError: a state that does not fit; the state of a user's own optimizer is not
+  /// checked.
   void set_optimizer_state_(const Tree& opt_state);
 
-  /// The model's text, how many parameters there are and how many of them are frozen, the
-  /// optimiser, the step.
+  /// Prints the step, the model, the numbers of parameters, of frozen ones and of states, and the
+  /// optimizer.
   friend LUXTORCH_API std::ostream& operator<<(std::ostream& out, const TrainState& ts);
 
  private:
@@ -90,48 +98,56 @@ class LUXTORCH_API TrainState {
   TrainStateOptions options_;
 };
 
-/// What a step gives. grads: the parameters' structure, nothing for frozen ones; for steps in place
-/// valid until the next step. loss: 0-dim, without a graph, from before the update; no device was
-/// waited for. stats: the objective's, without a graph.
+/// What a step in place gives.
 struct TrainStep {
+  /// In the structure of the parameters, none for frozen ones. Valid until the next step.
   Tree grads;
+  /// The loss before the update: 0-dim, without a graph. The step itself waits for no device,
+  /// except for TrainStateOptions::check_finite.
   Tensor loss;
-  Tree stats;
+  Tree stats;  ///< The objective's, without a graph.
 };
+/// What a pure step gives.
 struct PureTrainStep {
-  Tree grads;
-  Tensor loss;
-  Tree stats;
-  TrainState next;
+  Tree grads;       ///< In the structure of the parameters, none for frozen ones.
+  Tensor loss;      ///< The loss before the update, as of TrainStep.
+  Tree stats;       ///< The objective's, without a graph.
+  TrainState next;  ///< The TrainState after the step.
 };
 
-/// Loss and gradients; next differs from ts in the states alone, which are the objective's (a
-/// dropout's rng, a batch norm's statistics). Records a graph even where the caller records none.
+/// The loss of a batch and its gradients. next differs from ts only in the states, which are those
+/// that the objective returned (a dropout's rng, a batch norm's statistics). A graph is recorded
+/// even where the caller records none. ArgumentError: a loss that value_and_grad refuses, or that
+/// is not finite (TrainStateOptions).
 LUXTORCH_API [[nodiscard]] PureTrainStep compute_gradients(const Objective& objective,
                                                            const Tree& batch, const TrainState& ts);
-/// The same; ts takes the states.
+/// The same; the new states go into ts.
 LUXTORCH_API TrainStep compute_gradients_(const Objective& objective, const Tree& batch,
                                           TrainState& ts);
 
-/// One update by the optimiser, step + 1. grads: the parameters' structure; parts that are nothing
-/// are skipped.
+/// One update by the optimizer; step increases by 1. grads has the structure of the parameters;
+/// where it has none, the parameters are skipped. Errors as of Optimizer::update.
 LUXTORCH_API [[nodiscard]] TrainState apply_gradients(const TrainState& ts, const Tree& grads);
+/// apply_gradients in place.
 LUXTORCH_API void apply_gradients_(TrainState& ts, const Tree& grads);
 
-/// compute_gradients and apply_gradients.
+/// compute_gradients, then apply_gradients.
 LUXTORCH_API [[nodiscard]] PureTrainStep single_train_step(const Objective& objective,
                                                            const Tree& batch, const TrainState& ts);
+/// single_train_step in place.
 LUXTORCH_API TrainStep single_train_step_(const Objective& objective, const Tree& batch,
                                           TrainState& ts);
 
-/// Gradients that AccumGrad still holds, of a window that is not full, move the parameters by their
-/// mean (Optimizer::flush). step and states stay. Before a validation or the last checkpoint.
+/// Applies the mean of the gradients that AccumGrad still holds of a window that is not full
+/// (Optimizer::flush); step and states stay. Call it before a validation or the last checkpoint.
 LUXTORCH_API [[nodiscard]] TrainState flush_gradients(const TrainState& ts);
+/// flush_gradients in place.
 LUXTORCH_API void flush_gradients_(TrainState& ts);
 
-/// Other hyper-parameters, the same moments: `ts = adjust(ts, {.lr = 1e-3});`. Errors as adjust of
-/// an Optimizer.
+/// Changes hyper-parameters of the optimizer, and keeps its state: `ts = adjust(ts, {.lr =
+/// 1e-3});`. Errors as of adjust of an Optimizer.
 LUXTORCH_API [[nodiscard]] TrainState adjust(const TrainState& ts, const Hyperparameters& changes);
+/// adjust in place.
 LUXTORCH_API void adjust_(TrainState& ts, const Hyperparameters& changes);
 
 }  // namespace luxtorch
