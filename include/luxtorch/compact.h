@@ -1,7 +1,8 @@
-// compact: a layer from a lambda, with the fields bound by position and the states threaded by themselves.
+// compact: a layer from a lambda, which gets the fields in order; their new states are kept for it.
 //
 //     auto model =
-//         compact(field("lstm_cell", LSTMCell(2, 8)), field("classifier", Dense(8, 1, lux::sigmoid)))
+//         compact(field("lstm_cell", LSTMCell(2, 8)),
+//                 field("classifier", Dense(8, 1, lux::sigmoid)))
 //             .forward([](const Tensor& x, auto& lstm_cell, auto& classifier) {
 //               auto steps = x.unbind(1);
 //               auto out = lstm_cell(steps[0]);
@@ -9,16 +10,19 @@
 //               return classifier(out.y).squeeze(-1);
 //             });
 //
-// Level 2. A field is one of these, and reaches the body as the second column says:
-//   field("name", layer)               a callable: layer(x), cell(x, carry); each call moves its state on
+// A field is one of these. The second column is what the body gets:
+//   field("name", layer)               a callable: layer(x), cell(x, carry)
 //   field("name", vector of layers)    a range of callables: for (auto& d : ds) y = d(y);
-//   param("name", initialiser, shape)  the parameter: const Tensor&
-//   state("name", value)               T&: a bool, int64_t, double, std::string, Tensor, Rng or Tree; what
-//                                      the body leaves in it is the new state
-// Parameters and states are named by the fields, exactly as in a struct with LUXTORCH_LAYERS. The body
-// takes (x, one argument per field), as auto& or const auto&, and returns whatever Out may hold. With up to
-// four inputs in front, (x, y, one argument per field), the layer takes a tuple of them, as every layer of
-// several inputs: apply(model, std::pair(x, y), ps, st).
+//   param("name", initializer, shape)  the parameter: const Tensor&
+//   state("name", value)               T&
+//
+// Each call of a layer updates its state. The T of a state is bool, int64_t, double, std::string,
+// Tensor, Rng or Tree; its value after the body is the new state.
+//
+// The fields' names are those of parameters and states, exactly as in a struct with
+// LUXTORCH_LAYERS. The body takes (x, one argument per field), as auto& or const auto&, and returns
+// whatever Out may hold. With two to four inputs, (x, y, one argument per field), the layer takes a
+// tuple of them, as every layer of several inputs: apply(model, std::pair(x, y), ps, st).
 #pragma once
 
 #include <concepts>
@@ -32,25 +36,31 @@
 
 namespace luxtorch {
 
+/// A parameter of the compact layer's own: what param gives.
 struct ParamField {
-  Initializer init;
-  std::vector<int64_t> shape;
+  Initializer init;            ///< Its first values.
+  std::vector<int64_t> shape;  ///< Its shape.
 };
+/// A state of the compact layer's own: what state gives.
 template <class T>
 struct StateField {
-  T value;
+  T value;  ///< Its first value.
 };
+/// A name, and a layer, a vector of layers, a ParamField or a StateField. Chain and the other
+/// containers take fields with layers, too.
 template <class V>
 struct Field {
-  std::string name;
-  V value;
+  std::string name;  ///< The key in the trees of parameters and states; no dots.
+  V value;           ///< What has the name.
 };
 
+/// A layer or a vector of layers with a name. Anything else does not compile.
 template <class L>
 Field<L> field(std::string name, L layer) {
   check_layer<L>();
   return {std::move(name), std::move(layer)};
 }
+/// A parameter of the layer's own, whose first values are init(rng, shape).
 inline Field<ParamField> param(std::string name, Initializer init, std::vector<int64_t> shape) {
   return {std::move(name), {std::move(init), std::move(shape)}};
 }
@@ -80,8 +90,8 @@ constexpr bool is_state = false;
 template <class T>
 constexpr bool is_state<StateField<T>> = true;
 
-// A field as the body sees it, with its parameters and its states as they move on. It cannot be copied:
-// a body that takes it by value would move on a copy's states.
+// A field as the body sees it, with its parameters and its current states. It cannot be copied: a
+// body that takes it by value would update the states of a copy.
 template <class V>
 class Handle {
  public:
@@ -89,7 +99,7 @@ class Handle {
       : layer_(&layer), ps_(std::move(ps)), st_(std::move(st)) {}
   Handle(Handle&&) = default;
 
-  // const, so that a body may take its fields by const auto&: it is the state inside that moves on.
+  // const, so that a body may take its fields by const auto&; the state inside is mutable.
   template <class... X>
     requires Takes<V, X...>
   auto operator()(const X&... x) const {
@@ -164,7 +174,8 @@ class Handle<StateField<T>> {
 template <class V>
 using Argument = decltype(std::declval<Handle<V>&>().argument());
 
-// The body takes these inputs and the fields. A body of any number of arguments is one of a single input.
+// True if the body takes these inputs and the fields. A body of any number of arguments counts as
+// one of a single input.
 template <class Body, class Fields, class... X>
 constexpr bool body_takes = false;
 template <class Body, class... V, class... X>
@@ -173,20 +184,24 @@ constexpr bool body_takes<Body, std::tuple<V...>, X...> =
 
 }  // namespace detail
 
-/// A state of the layer's own: a bool, an integer, a floating-point number, a string, a Tensor, an Rng or
-/// a Tree.
+/// A state of the layer's own with its first value: a bool, an integer, a floating-point number, a
+/// string, a Tensor, an Rng or a Tree.
 template <class T>
 auto state(std::string name, T value) {
   auto leaf = detail::leaf_value(std::move(value));
   return Field<StateField<decltype(leaf)>>{std::move(name), {std::move(leaf)}};
 }
 
+/// The layer that compact(...).forward(body) gives. Parameters: those of its layers, and its own
+/// after them, by the fields' names; states likewise.
 template <class Body, class... V>
 class Compact {
  public:
+  /// Use compact(...).forward(body), which checks the body.
   Compact(std::tuple<Field<V>...> fields, Body body)
       : fields_(std::move(fields)), body_(std::move(body)) {}
 
+  /// Calls f(name, layer) for each field with a layer: LayerAccess.
   template <class F>
   void luxtorch_layers(const F& f) const {
     for_each_field([&]<class W>(const Field<W>& g) {
@@ -194,6 +209,7 @@ class Compact {
         f(std::string_view(g.name), g.value);
     });
   }
+  /// The parameters of its own, those of param; setup adds the layers'.
   Tree initial_parameters(Rng rng) const {
     std::vector<Tree::Item> parts;
     for_each_field([&]<class W>(const Field<W>& g) {
@@ -202,6 +218,7 @@ class Compact {
     });
     return named(std::move(parts));
   }
+  /// The states of its own, those of state; setup adds the layers'.
   Tree initial_states(Rng) const {
     std::vector<Tree::Item> parts;
     for_each_field([&]<class W>(const Field<W>& g) {
@@ -209,26 +226,32 @@ class Compact {
     });
     return named(std::move(parts));
   }
+  /// The text in a printed model.
   std::string label() const { return "Compact"; }
 
+  /// True if the body takes the inputs X and the fields.
   template <class... X>
   static constexpr bool Fits = detail::body_takes<Body, std::tuple<V...>, X...>;
 
+  /// The body's y, and the new states.
   template <class X>
     requires Fits<X>
   auto operator()(const X& x, const Tree& ps, const Tree& st) const {
     return run(ps, st, x);
   }
+  /// The same for a body of two inputs.
   template <class X, class Y>
     requires(Fits<X, Y> && !Fits<X>)
   auto operator()(const X& x, const Y& y, const Tree& ps, const Tree& st) const {
     return run(ps, st, x, y);
   }
+  /// The same for a body of three inputs.
   template <class X, class Y, class Z>
     requires(Fits<X, Y, Z> && !Fits<X>)
   auto operator()(const X& x, const Y& y, const Z& z, const Tree& ps, const Tree& st) const {
     return run(ps, st, x, y, z);
   }
+  /// The same for a body of four inputs.
   template <class X, class Y, class Z, class W>
     requires(Fits<X, Y, Z, W> && !Fits<X>)
   auto operator()(const X& x, const Y& y, const Z& z, const W& w, const Tree& ps,
@@ -281,12 +304,15 @@ class Compact {
   Body body_;
 };
 
+/// What compact gives: the fields, until forward adds the body.
 template <class... V>
 class CompactFields {
  public:
+  /// Use compact(...).
   explicit CompactFields(Field<V>... fields) : fields_(std::move(fields)...) {}
 
-  /// The layer. Checked here, at the user's line.
+  /// The layer with this body. A body that does not take (x, one argument per field) does not
+  /// compile, with a text that says so.
   template <class Body>
   auto forward(Body body) && {
     // A generic body that takes a tensor is not tried with anything else.
@@ -301,6 +327,7 @@ class CompactFields {
         "lambda must not be mutable");
     if constexpr (fits) return Compact<Body, V...>(std::move(fields_), std::move(body));
   }
+  /// The same for fields that are kept in a variable.
   template <class Body>
   auto forward(Body body) const& {
     return CompactFields(*this).forward(std::move(body));
@@ -314,7 +341,8 @@ class CompactFields {
   std::tuple<Field<V>...> fields_;
 };
 
-/// Two fields of one name are a TreeError at setup.
+/// The fields of a layer, whose body .forward adds: Lux.jl's compact macro. Two fields of one name
+/// are a TreeError at setup.
 template <class... V>
 CompactFields<V...> compact(Field<V>... fields) {
   return CompactFields<V...>(std::move(fields)...);

@@ -1,6 +1,6 @@
 // LUXTORCH_API: what the shared library exports.
 #pragma once
 
-/// Stands at functions, and at classes with functions, that are defined in the library's sources. All
-/// else in the library is hidden.
+/// Marks functions that are defined in the library's sources, and classes with such functions. The
+/// shared library exports these and hides everything else.
 #define LUXTORCH_API __attribute__((visibility("default")))

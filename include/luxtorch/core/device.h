@@ -1,10 +1,8 @@
-// Where tensors live: for tree::to(tree, device) and programs' --device option.
+// The device of tensors: for tree::to(tree, device) and for a program's --device option.
 //
 //     auto dev = gpu_device();               // the CPU where there is no GPU
 //     auto [ps, st] = setup(Rng(0), model);
 //     ps = tree::to(ps, dev);
-//
-// Level 0.
 #pragma once
 
 #include <string_view>
@@ -14,15 +12,17 @@
 
 namespace luxtorch {
 
+/// The CPU.
 LUXTORCH_API Device cpu_device();
 
-/// The accelerator that torch was built for (CUDA, ROCm, XPU, MPS) if one is there, else the CPU.
-/// index: which one, from 0; -1 is torch's current one. With force, no accelerator is an
-/// UnsupportedError.
+/// The accelerator that torch was built for (CUDA, ROCm, XPU, MPS) if the machine has one, else the
+/// CPU. index: which one, from 0; -1 is torch's current one. With force, an accelerator that is not
+/// there is an UnsupportedError.
 LUXTORCH_API Device gpu_device(bool force = false, int index = -1);
 
-/// "cpu", "gpu" (falls back), "cuda", "cuda:1", ...: ArgumentError for other words,
-/// UnsupportedError for a device that is not there.
+/// The device of a name: "cpu", "gpu" (the CPU if there is no accelerator), "cuda" (the first one),
+/// "cuda:1" and torch's other names. ArgumentError: not the name of a device. UnsupportedError: the
+/// machine has no such device.
 LUXTORCH_API Device device(std::string_view name);
 
 }  // namespace luxtorch

@@ -1,7 +1,7 @@
 // Tensor's binary operators, without torch's <ATen/TensorOperators.h> (8 s a file).
 //
 // They are templates, so torch's own functions win where both are visible: a program may include
-// <torch/torch.h> too. Level 0.
+// <torch/torch.h> too.
 #pragma once
 
 #include <concepts>
@@ -29,6 +29,8 @@ namespace at {
   Tensor operator op(const Scalar& x, const T& y) {                   \
     return scalar_first;                                              \
   }
+// Of two tensors, or of a tensor and a number in either order. Broadcasting, dtypes and errors are
+// those of the method: x + y is x.add(y). Comparisons give bool tensors.
 LUXTORCH_BINARY_OPERATOR(+, add, y.add(x))
 LUXTORCH_BINARY_OPERATOR(*, mul, y.mul(x))
 LUXTORCH_BINARY_OPERATOR(-, sub, ::luxtorch::detail::subtract_from(x, y))

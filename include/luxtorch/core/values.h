@@ -2,12 +2,10 @@
 //
 //     Tensor a = lux::tensor({{1., 2.}, {3., 4.}});                      // (2, 2), float32
 //     Tensor b = lux::tensor(std::vector<float>{1, 2, 3, 4}, {2, 2});    // a copy
-//     Tensor c = lux::from_blob(pointer, {2, 2});                        // a view of the caller's memory
+//     Tensor c = lux::from_blob(pointer, {2, 2});                        // a view of your memory
 //     std::vector<float> values = lux::to_vector<float>(a);              // row by row
 //     double total = a.sum().item<double>();
 //     std::cout << a << total << a.sum().item();                         // as torch prints them
-//
-// Level 0.
 #pragma once
 
 #include <ATen/core/Formatting.h>
@@ -24,14 +22,15 @@
 
 namespace luxtorch {
 
-/// C++ types that are elements of a tensor.
+/// C++ types that a tensor's elements can have: bool, float, double, signed integers of 8 to 64
+/// bits and unsigned ones of 8; no characters.
 template <class T>
 concept Element = std::same_as<T, bool> || std::same_as<T, float> || std::same_as<T, double> ||
                   (std::integral<T> && !std::same_as<T, char> && !std::same_as<T, wchar_t> &&
                    !std::same_as<T, char8_t> && !std::same_as<T, char16_t> &&
                    !std::same_as<T, char32_t> && (std::signed_integral<T> || sizeof(T) == 1));
 
-/// The dtype whose elements are T's in memory.
+/// The dtype whose elements are stored as T: dtype_of<float>() is kFloat32.
 template <Element T>
 constexpr Dtype dtype_of() {
   if constexpr (std::same_as<T, bool>) return kBool;
@@ -74,23 +73,26 @@ Tensor of_rows(Rows<T> rows, TensorOptions options) {
 
 }  // namespace detail
 
-/// A matrix from its rows, of one length (a ShapeError otherwise). dtypes as those of tensor({...}).
+/// A matrix from its rows, (rows, columns), float32 unless the options say otherwise. ShapeError:
+/// rows of several lengths.
 template <std::same_as<double> D = double>
 Tensor tensor(detail::Rows<std::type_identity_t<D>> rows, TensorOptions options = {}) {
   return detail::of_rows<D>(rows, options);
 }
+/// The same from integers (int64) or bools (bool).
 template <std::integral I>
   requires Element<I>
 Tensor tensor(detail::Rows<I> rows, TensorOptions options = {.dtype = detail::usual_dtype<I>}) {
   return detail::of_rows<I>(rows, options);
 }
-/// A tensor of no dimensions: tensor(3.0) is float32, tensor(3) int64, tensor(true) bool.
+/// A scalar, a tensor of no dimensions: tensor(3.0) is float32, tensor(3) int64, tensor(true) bool.
 template <Element T>
 Tensor tensor(T value, TensorOptions options = {.dtype = detail::usual_dtype<T>}) {
   return detail::copied(&value, dtype_of<T>(), 1, {}, options);
 }
-/// A copy of the values, in the shape that is given (row by row), else in one dimension: float32 from float and double,
-/// int64 from integers, bool, or what the options say. A ShapeError where the shape has another number of elements.
+/// A copy of the values in `shape`, row by row: float32 from float and double, int64 from integers,
+/// bool from bool, or the dtype of the options. ShapeError: the shape has another number of
+/// elements or a size below 0.
 template <Element T>
 Tensor tensor(const std::vector<T>& values, ShapeView shape,
               TensorOptions options = {.dtype = detail::usual_dtype<T>}) {
@@ -102,15 +104,17 @@ Tensor tensor(const std::vector<T>& values, ShapeView shape,
     return detail::copied(values.data(), dtype_of<T>(), count, shape, options);
   }
 }
+/// The same in one dimension. The overloads for double and int64_t are in core/ops.h.
 template <Element T>
-  requires(!std::same_as<T, double> && !std::same_as<T, int64_t>)  // core/ops.h
+  requires(!std::same_as<T, double> && !std::same_as<T, int64_t>)
 Tensor tensor(const std::vector<T>& values,
               TensorOptions options = {.dtype = detail::usual_dtype<T>}) {
   return tensor(values, {static_cast<int64_t>(values.size())}, options);
 }
 
-/// A view of memory on the CPU, dense and row by row, of the pointer's own dtype: nothing is copied. The memory must outlive
-/// every tensor that shares it; .clone() copies.
+/// A view of memory on the CPU, dense and row by row, of dtype dtype_of<T>(): nothing is copied.
+/// The memory must outlive every tensor that shares it; .clone() copies. Const memory does not
+/// compile.
 template <Element T>
 Tensor from_blob(T* memory, ShapeView shape) {
   static_assert(!std::is_const_v<T>,
@@ -119,8 +123,8 @@ Tensor from_blob(T* memory, ShapeView shape) {
   return detail::viewed(memory, dtype_of<T>(), shape);
 }
 
-/// The elements row by row, of any device and floating dtype. An ArgumentError where T is an integer or bool and
-/// an element is not, or does not fit; a ShapeError for a complex or undefined tensor.
+/// The elements row by row, of a tensor of any shape, real dtype and device. ArgumentError: T is an
+/// integer or bool, and cannot hold an element exactly. ShapeError: a complex or undefined tensor.
 template <Element T>
 std::vector<T> to_vector(const Tensor& x) {
   const auto count = static_cast<size_t>(x.defined() ? x.numel() : 0);

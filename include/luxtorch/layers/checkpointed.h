@@ -1,9 +1,11 @@
-// checkpointed: a layer that keeps only its inputs for the pass backward, and computes the rest again there.
+// checkpointed: a layer that keeps only its inputs for the backward pass, and computes the rest
+// again there.
 //
-//     Layer model = Chain(checkpointed(Chain(Dense(512, 4096, relu), Dense(4096, 512))), Dense(512, 10));
+//     Layer model =
+//         Chain(checkpointed(Chain(Dense(512, 4096, relu), Dense(4096, 512))), Dense(512, 10));
 //
-// Level 3. Memory for time: one forward pass more, as torch.utils.checkpoint and Chen et al. 2016, "Training deep nets with
-// sublinear memory cost".
+// It saves memory and costs one more forward pass, as torch.utils.checkpoint does (Chen et al.
+// 2016, "Training deep nets with sublinear memory cost").
 #pragma once
 
 #include <utility>
@@ -13,28 +15,35 @@
 
 namespace luxtorch {
 
-/// x, y, parameters and states: the layer's. Values, new states and gradients of every order are those of the layer, but
-/// for rounding: a layer is a pure function, so that its second run draws from the same keys. Guards around the call, as
-/// ops::PlainRecurrence, must stand around the pass backward, too. Under a function
-/// transform (vmap, jvp, ...) and where no graph is recorded it is the layer itself. New states carry no gradients: a carry
-/// that a layer keeps in st is a constant for what comes before.
+/// x, y, parameters and states are those of the layer, and so are values, new states and gradients
+/// of every order, except for rounding: a layer is a pure function, and its second run draws from
+/// the same keys. Guards around the call, such as ops::PlainRecurrence, must also be around the
+/// backward pass. Under a function transform (vmap, jvp, ...), and where no graph is recorded, it
+/// is the layer itself. New states carry no gradients: a carry that a layer keeps in st is a
+/// constant for the steps after it.
 ///
-/// Errors: the layer's; torch's, if an input is changed in place before the pass backward.
+/// Errors: those of the layer; torch's, if an input is changed in place before the backward pass;
+/// an ArgumentError there, if the layer's second run gives another number of tensors.
 class LUXTORCH_API Checkpointed {
  public:
+  /// Any layer, also a container.
   explicit Checkpointed(Layer layer) : layer_(std::move(layer)) {}
 
+  /// Calls f("layer", layer): LayerAccess.
   template <class F>
   void luxtorch_wrapped(const F& f) const {
     f(std::string_view("layer"), layer_);
   }
+  /// The layer's y and new states.
   Out<Tree> operator()(const Tree& x, const Tree& ps, const Tree& st) const;
+  /// The text in a printed model.
   std::string label() const { return "checkpointed"; }
 
  private:
   Layer layer_;
 };
 
+/// The layer, checkpointed.
 inline Checkpointed checkpointed(Layer layer) { return Checkpointed(std::move(layer)); }
 
 }  // namespace luxtorch

@@ -1,11 +1,11 @@
-// Containers: Chain, SkipConnection, RepeatedLayer. Layers beside each other: parallel.h.
+// Containers: Chain, SkipConnection, RepeatedLayer. parallel.h has those of parallel layers.
 //
 //     Chain(Dense(2, 8, lux::tanh), Dense(8, 1), [](const Tensor& y) { return y.squeeze(-1); })
 //     Chain(field("encoder", Dense(2, 8)), field("decoder", Dense(8, 2)))
 //     SkipConnection(Dense(8, 8), [](const Tensor& y, const Tensor& x) { return y + x; })
 //     RepeatedLayer(Dense(8, 8, lux::tanh), {.repeats = 3})
 //
-// Level 3. They hold erased layers; a function of tensors is a layer without parameters.
+// They hold layers as Layer; a function of tensors is a layer without parameters.
 #pragma once
 
 #include <string>
@@ -20,7 +20,7 @@ namespace luxtorch {
 
 namespace detail {
 
-// A plain function needs no name among the parameters: Lux leaves it out, and so do we.
+// A plain function has no name among the parameters, as in Lux.
 template <class F>
 constexpr bool is_function =
     !CallsAs<F, TensorProbe> && !CallsAs<F, Tree> && !CallsAs<F, TensorProbe, TensorProbe> &&
@@ -65,78 +65,99 @@ NamedLayers named_layers(L... layers) {
 }  // namespace detail
 
 /// Layers one after another. Parameters and states: layer_1, layer_2, ..., or the names of its
-/// fields. A vector of layers stands for each of them: Chain(std::vector<Dense>), Parallel(nullptr, layers).
-/// Empty: y = x.
+/// fields. A vector of layers stands for each of them: Chain(std::vector<Dense>), and likewise
+/// Parallel(nullptr, layers). Without layers y = x.
 class LUXTORCH_API Chain {
  public:
+  /// Layers, fields with layers, and vectors of layers. ArgumentError: a name is there twice, empty
+  /// or has a dot.
   template <class... L>
     requires(detail::Chainable<L> && ...)
   explicit Chain(L... layers) : layers_(detail::named_layers(std::move(layers)...)) {}
+  /// The layers of a vector, as layer_1, layer_2, ...
   explicit Chain(const std::vector<Layer>& layers);
+  /// Layers with their names, as items() gives them. The names are not checked.
   explicit Chain(detail::NamedLayers layers) : layers_(std::move(layers)) {}
 
+  /// Calls f(name, layer) for each layer in order: LayerAccess.
   template <class F>
   void luxtorch_layers(const F& f) const {
     for (const auto& [name, layer] : layers_) f(std::string_view(name), layer);
   }
+  /// The first layer gets x, each other one the y of the one before; y is the last one's.
   Out<Tree> operator()(const Tree& x, const Tree& ps, const Tree& st) const;
+  /// The text in a printed model, above its layers.
   std::string label() const { return "Chain"; }
 
+  /// The number of layers.
   size_t size() const { return layers_.size(); }
+  /// The layer at a position from 0. ArgumentError: there is none.
   const Layer& operator[](size_t i) const;
+  /// The layer of a name: chain["layer_1"]. ArgumentError: there is none; the text lists the names.
   const Layer& operator[](std::string_view name) const;
-  /// All of them with their names, in order.
+  /// All layers with their names, in order.
   const detail::NamedLayers& items() const { return layers_; }
-  /// The layers of [first, last) with their names.
+  /// The layers of [first, last), from 0, with their names. ArgumentError: outside [0, size()].
   Chain slice(size_t first, size_t last) const;
 
  private:
   detail::NamedLayers layers_;
 };
 
-/// y = connection(layers(x), x). Parameters: the layers', or {layers, connection} if the connection
-/// is a layer too (it is called with a tuple (layers(x), x)).
+/// y = connection(layers(x), x). Parameters and states: those of the layers, or {layers,
+/// connection} if the connection is a layer too, which gets a tuple (layers(x), x).
 template <bool ConnectionIsLayer>
 class SkipConnection {
  public:
+  /// connection: a function of two tensors or of a tuple, or a layer.
   SkipConnection(Layer layers, Layer connection)
       : layers_(std::move(layers)), connection_(std::move(connection)) {}
 
+  /// Calls f("layers", layers) and f("connection", connection): LayerAccess.
   template <class F>
     requires(ConnectionIsLayer)
   void luxtorch_layers(const F& f) const {
     f(std::string_view("layers"), layers_), f(std::string_view("connection"), connection_);
   }
+  /// Calls f("layers", layers), whose parameters and states are this layer's: LayerAccess.
   template <class F>
     requires(!ConnectionIsLayer)
   void luxtorch_wrapped(const F& f) const {
     f(std::string_view("layers"), layers_);
   }
+  /// x and y: any Tree that the layers take, and that the connection gives.
   Out<Tree> operator()(const Tree& x, const Tree& ps, const Tree& st) const;
+  /// The text in a printed model, above its layers.
   std::string label() const { return "SkipConnection"; }
 
  private:
   Layer layers_, connection_;
 };
+/// A connection that is a function, not a layer, has no place among the parameters.
 template <class L, class C>
 SkipConnection(L layers, C connection) -> SkipConnection<!detail::is_function<C>>;
 
+/// The options of RepeatedLayer.
 struct RepeatedOptions {
-  int64_t repeats = 10;
-  bool input_injection = false;  // the model takes a tuple (y, x) each time, with the first x
+  int64_t repeats = 10;          ///< How often the model runs, at least 1.
+  bool input_injection = false;  ///< Each run gets a tuple (y, x): the last y, and the first x.
 };
 
-/// y = model(model(...model(x))): one model again and again, with the same parameters. Parameters and
-/// states: the model's; its states move on from each time to the next.
+/// y = model(model(...model(x))): one model several times, with the same parameters. Parameters and
+/// states: the model's; each run gets the states of the run before.
 class LUXTORCH_API RepeatedLayer {
  public:
+  /// ArgumentError: .repeats is below 1.
   explicit RepeatedLayer(Layer model, RepeatedOptions options = {});
 
+  /// Calls f("model", model): LayerAccess.
   template <class F>
   void luxtorch_wrapped(const F& f) const {
     f(std::string_view("model"), model_);
   }
+  /// With input_injection the first run gets (x, x).
   Out<Tree> operator()(const Tree& x, const Tree& ps, const Tree& st) const;
+  /// The text in a printed model, above the model.
   std::string label() const { return "RepeatedLayer"; }
 
  private:

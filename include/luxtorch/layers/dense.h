@@ -2,8 +2,6 @@
 //
 //     Dense(8, 1, lux::sigmoid)
 //     Dense(8, 1, {.use_bias = false})
-//
-// Level 3.
 #pragma once
 
 #include "luxtorch/core/api.h"
@@ -13,27 +11,36 @@
 
 namespace luxtorch {
 
+/// The options of Dense.
 struct DenseOptions {
-  Initializer init_weight = {};  // default: U(-b, b), b = 1 / sqrt(in_dims), as torch.nn.Linear
-  Initializer init_bias = {};    // default: the same
-  bool use_bias = true;
+  Initializer init_weight = {};  ///< Default: U(-b, b), b = 1 / sqrt(in_dims), as torch.nn.Linear.
+  Initializer init_bias = {};    ///< Default: the same.
+  bool use_bias = true;          ///< False: no bias, also among the parameters.
 };
 
-/// x: (..., in_dims) of the parameters' dtype and device; y: (..., out_dims).
-/// Parameters: weight (out_dims, in_dims), bias (out_dims).
+/// y = activation(x W^T + b): Lux's Dense, torch.nn.Linear. x: (..., in_dims) of the parameters'
+/// dtype and device; y: (..., out_dims). Parameters: weight (out_dims, in_dims), bias (out_dims).
 class LUXTORCH_API Dense {
  public:
+  /// ArgumentError: in_dims or out_dims is below 1.
   Dense(int64_t in_dims, int64_t out_dims, Activation activation = identity,
         DenseOptions options = {});
+  /// Without an activation.
   Dense(int64_t in_dims, int64_t out_dims, DenseOptions options)
       : Dense(in_dims, out_dims, identity, std::move(options)) {}
 
+  /// weight and bias, float32 on the CPU. ShapeError: an initializer gives another shape.
   Tree initial_parameters(Rng rng) const;
+  /// ShapeError: x has another last size, dtype or device.
   Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;
+  /// The text in a printed model: "Dense(2 => 8, relu)".
   std::string label() const;
 
+  /// The last size of x.
   int64_t in_dims() const { return in_dims_; }
+  /// The last size of y.
   int64_t out_dims() const { return out_dims_; }
+  /// The activation; identity if none was given.
   const Activation& activation() const { return activation_; }
 
  private:

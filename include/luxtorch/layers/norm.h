@@ -1,6 +1,4 @@
 // BatchNorm, with its running statistics in the states.
-//
-// Level 3.
 #pragma once
 
 #include "luxtorch/core/api.h"
@@ -10,30 +8,39 @@
 
 namespace luxtorch {
 
+/// The options of BatchNorm.
 struct BatchNormOptions {
-  Initializer init_bias = {};   // default: zeros
-  Initializer init_scale = {};  // default: ones
-  bool affine = true;
-  bool track_stats = true;
-  double epsilon = 1e-5;
-  double momentum = 0.1;  // new = (1 - momentum) * old + momentum * batch's
+  Initializer init_bias = {};   ///< Default: zeros.
+  Initializer init_scale = {};  ///< Default: ones.
+  bool affine = true;           ///< False: no scale and bias, and no parameters.
+  bool track_stats = true;      ///< False: no running statistics; test mode takes the batch's.
+  double epsilon = 1e-5;        ///< Added to the variance, at least 0.
+  double momentum = 0.1;        ///< 0 to 1: new = (1 - momentum) * old + momentum * batch's.
 };
 
 /// y = activation((x - mean) / sqrt(var + epsilon) * scale + bias) for each channel (Ioffe and
-/// Szegedy 2015). x: (batch, channels, ...); in training mean and (biased) variance are the
-/// batch's, in test mode the running ones. Parameters with affine: scale, bias (channels). States:
-/// running_mean, running_var (channels) if tracked (the variance unbiased, as torch and Lux keep
-/// it), and training. One value per channel in training is a ShapeError.
+/// Szegedy 2015). x: (batch, channels, ...); y: the same. In training, mean and (biased) variance
+/// are those of the batch; in test mode the running ones. Parameters, with affine: scale, bias
+/// (channels). States: running_mean, running_var (channels), if tracked (the variance unbiased, as
+/// in torch and Lux), and training, a bool.
 class LUXTORCH_API BatchNorm {
  public:
+  /// ArgumentError: channels below 1, epsilon below 0, or momentum outside 0 to 1.
   explicit BatchNorm(int64_t channels, Activation activation = identity,
                      BatchNormOptions options = {});
+  /// Without an activation.
   BatchNorm(int64_t channels, BatchNormOptions options)
       : BatchNorm(channels, identity, std::move(options)) {}
 
+  /// scale and bias, float32 on the CPU. ShapeError: an initializer gives another shape.
   Tree initial_parameters(Rng rng) const;
+  /// running_mean 0, running_var 1, training = true.
   Tree initial_states(Rng rng) const;
+  /// ShapeError: x has another number of channels; its dtype or device is not that of the
+  /// parameters or states; the statistics are the batch's, and it has no more than one value per
+  /// channel.
   Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;
+  /// The text in a printed model: "BatchNorm(8, relu)".
   std::string label() const;
 
  private:

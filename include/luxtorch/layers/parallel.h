@@ -1,13 +1,14 @@
-// Layers beside each other: Parallel, BranchLayer, PairwiseFusion, Maxout.
+// Containers of parallel layers: Parallel, BranchLayer, PairwiseFusion, Maxout.
 //
-//     Parallel(nullptr, Embedding(1000, 50), NoOpLayer())            // (tokens, lengths) -> a tuple
-//     BranchLayer(Dense(2, 8), Dense(2, 8)).fusion([](const Tensor& a, const Tensor& b) { return a * b; })
+//     Parallel(nullptr, Embedding(1000, 50), NoOpLayer())           // (tokens, lengths) -> a tuple
+//     BranchLayer(Dense(2, 8), Dense(2, 8))
+//         .fusion([](const Tensor& a, const Tensor& b) { return a * b; })
 //     PairwiseFusion(add, Dense(2, 8), Dense(8, 8))                  // of a tuple (x1, x2, x3)
 //     Maxout([] { return Dense(2, 8); }, 3)
 //
-// Level 3. Parameters and states: layer_1, layer_2, ..., or the fields' names. What joins the outputs
-// is a function of tensors or of a Tree, or a layer, which gets them as a tuple; then the layers'
-// parameters are under layers and its own beside them.
+// Parameters and states: layer_1, layer_2, ..., or the fields' names. The outputs are joined by a
+// function of tensors or of a Tree, or by a layer, which gets them as a tuple. With such a layer
+// the parameters of the others are under `layers`, and its own beside them.
 #pragma once
 
 #include <optional>
@@ -54,37 +55,42 @@ class Joined {
 
 }  // namespace detail
 
-/// Element i of a tuple x goes to layer i, any other x to all. y = connection(y_1, ..., y_n), or the
-/// tuple of them where the connection is nullptr. A connection that is a layer: {layers,
-/// connection}.
+/// Element i of a tuple x goes to layer i, any other x to all layers. y = connection(y_1, ...,
+/// y_n), or the tuple of them if the connection is nullptr. Parameters and states of a connection
+/// that is a layer: {layers, connection}.
 class LUXTORCH_API Parallel {
  public:
+  /// connection: nullptr, a function or a layer. The layers are as those of Chain, with its errors.
   template <class C, class... L>
     requires(detail::Chainable<L> && ...)
   explicit Parallel(C connection, L... layers)
       : parts_(Chain(detail::named_layers(std::move(layers)...)), "connection",
                std::move(connection)) {}
 
+  /// Calls f(name, layer) for each layer, a joining one too: LayerAccess.
   template <class F>
   void luxtorch_layers(const F& f) const {
     parts_.visit(f);
   }
+  /// ShapeError: x is a tuple of another size than the number of layers.
   Out<Tree> operator()(const Tree& x, const Tree& ps, const Tree& st) const;
+  /// The text in a printed model, above its layers.
   std::string label() const { return "Parallel"; }
 
  private:
   detail::Joined parts_;
 };
 
-/// x, also a tuple, goes to each layer as it is; y is the tuple of their outputs, or with a fusion
-/// f BranchLayer(...).fusion(f) what f makes of them. A fusion that is a layer: {layers, fusion}.
+/// x, also a tuple, goes to each layer as it is. y is the tuple of their outputs, or f of them for
+/// BranchLayer(...).fusion(f). Parameters and states of a fusion that is a layer: {layers, fusion}.
 class LUXTORCH_API BranchLayer {
  public:
+  /// The layers are as those of Chain, with its errors.
   template <class... L>
     requires(detail::Chainable<L> && ...)
   explicit BranchLayer(L... layers) : parts_(Chain(detail::named_layers(std::move(layers)...))) {}
 
-  /// The same layers with f for a fusion.
+  /// The same layers with the fusion f, a function or a layer.
   template <class J>
   BranchLayer fusion(J f) const {
     BranchLayer fused(*this);
@@ -92,51 +98,59 @@ class LUXTORCH_API BranchLayer {
     return fused;
   }
 
+  /// Calls f(name, layer) for each layer, a joining one too: LayerAccess.
   template <class F>
   void luxtorch_layers(const F& f) const {
     parts_.visit(f);
   }
+  /// x: whatever all layers take.
   Out<Tree> operator()(const Tree& x, const Tree& ps, const Tree& st) const;
+  /// The text in a printed model, above its layers.
   std::string label() const { return "BranchLayer"; }
 
  private:
   detail::Joined parts_;
 };
 
-/// One layer after another, each output joined with the next input: of a tuple (x_1, ..., x_n+1),
-/// one more than there are layers, y_0 = x_1 and y_i = connection(layer_i(y_i-1), x_i+1), y is the
-/// last; of any other x, x stands for each of them. (The layer's output comes first, as Lux's code
-/// has it; its documentation says otherwise.) A connection that is a layer: {layers, connection},
-/// one set of parameters, states that move on.
+/// One layer after another, each output joined with the next input. For a tuple (x_1, ..., x_n+1),
+/// one more than there are layers: y_0 = x_1, y_i = connection(layer_i(y_i-1), x_i+1), and y = y_n.
+/// Any other x stands for each of the n + 1. (The layer's output is the first argument, as in Lux's
+/// code; Lux's documentation says otherwise.) Parameters and states of a connection that is a
+/// layer: {layers, connection}. It has one set of parameters; each of its calls gets the states of
+/// the call before.
 class LUXTORCH_API PairwiseFusion {
  public:
+  /// connection: a function or a layer. The layers are as those of Chain, with its errors.
   template <class C, class... L>
     requires(!std::same_as<C, std::nullptr_t> && (detail::Chainable<L> && ...))
   explicit PairwiseFusion(C connection, L... layers)
       : parts_(Chain(detail::named_layers(std::move(layers)...)), "connection",
                std::move(connection)) {}
 
+  /// Calls f(name, layer) for each layer, a joining one too: LayerAccess.
   template <class F>
   void luxtorch_layers(const F& f) const {
     parts_.visit(f);
   }
+  /// ShapeError: x is a tuple of another size than the number of layers and one.
   Out<Tree> operator()(const Tree& x, const Tree& ps, const Tree& st) const;
+  /// The text in a printed model, above its layers.
   std::string label() const { return "PairwiseFusion"; }
 
  private:
   detail::Joined parts_;
 };
 
-/// The greatest of the layers' outputs, element by element (Goodfellow et al. 2013); these have one
-/// shape. Where several are greatest they share the gradient.
+/// The greatest of the layers' outputs, element by element (Goodfellow et al. 2013). All layers get
+/// x, and their outputs have one shape. Where several are greatest they share the gradient.
 class LUXTORCH_API Maxout {
  public:
-  /// At least one layer, else an ArgumentError.
+  /// The layers are as those of Chain, with its errors. ArgumentError: no layer.
   template <class... L>
     requires(detail::Chainable<L> && ...)
   explicit Maxout(L... layers)
       : Maxout(Checked{}, Chain(detail::named_layers(std::move(layers)...))) {}
-  /// `count` layers, each what make() gives.
+  /// `count` layers, each what make() gives. ArgumentError: count is below 1.
   template <class M>
     requires std::constructible_from<Layer, std::invoke_result_t<const M&>>
   Maxout(const M& make, int64_t count)
@@ -146,11 +160,14 @@ class LUXTORCH_API Maxout {
           return Chain(std::move(all));
         }()) {}
 
+  /// Calls f(name, layer) for each layer: LayerAccess.
   template <class F>
   void luxtorch_layers(const F& f) const {
     parts_.visit(f);
   }
+  /// ShapeError: the layers' outputs have several shapes.
   Out<Tensor> operator()(const Tree& x, const Tree& ps, const Tree& st) const;
+  /// The text in a printed model, above its layers.
   std::string label() const { return "Maxout"; }
 
  private:

@@ -1,19 +1,20 @@
-// Recurrent cells, and what runs them over a sequence.
+// Recurrent cells, and the layers that run them over a sequence.
 //
 //     Recurrence(LSTMCell(2, 8))                              // (batch, time, 2) -> (batch, 8)
 //     Recurrence(GRUCell(2, 8), {.return_sequence = true})    // -> (batch, time, 8)
 //     auto [y, st2] = Recurrence(GRUCell(2, 8))(x, lengths, ps, st);   // rows of several lengths
 //     auto [out, st3] = LSTMCell(2, 8)(x, carry, ps, st);     // one step by hand
 //
-// Level 3. A cell is called with x (batch, in_dims), which starts a sequence, or with x and the
-// carry of the step before; it returns a Step: y (batch, out_dims) and the carry, a tuple (h), for
-// the LSTM (h, c), of (batch, out_dims) each; y is h. An unbatched x (in_dims) takes and gives
-// unbatched carries. Integers are tokens, (batch), or one without dimensions in an unbatched call:
-// the same as their one-hot rows, without the product. A token outside 0 to in_dims - 1 is a
-// ShapeError that says where it stands. Parameters are named and stacked as Lux and torch do; a user's own cell is any
-// type with the two call operators that returns Out<Step>.
-// States: rng, from which init_state draws (and which then moves on). The initial state is no
-// parameter and gets no gradient, unless trained.
+// A cell is called with x (batch, in_dims), which starts a sequence, or with x and the carry of the
+// step before. It returns a Step: y (batch, out_dims) and the carry, a tuple (h), or (h, c) for the
+// LSTM, of (batch, out_dims) each; y is h. An unbatched x (in_dims) takes and gives unbatched
+// carries. Integers are tokens, (batch), or one without dimensions in an unbatched call: the same
+// as their one-hot rows, without the product. A token outside 0 to in_dims - 1 is a ShapeError that
+// says where it is. Parameters have the names and the order of gates that Lux and torch have. A
+// user's own cell is any type with the two call operators that return Out<Step>.
+//
+// States: rng, from which init_state draws; each draw leaves a new one. The initial state is no
+// parameter and gets no gradient, unless it is trained.
 #pragma once
 
 #include <variant>
@@ -26,34 +27,39 @@
 
 namespace luxtorch {
 
-// An initial state has the shape (batch, out_dims); trained, it is a parameter of shape (out_dims).
+/// The options of RNNCell. An initial state has the shape (batch, out_dims); if it is trained, it
+/// is a parameter of shape (out_dims).
 struct RNNCellOptions {
-  bool use_bias = true;
-  bool train_state = false;                     // the initial h is a parameter, hidden_state
-  GateInitializers init_bias = {};              // default: U(-b, b), b = 1 / sqrt(out_dims)
-  GateInitializers init_weight = {};            // default: the same
-  GateInitializers init_recurrent_weight = {};  // default: init_weight
-  Initializer init_state = {};                  // default: zeros
+  bool use_bias = true;                         ///< False: no bias_ih and bias_hh.
+  bool train_state = false;                     ///< The initial h is a parameter, hidden_state.
+  GateInitializers init_bias = {};              ///< Default: U(-b, b), b = 1 / sqrt(out_dims).
+  GateInitializers init_weight = {};            ///< Of weight_ih. Default: the same U(-b, b).
+  GateInitializers init_recurrent_weight = {};  ///< Of weight_hh. Default: init_weight.
+  Initializer init_state = {};                  ///< Of the initial h. Default: zeros.
 };
 
+/// The options of LSTMCell. An initial state has the shape (batch, out_dims); if it is trained, it
+/// is a parameter of shape (out_dims).
 struct LSTMCellOptions {
-  bool use_bias = true;
-  bool train_state = false;   // the initial h is a parameter, hidden_state
-  bool train_memory = false;  // the initial c is a parameter, memory
-  GateInitializers init_weight = {};
-  GateInitializers init_recurrent_weight = {};
-  GateInitializers init_bias = {};
-  Initializer init_state = {};
-  Initializer init_memory = {};
+  bool use_bias = true;                         ///< False: no bias_ih and bias_hh.
+  bool train_state = false;                     ///< The initial h is a parameter, hidden_state.
+  bool train_memory = false;                    ///< The initial c is a parameter, memory.
+  GateInitializers init_weight = {};            ///< Default: U(-b, b), b = 1 / sqrt(out_dims).
+  GateInitializers init_recurrent_weight = {};  ///< Of weight_hh. Default: init_weight.
+  GateInitializers init_bias = {};              ///< Default: the same U(-b, b).
+  Initializer init_state = {};                  ///< Of the initial h. Default: zeros.
+  Initializer init_memory = {};                 ///< Of the initial c. Default: zeros.
 };
 
+/// The options of GRUCell. An initial state has the shape (batch, out_dims); if it is trained, it
+/// is a parameter of shape (out_dims).
 struct GRUCellOptions {
-  bool use_bias = true;
-  bool train_state = false;
-  GateInitializers init_weight = {};            // default: glorot_uniform for each gate
-  GateInitializers init_recurrent_weight = {};  // default: init_weight
-  GateInitializers init_bias = {};              // default: zeros
-  Initializer init_state = {};
+  bool use_bias = true;                         ///< False: no bias_ih and bias_hh.
+  bool train_state = false;                     ///< The initial h is a parameter, hidden_state.
+  GateInitializers init_weight = {};            ///< Default: glorot_uniform for each gate.
+  GateInitializers init_recurrent_weight = {};  ///< Of weight_hh. Default: init_weight.
+  GateInitializers init_bias = {};              ///< Default: zeros.
+  Initializer init_state = {};                  ///< Of the initial h. Default: zeros.
 };
 
 namespace detail {
@@ -63,21 +69,32 @@ namespace detail {
 template <class C, class Options>
 class StockCell {
  public:
+  /// As the class of the cell says, float32 on the CPU; hidden_state and memory (out_dims) if they
+  /// are trained. ShapeError: an initializer gives another shape.
   Tree initial_parameters(Rng rng) const;
+  /// rng.
   Tree initial_states(Rng rng) const;
+  /// The first step of a sequence, from the initial state. ShapeError: x has another shape, dtype
+  /// or device, or a token outside its range.
   Out<Step> operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
     return step(x, nullptr, ps, st);
   }
+  /// A step from the carry of the step before, with the same errors. ShapeError: another carry than
+  /// a tuple of the tensors above, of the parameters' dtype and device.
   Out<Step> operator()(const Tensor& x, const Tree& carry, const Tree& ps, const Tree& st) const {
     return step(x, &carry, ps, st);
   }
   /// x (batch, time, in_dims), (time, batch, in_dims) with time_first, or unbatched (time,
-  /// in_dims); or tokens, the same without in_dims. carry is nullptr at the start. No time step is a
-  /// ShapeError. Lengths, if any, are as the operators want them.
+  /// in_dims); or tokens, the same without in_dims. carry is nullptr at the start. Lengths, if any,
+  /// are as in ops::SequenceOptions. Errors are those of a step, and a ShapeError if there is no
+  /// time step.
   Out<ops::SequenceOutput> sequence(const Tensor& x, const Tree* carry, const Tree& ps,
                                     const Tree& st, ops::SequenceOptions options) const;
+  /// The text in a printed model: "LSTMCell(2 => 8)".
   std::string label() const;
+  /// The features of x, or the number of different tokens.
   int64_t in_dims() const { return in_dims_; }
+  /// The last size of y, h and c.
   int64_t out_dims() const { return out_dims_; }
 
  protected:
@@ -98,12 +115,15 @@ class StockCell {
 /// (out_dims).
 class RNNCell : public detail::StockCell<RNNCell, RNNCellOptions> {
  public:
+  /// ArgumentError: in_dims or out_dims is below 1, or an option has several initializers.
   RNNCell(int64_t in_dims, int64_t out_dims, Activation activation = tanh,
           RNNCellOptions options = {})
       : StockCell(in_dims, out_dims, std::move(options)), activation_(activation) {}
+  /// With tanh.
   RNNCell(int64_t in_dims, int64_t out_dims, RNNCellOptions options)
       : RNNCell(in_dims, out_dims, tanh, std::move(options)) {}
 
+  /// tanh if none was given.
   const Activation& activation() const { return activation_; }
 
  private:
@@ -121,6 +141,7 @@ class RNNCell : public detail::StockCell<RNNCell, RNNCellOptions> {
 /// out_dims), bias_ih, bias_hh (4*out_dims), all U(-b, b) with b = 1 / sqrt(out_dims) by default.
 class LSTMCell : public detail::StockCell<LSTMCell, LSTMCellOptions> {
  public:
+  /// ArgumentError: in_dims or out_dims is below 1, or an option has neither 1 nor 4 initializers.
   LSTMCell(int64_t in_dims, int64_t out_dims, LSTMCellOptions options = {})
       : StockCell(in_dims, out_dims, std::move(options)) {}
 };
@@ -137,19 +158,22 @@ class LSTMCell : public detail::StockCell<LSTMCell, LSTMCellOptions> {
 /// out_dims), bias_ih, bias_hh (3*out_dims).
 class GRUCell : public detail::StockCell<GRUCell, GRUCellOptions> {
  public:
+  /// ArgumentError: in_dims or out_dims is below 1, or an option has neither 1 nor 3 initializers.
   GRUCell(int64_t in_dims, int64_t out_dims, GRUCellOptions options = {})
       : StockCell(in_dims, out_dims, std::move(options)) {}
 };
 
+/// The order of the dimensions of a sequence, x and y.
 enum class Ordering {
-  BatchFirst,  // (batch, time, features)
-  TimeFirst,   // (time, batch, features)
+  BatchFirst,  ///< (batch, time, features)
+  TimeFirst,   ///< (time, batch, features)
 };
 
+/// The options of Recurrence.
 struct RecurrenceOptions {
-  Ordering ordering = Ordering::BatchFirst;
-  bool return_sequence = false;  // y of every step, one tensor in x's ordering, not the last y
-  bool return_carry = false;     // a Step: y as above, and the carry after the last step
+  Ordering ordering = Ordering::BatchFirst;  ///< Of x, and of y with return_sequence.
+  bool return_sequence = false;  ///< y is that of every step, one tensor, instead of the last one.
+  bool return_carry = false;     ///< A Step (y, carry): y as above, the carry after the last step.
 };
 
 namespace detail {
@@ -159,7 +183,7 @@ struct SequenceCall;
 struct SequenceRun;
 
 /// A cell that runs over whole sequences: a stock one all steps at once, any other step by step.
-/// Which it is is found out once.
+/// The constructor finds out which it is.
 class LUXTORCH_API SequenceCell {
  public:
   SequenceCell(const char* who, Layer cell);  // no cell: an ArgumentError of `who`
@@ -178,24 +202,27 @@ class LUXTORCH_API SequenceCell {
 ///
 /// x: (batch, time, in) or in the given ordering, or unbatched (time, in); or tokens, integers
 /// (batch, time), or unbatched (time). A user's own cell may take steps of another rank too: x
-/// (batch, time, ...).
-/// Calls: x, (x, carry), (x, lengths) or (x, carry, lengths), as arguments or as a tuple. Integers
-/// in the second place are lengths, everything else there is a carry, and nothing, Tree(), is none.
+/// (batch, time, ...). Calls: x, (x, carry), (x, lengths) or (x, carry, lengths), as arguments or
+/// as a tuple. In the second place integers are lengths, Tree() is no carry, and everything else is
+/// a carry.
 ///
 /// lengths: integers (batch), in any order, each 0 to time; without dimensions for an unbatched x.
-/// A row's carry freezes at its end, its y is zero from there in a returned sequence, and the last y
-/// is its own last one; a length of 0 gives zeros and the initial carry. What x holds beyond a
-/// row's end is never looked at and gets no gradient; there a user's own cell does a step of the
-/// longest row, which is dropped, its carry's tensors of (batch, ...) freeze, all else moves on; a row
-/// of length 0 has zeros for a carry, unless the call gives one.
+/// After a row's last step its carry stays as it is, and its y is zero in a returned sequence; the
+/// last y is that of its own last step. A length of 0 gives zeros and the initial carry. What x
+/// holds beyond a row's length is never read and gets no gradient. A user's own cell does a step of
+/// the longest row there instead, whose result is dropped: the tensors (batch, ...) of its carry
+/// stay as they are for that row, everything else in the carry changes; the carry of a row of
+/// length 0 is zeros, unless the call gives one.
 ///
-/// Truncated back-propagation hands on a carry without its graph:
+/// Truncated back-propagation passes a carry on without its graph:
 ///
 ///     Recurrence run(LSTMCell(2, 8), {.return_carry = true});
 ///     auto [out, st2] = apply<Step>(run, first_steps, ps, st);
 ///     auto [out2, st3] = apply<Step>(run, tuple({next_steps, tree::detach(out.carry)}), ps, st2);
 class LUXTORCH_API Recurrence {
  public:
+  /// cell: a stock cell, a user's own, or a Layer of one. ArgumentError: the Layer is no cell
+  /// (other types that are none do not compile).
   template <class C>
     requires std::constructible_from<Layer, C>
   explicit Recurrence(C cell, RecurrenceOptions options = {})
@@ -205,14 +232,21 @@ class LUXTORCH_API Recurrence {
         "Recurrence: the cell's calls (x, ps, st) and (x, carry, ps, st) must return Out<Step>");
   }
 
+  /// Calls f("cell", cell): LayerAccess.
   template <class F>
   void luxtorch_wrapped(const F& f) const {
     f(std::string_view("cell"), cell_.layer());
   }
+  /// x: a tensor or one of the tuples above. Errors: those of the cell; a TreeError for anything
+  /// else; a ShapeError if there is no time step, or if lengths are not integers, of another shape,
+  /// or outside 0 to time.
   Out<Tree> operator()(const Tree& x, const Tree& ps, const Tree& st) const;
+  /// (x, carry), or (x, lengths) with a tensor of integers in the second place.
   Out<Tree> operator()(const Tensor& x, const Tree& carry, const Tree& ps, const Tree& st) const;
+  /// (x, carry, lengths), with Tree() for no carry.
   Out<Tree> operator()(const Tensor& x, const Tree& carry, const Tensor& lengths, const Tree& ps,
                        const Tree& st) const;
+  /// The text in a printed model, above the cell.
   std::string label() const { return "Recurrence"; }
 
  private:
@@ -224,14 +258,14 @@ class LUXTORCH_API Recurrence {
   RecurrenceOptions options_;
 };
 
-/// A cell whose carry lives in the states, for streams: x (batch, in) -> y (batch, out). What x may
-/// be besides is the cell's affair.
-/// Parameters: the cell's. States: cell (the cell's) and carry, nothing before the first call;
-/// update_state(st, "carry", Tree()) starts a new sequence. Under value_and_grad the carry is part
-/// of the graph of the steps before: tree::detach(st) cuts it there (truncated back-propagation);
-/// TrainState does so after every step.
+/// A cell whose carry is in the states, for streams: x (batch, in) -> y (batch, out), or any other
+/// x that the cell takes. Parameters: those of the cell. States: cell (the cell's), and carry,
+/// which is Tree() before the first call; update_state(st, "carry", Tree()) starts a new sequence.
+/// Under value_and_grad the carry is part of the graph of the steps before: tree::detach(st) cuts
+/// it there (truncated back-propagation). TrainState does so after every step.
 class LUXTORCH_API StatefulRecurrentCell {
  public:
+  /// A stock cell, a user's own, or a Layer of one. Other types do not compile.
   template <class C>
     requires std::constructible_from<Layer, C>
   explicit StatefulRecurrentCell(C cell) : cell_(std::move(cell)) {
@@ -241,8 +275,12 @@ class LUXTORCH_API StatefulRecurrentCell {
   }
 
   LUXTORCH_WRAPS(cell_)
+  /// cell, and carry = Tree().
   Tree initial_states(Rng rng) const;
+  /// One step, from the carry in st. Errors are the cell's: also that of a batch of another size
+  /// than the carry's, whose text says what to do. UnsupportedError: a Layer that is no cell.
   Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;
+  /// The text in a printed model, above the cell.
   std::string label() const { return "StatefulRecurrentCell"; }
 
  private:

@@ -1,10 +1,10 @@
-// Layers that move elements about: ReshapeLayer, FlattenLayer, SelectDim, ReverseSequence.
+// Layers that rearrange elements: ReshapeLayer, FlattenLayer, SelectDim, ReverseSequence.
 //
 //     Chain(Dense(12, 12), ReshapeLayer({3, 4}), FlattenLayer())
-//     Chain(LSTM(2, 8, {.return_sequence = true}), SelectDim(1, -1), Dense(8, 1))   // the last step
+//     Chain(LSTM(2, 8, {.return_sequence = true}), SelectDim(1, -1), Dense(8, 1))  // the last step
 //
-// Level 3. Without parameters and states; dimension 0 is the batch. x is of any dtype. What torch
-// can give as a view of x is one.
+// They have no parameters and states. Dimension 0 is the batch; x has any dtype. y is a view of x
+// where torch can give one.
 #pragma once
 
 #include <optional>
@@ -15,59 +15,75 @@
 
 namespace luxtorch {
 
-/// x: (batch, ...); y: (batch, dims...). One of dims may be -1: what is left. dims that do not fit
-/// x are a ShapeError, dims of 0 or below -1 an ArgumentError.
+/// x: (batch, ...); y: (batch, dims...). One of dims may be -1: what is left.
 class LUXTORCH_API ReshapeLayer {
  public:
+  /// ArgumentError: one of dims is 0 or below -1, or several are -1.
   explicit ReshapeLayer(std::vector<int64_t> dims);
 
+  /// ShapeError: the elements of a row do not fit dims, or x has no dimensions.
   Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;
+  /// The text in a printed model: "ReshapeLayer(output_dims = (:, 3, 4))".
   std::string label() const;
 
  private:
   std::vector<int64_t> dims_;
 };
 
+/// The options of FlattenLayer.
 struct FlattenOptions {
-  std::optional<int64_t> N = {};  // how many last dimensions become one; default: all but the batch
+  /// The number of last dimensions that become one, at least 1. Default: all but the batch.
+  std::optional<int64_t> N = {};
 };
 
-/// x: (batch, ...); y: (batch, features), or with .N the last N dimensions as one: of (batch, 2, 3,
-/// 4) two make (batch, 2, 12). x must have a batch besides those N.
+/// x: (batch, ...); y: (batch, features), or with .N the last N dimensions as one: with N = 2,
+/// (batch, 2, 3, 4) becomes (batch, 2, 12).
 class LUXTORCH_API FlattenLayer {
  public:
+  /// ArgumentError: .N is below 1.
   explicit FlattenLayer(FlattenOptions options = {});
 
+  /// ShapeError: x has no dimension before those that become one.
   Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;
+  /// The text in a printed model: "FlattenLayer()".
   std::string label() const;
 
  private:
   FlattenOptions options_;
 };
 
-/// y: x at one index of one dimension, which is gone. Both may be negative, counted from the end.
+/// y: x at one index of one dimension, which y does not have.
 class LUXTORCH_API SelectDim {
  public:
+  /// Both count from 0; negative ones count from the end.
   SelectDim(int64_t dim, int64_t index) : dim_(dim), index_(index) {}
 
+  /// ShapeError: x lacks the dimension or the index.
   Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;
+  /// The text in a printed model: "SelectDim(dim = 1, index = -1)".
   std::string label() const;
 
  private:
   int64_t dim_, index_;
 };
 
+/// The options of ReverseSequence.
 struct ReverseSequenceOptions {
-  std::optional<int64_t> dim = {};  // default: 1, the time of (batch, time, ...); 0 of a vector
+  /// The dimension, negative ones from the end. Default: 1, the time of (batch, time, ...); 0 for a
+  /// vector.
+  std::optional<int64_t> dim = {};
 };
 
-/// y: x from the end to the start of one dimension. It knows no lengths: of rows of several lengths
-/// the padding comes first. BidirectionalRNN turns each row within its own.
+/// y: x from the end to the start of one dimension, a copy. It knows no lengths: the padding of
+/// shorter rows comes first. BidirectionalRNN reverses each row within its own length.
 class LUXTORCH_API ReverseSequence {
  public:
+  /// The dimension is checked when x is there.
   explicit ReverseSequence(ReverseSequenceOptions options = {}) : options_(options) {}
 
+  /// ShapeError: x lacks the dimension.
   Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;
+  /// The text in a printed model: "ReverseSequence(dim = 0)".
   std::string label() const;
 
  private:

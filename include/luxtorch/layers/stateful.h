@@ -1,33 +1,39 @@
-// StatefulLayer: a model with its parameters and states in one mutable holder, for inference and
-// for gradients inside a model. Not a layer itself.
+// StatefulLayer: a model with its parameters and states in one mutable object, for inference and
+// for gradients inside a model. It is not a layer itself.
 //
 //     StatefulLayer s(model, ps, testmode(st));
 //     Tensor y = s(x).tensor();          // the new states are kept
 //
-// Level 3. One holder must not be called from two threads at once.
+// One object must not be called from two threads at once.
 #pragma once
 
 #include "luxtorch/layer.h"
 
 namespace luxtorch {
 
+/// Keeps the states of a model from call to call: Lux's StatefulLuxLayer.
 class StatefulLayer {
  public:
+  /// ps and st as setup gives them.
   StatefulLayer(Layer model, Tree ps, Tree st)
       : model_(std::move(model)), ps_(std::move(ps)), st_(std::move(st)) {}
 
-  /// y; the states move on. An error leaves them as they were.
+  /// y of the model. The new states are kept; an error leaves the old ones. Errors are the model's.
   Tree operator()(const Tree& x) { return (*this)(x, ps_); }
-  /// With other parameters, for gradients with respect to them.
+  /// The same with other parameters, for gradients with respect to them; they are not kept.
   Tree operator()(const Tree& x, const Tree& ps) {
     auto [y, st] = model_(x, ps, st_);
     st_ = std::move(st);
     return y;
   }
 
+  /// The model, without parameters and states.
   const Layer& model() const { return model_; }
+  /// The parameters that it was made with.
   const Tree& parameters() const { return ps_; }
+  /// The states after the last call.
   const Tree& states() const { return st_; }
+  /// Replaces the states, for a new sequence or for testmode(s.states()). They are not checked.
   void set_states(Tree st) { st_ = std::move(st); }
 
  private:

@@ -1,11 +1,11 @@
-// Which of its ways the recurrent operators take, to ask and to choose.
+// How the recurrent operators compute: to ask which way they took, and to choose the plain one.
 //
 //     auto out = ops::lstm_sequence(x, h, c, weights, {});
-//     std::cout << ops::last_recurrent_run();              // fused, or: plain (dtype is not float32 or float64)
+//     std::cout << ops::last_recurrent_run();              // fused, or plain and the reason
 //
-//     ops::PlainRecurrence guard;                          // this thread, while it lives: plain operators
+//     ops::PlainRecurrence guard;                          // plain operators in this thread
 //
-// Level 1. All ways give the same values and gradients, but for rounding.
+// All ways give the same values and gradients, except for rounding.
 #pragma once
 
 #include <iosfwd>
@@ -14,30 +14,32 @@
 
 namespace luxtorch::ops {
 
+/// The ways to compute a recurrent operator.
 enum class RecurrentPath {
-  none,   // no recurrent operator has run in this thread
-  fused,  // one kernel and one autograd node: dense float32 or float64 on the CPU
-  torch,  // at::lstm, at::gru, at::rnn_*: cuDNN on CUDA
-  plain,  // a loop of torch's operators, for everything else
+  none,   ///< No recurrent operator has run in this thread.
+  fused,  ///< One kernel and one autograd node: dense float32 or float64 on the CPU.
+  torch,  ///< at::lstm, at::gru, at::rnn_*, with cuDNN on CUDA; and at::lstm_cell, at::gru_cell.
+  plain,  ///< A loop of torch's operators, for everything else.
 };
 
-/// reason: why it was not fused, "" if it was; a literal.
+/// How a recurrent operator ran.
 struct RecurrentRun {
-  RecurrentPath path = RecurrentPath::none;
-  const char* reason = "";
+  RecurrentPath path = RecurrentPath::none;  ///< The way that it took.
+  const char* reason = "";  ///< Why it was not fused, a literal; "" if it was, or if none has run.
 };
+/// Prints `fused`, or `plain (reason)`.
 LUXTORCH_API std::ostream& operator<<(std::ostream& out, const RecurrentRun& run);
 
-/// The last one of this thread. A second derivative of a fused sequence runs it again, in plain
-/// operators.
+/// How the last recurrent operator of this thread ran. (A second derivative of a fused sequence
+/// runs the sequence again, in plain operators; that is not recorded here.)
 LUXTORCH_API RecurrentRun last_recurrent_run();
 
-/// As long as one of these lives, the recurrent operators of its thread are plain loops, those of
-/// CUDA too. The variable LUXTORCH_PLAIN_RECURRENCE=1 of the environment does it for a whole program.
+/// While an object of this class exists, the recurrent operators of its thread are plain loops, on
+/// CUDA too. The environment variable LUXTORCH_PLAIN_RECURRENCE=1 does it for a whole program.
 class LUXTORCH_API PlainRecurrence {
  public:
-  PlainRecurrence();
-  ~PlainRecurrence();
+  PlainRecurrence();   ///< From here on, in this thread.
+  ~PlainRecurrence();  ///< Destroy it in the thread that made it.
   PlainRecurrence(const PlainRecurrence&) = delete;
   PlainRecurrence& operator=(const PlainRecurrence&) = delete;
 };
