@@ -14,14 +14,14 @@ namespace {
 
 using testing::Counter;
 using testing::MoveOnly;
-using testing::Scale;
+using testing::Slope;
 using testing::Strings;
 using testing::SumCell;
 using testing::Two;
 
 TEST(Compact, BindsItsFieldsByPositionAndNamesTheTreesByThem) {
   auto model =
-      compact(field("a", Scale{2}), field("b", Counter{}))
+      compact(field("a", Slope{2}), field("b", Counter{}))
           .forward([](const Tensor& x, auto& first, auto& second) { return second(first(x)); });
   auto [ps, st] = setup(Rng(1), model);
   EXPECT_EQ(ps.keys(), (Strings{"a", "b"}));
@@ -71,7 +71,7 @@ TEST(Compact, FieldsMayBeTakenByConstReference) {
 }
 
 TEST(Compact, SeveralInputsComeFromATuple) {
-  auto two = compact(field("a", Scale{2}), field("b", Scale{2}))
+  auto two = compact(field("a", Slope{2}), field("b", Slope{2}))
                  .forward([](const Tensor& x, const Tensor& y, auto& a, const auto& b) {
                    return a(x) + b(y);
                  });
@@ -86,14 +86,14 @@ TEST(Compact, SeveralInputsComeFromATuple) {
   EXPECT_SAME(two(x, y, ps, st).first, expected);
   EXPECT_THROW(apply(two, x, ps, st), Error);
 
-  auto four = compact(field("a", Scale{2}))
+  auto four = compact(field("a", Slope{2}))
                   .forward([](const Tensor& p, const Tensor& q, const Tensor& r, const Tensor& s,
                               auto& a) { return a(p - q + r - s); });
   auto [ps4, st4] = setup(Rng(1), four);
   EXPECT_SAME(apply(four, tuple({x, y, y, y}), ps4, st4).first.tensor(),
               (x - y + y - y) * ps4.at("a.weight").tensor());
   auto with_carry =
-      compact(field("a", Scale{2})).forward([](const Tensor& p, const Tree& carry, auto& a) {
+      compact(field("a", Slope{2})).forward([](const Tensor& p, const Tree& carry, auto& a) {
         return a(p) + carry["h"].tensor();
       });
   EXPECT_SAME(apply(with_carry, tuple({x, named({{"h", y}})}), ps4, st4).first.tensor(),
@@ -101,7 +101,7 @@ TEST(Compact, SeveralInputsComeFromATuple) {
 }
 
 TEST(Compact, ABodyOfAnyNumberOfArgumentsHasOneInput) {
-  auto sum = compact(field("a", Scale{2}), field("b", Scale{2}))
+  auto sum = compact(field("a", Slope{2}), field("b", Slope{2}))
                  .forward([](const Tensor& x, auto&... fields) { return (fields(x) + ...); });
   auto [ps, st] = setup(Rng(1), sum);
   auto x = random::normal(Rng(2), {3, 2});
@@ -110,7 +110,7 @@ TEST(Compact, ABodyOfAnyNumberOfArgumentsHasOneInput) {
 }
 
 TEST(Compact, SeveralLayersAreARange) {
-  auto model = compact(field("many", std::vector<Scale>{Scale{2}, Scale{2}, Scale{2}}),
+  auto model = compact(field("many", std::vector<Slope>{Slope{2}, Slope{2}, Slope{2}}),
                        field("two", std::array<Counter, 2>{}))
                    .forward([](Tensor x, auto& many, auto& two) {
                      for (auto& layer : many) x = layer(x);
@@ -127,7 +127,7 @@ TEST(Compact, SeveralLayersAreARange) {
 }
 
 TEST(Compact, ParametersAndStatesOfItsOwn) {
-  auto model = compact(field("scale", Scale{2}), param("shift", init::rand, {2}), state("calls", 0),
+  auto model = compact(field("scale", Slope{2}), param("shift", init::rand, {2}), state("calls", 0),
                        state("total", ones({2})))
                    .forward([](const Tensor& x, auto& scale, const Tensor& shift, int64_t& calls,
                                Tensor& total) {
@@ -185,7 +185,7 @@ TEST(Compact, StatesKeepTheOrderOfSetupWhereverTheFieldsStand) {
 
 TEST(Compact, TheBodyMayReturnWhatOutMayHold) {
   auto x = ones({2});
-  auto both = compact(field("a", Scale{2})).forward([](const Tensor& t, auto& a) {
+  auto both = compact(field("a", Slope{2})).forward([](const Tensor& t, auto& a) {
     return std::tuple{a(t), t};
   });
   auto [ps, st] = setup(Rng(1), both);
@@ -199,7 +199,7 @@ TEST(Compact, TheBodyMayReturnWhatOutMayHold) {
 }
 
 TEST(Compact, TheBodyMayTakeATree) {
-  auto model = compact(field("a", Scale{2})).forward([](const Tree& x, auto& a) {
+  auto model = compact(field("a", Slope{2})).forward([](const Tree& x, auto& a) {
     return a(x[0].tensor()) + x[1].tensor();
   });
   auto [ps, st] = setup(Rng(1), model);
@@ -210,7 +210,7 @@ TEST(Compact, TheBodyMayTakeATree) {
 
 TEST(Compact, TheBodyMayTakeAnythingByAuto) {
   auto model =
-      compact(field("a", Scale{2})).forward([](const auto& x, auto&& a) { return a(x) * 2; });
+      compact(field("a", Slope{2})).forward([](const auto& x, auto&& a) { return a(x) * 2; });
   auto [ps, st] = setup(Rng(1), model);
   EXPECT_SAME(Layer(model)(ones({2}), ps, st).first, ps.at("a.weight").tensor() * 2);
 }
@@ -223,12 +223,12 @@ TEST(Compact, WithoutFieldsItIsAFunction) {
 }
 
 TEST(Compact, CompactsErasedLayersAndFunctionsAreFieldsToo) {
-  auto inner = compact(field("scale", Scale{2}), state("n", 0))
+  auto inner = compact(field("scale", Slope{2}), state("n", 0))
                    .forward([](const Tensor& x, auto& scale, auto& n) {
                      n += 1;
                      return scale(x);
                    });
-  auto outer = compact(field("one", inner), field("two", inner), field("any", Layer(Scale{2})),
+  auto outer = compact(field("one", inner), field("two", inner), field("any", Layer(Slope{2})),
                        field("double", [](const Tensor& x) { return x * 2; }))
                    .forward([](const Tensor& x, auto& one, auto& two, auto& any, auto& twice) {
                      return any(twice(two(two(one(x))))).tensor();
@@ -243,7 +243,7 @@ TEST(Compact, CompactsErasedLayersAndFunctionsAreFieldsToo) {
 }
 
 TEST(Compact, ItsFieldsCanBeUsedForSeveralBodies) {
-  auto fields = compact(field("a", Scale{2}));
+  auto fields = compact(field("a", Slope{2}));
   auto once = fields.forward([](const Tensor& x, auto& a) { return a(x); });
   auto twice = fields.forward([](const Tensor& x, auto& a) { return a(a(x)); });
   auto [ps, st] = setup(Rng(1), once);
@@ -264,22 +264,22 @@ TEST(Compact, HoldsWhatCanOnlyBeMoved) {
 TEST(Compact, TwoFieldsOfOneNameAreRefusedAtSetup) {
   auto body = [](const Tensor& x, auto&, auto&) { return x; };
   EXPECT_ERROR(TreeError,
-               setup(Rng(1), compact(field("a", Scale{2}), field("a", Scale{2})).forward(body)),
+               setup(Rng(1), compact(field("a", Slope{2}), field("a", Slope{2})).forward(body)),
                "[named] expected unique keys, got \"a\" twice.");
   EXPECT_ERROR(
       TreeError,
-      setup(Rng(1), compact(field("a", Scale{2}), param("a", init::ones, {1})).forward(body)),
+      setup(Rng(1), compact(field("a", Slope{2}), param("a", init::ones, {1})).forward(body)),
       "[named] expected unique keys, got \"a\" twice.");
   EXPECT_ERROR(TreeError, setup(Rng(1), compact(state("a", 1), state("a.b", 2)).forward(body)),
                "[named] expected keys without '.' and not empty, got \"a.b\".");
 }
 
 TEST(Compact, ErrorsSayWhichField) {
-  auto model = compact(field("many", std::vector<Scale>{Scale{2}, Scale{3}}))
+  auto model = compact(field("many", std::vector<Slope>{Slope{2}, Slope{3}}))
                    .forward([](const Tensor& x, auto& many) { return many[1](many[0](x)); });
   auto [ps, st] = setup(Rng(1), model);
   EXPECT_ERROR(ShapeError, apply(model, ones({2}), ps, st),
-               "[Scale] at many.1: expected x of shape (..., 3), got (..., 2).");
+               "[Slope] at many.1: expected x of shape (..., 3), got (..., 2).");
   EXPECT_ERROR(
       TreeError, apply(model, ones({2}), named({}), st),
       "[Tree] expected a key \"many\", got an empty tree. The parameters do not fit the layer: "
@@ -290,7 +290,7 @@ TEST(Compact, ErrorsSayWhichField) {
 }
 
 TEST(Compact, GradientsReachItsParameters) {
-  auto model = compact(field("a", Scale{2}), param("w", init::ones, {2}))
+  auto model = compact(field("a", Slope{2}), param("w", init::ones, {2}))
                    .forward([](const Tensor& x, auto& a, const auto& w) { return a(x) * w; });
   auto [ps, st] = setup(Rng(1), model);
   for (const auto& t : tree::tensors(ps)) t.set_requires_grad(true);

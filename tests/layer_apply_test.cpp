@@ -15,7 +15,7 @@ namespace {
 
 using testing::Counter;
 using testing::kNone;
-using testing::Scale;
+using testing::Slope;
 using testing::SumCell;
 using testing::Two;
 using testing::Wrapped;
@@ -30,9 +30,9 @@ TEST(Apply, GivesWhatATypedModelReturns) {
   static_assert(std::is_same_v<decltype(apply<Step>(Layer(SumCell{2}), x, ps, st)), Out<Step>>);
   EXPECT_SAME(apply<Step>(Layer(SumCell{2}), x, ps, st).first.y,
               apply(SumCell{2}, x, ps, st).first.y);
-  EXPECT_SAME(apply<Tree>(Scale{2}, x, ps, st).first, apply(Scale{2}, x, ps, st).first);
-  EXPECT_SAME(apply<Tensor>(Layer(Scale{2}), Tree(x), ps, st).first,
-              apply(Scale{2}, x, ps, st).first);
+  EXPECT_SAME(apply<Tree>(Slope{2}, x, ps, st).first, apply(Slope{2}, x, ps, st).first);
+  EXPECT_SAME(apply<Tensor>(Layer(Slope{2}), Tree(x), ps, st).first,
+              apply(Slope{2}, x, ps, st).first);
   auto both = apply<std::pair<Tensor, Tree>>(Layer(SumCell{2}), x, ps, st).first;
   EXPECT_SAME(both.second[0], both.first);
   auto generic = [](const auto& t) { return t.squeeze(0); };
@@ -68,18 +68,18 @@ TEST(Apply, PredictRunsInTestModeWithoutAGraph) {
 // ---- errors say where
 
 TEST(ErrorPlaces, AStructInAChainInACompactInAStruct) {
-  auto body = compact(field("chain", Chain(Counter{}, Two{Counter{}, Scale{7}})))
+  auto body = compact(field("chain", Chain(Counter{}, Two{Counter{}, Slope{7}})))
                   .forward([](const Tensor& x, auto& chain) { return chain(x).tensor(); });
   Two model{Counter{}, body};
   auto [ps, st] = setup(Rng(1), model);
   const char* inner = "second.chain.layer_2.second";
   EXPECT_ERROR(
       ShapeError, apply(model, ones({3, 2}), ps, st),
-      std::string("[Scale] at ") + inner + ": expected x of shape (..., 7), got (..., 2).");
+      std::string("[Slope] at ") + inner + ": expected x of shape (..., 7), got (..., 2).");
   EXPECT_ERROR(
       ShapeError,
       apply(Chain(model), ones({3, 2}), named({{"layer_1", ps}}), named({{"layer_1", st}})),
-      std::string("[Scale] at layer_1.") + inner + ": expected x of shape (..., 7), got (..., 2).");
+      std::string("[Slope] at layer_1.") + inner + ": expected x of shape (..., 7), got (..., 2).");
   try {
     apply(model, ones({3, 2}), ps, st);
   } catch (const ShapeError& e) {
@@ -88,15 +88,15 @@ TEST(ErrorPlaces, AStructInAChainInACompactInAStruct) {
 }
 
 TEST(ErrorPlaces, TheModelItselfHasNoPath) {
-  EXPECT_ERROR(ShapeError, apply(Scale{7}, ones({2}), setup(Rng(1), Scale{7}).first, kNone),
-               "[Scale] expected x of shape (..., 7), got (..., 2).");
+  EXPECT_ERROR(ShapeError, apply(Slope{7}, ones({2}), setup(Rng(1), Slope{7}).first, kNone),
+               "[Slope] expected x of shape (..., 7), got (..., 2).");
 }
 
 TEST(ErrorPlaces, VectorsArraysOptionalsAndWrappersHaveTheirs) {
   struct Model {
-    std::vector<Scale> blocks{Scale{2}, Scale{5}};
-    std::optional<Scale> head = Scale{4};
-    Wrapped<Wrapped<Scale>> wrapped{{Scale{3}}};
+    std::vector<Slope> blocks{Slope{2}, Slope{5}};
+    std::optional<Slope> head = Slope{4};
+    Wrapped<Wrapped<Slope>> wrapped{{Slope{3}}};
     int fails = 0;
     LUXTORCH_LAYERS(blocks, head, wrapped)
     Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
@@ -120,7 +120,7 @@ TEST(ErrorPlaces, VectorsArraysOptionalsAndWrappersHaveTheirs) {
 }
 
 TEST(ErrorPlaces, AMissingParameterIsListedWithEverythingThatDoesNotFit) {
-  Two model{Scale{2}, Two{Scale{2}, Scale{2}}};
+  Two model{Slope{2}, Two{Slope{2}, Slope{2}}};
   auto [ps, st] = setup(Rng(1), model);
   EXPECT_ERROR(
       TreeError, apply(model, ones({2}), ps.without("second.first.weight"), st),
@@ -135,7 +135,7 @@ TEST(ErrorPlaces, AMissingParameterIsListedWithEverythingThatDoesNotFit) {
 }
 
 TEST(ErrorPlaces, AMissingParameterOfAnErasedLayerIsSeenFromThere) {
-  Chain model(Scale{2}, Chain(Counter{}, Two{Scale{2}, Scale{2}}));
+  Chain model(Slope{2}, Chain(Counter{}, Two{Slope{2}, Slope{2}}));
   auto [ps, st] = setup(Rng(1), model);
   EXPECT_ERROR(
       TreeError, apply(model, ones({2}), ps.without("layer_2.layer_2.second.weight"), st),
@@ -164,7 +164,7 @@ TEST(ErrorPlaces, AMissingHookIsAskedFor) {
       "[Tree] at layer_2: expected a key \"weight\", got an empty tree. Does Forgetful define Tree "
       "initial_parameters(Rng) const? A member that is a layer must be named in "
       "LUXTORCH_LAYERS(...).");
-  struct Stateless : Scale {
+  struct Stateless : Slope {
     Out<Tensor> operator()(const Tensor& x, const Tree&, const Tree& st) const {
       return {x * st["count"].scalar<double>(), st};
     }
@@ -177,7 +177,7 @@ TEST(ErrorPlaces, AMissingHookIsAskedFor) {
 
 TEST(ErrorPlaces, AMemberThatTheMacroDoesNotNameIsAskedFor) {
   struct NoMacro {
-    Scale first{2};
+    Slope first{2};
     Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
       auto [y, st2] = apply(first, x, ps["first"], st["first"]);
       return {y, named({{"first", st2}})};
@@ -189,7 +189,7 @@ TEST(ErrorPlaces, AMemberThatTheMacroDoesNotNameIsAskedFor) {
                "initial_parameters(Rng) const? A member that is a layer must be named in "
                "LUXTORCH_LAYERS(...).");
   struct LeftOut {
-    Scale first{2}, second{2};
+    Slope first{2}, second{2};
     LUXTORCH_LAYERS(first)
     Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
       return {x * ps["first"]["weight"].tensor() * ps["second"]["weight"].tensor(), st};
@@ -216,14 +216,14 @@ TEST(ErrorPlaces, AnotherTreesErrorAndAnyErrorInsideALayerAreAtThatLayer) {
 }
 
 TEST(ErrorPlaces, AWrongInputDeepInsideHasItsPath) {
-  Chain chain([](const Tensor& x) { return tuple({x, x}); }, Chain(Scale{2}));
+  Chain chain([](const Tensor& x) { return tuple({x, x}); }, Chain(Slope{2}));
   auto [ps, st] = setup(Rng(1), chain);
   EXPECT_ERROR(TreeError, apply(chain, ones({2}), ps, st),
-               "[Scale] at layer_2.layer_1: takes a tensor, got a tuple of 2.");
-  Chain cells(Counter{}, Scale{2});
+               "[Slope] at layer_2.layer_1: takes a tensor, got a tuple of 2.");
+  Chain cells(Counter{}, Slope{2});
   EXPECT_ERROR(
       UnsupportedError, cells[1].step(ones({2}), nullptr, kNone, kNone),
-      "[Scale] expected a recurrent cell, whose calls (x, ps, st) and (x, carry, ps, st) return "
+      "[Slope] expected a recurrent cell, whose calls (x, ps, st) and (x, carry, ps, st) return "
       "Out<Step>.");
 }
 

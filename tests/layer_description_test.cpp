@@ -18,7 +18,7 @@ namespace luxtorch {
 namespace {
 
 using testing::Counter;
-using testing::Scale;
+using testing::Slope;
 using testing::SumCell;
 using testing::Two;
 using testing::Wrapped;
@@ -52,34 +52,34 @@ TEST(Show, AContainerHasALineForEachPartAndTheTotals) {
 }
 
 TEST(Show, ContainersNest) {
-  EXPECT_EQ(show(Two{Chain(Scale{2}, Counter{}), Scale{1}}),
+  EXPECT_EQ(show(Two{Chain(Slope{2}, Counter{}), Slope{1}}),
             "Two(\n"
             "    first = Chain(\n"
-            "        layer_1 = Scale(2),                       # 2 parameters\n"
+            "        layer_1 = Slope(2),                       # 2 parameters\n"
             "        layer_2 = Counter,                        # 2 non-trainable\n"
             "    ),\n"
-            "    second = Scale(1),                            # 1 parameters\n"
+            "    second = Slope(1),                            # 1 parameters\n"
             ")         # Total: 3 parameters,\n"
             "          #        plus 2 states.");
 }
 
 TEST(Show, NeighboursThatAreAlikeShareALine) {
   EXPECT_EQ(
-      show(Chain(Scale{5}, Scale{500}, Scale{500}, Scale{500}, Counter{}, Counter{}, Scale{5})),
+      show(Chain(Slope{5}, Slope{500}, Slope{500}, Slope{500}, Counter{}, Counter{}, Slope{5})),
       "Chain(\n"
-      "    layer_1 = Scale(5),                           # 5 parameters\n"
-      "    layer_(2-4) = Scale(500),                     # 1_500 (500 x 3) parameters\n"
+      "    layer_1 = Slope(5),                           # 5 parameters\n"
+      "    layer_(2-4) = Slope(500),                     # 1_500 (500 x 3) parameters\n"
       "    layer_(5-6) = Counter,                        # 4 non-trainable\n"
-      "    layer_7 = Scale(5),                           # 5 parameters\n"
+      "    layer_7 = Slope(5),                           # 5 parameters\n"
       ")         # Total: 1_510 parameters,\n"
       "          #        plus 4 states.");
 }
 
 struct Everything {
-  std::vector<Scale> blocks{Scale{1}, Scale{1}, Scale{2}};
-  std::optional<Scale> head;
+  std::vector<Slope> blocks{Slope{1}, Slope{1}, Slope{2}};
+  std::optional<Slope> head;
   Layer act = relu;
-  Wrapped<Scale> wrapped{{3}};
+  Wrapped<Slope> wrapped{{3}};
   LUXTORCH_LAYERS(blocks, head, act, wrapped)
   Tree initial_parameters(Rng) const { return named({{"shift", ones({4})}}); }
   Out<Tensor> operator()(const Tensor& x, const Tree&, const Tree& st) const { return {x, st}; }
@@ -89,32 +89,32 @@ TEST(Show, VectorsOptionalsFunctionsAndWrappers) {
   EXPECT_EQ(show(Everything{}),
             "Everything(\n"
             "    blocks = (3 layers)(\n"
-            "        (0-1) = Scale(1),                         # 2 (1 x 2) parameters\n"
-            "        2 = Scale(2),                             # 2 parameters\n"
+            "        (0-1) = Slope(1),                         # 2 (1 x 2) parameters\n"
+            "        2 = Slope(2),                             # 2 parameters\n"
             "    ),\n"
             "    head = nothing,\n"
             "    act = relu,\n"
             "    wrapped = Wrapped(\n"
-            "        layer = Scale(3),                         # 3 parameters\n"
+            "        layer = Slope(3),                         # 3 parameters\n"
             "    ),\n"
             ")         # Total: 11 parameters,\n"
             "          #        plus 0 states.");
 }
 
 TEST(Show, ACompactModelShowsItsLayers) {
-  auto model = compact(field("scale", Scale{2}), param("shift", init::ones, {2}), state("n", 0))
+  auto model = compact(field("scale", Slope{2}), param("shift", init::ones, {2}), state("n", 0))
                    .forward([](const Tensor& x, auto& scale, auto&, auto&) { return scale(x); });
   EXPECT_EQ(show(model),
             "Compact(\n"
-            "    scale = Scale(2),                             # 2 parameters\n"
+            "    scale = Slope(2),                             # 2 parameters\n"
             ")         # Total: 4 parameters,\n"
             "          #        plus 1 states.");
 }
 
 TEST(Show, LibraryTypesAndErasedLayersGoToStreams) {
   EXPECT_EQ(text(Dense(2, 3)), show(Dense(2, 3)));
-  EXPECT_EQ(text(Chain(Scale{2})), show(Chain(Scale{2})));
-  EXPECT_EQ(text(Layer(Two{Scale{2}, Scale{2}})), show(Two{Scale{2}, Scale{2}}));
+  EXPECT_EQ(text(Chain(Slope{2})), show(Chain(Slope{2})));
+  EXPECT_EQ(text(Layer(Two{Slope{2}, Slope{2}})), show(Two{Slope{2}, Slope{2}}));
   EXPECT_EQ(text(relu), "relu");
 }
 
@@ -128,7 +128,7 @@ TEST(Counts, StatesThatAreNoTensorsCountOne) {
 }
 
 TEST(Summaries, HaveARowForEachLayerWithShapesCountsAndBytes) {
-  Chain model(Dense(2, 8, tanh), Counter{}, Two{Scale{8}, Scale{8}});
+  Chain model(Dense(2, 8, tanh), Counter{}, Two{Slope{8}, Slope{8}});
   auto [ps, st] = setup(Rng(1), model);
   auto s = summary(model, ps, st, ones({32, 2}));
   EXPECT_EQ(text(s),
@@ -138,14 +138,14 @@ TEST(Summaries, HaveARowForEachLayerWithShapesCountsAndBytes) {
             "layer_1         Dense(2 => 8, tanh)  (32, 8)          24       0     96\n"
             "layer_2         Counter              (32, 8)           0       2      0\n"
             "layer_3         Two                  (32, 8)           0       0      0\n"
-            "layer_3.first   Scale(8)                               8       0     32\n"
-            "layer_3.second  Scale(8)                               8       0     32\n"
+            "layer_3.first   Slope(8)                               8       0     32\n"
+            "layer_3.second  Slope(8)                               8       0     32\n"
             "-----------------------------------------------------------------------\n"
             "total                                                 40       2    160\n");
 }
 
 TEST(Summaries, SeeTheFieldsOfACompactModelAndCountItsOwnParts) {
-  auto model = compact(field("scale", Scale{2}), param("shift", init::ones, {2}), state("n", 0))
+  auto model = compact(field("scale", Slope{2}), param("shift", init::ones, {2}), state("n", 0))
                    .forward([](const Tensor& x, auto& scale, auto& shift, auto& n) {
                      n += 1;
                      return std::pair{scale(x) + shift, x};
@@ -183,7 +183,7 @@ TEST(Summaries, RunInTestModeWithoutAGraphAndChangeNothing) {
 
 TEST(Summaries, OfTwoThreadsDoNotMix) {
   auto run = [](int64_t batch) {
-    Chain model(Scale{2}, Counter{});
+    Chain model(Slope{2}, Counter{});
     auto [ps, st] = setup(Rng(1), model);
     for (int i = 0; i < 100; ++i) {
       for (const auto& row : summary(model, ps, st, ones({batch, 2})).rows) {
@@ -200,16 +200,16 @@ TEST(Summaries, OfTwoThreadsDoNotMix) {
 }
 
 TEST(Summaries, AnErrorLeavesNothingBehind) {
-  Chain model(Scale{3});
+  Chain model(Slope{3});
   auto [ps, st] = setup(Rng(1), model);
   EXPECT_ERROR(ShapeError, summary(model, ps, st, ones({2})),
-               "[Scale] at layer_1: expected x of shape (..., 3), got (..., 2).");
+               "[Slope] at layer_1: expected x of shape (..., 3), got (..., 2).");
   EXPECT_EQ(detail::observers.load(), 0);
   EXPECT_EQ(summary(model, ps, st, ones({3})).rows[1].output, "(3,)");
 }
 
 TEST(Checks, AcceptTreesOfTheModelsStructureWhateverTheirDtypes) {
-  Two model{Scale{2}, Counter{}};
+  Two model{Slope{2}, Counter{}};
   auto [ps, st] = setup(Rng(1), model);
   check_parameters(model, tree::to(ps, kFloat64));
   check_states(model, st.with("second.count", 1.5));
@@ -217,7 +217,7 @@ TEST(Checks, AcceptTreesOfTheModelsStructureWhateverTheirDtypes) {
 }
 
 TEST(Checks, ListEverythingThatDoesNotFit) {
-  Two model{Scale{2}, Counter{}};
+  Two model{Slope{2}, Counter{}};
   auto [ps, st] = setup(Rng(1), model);
   EXPECT_ERROR(TreeError,
                check_parameters(model, named({{"first", named({{"wieght", ones({2})}})}})),

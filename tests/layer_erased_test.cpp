@@ -27,12 +27,12 @@ using elsewhere::Custom;
 using testing::Counter;
 using testing::kNone;
 using testing::MoveOnly;
-using testing::Scale;
+using testing::Slope;
 using testing::SumCell;
 using testing::Two;
 
 TEST(ErasedLayer, ALayerOfATensorGetsTheTensor) {
-  Layer layer = Scale{2};
+  Layer layer = Slope{2};
   auto [ps, st] = setup(Rng(1), layer);
   auto x = random::normal(Rng(2), {3, 2});
   auto [y, st2] = layer(x, ps, st);
@@ -137,23 +137,23 @@ TEST(ErasedLayer, StepRunsACellWithoutTuples) {
   auto [out, st1] = cell.step(x, nullptr, ps, st);
   auto [next, st2] = cell.step(x, &out.carry, ps, st1);
   EXPECT_SAME(next.y, x * ps["weight"].tensor() * 2);
-  EXPECT_FALSE(Layer(Scale{2}).is_cell());
+  EXPECT_FALSE(Layer(Slope{2}).is_cell());
   EXPECT_ERROR(
-      UnsupportedError, Layer(Scale{2}).step(x, nullptr, ps, st),
-      "[Scale] expected a recurrent cell, whose calls (x, ps, st) and (x, carry, ps, st) return "
+      UnsupportedError, Layer(Slope{2}).step(x, nullptr, ps, st),
+      "[Slope] expected a recurrent cell, whose calls (x, ps, st) and (x, carry, ps, st) return "
       "Out<Step>.");
 }
 
 TEST(ErasedLayer, AWrongInputSaysWhatItTakesAndWhatItGot) {
-  Layer layer = Scale{2};
+  Layer layer = Slope{2};
   auto [ps, st] = setup(Rng(1), layer);
   auto x = ones({2});
   EXPECT_ERROR(TreeError, layer(tuple({x, x}), ps, st),
-               "[Scale] takes a tensor, got a tuple of 2.");
-  EXPECT_ERROR(TreeError, layer(Tree(), ps, st), "[Scale] takes a tensor, got nothing.");
+               "[Slope] takes a tensor, got a tuple of 2.");
+  EXPECT_ERROR(TreeError, layer(Tree(), ps, st), "[Slope] takes a tensor, got nothing.");
   EXPECT_ERROR(TreeError, layer(named({{"a", x}}), ps, st),
-               "[Scale] takes a tensor, got a named tree with the keys a.");
-  EXPECT_ERROR(TreeError, layer(3, ps, st), "[Scale] takes a tensor, got the int64 3.");
+               "[Slope] takes a tensor, got a named tree with the keys a.");
+  EXPECT_ERROR(TreeError, layer(3, ps, st), "[Slope] takes a tensor, got the int64 3.");
 }
 
 TEST(ErasedLayer, OutputsOfEveryKindBecomeTrees) {
@@ -188,14 +188,14 @@ TEST(ErasedLayer, OutputsNestInEveryOrder) {
 }
 
 TEST(ErasedLayer, CopiesShareTheLayerAndAsFindsIt) {
-  Layer layer = Scale{3};
+  Layer layer = Slope{3};
   Layer copy = layer;
-  ASSERT_NE(copy.as<Scale>(), nullptr);
-  EXPECT_EQ(copy.as<Scale>(), layer.as<Scale>());
-  EXPECT_EQ(copy.as<Scale>()->dims, 3);
+  ASSERT_NE(copy.as<Slope>(), nullptr);
+  EXPECT_EQ(copy.as<Slope>(), layer.as<Slope>());
+  EXPECT_EQ(copy.as<Slope>()->dims, 3);
   EXPECT_EQ(copy.as<Counter>(), nullptr);
   Layer again = Layer(layer);
-  EXPECT_EQ(again.as<Scale>(), layer.as<Scale>());
+  EXPECT_EQ(again.as<Slope>(), layer.as<Slope>());
 }
 
 TEST(ErasedLayer, HoldsWhatCanOnlyBeMoved) {
@@ -205,16 +205,16 @@ TEST(ErasedLayer, HoldsWhatCanOnlyBeMoved) {
 }
 
 TEST(ErasedLayer, IsBuiltFromLayersOnly) {
-  static_assert(std::is_convertible_v<Scale, Layer> && std::is_convertible_v<Activation, Layer>);
+  static_assert(std::is_convertible_v<Slope, Layer> && std::is_convertible_v<Activation, Layer>);
   static_assert(!std::is_constructible_v<Layer, int> && !std::is_constructible_v<Layer, Tree>);
   static_assert(!std::is_constructible_v<Layer, Tensor> &&
                 !std::is_constructible_v<Layer, std::string>);
-  static_assert(!std::is_constructible_v<Layer, std::vector<Scale>>);
+  static_assert(!std::is_constructible_v<Layer, std::vector<Slope>>);
   static_assert(!std::is_default_constructible_v<Layer>);
 }
 
 TEST(ErasedLayer, RunsOnManyThreads) {
-  Layer layer = Two{Scale{2}, Counter{}};
+  Layer layer = Two{Slope{2}, Counter{}};
   auto [ps, st] = setup(Rng(1), layer);
   auto expected = layer(ones({4, 2}), ps, st).first;
   std::vector<std::thread> threads;

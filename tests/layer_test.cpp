@@ -14,7 +14,7 @@ namespace luxtorch {
 namespace {
 
 using testing::Counter;
-using testing::Scale;
+using testing::Slope;
 using testing::Strings;
 using testing::Two;
 using testing::Wrapped;
@@ -24,12 +24,12 @@ Strings keys(const Tree& t) { return t.keys(); }
 // ---- which members are layers, and what they are called
 
 struct Base {
-  Scale stem;
+  Slope stem;
   LUXTORCH_LAYERS(stem)
   Out<Tensor> operator()(const Tensor& x, const Tree&, const Tree& st) const { return {x, st}; }
 };
 struct Derived : Base {
-  Scale head;
+  Slope head;
   LUXTORCH_LAYERS(stem, head)
 };
 class Private {
@@ -37,7 +37,7 @@ class Private {
   Out<Tensor> operator()(const Tensor& x, const Tree&, const Tree& st) const { return {x, st}; }
 
  private:
-  Scale scale_{2};
+  Slope scale_{2};
   LUXTORCH_LAYERS(scale_)
 };
 template <class A, class B>
@@ -57,9 +57,9 @@ struct Qualified : Pair<A, B> {
   Out<Tensor> operator()(const Tensor& x, const Tree&, const Tree& st) const { return {x, st}; }
 };
 struct Many {
-  std::vector<Scale> blocks;
-  std::array<Scale, 2> pair;
-  std::optional<Scale> head;
+  std::vector<Slope> blocks;
+  std::array<Slope, 2> pair;
+  std::optional<Slope> head;
   Layer any;
   std::vector<Layer> children;
   Tensor (*act)(const Tensor&);
@@ -71,7 +71,7 @@ struct Nothing {
   Out<Tensor> operator()(const Tensor& x, const Tree&, const Tree& st) const { return {x, st}; }
 };
 struct WithItsOwn {
-  Scale inner;
+  Slope inner;
   LUXTORCH_LAYERS(inner)
   Tree initial_parameters(Rng rng) const {
     return named({{"shift", init::rand(rng.fold_in("shift"), {2})}});
@@ -84,7 +84,7 @@ struct TakesTheNameTwice : WithItsOwn {
 };
 
 TEST(Layers, ThePartsOfTheTreesAreTheMembersInTheirOrder) {
-  auto [ps, st] = setup(Rng(1), Two{Scale{2}, Counter{}});
+  auto [ps, st] = setup(Rng(1), Two{Slope{2}, Counter{}});
   EXPECT_EQ(keys(ps), (Strings{"first", "second"}));
   EXPECT_EQ(keys(st), (Strings{"first", "second"}));
   EXPECT_EQ(keys(ps["first"]), Strings{"weight"});
@@ -102,8 +102,8 @@ TEST(Layers, TheMacroMayStandInAPrivateSection) {
 
 TEST(Layers, NamesLoseTheirTrailingUnderscoreAndWhatStandsBefore) {
   auto names = Strings{"a", "b"};
-  EXPECT_EQ(keys(setup(Rng(1), InTemplate<Scale, Counter>{}).first), names);
-  EXPECT_EQ(keys(setup(Rng(1), Qualified<Scale, Counter>{}).first), names);
+  EXPECT_EQ(keys(setup(Rng(1), InTemplate<Slope, Counter>{}).first), names);
+  EXPECT_EQ(keys(setup(Rng(1), Qualified<Slope, Counter>{}).first), names);
   EXPECT_EQ(field_names("a , b_"), names);
   EXPECT_EQ(field_names("this->a,Base<X, std::pair<Y, Z>>::b"), names);
   EXPECT_EQ(field_names("\n  a,\n\t b__ "), names);
@@ -111,11 +111,11 @@ TEST(Layers, NamesLoseTheirTrailingUnderscoreAndWhatStandsBefore) {
 }
 
 TEST(Layers, SeveralInOneMemberAreATuple) {
-  Many model{{Scale{2}, Scale{3}},
-             {Scale{2}, Scale{2}},
-             Scale{4},
-             Scale{5},
-             {Scale{1}, Counter{}},
+  Many model{{Slope{2}, Slope{3}},
+             {Slope{2}, Slope{2}},
+             Slope{4},
+             Slope{5},
+             {Slope{1}, Counter{}},
              nullptr};
   auto [ps, st] = setup(Rng(1), model);
   EXPECT_EQ(keys(ps), (Strings{"blocks", "pair", "head", "any", "children", "act"}));
@@ -150,10 +150,10 @@ TEST(Layers, AContainersOwnPartsFollowItsLayers) {
 }
 
 TEST(Layers, AWrapperAddsNoLevel) {
-  Scale scale{2};
+  Slope scale{2};
   EXPECT_SAME(setup(Rng(1), Wrapped{scale}).first, setup(Rng(1), scale).first);
   EXPECT_SAME(setup(Rng(1), Wrapped{Wrapped{scale}}).first, setup(Rng(1), scale).first);
-  struct Frozen : Wrapped<Scale> {
+  struct Frozen : Wrapped<Slope> {
     Tree initial_parameters(Rng) const { return named({{"frozen", true}}); }
   };
   EXPECT_EQ(keys(setup(Rng(1), Frozen{scale}).first), Strings{"frozen"});
@@ -162,7 +162,7 @@ TEST(Layers, AWrapperAddsNoLevel) {
 // ---- setup
 
 TEST(Setup, IsPure) {
-  Two model{Scale{2}, Two{Scale{3}, Counter{}}};
+  Two model{Slope{2}, Two{Slope{3}, Counter{}}};
   auto [ps, st] = setup(Rng(1), model);
   EXPECT_SAME(setup(Rng(1), model).first, ps);
   EXPECT_SAME(setup(Rng(1), model).second, st);
@@ -170,28 +170,28 @@ TEST(Setup, IsPure) {
 }
 
 TEST(Setup, ALeafsKeyIsMadeFromItsPath) {
-  auto ps = setup(Rng(42), Two{Scale{2}, Two{Scale{3}, Scale{3}}}).first;
+  auto ps = setup(Rng(42), Two{Slope{2}, Two{Slope{3}, Slope{3}}}).first;
   auto key = Rng(42).fold_in("parameters").fold_in("second").fold_in("first").fold_in("weight");
   EXPECT_SAME(ps.at("second.first.weight"), random::uniform(key, {3}));
   EXPECT_FALSE(tree::equal(ps.at("second.first"), ps.at("second.second")));
-  auto blocks = setup(Rng(42), Many{{Scale{2}, Scale{2}}, {}, {}, Scale{2}, {}, nullptr}).first;
+  auto blocks = setup(Rng(42), Many{{Slope{2}, Slope{2}}, {}, {}, Slope{2}, {}, nullptr}).first;
   key = Rng(42).fold_in("parameters").fold_in("blocks").fold_in(1).fold_in("weight");
   EXPECT_SAME(blocks.at("blocks.1.weight"), random::uniform(key, {2}));
 }
 
 struct Larger {
-  Scale before, first, second;
-  std::vector<Scale> more;
+  Slope before, first, second;
+  std::vector<Slope> more;
   LUXTORCH_LAYERS(before, first, more, second)
   Out<Tensor> operator()(const Tensor& x, const Tree&, const Tree& st) const { return {x, st}; }
 };
 
 TEST(Setup, AnotherLayerChangesNoOthersNumbers) {
-  auto ps = setup(Rng(3), Two{Scale{2}, Scale{2}}).first;
-  auto larger = setup(Rng(3), Larger{{2}, {2}, {2}, {Scale{9}, Scale{9}}}).first;
+  auto ps = setup(Rng(3), Two{Slope{2}, Slope{2}}).first;
+  auto larger = setup(Rng(3), Larger{{2}, {2}, {2}, {Slope{9}, Slope{9}}}).first;
   EXPECT_SAME(larger["first"], ps["first"]);
   EXPECT_SAME(larger["second"], ps["second"]);
-  auto longer = setup(Rng(3), Larger{{2}, {2}, {2}, {Scale{9}, Scale{9}, Scale{9}}}).first;
+  auto longer = setup(Rng(3), Larger{{2}, {2}, {2}, {Slope{9}, Slope{9}, Slope{9}}}).first;
   EXPECT_SAME(longer["more"][1], larger["more"][1]);
 }
 

@@ -14,7 +14,7 @@ namespace lux = luxtorch;
 namespace luxtorch {
 namespace {
 
-struct Scale {
+struct Slope {
   int64_t dims;
   Tree initial_parameters(Rng rng) const { return named({{"weight", init::ones(rng, {dims})}}); }
   Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const {

@@ -1,6 +1,6 @@
 // The layer concept, the erased Layer, setup and apply.
 //
-//     struct Scale {                          // a leaf layer: a const call operator (x, ps, st)
+//     struct Slope {                          // a leaf layer: a const call operator (x, ps, st)
 //       int64_t dims;
 //       Tree initial_parameters(Rng rng) const {
 //         return named({{"weight", init::ones(rng, {dims})}});
@@ -9,8 +9,8 @@
 //         return {x * ps["weight"].tensor(), st};
 //       }
 //     };
-//     auto [ps, st] = setup(Rng(42), Scale{3});
-//     auto [y, st2] = apply(Scale{3}, x, ps, st);
+//     auto [ps, st] = setup(Rng(42), Slope{3});
+//     auto [y, st2] = apply(Slope{3}, x, ps, st);
 //
 // There is no base class. A layer is any movable type whose const call operator takes (x, ps, st) and
 // returns Out<Y>; functions of tensors are layers without parameters. Layers hold no tensors, so they

@@ -49,6 +49,7 @@
 #include "luxtorch/layers/parallel.h"
 #include "luxtorch/layers/recurrent.h"
 #include "luxtorch/layers/reshape.h"
+#include "luxtorch/layers/scale.h"
 #include "luxtorch/layers/sequence.h"
 #include "luxtorch/layers/stateful.h"
 #include "luxtorch/losses/loss.h"

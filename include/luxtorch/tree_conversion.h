@@ -1,6 +1,6 @@
 // Values of functions and layers as trees, and back.
 //
-//     Tree t = to_tree(std::pair{x, std::vector{y, z}});    // (x, (y, z))
+//     Tree t = to_tree(std::pair{x, std::vector{a, b}});    // (x, (a, b))
 //     auto p = from_tree<std::pair<Tensor, Tree>>(t);
 //
 // Tensors, trees and numbers are leaves; pairs, tuples, arrays and vectors of these are tuples.

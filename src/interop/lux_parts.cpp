@@ -110,7 +110,7 @@ Model in_lux_layout(const std::vector<ModelPart>& parts, const std::vector<LuxVe
   // Parts of parts come first, at paths of ours.
   for (size_t i = 0; i < parts.size(); ++i) {
     const auto& part = parts[i];
-    bool old = versions[i] == LuxVersion::ZeroFive;
+    bool old = versions[i] == LuxVersion::V0_5;
     switch (part.kind) {
       case PartKind::Cell:
         if (old)
@@ -121,6 +121,10 @@ Model in_lux_layout(const std::vector<ModelPart>& parts, const std::vector<LuxVe
         break;
       case PartKind::Embedding:
         change(m.ps, join_path(part.parameters, "weight"), reversed_dims);
+        break;
+      case PartKind::Scale:
+        change(m.ps, join_path(part.parameters, "weight"), reversed_dims);
+        change(m.ps, join_path(part.parameters, "bias"), reversed_dims);
         break;
       case PartKind::Carry:
         change(m.st, part.states, reversed_dims);
@@ -146,7 +150,7 @@ Model in_our_layout(const std::vector<ModelPart>& parts, const std::vector<LuxVe
                     Model m) {
   for (size_t i = parts.size(); i-- > 0;) {
     const auto& part = parts[i];
-    bool old = versions[i] == LuxVersion::ZeroFive;
+    bool old = versions[i] == LuxVersion::V0_5;
     switch (part.kind) {
       case PartKind::Cell:
         if (old)
@@ -157,6 +161,10 @@ Model in_our_layout(const std::vector<ModelPart>& parts, const std::vector<LuxVe
         break;
       case PartKind::Embedding:
         change(m.ps, join_path(part.parameters, "weight"), reversed_dims);
+        break;
+      case PartKind::Scale:
+        change(m.ps, join_path(part.parameters, "weight"), reversed_dims);
+        change(m.ps, join_path(part.parameters, "bias"), reversed_dims);
         break;
       case PartKind::Carry:
         change(m.st, part.states, reversed_dims);
@@ -186,7 +194,7 @@ LuxVersion version_of(const ModelPart& part, const Tree& lux_ps) {
     const auto& bias = lux_ps.at(join_path(part.lux, "bias"));
     old = bias.is_tensor() && bias.tensor().dim() == 2;
   }
-  return old ? LuxVersion::ZeroFive : LuxVersion::One;
+  return old ? LuxVersion::V0_5 : LuxVersion::V1;
 }
 
 RootNames root_names(const Tree& file) {

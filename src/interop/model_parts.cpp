@@ -9,6 +9,7 @@
 #include "luxtorch/layers/embedding.h"
 #include "luxtorch/layers/norm.h"
 #include "luxtorch/layers/parallel.h"
+#include "luxtorch/layers/scale.h"
 #include "luxtorch/layers/sequence.h"
 
 namespace luxtorch::detail {
@@ -48,6 +49,8 @@ class Walk {
       add(PartKind::Embedding, where);
     } else if (is_any_of<BatchNorm>(d)) {
       add(PartKind::BatchNorm, where);
+    } else if (is_any_of<Scale>(d)) {
+      add(PartKind::Scale, where);
     } else if (is_any_of<BidirectionalRNN>(d)) {
       both_directions(d, where);
     } else if (d.wrapper) {

@@ -14,6 +14,7 @@ enum class PartKind {
   Dense,
   Embedding,
   BatchNorm,
+  Scale,
   Carry,          // of a StatefulRecurrentCell: a leaf of st alone
   Bidirectional,  // a node {forward_rnn, backward_rnn}, whose children are parts too
   NumberedRange,  // a tuple of layers that Lux names "1", "2", ..., whose children are parts too

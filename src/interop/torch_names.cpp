@@ -30,6 +30,7 @@ class Names {
         return add_batch_norm(part);
       case PartKind::Dense:
       case PartKind::Embedding:
+      case PartKind::Scale:
       case PartKind::Other:
         return add_all(part);
       case PartKind::Carry:

@@ -61,16 +61,16 @@ std::string ReshapeLayer::label() const {
 }
 
 FlattenLayer::FlattenLayer(FlattenOptions options) : options_(options) {
-  if (options_.N) check_positive("FlattenLayer", ".N", *options_.N);
+  if (options_.dims) check_positive("FlattenLayer", ".dims", *options_.dims);
 }
 
 Out<Tensor> FlattenLayer::operator()(const Tensor& x, const Tree&, const Tree& st) const {
-  auto n = options_.N.value_or(x.dim() - 1);
+  auto n = options_.dims.value_or(x.dim() - 1);
   if (x.dim() < 1 || x.dim() <= n) {
-    fail(*this, options_.N ? fmt::format("expected x with a batch before the {} dimensions that "
-                                         "become one, got {}.",
-                                         n, shape_text(x.sizes()))
-                           : "expected x of shape (batch, ...), got ().");
+    fail(*this, options_.dims ? fmt::format("expected x with a batch before the {} dimensions that "
+                                            "become one, got {}.",
+                                            n, shape_text(x.sizes()))
+                              : "expected x of shape (batch, ...), got ().");
   }
   auto shape = x.sizes().slice(0, static_cast<size_t>(x.dim() - n)).vec();
   int64_t features = 1;
@@ -82,7 +82,7 @@ Out<Tensor> FlattenLayer::operator()(const Tensor& x, const Tree&, const Tree& s
 }
 
 std::string FlattenLayer::label() const {
-  return options_.N ? fmt::format("FlattenLayer(N = {})", *options_.N) : "FlattenLayer()";
+  return options_.dims ? fmt::format("FlattenLayer(N = {})", *options_.dims) : "FlattenLayer()";
 }
 
 Out<Tensor> SelectDim::operator()(const Tensor& x, const Tree&, const Tree& st) const {

@@ -43,7 +43,7 @@ TEST_P(EveryLayout, OfLuxComesBackBitwise) {
 }
 
 TEST_P(EveryLayout, OfLuxZeroFiveHasTheShapesOfTheModelWhenItComesBack) {
-  auto [ps_lux, st_lux] = to_lux(layer, ps, st, {.version = LuxVersion::ZeroFive});
+  auto [ps_lux, st_lux] = to_lux(layer, ps, st, {.version = LuxVersion::V0_5});
   auto [ps2, st2] = from_lux(layer, ps_lux, st_lux);
   EXPECT_EQ(tree::difference(ps2, ps), "");
   EXPECT_SAME(st2, st);

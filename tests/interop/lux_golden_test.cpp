@@ -75,7 +75,7 @@ TEST(LuxGolden, CellsAndDenseLayersOfLuxZeroFive) {
     check_parameters(model, ps);
     EXPECT_CLOSE(predict<Tensor>(model, c["x"], ps, st), c["y"].tensor(), kGoldenFloat64);
     // A bias of Lux 0.5 is one of ours and zeros, so that nothing rounds on the way back.
-    EXPECT_SAME(to_lux(model, ps, st, {.version = LuxVersion::ZeroFive}).first, c["ps"]);
+    EXPECT_SAME(to_lux(model, ps, st, {.version = LuxVersion::V0_5}).first, c["ps"]);
   }
 }
 
@@ -88,7 +88,7 @@ TEST(LuxGolden, WhatIsWrittenForLuxZeroFiveComputesTheSame) {
     Layer model = Recurrence(cell);
     auto [ps32, st] = setup(Rng(3), model);
     auto ps = tree::map_tensors([](const Tensor& t) { return t.to(kFloat64) + 0.25; }, ps32);
-    auto old = to_lux(model, ps, st, {.version = LuxVersion::ZeroFive});
+    auto old = to_lux(model, ps, st, {.version = LuxVersion::V0_5});
     auto [ps2, st2] = from_lux(model, old.first, old.second);
     EXPECT_FALSE(tree::equal(ps, ps2));  // the biases were added up
     EXPECT_CLOSE(predict<Tensor>(model, x, ps2, st2), predict<Tensor>(model, x, ps, st),

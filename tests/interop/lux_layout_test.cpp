@@ -39,9 +39,9 @@ TEST(LuxLayout, ThereAndBackIsTheSame) {
   for (const auto& model : models()) {
     SCOPED_TRACE(show(model));
     auto [ps, st] = setup(Rng(1), model);
-    for (auto version : {LuxVersion::One, LuxVersion::ZeroFive}) {
+    for (auto version : {LuxVersion::V1, LuxVersion::V0_5}) {
       // Without a second bias 0.5 has a place for all there is.
-      auto given = version == LuxVersion::One
+      auto given = version == LuxVersion::V1
                        ? ps
                        : tree::map(
                              [](const std::string& path, const Tree& leaf) {
@@ -97,7 +97,7 @@ TEST(LuxLayout, ACarryIsTurnedAndTakenBack) {
 TEST(LuxLayout, VersionZeroFiveHasItsNamesAndColumns) {
   Layer model = Chain(Recurrence(GRUCell(2, 3)), Dense(3, 1));
   auto [ps, st] = setup(Rng(1), model);
-  auto lux = to_lux(model, ps, st, {.version = LuxVersion::ZeroFive}).first;
+  auto lux = to_lux(model, ps, st, {.version = LuxVersion::V0_5}).first;
   EXPECT_THAT(lux["layer_1"].keys(), ElementsAre("weight_i", "weight_h", "bias_i", "bias_h"));
   EXPECT_THAT(lux.at("layer_1.bias_i").tensor().sizes(), ElementsAre(3, 1));
   EXPECT_THAT(lux.at("layer_1.bias_h").tensor().sizes(), ElementsAre(9, 1));

@@ -83,20 +83,20 @@ TEST(FlattenLayer, MakesOneDimensionOfAllButTheBatch) {
 
 TEST(FlattenLayer, MakesOneOfTheLastDimensionsAlone) {
   auto x = counted({2, 3, 4, 5});
-  EXPECT_SAME(run(FlattenLayer({.N = 2}), x), x.reshape({2, 3, 20}));
-  EXPECT_SAME(run(FlattenLayer({.N = 1}), x), x);
-  EXPECT_SAME(run(FlattenLayer({.N = 3}), x), x.reshape({2, 60}));
+  EXPECT_SAME(run(FlattenLayer({.dims = 2}), x), x.reshape({2, 3, 20}));
+  EXPECT_SAME(run(FlattenLayer({.dims = 1}), x), x);
+  EXPECT_SAME(run(FlattenLayer({.dims = 3}), x), x.reshape({2, 60}));
 }
 
 TEST(FlattenLayer, RefusesWhatHasNoBatchBesides) {
   EXPECT_ERROR(ShapeError, run(FlattenLayer(), zeros({})),
                "[FlattenLayer] expected x of shape (batch, ...), got ().");
   EXPECT_ERROR(
-      ShapeError, run(FlattenLayer({.N = 3}), zeros({2, 3, 4})),
+      ShapeError, run(FlattenLayer({.dims = 3}), zeros({2, 3, 4})),
       "[FlattenLayer] expected x with a batch before the 3 dimensions that become one, got "
       "(2, 3, 4).");
-  EXPECT_ERROR(ArgumentError, FlattenLayer({.N = 0}),
-               "[FlattenLayer] expected .N of at least 1, got 0.");
+  EXPECT_ERROR(ArgumentError, FlattenLayer({.dims = 0}),
+               "[FlattenLayer] expected .dims of at least 1, got 0.");
 }
 
 TEST(SelectDim, GivesOneIndexOfOneDimension) {
@@ -145,7 +145,7 @@ TEST(ReverseSequence, TurnsAnyOtherDimensionAround) {
 TEST(ReshapingLayers, ArePrintedWithWhatTheyDo) {
   EXPECT_EQ(show(ReshapeLayer({2, -1})), "ReshapeLayer(output_dims = (:, 2, :))");
   EXPECT_EQ(show(FlattenLayer()), "FlattenLayer()");
-  EXPECT_EQ(show(FlattenLayer({.N = 2})), "FlattenLayer(N = 2)");
+  EXPECT_EQ(show(FlattenLayer({.dims = 2})), "FlattenLayer(N = 2)");
   EXPECT_EQ(show(SelectDim(1, -1)), "SelectDim(dim = 1, index = -1)");
   EXPECT_EQ(show(ReverseSequence()), "ReverseSequence()");
   EXPECT_EQ(show(ReverseSequence({.dim = 0})), "ReverseSequence(dim = 0)");

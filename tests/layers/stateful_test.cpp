@@ -36,7 +36,7 @@ TEST(StatefulLayer, TakesStatesAndOtherParameters) {
   EXPECT_SAME(s(x), Tree(model(x, ps, st).first));
 
   StatefulLayer dropout(Dropout(0.5), named({}), setup(Rng(0), Dropout(0.5)).second);
-  dropout.set_states(testmode(dropout.states()));
+  dropout.set_states_(testmode(dropout.states()));
   EXPECT_SAME(dropout(x), Tree(x));
 }
 

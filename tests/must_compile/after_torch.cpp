@@ -25,7 +25,7 @@ lux::Tree names_that_others_have_too(const torch::Tensor& x) {
                      lux::named({{"rand", lux::init::rand(lux::Rng(1), {2})}})});
 }
 
-struct Scale {
+struct Slope {
   lux::Tree initial_parameters(lux::Rng rng) const {
     return lux::named({{"weight", lux::init::ones(rng, {2})}});
   }
@@ -37,7 +37,7 @@ struct Scale {
 
 lux::Tensor run(const torch::Tensor& x) {
   lux::Chain model(
-      lux::Dense(2, 2, lux::relu), Scale{}, [](const torch::Tensor& y) { return y * 2 - 1; },
+      lux::Dense(2, 2, lux::relu), Slope{}, [](const torch::Tensor& y) { return y * 2 - 1; },
       [](const auto& y) { return 1 - y; });
   auto [ps, st] = lux::setup(lux::Rng(0), model);
   return lux::apply<torch::Tensor>(model, x, ps, st).first;

@@ -1,6 +1,6 @@
 """Compiles the example of every public header: header_examples.py INCLUDE TEMPLATE OUTPUT COMPILER...
 
-An example is what stands indented in the comment at a header's head, before the line with its level. The template is
+An example is what stands indented in the comment at a header's head, anywhere in that comment. The template is
 C++; a line `//@ autodiff/grad.h` in it becomes that header's example, so that what stands around the line is what the
 example needs. A header whose example has no such line, and a line whose header has no example, are errors.
 """
@@ -16,7 +16,7 @@ INDENTED = re.compile(r"// {5}(.*)")
 def example(header: str) -> list[str]:
     lines = []
     for line in header.splitlines():
-        if not line.startswith("//") or line.startswith("// Level"):
+        if not line.startswith("//"):
             break
         if found := INDENTED.fullmatch(line):
             lines.append(found.group(1))

@@ -9,6 +9,7 @@
 #include "luxtorch/layers/embedding.h"
 #include "luxtorch/layers/norm.h"
 #include "luxtorch/layers/recurrent.h"
+#include "luxtorch/layers/scale.h"
 #include "luxtorch/layers/sequence.h"
 #include "support/corpus_rows.h"
 
@@ -54,6 +55,10 @@ void add_feedforward(std::vector<CorpusRow>& all) {
   all.push_back(row("DenseTanhNoBias", Dense(3, 2, tanh, {.use_bias = false}), x, {6, 0}));
   all.push_back(row("DenseOfASequence", Dense(3, 2, gelu), input({4, 5, 3}), {8, 0}));
   all.push_back(without_rows(row("DenseOfAVector", Dense(3, 2, sigmoid), input({3}), {8, 0})));
+
+  all.push_back(row("Scale", Scale(3, tanh), x, {6, 0}));
+  all.push_back(row("ScaleOfAMatrix", Scale({5, 3}), input({4, 5, 3}), {30, 0}));
+  all.push_back(row("ScaleNoBias", Scale({2, 1}, {.use_bias = false}), input({4, 2, 3}), {2, 0}));
 
   all.push_back(row("Dropout", Dropout(0.3), x, {0, 2}));
   all.push_back(row("DropoutOfRows", Dropout(0.5, {.dims = {0}}), input({4, 5, 3}), {0, 2}));

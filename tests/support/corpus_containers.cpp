@@ -83,7 +83,7 @@ void add_reshaping(std::vector<CorpusRow>& all) {
   all.push_back(row("ReshapeLayer", ReshapeLayer({3, 1, 5}), x, {0, 0}));
   all.push_back(row("ReshapeLayerThatFindsASize", ReshapeLayer({-1, 5}), x, {0, 0}));
   all.push_back(row("FlattenLayer", FlattenLayer(), x, {0, 0}));
-  all.push_back(row("FlattenLayerOfTwo", FlattenLayer({.N = 2}), input({4, 2, 3, 2}), {0, 0}));
+  all.push_back(row("FlattenLayerOfTwo", FlattenLayer({.dims = 2}), input({4, 2, 3, 2}), {0, 0}));
   all.push_back(row("SelectDim", SelectDim(1, -1), x, {0, 0}));
   all.push_back(row("SelectDimOfFeatures", SelectDim(-1, 0), x, {0, 0}));
   all.push_back(row("ReverseSequence", ReverseSequence(), x, {0, 0}));

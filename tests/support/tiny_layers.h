@@ -14,7 +14,7 @@ namespace luxtorch::testing {
 inline const Tree kNone = named({});
 
 /// y = x * weight. weight (dims), uniform.
-struct Scale {
+struct Slope {
   int64_t dims = 2;
   Tree initial_parameters(Rng rng) const {
     return named({{"weight", init::rand(rng.fold_in("weight"), {dims})}});
@@ -26,7 +26,7 @@ struct Scale {
     }
     return {x * ps["weight"].tensor(), st};
   }
-  std::string label() const { return "Scale(" + std::to_string(dims) + ")"; }
+  std::string label() const { return "Slope(" + std::to_string(dims) + ")"; }
 };
 
 /// y = x; st counts the calls and knows whether it trains.

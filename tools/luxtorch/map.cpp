@@ -124,7 +124,7 @@ Mapped mapped(const Tree& file, const std::string& name, const MapOptions& optio
     result.tree =
         state_dict(torch_names("convert", g.parts, g.model.ps, g.model.st), g.model.ps, g.model.st);
   } else {
-    auto version = options.to == ModelLayout::LuxZeroFive ? LuxVersion::ZeroFive : LuxVersion::One;
+    auto version = options.to == ModelLayout::LuxZeroFive ? LuxVersion::V0_5 : LuxVersion::V1;
     auto lux = in_lux_layout(g.parts, std::vector(g.parts.size(), version), g.model);
     if (roots.ps.empty()) roots = {"ps", "st"};
     result.tree = merge(named({{roots.ps, lux.ps}, {roots.st, lux.st}}), named(std::move(others)));

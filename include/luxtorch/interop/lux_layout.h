@@ -35,14 +35,14 @@ namespace luxtorch {
 
 /// The versions of Lux whose layouts differ.
 enum class LuxVersion {
-  One,       ///< 1.0 and later.
-  ZeroFive,  ///< 0.5.
+  V1,    ///< 1.0 and later.
+  V0_5,  ///< 0.5.
 };
 
 /// What to_lux writes.
 struct LuxOptions {
   /// The version of Lux that is to read the result.
-  LuxVersion version = LuxVersion::One;
+  LuxVersion version = LuxVersion::V1;
 };
 
 namespace detail {
@@ -52,7 +52,7 @@ LUXTORCH_API std::pair<Tree, Tree> from_lux(const Anatomy& model, const Tree& ps
 LUXTORCH_API std::pair<Tree, Tree> from_lux(const Anatomy& model, const Tree& file);
 }  // namespace detail
 
-/// (ps, st) in the layout of Lux's setup. For version ZeroFive, biases of which
+/// (ps, st) in the layout of Lux's setup. For version V0_5, biases of which
 /// Lux 0.5 has only the sum are added, which rounds. TreeError: a ps or st that does not fit the
 /// model.
 template <class L>

@@ -33,14 +33,14 @@ class LUXTORCH_API ReshapeLayer {
 /// The options of FlattenLayer.
 struct FlattenOptions {
   /// The number of last dimensions that become one, at least 1. Default: all but the batch.
-  std::optional<int64_t> N = {};
+  std::optional<int64_t> dims = {};
 };
 
-/// x: (batch, ...); y: (batch, features), or with .N the last N dimensions as one: with N = 2,
+/// x: (batch, ...); y: (batch, features), or with .dims the last dimensions as one: with 2,
 /// (batch, 2, 3, 4) becomes (batch, 2, 12).
 class LUXTORCH_API FlattenLayer {
  public:
-  /// ArgumentError: .N is below 1.
+  /// ArgumentError: .dims is below 1.
   explicit FlattenLayer(FlattenOptions options = {});
 
   /// ShapeError: x has no dimension before those that become one.

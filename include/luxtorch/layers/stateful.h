@@ -34,7 +34,7 @@ class StatefulLayer {
   /// The states after the last call.
   const Tree& states() const { return st_; }
   /// Replaces the states, for a new sequence or for testmode(s.states()). They are not checked.
-  void set_states(Tree st) { st_ = std::move(st); }
+  void set_states_(Tree st) { st_ = std::move(st); }
 
  private:
   Layer model_;

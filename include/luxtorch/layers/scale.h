@@ -1,0 +1,55 @@
+// Scale: y = activation(x * weight + bias), element by element.
+//
+//     Scale(8)                                // a weight and a bias for each of 8 features
+//     Scale({4, 8}, lux::relu)                // for each element of the last two dimensions
+//     Scale(8, {.use_bias = false})
+#pragma once
+
+#include <vector>
+
+#include "luxtorch/core/api.h"
+#include "luxtorch/init.h"
+#include "luxtorch/layer.h"
+#include "luxtorch/ops/activation.h"
+
+namespace luxtorch {
+
+/// How a Scale starts, and whether it shifts.
+struct ScaleOptions {
+  Initializer init_weight = {};  ///< default: ones
+  Initializer init_bias = {};    ///< default: zeros
+  bool use_bias = true;          ///< whether there is a bias
+};
+
+/// An element-wise product and sum with parameters of the shape `dims`, as Lux.Scale.
+///
+/// x: (..., dims) of the parameters' dtype and device, which may be 1 where `dims` is not and the
+/// other way round; y: x and `dims` broadcast. Parameters: weight (dims), bias (dims). Throws
+/// ShapeError for any other x.
+class LUXTORCH_API Scale {
+ public:
+  /// dims: at least one size, each at least 1, else ArgumentError.
+  Scale(std::vector<int64_t> dims, Activation activation = identity, ScaleOptions options = {});
+  /// Without an activation.
+  Scale(std::vector<int64_t> dims, ScaleOptions options)
+      : Scale(std::move(dims), identity, std::move(options)) {}
+  /// Of the last dimension.
+  Scale(int64_t features, Activation activation = identity, ScaleOptions options = {})
+      : Scale(std::vector<int64_t>{features}, activation, std::move(options)) {}
+  /// Of the last dimension, without an activation.
+  Scale(int64_t features, ScaleOptions options) : Scale(features, identity, std::move(options)) {}
+
+  /// weight and bias as the options say.
+  Tree initial_parameters(Rng rng) const;
+  /// y and st as it came.
+  Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;
+  /// "Scale(4, 8, relu, use_bias=false)"
+  std::string label() const;
+
+ private:
+  std::vector<int64_t> dims_;
+  Activation activation_;
+  ScaleOptions options_;
+};
+
+}  // namespace luxtorch

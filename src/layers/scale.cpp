@@ -1,0 +1,59 @@
+#include "luxtorch/layers/scale.h"
+
+#include <fmt/ranges.h>
+
+#include "layers/check.h"
+
+namespace luxtorch {
+
+namespace {
+
+bool broadcasts(ShapeView x, ShapeView dims) {
+  if (x.size() < dims.size()) return false;
+  for (size_t i = 0; i < dims.size(); ++i) {
+    int64_t size = x[x.size() - dims.size() + i];
+    if (size != dims[i] && size != 1 && dims[i] != 1) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Scale::Scale(std::vector<int64_t> dims, Activation activation, ScaleOptions options)
+    : dims_(std::move(dims)), activation_(activation), options_(std::move(options)) {
+  if (dims_.empty()) throw ArgumentError("Scale", "expected dims of at least one size, got none.");
+  for (int64_t size : dims_) check_positive("Scale", "sizes in dims", size);
+}
+
+Tree Scale::initial_parameters(Rng rng) const {
+  auto make = [&](const char* name, const Initializer& chosen,
+                  const init::Constant& otherwise) -> Tree::Item {
+    return {name,
+            initialized("Scale", name, chosen ? chosen : otherwise, rng.fold_in(name), dims_)};
+  };
+  std::vector<Tree::Item> ps{make("weight", options_.init_weight, init::ones)};
+  if (options_.use_bias) ps.push_back(make("bias", options_.init_bias, init::zeros));
+  return named(std::move(ps));
+}
+
+Out<Tensor> Scale::operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
+  const auto& weight = ps["weight"].tensor();
+  if (!broadcasts(x.sizes(), dims_)) {
+    fail(*this, fmt::format("expected x of shape (..., {}), got {}.", fmt::join(dims_, ", "),
+                            shape_text(x.sizes())));
+  }
+  check_alike(*this, "x", x, weight);
+  auto y = x.mul(weight);
+  if (options_.use_bias) y = y.add(ps["bias"].tensor());
+  y = activation_(y);
+  detail::report(*this, y);
+  return {std::move(y), st};
+}
+
+std::string Scale::label() const {
+  return fmt::format("Scale({}{}{})", fmt::join(dims_, ", "),
+                     activation_ == identity ? "" : std::string(", ") + activation_.name(),
+                     options_.use_bias ? "" : ", use_bias=false");
+}
+
+}  // namespace luxtorch
