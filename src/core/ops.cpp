@@ -16,6 +16,8 @@
 
 namespace luxtorch {
 
+Shape::Shape(ShapeView sizes) : sizes_(sizes.begin(), sizes.end()) {}
+
 std::ostream& operator<<(std::ostream& out, const Shape& shape) { return out << ShapeView(shape); }
 
 namespace {

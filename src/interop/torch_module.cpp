@@ -26,15 +26,18 @@ using detail::ModulePool;
 using detail::ModuleTurns;
 using detail::SeededGenerator;
 
-namespace {
-
-constexpr auto kTraining = "training", kRng = "rng";
-
+namespace detail {
 /// What a module looked like when it was handed over.
 struct Blueprint {
   std::vector<Tree::Item> parameters, buffers;  // by full name, with the values of that time
   std::vector<std::string> parts;               // the names of the module and of all in it
 };
+}  // namespace detail
+using detail::Blueprint;
+
+namespace {
+
+constexpr auto kTraining = "training", kRng = "rng";
 
 Device cpu() { return Device(c10::DeviceType::CPU); }
 

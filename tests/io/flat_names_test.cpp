@@ -58,8 +58,9 @@ TEST(FlatNames, EveryNameHasOneKeyAndComesBack) {
       EXPECT_FALSE(key.empty());
       EXPECT_EQ(key.find('.'), key.npos);
       EXPECT_EQ(io::name_of_key(key, empty), text) << key;
-      if (text.find('.') == text.npos && !text.empty())
+      if (text.find('.') == text.npos && !text.empty()) {
         EXPECT_EQ(io::key_of_name(io::name_of_key(text, empty), empty), text);
+      }
     }
     for (const char* part : {"%", "25", "2E", ".", "x"}) {
       if (more == 0) return;

@@ -34,7 +34,7 @@ using ShapeView = at::IntArrayRef;
 /// It owns its numbers and stores up to five of them without allocating. It converts from and to
 /// torch's at::IntArrayRef and from std::vector<int64_t>, so torch takes it wherever it takes
 /// sizes.
-class Shape {
+class LUXTORCH_API Shape {
  public:
   /// The type of a size, as standard containers name it.
   using value_type = int64_t;
@@ -43,9 +43,9 @@ class Shape {
   /// One size for each dimension: Shape{2, 3}.
   Shape(std::initializer_list<int64_t> sizes) : sizes_(sizes) {}
   /// A copy of sizes that are stored elsewhere: Shape(x.sizes()).
-  Shape(ShapeView sizes) : sizes_(sizes.begin(), sizes.end()) {}
+  Shape(ShapeView sizes);
   /// A copy of the vector.
-  Shape(const std::vector<int64_t>& sizes) : sizes_(sizes.begin(), sizes.end()) {}
+  Shape(const std::vector<int64_t>& sizes) : Shape(ShapeView(sizes)) {}
 
   /// The number of dimensions, not of elements.
   size_t size() const { return sizes_.size(); }

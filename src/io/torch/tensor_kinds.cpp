@@ -89,7 +89,8 @@ PickleMade quantised(Tensors& tensors, const Pickle& pickle, const Arguments& ar
     throw FileFault{"", "a quantiser's three or four parts", std::to_string(scheme.size())};
   const auto& name = as<std::string>(pickle, scheme[0], "a quantiser's name");
   bool by_channel = scheme.size() == 4;
-  std::vector<Tree::Item> items = {{"int_repr", tensors.part(pickle, arguments)}};
+  std::vector<Tree::Item> items;
+  items.emplace_back("int_repr", tensors.part(pickle, arguments));
   items.emplace_back(by_channel ? "scales" : "scale",
                      numbers(tensors, pickle, scheme[1], "a quantiser's scale"));
   items.emplace_back(by_channel ? "zero_points" : "zero_point",
