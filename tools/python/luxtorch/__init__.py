@@ -2,9 +2,9 @@
 
     from luxtorch.nn import LSTM
 
-The libraries are found beside this file where pip installed them, else in the build folder of the
-repository (build/release/lib, with LUXTORCH_PRESET another preset's), or in the folder that
-LUXTORCH_LIBRARY names.
+The shared library is searched in the folder that LUXTORCH_LIBRARY names; without it, beside this file,
+where pip installs it, and then in the build folder of the repository (build/release/lib, or that of the
+preset LUXTORCH_PRESET).
 """
 
 from luxtorch._library import load

@@ -13,7 +13,7 @@ BUILT_WITH = re.compile(rb"luxtorch was built with torch ([0-9.]+)")
 
 
 def folders():
-    """Where the libraries may be, best first."""
+    """Where the library may be, best first."""
     if named := os.environ.get("LUXTORCH_LIBRARY"):
         named = Path(named)
         return [named if named.is_dir() else named.parent]
