@@ -1,22 +1,21 @@
 #include "python/graph.h"
 
-#include <ATen/core/grad_mode.h>
-#include <ATen/ops/alias.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/gru.h>
 #include <ATen/ops/lstm.h>
 #include <ATen/ops/rnn_relu.h>
 #include <ATen/ops/rnn_tanh.h>
 #include <ATen/ops/zeros.h>
-#include <torch/csrc/autograd/autograd.h>
 
 #include <utility>
+
+#include "ops/recurrent/fused.h"
 
 namespace luxtorch::python {
 
 namespace {
 
-using kernels::RecurrentCell;
+using ops::RecurrentCell;
 
 // Masks lie between the layers, so torch's operators are given one layer at a time.
 constexpr int64_t kLayers = 1;
@@ -87,29 +86,10 @@ StackOutput in_torch(const StackCall& call) {
 
 std::vector<Tensor> backward_with_graph(StackCall call, const StackOutput& by,
                                         const std::vector<bool>& needed) {
-  const bool create_graph = at::GradMode::is_enabled();
-  const at::AutoGradMode recording(true);
-  std::vector<Tensor*> all{&call.input};
-  for (auto& t : call.hx) all.push_back(&t);
-  for (auto& t : call.weights) all.push_back(&t);
-  std::vector<Tensor> inputs, outputs, gradients;
-  // Through an alias, the gradient by one input does not pass through another that it came from.
-  for (size_t i = 0; i < all.size(); ++i) {
-    if (needed[i]) inputs.push_back(*all[i] = at::alias(*all[i]));
-  }
-  const auto out = in_torch(call);
-  for (auto [value, gradient] : {std::pair{&out.y, &by.y}, {&out.h, &by.h}, {&out.c, &by.c}}) {
-    if (gradient->defined() && value->requires_grad())
-      outputs.push_back(*value), gradients.push_back(*gradient);
-  }
-  std::vector<Tensor> result(needed.size());
-  if (outputs.empty()) return result;
-  auto found = torch::autograd::grad(outputs, inputs, gradients, /*retain_graph=*/true,
-                                     create_graph, /*allow_unused=*/true);
-  for (size_t i = 0, next = 0; i < all.size(); ++i) {
-    if (needed[i]) result[i] = std::move(found[next++]);
-  }
-  return result;
+  std::vector<Tensor*> inputs{&call.input};
+  for (auto& t : call.hx) inputs.push_back(&t);
+  for (auto& t : call.weights) inputs.push_back(&t);
+  return ops::gradients_with_graph(inputs, needed, by, [&] { return in_torch(call); });
 }
 
 }  // namespace luxtorch::python

@@ -15,7 +15,7 @@ namespace luxtorch {
 
 /// x, y, parameters and states: the layer's. Values, new states and gradients of every order are those of the layer, but
 /// for rounding: a layer is a pure function, so that its second run draws from the same keys. Guards around the call, as
-/// ops::PlainRecurrence, must stand around the pass backward, too. Under a function
+/// ops::DisableFusedKernels, must stand around the pass backward, too. Under a function
 /// transform (vmap, jvp, ...) and where no graph is recorded it is the layer itself. New states carry no gradients: a carry
 /// that a layer keeps in st is a constant for what comes before.
 ///

@@ -1,4 +1,4 @@
-#include "ops/recurrent_run.h"
+#include "ops/recurrent/kernels.h"
 
 #include <ATen/ops/zeros.h>
 
@@ -19,7 +19,6 @@ namespace luxtorch::ops {
 
 namespace {
 
-using kernels::RecurrentCall;
 using kernels::RecurrentLayout;
 using kernels::RecurrentTeam;
 
@@ -42,7 +41,7 @@ T* mutable_data(const Tensor& t) {
 // Strides between rows of the batch and between steps, of x, y and their gradients.
 struct Strides {
   int64_t batch = 0, time = 0;
-  Strides(const Tensor& t, const RecurrentInput& in) {
+  Strides(const Tensor& t, const RecurrentCall& in) {
     if (!t.defined()) return;
     batch = t.stride(in.options.time_first && !in.step ? 1 : 0);
     if (!in.step) time = t.stride(in.options.time_first ? 0 : 1);
@@ -50,8 +49,8 @@ struct Strides {
 };
 
 template <class T>
-RecurrentCall<T> call_of(const RecurrentInput& in) {
-  RecurrentCall<T> call;
+kernels::RecurrentCall<T> call_of(const RecurrentCall& in) {
+  kernels::RecurrentCall<T> call;
   const int64_t batch = in.options.time_first && !in.step ? 1 : 0;
   call.cell = in.cell;
   call.batch = in.x.size(batch), call.time = in.step ? 1 : in.x.size(1 - batch);
@@ -128,7 +127,7 @@ void for_panels(const RecurrentLayout& layout, int64_t elements, const F& f) {
 }
 
 template <class T>
-PreparedForward prepare(const RecurrentInput& in) {
+PreparedForward prepare(const RecurrentCall& in) {
   const auto call = call_of<T>(in);
   PreparedForward p{kernels::recurrent_layout(call, at::get_num_threads()), {}};
   const int64_t size = kernels::packed_weights_size(call, p.layout);
@@ -141,7 +140,7 @@ PreparedForward prepare(const RecurrentInput& in) {
 }
 
 template <class T>
-SequenceOutput new_output(const RecurrentInput& in, const RecurrentCall<T>& call) {
+SequenceOutput new_output(const RecurrentCall& in, const kernels::RecurrentCall<T>& call) {
   const Dtype dtype = in.w.weight_hh.scalar_type();
   SequenceOutput out;
   out.h = recycled({call.batch, call.out}, dtype);
@@ -155,7 +154,7 @@ SequenceOutput new_output(const RecurrentInput& in, const RecurrentCall<T>& call
 }
 
 template <class T>
-kernels::RecurrentOutput<T> output_of(const SequenceOutput& out, const RecurrentInput& in,
+kernels::RecurrentOutput<T> output_of(const SequenceOutput& out, const RecurrentCall& in,
                                       const Tensor& saved) {
   const Strides y(out.y, in);
   return {mutable_data<T>(out.y), y.batch, y.time, mutable_data<T>(out.h), mutable_data<T>(out.c),
@@ -163,7 +162,7 @@ kernels::RecurrentOutput<T> output_of(const SequenceOutput& out, const Recurrent
 }
 
 template <class T>
-SequenceOutput single_step(const RecurrentInput& in) {
+SequenceOutput single_step(const RecurrentCall& in) {
   const auto call = call_of<T>(in);
   auto out = new_output(in, call);
   const Tensor scratch =
@@ -173,7 +172,7 @@ SequenceOutput single_step(const RecurrentInput& in) {
 }
 
 template <class T>
-ForwardRun forward(const RecurrentInput& in, const PreparedForward& prepared, bool keep) {
+ForwardRun forward(const RecurrentCall& in, const PreparedForward& prepared, bool keep) {
   const auto call = call_of<T>(in);
   const auto& layout = prepared.layout;
   const Dtype dtype = in.w.weight_hh.scalar_type();
@@ -196,7 +195,7 @@ ForwardRun forward(const RecurrentInput& in, const PreparedForward& prepared, bo
 }
 
 template <class T>
-Tensor prepare_back(const RecurrentInput& in, const RecurrentLayout& layout, bool by_x) {
+Tensor prepare_back(const RecurrentCall& in, const RecurrentLayout& layout, bool by_x) {
   const auto call = call_of<T>(in);
   const int64_t size = kernels::packed_for_backward_size(call, layout, by_x);
   const Tensor packed = recycled({size}, in.w.weight_hh.scalar_type());
@@ -208,7 +207,7 @@ Tensor prepare_back(const RecurrentInput& in, const RecurrentLayout& layout, boo
 }
 
 template <class T>
-std::array<Tensor, 3> backward(const RecurrentInput& in, const RecurrentLayout& layout,
+std::array<Tensor, 3> backward(const RecurrentCall& in, const RecurrentLayout& layout,
                                const BackwardCall& back) {
   const auto call = call_of<T>(in);
   const Dtype dtype = in.w.weight_hh.scalar_type();
@@ -240,7 +239,7 @@ std::array<Tensor, 3> backward(const RecurrentInput& in, const RecurrentLayout& 
 }
 
 template <class T>
-Tensor zero(const RecurrentInput& in, const RecurrentLayout& layout) {
+Tensor zero(const RecurrentCall& in, const RecurrentLayout& layout) {
   const int64_t size = padded(kernels::accumulators_size(call_of<T>(in), layout));
   Tensor sums = recycled({layout.slices * size}, in.w.weight_hh.scalar_type());
   T* const to = sums.mutable_data_ptr<T>();
@@ -251,7 +250,7 @@ Tensor zero(const RecurrentInput& in, const RecurrentLayout& layout) {
 }
 
 template <class T>
-std::array<Tensor, 4> gradients_of_weights(const RecurrentInput& in, const RecurrentLayout& layout,
+std::array<Tensor, 4> gradients_of_weights(const RecurrentCall& in, const RecurrentLayout& layout,
                                            const Tensor& sums) {
   const auto call = call_of<T>(in);
   std::array<Tensor, 4> grads;
@@ -269,12 +268,16 @@ std::array<Tensor, 4> gradients_of_weights(const RecurrentInput& in, const Recur
   return grads;
 }
 
-bool is_float(const RecurrentInput& in) { return in.w.weight_hh.scalar_type() == kFloat32; }
+// f(T()), T being the call's dtype.
+template <class F>
+auto by_dtype(const RecurrentCall& in, const F& f) {
+  return in.w.weight_hh.scalar_type() == kFloat32 ? f(float()) : f(double());
+}
 
 }  // namespace
 
-RecurrentInput dense_input(const RecurrentInput& in) {
-  RecurrentInput d = in;
+RecurrentCall dense_call(const RecurrentCall& in) {
+  RecurrentCall d = in;
   if (in.x.is_floating_point()) d.x = with_dense_rows(in.x);
   d.h = dense(in.h), d.c = dense(in.c);
   d.w = {dense(in.w.weight_ih), dense(in.w.weight_hh), dense(in.w.bias_ih), dense(in.w.bias_hh)};
@@ -282,11 +285,11 @@ RecurrentInput dense_input(const RecurrentInput& in) {
   return d;
 }
 
-PreparedForward prepare_forward(const RecurrentInput& in) {
-  return is_float(in) ? prepare<float>(in) : prepare<double>(in);
+PreparedForward prepare_forward(const RecurrentCall& in) {
+  return by_dtype(in, [&]<class T>(T) { return prepare<T>(in); });
 }
 
-bool reads_unpacked_weights(const RecurrentInput& in) {
+bool reads_unpacked_weights(const RecurrentCall& in) {
   // Reading the weights again for each row takes as long as packing them for so many.
   constexpr int64_t kFewRows = 4;
   const int64_t elements = in.x.is_floating_point() ? in.w.weight_ih.size(1) : 1;
@@ -294,36 +297,34 @@ bool reads_unpacked_weights(const RecurrentInput& in) {
   return one_step && !in.options.lengths.defined() && in.x.numel() <= kFewRows * elements;
 }
 
-SequenceOutput run_forward(const RecurrentInput& in) {
+SequenceOutput run_forward(const RecurrentCall& in) {
   if (reads_unpacked_weights(in))
-    return is_float(in) ? single_step<float>(in) : single_step<double>(in);
+    return by_dtype(in, [&]<class T>(T) { return single_step<T>(in); });
   return run_forward(in, prepare_forward(in), /*keep=*/false).out;
 }
 
-ForwardRun run_forward(const RecurrentInput& in, const PreparedForward& prepared, bool keep) {
-  return is_float(in) ? forward<float>(in, prepared, keep) : forward<double>(in, prepared, keep);
+ForwardRun run_forward(const RecurrentCall& in, const PreparedForward& prepared, bool keep) {
+  return by_dtype(in, [&]<class T>(T) { return forward<T>(in, prepared, keep); });
 }
 
-Tensor prepare_backward(const RecurrentInput& in, const RecurrentLayout& layout, bool by_x) {
-  return is_float(in) ? prepare_back<float>(in, layout, by_x)
-                      : prepare_back<double>(in, layout, by_x);
+Tensor prepare_backward(const RecurrentCall& in, const RecurrentLayout& layout, bool by_x) {
+  return by_dtype(in, [&]<class T>(T) { return prepare_back<T>(in, layout, by_x); });
 }
 
-Tensor zero_sums(const RecurrentInput& in, const RecurrentLayout& layout) {
-  return is_float(in) ? zero<float>(in, layout) : zero<double>(in, layout);
+Tensor zero_sums(const RecurrentCall& in, const RecurrentLayout& layout) {
+  return by_dtype(in, [&]<class T>(T) { return zero<T>(in, layout); });
 }
 
-std::array<Tensor, 4> weight_gradients(const RecurrentInput& in, const RecurrentLayout& layout,
+std::array<Tensor, 4> weight_gradients(const RecurrentCall& in, const RecurrentLayout& layout,
                                        const Tensor& sums) {
-  return is_float(in) ? gradients_of_weights<float>(in, layout, sums)
-                      : gradients_of_weights<double>(in, layout, sums);
+  return by_dtype(in, [&]<class T>(T) { return gradients_of_weights<T>(in, layout, sums); });
 }
 
-std::array<Tensor, 3> run_backward(const RecurrentInput& in, const RecurrentLayout& layout,
+std::array<Tensor, 3> run_backward(const RecurrentCall& in, const RecurrentLayout& layout,
                                    const BackwardCall& call) {
   const SequenceOutput by{with_dense_rows(call.by.y), dense(call.by.h), dense(call.by.c)};
   const BackwardCall d{call.saved, call.packed, by, call.x, call.h, call.c, call.sums};
-  return is_float(in) ? backward<float>(in, layout, d) : backward<double>(in, layout, d);
+  return by_dtype(in, [&]<class T>(T) { return backward<T>(in, layout, d); });
 }
 
 }  // namespace luxtorch::ops
