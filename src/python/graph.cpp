@@ -1,54 +1,28 @@
 #include "python/graph.h"
 
 #include <ATen/ops/cat.h>
-#include <ATen/ops/gru.h>
-#include <ATen/ops/lstm.h>
-#include <ATen/ops/rnn_relu.h>
-#include <ATen/ops/rnn_tanh.h>
 #include <ATen/ops/zeros.h>
 
 #include <utility>
 
 #include "ops/recurrent/fused.h"
+#include "ops/recurrent/torch_layer.h"
 
 namespace luxtorch::python {
 
 namespace {
 
-using ops::RecurrentCell;
-
 // Masks lie between the layers, so torch's operators are given one layer at a time.
-constexpr int64_t kLayers = 1;
-constexpr double kDropout = 0;
-constexpr bool kTrain = true;
-
 StackOutput layer_in_torch(const StackCall& call, const Tensor& x, const std::vector<Tensor>& hx,
                            at::TensorList weights) {
   const auto& kind = call.kind;
-  auto run = [&](auto f, const auto& states) {
+  return ops::torch_layer(kind.cell, hx, [&](auto f, const auto& states) {
     if (call.batch_sizes.defined())
-      return f(x, call.batch_sizes, states, weights, kind.biases, kLayers, kDropout, kTrain,
-               kind.bidirectional);
-    return f(x, states, weights, kind.biases, kLayers, kDropout, kTrain, kind.bidirectional,
-             kind.batch_first);
-  };
-  auto one_state = [&](auto f) {
-    auto [y, h] = run(f, hx[0]);
-    return StackOutput{y, h, {}};
-  };
-  switch (kind.cell) {
-    case RecurrentCell::lstm: {
-      auto [y, h, c] = run([](auto&&... a) { return at::lstm(a...); }, at::TensorList(hx));
-      return {y, h, c};
-    }
-    case RecurrentCell::gru:
-      return one_state([](auto&&... a) { return at::gru(a...); });
-    case RecurrentCell::rnn_tanh:
-      return one_state([](auto&&... a) { return at::rnn_tanh(a...); });
-    case RecurrentCell::rnn_relu:
-      break;
-  }
-  return one_state([](auto&&... a) { return at::rnn_relu(a...); });
+      return f(x, call.batch_sizes, states, weights, kind.biases, ops::kOneLayer, ops::kNoDropout,
+               ops::kTrain, kind.bidirectional);
+    return f(x, states, weights, kind.biases, ops::kOneLayer, ops::kNoDropout, ops::kTrain,
+             kind.bidirectional, kind.batch_first);
+  });
 }
 
 std::vector<Tensor> states_of(const StackCall& call, int64_t layer) {

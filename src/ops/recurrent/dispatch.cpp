@@ -1,11 +1,7 @@
 // Which backend runs a call, and the operators of luxtorch/ops/recurrent.h, each of which is a call.
 #include <ATen/ops/flip.h>
-#include <ATen/ops/gru.h>
 #include <ATen/ops/gru_cell.h>
-#include <ATen/ops/lstm.h>
 #include <ATen/ops/lstm_cell.h>
-#include <ATen/ops/rnn_relu.h>
-#include <ATen/ops/rnn_tanh.h>
 
 #include <vector>
 
@@ -13,6 +9,7 @@
 #include "ops/recurrent/fused.h"
 #include "ops/recurrent/kernels.h"
 #include "ops/recurrent/reference.h"
+#include "ops/recurrent/torch_layer.h"
 
 namespace luxtorch::ops {
 
@@ -85,13 +82,10 @@ Backend choose(const RecurrentCall& call) {
 
 SequenceOutput step_by_torch(const RecurrentCall& call) {
   const auto& w = call.w;
-  auto apply = [&](auto f, const auto& state) {
-    return f(call.x, state, w.weight_ih, w.weight_hh, maybe(w.bias_ih), maybe(w.bias_hh));
-  };
+  const auto bias_ih = maybe(w.bias_ih), bias_hh = maybe(w.bias_hh);
   if (!kernels::has_memory(call.cell))
-    return {{}, apply([](auto&&... a) { return at::gru_cell(a...); }, call.h), {}};
-  auto [h, c] =
-      apply([](auto&&... a) { return at::lstm_cell(a...); }, at::TensorList{call.h, call.c});
+    return {{}, at::gru_cell(call.x, call.h, w.weight_ih, w.weight_hh, bias_ih, bias_hh), {}};
+  auto [h, c] = at::lstm_cell(call.x, {call.h, call.c}, w.weight_ih, w.weight_hh, bias_ih, bias_hh);
   return {{}, h, c};
 }
 
@@ -99,38 +93,19 @@ SequenceOutput step_by_torch(const RecurrentCall& call) {
 // weights; this is one layer.
 SequenceOutput by_torch(const RecurrentCall& call) {
   if (call.step) return step_by_torch(call);
-  constexpr int64_t kLayers = 1;
-  constexpr double kDropout = 0;
-  constexpr bool kTrain = true;  // keeps what backward needs
-  constexpr bool kBidirectional = false;
   const auto& w = call.w;
   std::vector weights{w.weight_ih, w.weight_hh};
   if (w.bias_ih.defined()) weights.insert(weights.end(), {w.bias_ih, w.bias_hh});
   auto ordered = [&](const Tensor& x) {
     return call.options.reverse ? at::flip(x, {call.options.time_first ? 0 : 1}) : x;
   };
-  auto apply = [&](auto f, const auto& states) {
-    return f(ordered(call.x), states, weights, w.bias_ih.defined(), kLayers, kDropout, kTrain,
-             kBidirectional, !call.options.time_first);
-  };
-  auto one_state = [&](auto f) {
-    auto [y, h] = apply(f, call.h.unsqueeze(0));
-    return SequenceOutput{ordered(y), h.squeeze(0), {}};
-  };
-  switch (call.cell) {
-    case RecurrentCell::lstm: {
-      auto [y, h, c] = apply([](auto&&... a) { return at::lstm(a...); },
-                             std::vector{call.h.unsqueeze(0), call.c.unsqueeze(0)});
-      return {ordered(y), h.squeeze(0), c.squeeze(0)};
-    }
-    case RecurrentCell::gru:
-      return one_state([](auto&&... a) { return at::gru(a...); });
-    case RecurrentCell::rnn_tanh:
-      return one_state([](auto&&... a) { return at::rnn_tanh(a...); });
-    case RecurrentCell::rnn_relu:
-      break;
-  }
-  return one_state([](auto&&... a) { return at::rnn_relu(a...); });
+  std::vector states{call.h.unsqueeze(0)};
+  if (kernels::has_memory(call.cell)) states.push_back(call.c.unsqueeze(0));
+  auto out = torch_layer(call.cell, states, [&](auto f, const auto& from) {
+    return f(ordered(call.x), from, weights, w.bias_ih.defined(), kOneLayer, kNoDropout, kTrain,
+             /*bidirectional=*/false, !call.options.time_first);
+  });
+  return {ordered(out.y), out.h.squeeze(0), out.c.defined() ? out.c.squeeze(0) : out.c};
 }
 
 }  // namespace
