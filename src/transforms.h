@@ -4,6 +4,7 @@
 // Level 1. Below everything that draws random numbers or looks at values by itself.
 #pragma once
 
+#include <c10/core/DispatchKeySet.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
 
 #include <cstdint>
@@ -22,6 +23,11 @@ inline bool active() {
   return c10::impl::tls_is_dispatch_key_included(key) &&
          !c10::impl::tls_is_dispatch_key_excluded(key);
 }
+
+inline constexpr c10::DispatchKeySet kWrappers{c10::DispatchKey::FuncTorchBatched,
+                                               c10::DispatchKey::FuncTorchGradWrapper};
+/// Is it of a transform, which wraps tensors?
+inline bool is_wrapped(const Tensor& t) { return t.key_set().has_any(kWrappers); }
 
 /// As long as one lives, operators on plain tensors run as if there were no transform.
 class Outside {

@@ -235,12 +235,13 @@ TEST(Newcomer, LoadsBatchesAndTakesGradients) {
   EXPECT_EQ(numbers(aux), (V{3, 6}));
 }
 
-TEST(Newcomer, FindsTheRecurrentPathInTheUmbrella) {
-  lux::ops::PlainRecurrence guard;
+TEST(Newcomer, FindsTheFastPathInTheUmbrella) {
+  lux::ops::DisableFusedKernels guard;
   auto model = lux::Recurrence(lux::GRUCell(2, 3));
   auto [ps, st] = lux::setup(0, model);
   lux::apply<lux::Tensor>(model, lux::ones({1, 4, 2}), ps, st);
-  EXPECT_EQ(lux::ops::last_recurrent_run().path, lux::ops::RecurrentPath::plain);
+  EXPECT_EQ(lux::ops::last_backend(lux::ops::FusedOp::recurrence).backend,
+            lux::ops::Backend::reference);
 }
 
 }  // namespace

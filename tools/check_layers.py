@@ -18,6 +18,7 @@ FOLDERS = {
     "kernels": 1,
     "kernels/recurrent": 1.2,
     "ops": 1.5,
+    "ops/recurrent": 1.6,
     "python": 2,  # operators for Python, which know no trees
     "io/base": 2.1,  # what every file format stands on
     "io/hdf5": 2.2,

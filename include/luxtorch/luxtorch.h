@@ -54,7 +54,7 @@
 #include "luxtorch/layers/stateful.h"
 #include "luxtorch/losses/loss.h"
 #include "luxtorch/ops/activation.h"
-#include "luxtorch/ops/recurrent_path.h"
+#include "luxtorch/ops/fast_path.h"
 #include "luxtorch/optim/optim.h"
 #include "luxtorch/optim/schedule.h"
 #include "luxtorch/optim/scheduler.h"

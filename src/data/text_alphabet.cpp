@@ -14,7 +14,7 @@ namespace luxtorch::data {
 
 namespace {
 
-using detail::kInvalid;
+using luxtorch::detail::kInvalid;
 using luxtorch::detail::next_code_point;
 
 constexpr auto kWho = "Alphabet";

@@ -59,12 +59,6 @@ void bind_data(const Tensor& own, const Tensor& t) {
   autograd::impl::set_version_counter(own, autograd::impl::version_counter(t));
 }
 
-bool is_wrapped(const Tensor& t) {
-  constexpr c10::DispatchKeySet wrappers{c10::DispatchKey::FuncTorchBatched,
-                                         c10::DispatchKey::FuncTorchGradWrapper};
-  return t.key_set().has_any(wrappers);
-}
-
 ModuleCopy::ModuleCopy(ModuleHandle h, std::vector<Tensor> tensors)
     : handle(std::move(h)), own(std::move(tensors)) {
   for (const auto& t : own) holders.push_back(t.use_count());
@@ -166,7 +160,7 @@ Tree ModulePool::Loan::bind(const Bindings& bindings, const Tree& x, bool copy_x
       [&](const Tensor& t) {
         if (!t.defined()) return t;
         // A transform's graph of x is not torch's: there the copy rests when lend() sees that it does.
-        if (is_wrapped(t)) return copy_x ? t.clone() : t;
+        if (transforms::is_wrapped(t)) return copy_x ? t.clone() : t;
         const bool recorded = recording && t.requires_grad();
         Tensor stand_in = copy_x ? plain_copy(t) : recorded ? t.tensor_data() : t;
         if (recorded) lead(stand_in, t);

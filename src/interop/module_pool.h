@@ -9,11 +9,9 @@
 
 namespace luxtorch::detail {
 
-/// Gives `own` the data of `t` and no history; everybody who holds `own` sees that.
+/// Gives `own` the data of `t` and no history; everybody who holds `own` sees that. A t that a transform
+/// wrapped is no such data.
 void bind_data(const Tensor& own, const Tensor& t);
-
-/// Is it of a function transform, which wraps tensors? A module's own cannot take such data.
-bool is_wrapped(const Tensor& t);
 
 /// A copy of the module and its own tensors: the parameters, then the buffers, in the order of ps and st.
 struct ModuleCopy {

@@ -78,7 +78,7 @@ struct Recompute : autograd::Node {
   autograd::variable_list apply(autograd::variable_list&& gradients) override {
     if (at::GradMode::is_enabled() ||
         std::any_of(gradients.begin(), gradients.end(),
-                    [](const Tensor& g) { return g.defined() && is_wrapped(g); })) {
+                    [](const Tensor& g) { return g.defined() && transforms::is_wrapped(g); })) {
       throw UnsupportedError("functional", "expected first-order gradients of a module " +
                                                turns->why() + ", got a call for higher ones. " +
                                                turns->advice());

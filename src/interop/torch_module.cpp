@@ -43,7 +43,7 @@ Device cpu() { return Device(c10::DeviceType::CPU); }
 
 std::vector<Tree::Item> values(std::vector<Tree::Item> own) {
   for (auto& [name, t] : own) {
-    if (detail::is_wrapped(t.tensor())) {
+    if (transforms::is_wrapped(t.tensor())) {
       throw UnsupportedError("functional",
                              "expected a module that was made outside of function transforms, got "
                              "one whose tensors belong to one (vmap, jvp or a gradient). Make it "
@@ -280,7 +280,7 @@ Out<Tree> FunctionalModule::operator()(const Tree& x, const Tree& ps, const Tree
     fail<TreeError>(*this, "expected the states of " + impl_->label + ", got " +
                                mismatches(expected, st) + ".");
   }
-  if (std::any_of(call.tensors.begin(), call.tensors.end(), detail::is_wrapped)) {
+  if (std::any_of(call.tensors.begin(), call.tensors.end(), transforms::is_wrapped)) {
     fail<UnsupportedError>(
         *this,
         "expected plain tensors as parameters and states, got some that a function transform "
@@ -292,7 +292,7 @@ Out<Tree> FunctionalModule::operator()(const Tree& x, const Tree& ps, const Tree
   }
   auto inputs = tree::tensors(x);
   if (impl_->turns && std::any_of(inputs.begin(), inputs.end(), [](const Tensor& t) {
-        return t.defined() && detail::is_wrapped(t);
+        return t.defined() && transforms::is_wrapped(t);
       })) {
     fail<UnsupportedError>(*this, "expected a plain tensor for a module " + impl_->turns->why() +
                                       ", got one that a function transform works on. " +

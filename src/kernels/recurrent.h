@@ -24,6 +24,9 @@ constexpr int64_t gates_of(RecurrentCell cell) {
   return cell == RecurrentCell::lstm ? 4 : cell == RecurrentCell::gru ? 3 : 1;
 }
 
+/// Whether it has c beside h.
+constexpr bool has_memory(RecurrentCell cell) { return cell == RecurrentCell::lstm; }
+
 /// A call. Weights, biases and states are contiguous, with the shapes of ops::CellWeights; biases may
 /// be nullptr, c is for the LSTM alone.
 template <class T>

@@ -1,5 +1,5 @@
 // The three stock cells: parameters, initial states, one step, a whole sequence. What they have in
-// common is written once, in StockCell; what makes each the cell it is comes from its Kind.
+// common is written once, in StockCell; what differs is in its Kind.
 #include <ATen/ops/cat.h>
 #include <ATen/ops/zeros.h>
 
@@ -10,6 +10,7 @@
 #include "layers/tokens.h"
 #include "luxtorch/layers/recurrent.h"
 #include "ops/padding.h"
+#include "ops/recurrent/call.h"
 
 namespace luxtorch {
 
@@ -30,62 +31,45 @@ struct UniformDefaults {
   static GateInitializers default_bias() { return {}; }
 };
 
-// A cell's name, gates, defaults and equations.
+// A cell's name, what the operators call it, and its defaults.
 template <class C>
 struct Kind;
 
 template <>
 struct Kind<RNNCell> : UniformDefaults {
   static constexpr const char* name = "RNNCell";
-  static constexpr size_t gates = 1;
-
-  static State step(const RNNCell& cell, const Tensor& x, const State& s,
-                    const ops::CellWeights& w) {
-    return {ops::rnn_cell(x, s.h, w, cell.activation()), {}};
-  }
-  static ops::SequenceOutput sequence(const RNNCell& cell, const Tensor& x, const State& s,
-                                      const ops::CellWeights& w, ops::SequenceOptions options) {
-    return ops::rnn_sequence(x, s.h, w, cell.activation(), options);
-  }
+  static constexpr auto cell = ops::RecurrentCell::rnn_tanh;  // or another activation
 };
 
 template <>
 struct Kind<LSTMCell> : UniformDefaults {
   static constexpr const char* name = "LSTMCell";
-  static constexpr size_t gates = 4;
-
-  static State step(const LSTMCell&, const Tensor& x, const State& s, const ops::CellWeights& w) {
-    auto [h, c] = ops::lstm_cell(x, s.h, s.c, w);
-    return {h, c};
-  }
-  static ops::SequenceOutput sequence(const LSTMCell&, const Tensor& x, const State& s,
-                                      const ops::CellWeights& w, ops::SequenceOptions options) {
-    return ops::lstm_sequence(x, s.h, s.c, w, options);
-  }
+  static constexpr auto cell = ops::RecurrentCell::lstm;
 };
 
 template <>
 struct Kind<GRUCell> {
   static constexpr const char* name = "GRUCell";
-  static constexpr size_t gates = 3;
+  static constexpr auto cell = ops::RecurrentCell::gru;
   static GateInitializers default_weight() { return init::glorot_uniform; }
   static GateInitializers default_bias() { return init::zeros; }
-
-  static State step(const GRUCell&, const Tensor& x, const State& s, const ops::CellWeights& w) {
-    return {ops::gru_cell(x, s.h, w), {}};
-  }
-  static ops::SequenceOutput sequence(const GRUCell&, const Tensor& x, const State& s,
-                                      const ops::CellWeights& w, ops::SequenceOptions options) {
-    return ops::gru_sequence(x, s.h, w, options);
-  }
 };
 
-template <class Options>
-constexpr bool kMemory = requires(const Options& o) { o.train_memory; };
+template <class C>
+constexpr auto kGates = static_cast<size_t>(kernels::gates_of(Kind<C>::cell));
+template <class C>
+constexpr bool kMemory = kernels::has_memory(Kind<C>::cell);
+
+template <class C>
+ops::SequenceOutput run_cell(const C& cell, ops::RecurrentCall call) {
+  call.cell = Kind<C>::cell;
+  if constexpr (std::same_as<C, RNNCell>) call.set_activation(cell.activation());
+  return ops::run(call);
+}
 
 template <class C>
 void check_gates(const char* option, const GateInitializers& inits) {
-  constexpr auto gates = Kind<C>::gates;
+  constexpr auto gates = kGates<C>;
   if (inits.size() <= 1 || inits.size() == gates) return;
   throw ArgumentError(
       Kind<C>::name,
@@ -99,11 +83,11 @@ Tensor stacked(const C& cell, const char* name, Rng key, const GateInitializers&
                std::vector<int64_t> gate_shape) {
   if (inits.empty()) {
     double b = 1 / std::sqrt(static_cast<double>(cell.out_dims()));
-    gate_shape[0] *= static_cast<int64_t>(Kind<C>::gates);
+    gate_shape[0] *= static_cast<int64_t>(kGates<C>);
     return init::Uniform{-b, b}(key, gate_shape);
   }
   std::vector<Tensor> blocks;
-  for (size_t g = 0; g < Kind<C>::gates; ++g) {
+  for (size_t g = 0; g < kGates<C>; ++g) {
     blocks.push_back(initialized(Kind<C>::name, name, inits[g], key.fold_in(g), gate_shape));
   }
   return at::cat(blocks);
@@ -127,7 +111,7 @@ class Start {
   State operator()(const Tree* carry, int64_t batch, bool single) {
     if (carry) return carried(*carry, batch, single);
     State state{initial("hidden_state", options_.train_state, options_.init_state, batch), {}};
-    if constexpr (kMemory<Options>) {
+    if constexpr (kMemory<C>) {
       state.c = initial("memory", options_.train_memory, options_.init_memory, batch);
     }
     return state;
@@ -136,7 +120,7 @@ class Start {
 
  private:
   State carried(const Tree& carry, int64_t batch, bool single) const {
-    constexpr size_t n = kMemory<Options> ? 2 : 1;
+    constexpr size_t n = kMemory<C> ? 2 : 1;
     auto shape = single ? std::vector{cell_.out_dims()} : std::vector{batch, cell_.out_dims()};
     auto wrong = [&](const Tree& got) {
       fail(cell_,
@@ -208,7 +192,7 @@ Tree StockCell<C, Options>::initial_parameters(Rng rng) const {
   add("weight_hh", recurrent, {out_dims_, out_dims_});
   if (options_.use_bias) add("bias_ih", bias, {out_dims_}), add("bias_hh", bias, {out_dims_});
   if (options_.train_state) add_state("hidden_state", options_.init_state);
-  if constexpr (kMemory<Options>) {
+  if constexpr (kMemory<C>) {
     if (options_.train_memory) add_state("memory", options_.init_memory);
   }
   return named(std::move(ps));
@@ -229,8 +213,13 @@ Out<Step> StockCell<C, Options>::step(const Tensor& x, const Tree* carry, const 
   bool single = x.dim() == (tokens ? 0 : 1);  // an unbatched call is a batch of one
   if (single) rows = rows.unsqueeze(0);
   Start start(self(), options_, w.weight_ih, ps, st);
-  auto state = start(carry, rows.size(0), single);
-  state = Kind<C>::step(self(), rows, state, w);
+  auto [h, c] = start(carry, rows.size(0), single);
+  auto out = run_cell(self(), {.x = std::move(rows),
+                               .h = std::move(h),
+                               .c = std::move(c),
+                               .w = std::move(w),
+                               .step = true});
+  State state{std::move(out.h), std::move(out.c)};
   if (single) state = state.squeeze();
   report(self(), state.h);
   return {Step{state.h, state.carry()}, std::move(start).st()};
@@ -262,8 +251,12 @@ Out<ops::SequenceOutput> StockCell<C, Options>::sequence(const Tensor& x, const 
     fail(self(), "expected at least one time step, got x of shape " + shape_text(x.sizes()) + ".");
   }
   Start start(self(), options_, w.weight_ih, ps, st);
-  auto state = start(carry, xs.size(batch), single);
-  auto out = Kind<C>::sequence(self(), xs, state, w, options);
+  auto [h, c] = start(carry, xs.size(batch), single);
+  auto out = run_cell(self(), {.x = std::move(xs),
+                               .h = std::move(h),
+                               .c = std::move(c),
+                               .w = std::move(w),
+                               .options = std::move(options)});
   if (single) {
     auto last = State{out.h, out.c}.squeeze();
     out = {out.y.defined() ? out.y.squeeze(batch) : out.y, last.h, last.c};
@@ -279,7 +272,7 @@ std::string StockCell<C, Options>::label() const {
   }
   if (!options_.use_bias) s += ", use_bias=false";
   if (options_.train_state) s += ", train_state=true";
-  if constexpr (kMemory<Options>) {
+  if constexpr (kMemory<C>) {
     if (options_.train_memory) s += ", train_memory=true";
   }
   return s + ")";

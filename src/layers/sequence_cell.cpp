@@ -8,8 +8,8 @@
 
 #include "layers/sequence_call.h"
 #include "layers/tokens.h"
+#include "ops/fast_path.h"
 #include "ops/padding.h"
-#include "ops/wrapped.h"
 
 namespace luxtorch::detail {
 
@@ -31,7 +31,7 @@ namespace {
 Tensor last_of(const Tensor& h, const Tensor& lengths) {
   if (!lengths.defined()) return h;
   auto none = lengths.eq(0);
-  if (!ops::is_wrapped(lengths) && !none.any().item<bool>()) return h;
+  if (!ops::is_indirect(lengths) && !none.any().item<bool>()) return h;
   none = none.to(h.device());
   return h.masked_fill(h.dim() == 1 ? none : none.unsqueeze(1), 0);
 }

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "layers/check.h"
-#include "ops/wrapped.h"
+#include "ops/fast_path.h"
 
 namespace luxtorch {
 
@@ -22,7 +22,7 @@ int64_t first_wrong_token(const Tensor& tokens, int64_t count);
 template <class L>
 [[noreturn]] void refuse_token(const L& layer, const Tensor& tokens, int64_t wrong, int64_t count,
                                const char* count_name) {
-  const bool mapped = ops::is_wrapped(tokens);  // of several samples, one of which is meant
+  const bool mapped = ops::is_indirect(tokens);  // of several samples, one of which is meant
   const auto value = mapped ? std::string("another one in a sample")
                             : std::to_string(tokens.flatten()[wrong].template item<int64_t>());
   std::vector<int64_t> position(static_cast<size_t>(tokens.dim()));

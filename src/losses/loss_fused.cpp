@@ -13,16 +13,18 @@
 
 #include "core/parallel.h"
 #include "kernels/loss.h"
-#include "ops/wrapped.h"
-#include "transforms.h"
+#include "ops/fast_path.h"
 
 namespace luxtorch::detail {
 
 namespace {
 
-bool is_dense(const Tensor& t) {
-  return t.device().is_cpu() && t.layout() == at::kStrided && !ops::is_wrapped(t) &&
-         t.is_contiguous() && !t._fw_grad(/*level=*/0).defined();
+// nullptr: it may be fused.
+const char* why_not_fused(const Tensor& y_hat, const Tensor& y) {
+  if (const char* reason = ops::why_disabled(ops::FusedOp::loss)) return reason;
+  if (const char* reason = ops::why_unreadable(y_hat.scalar_type(), {&y_hat, &y})) return reason;
+  if (!y_hat.is_contiguous() || !y.is_contiguous()) return "a tensor is not contiguous";
+  return y_hat.numel() == 0 ? "there are no rows" : nullptr;
 }
 
 int64_t rows_of(const FusedLoss& loss, const Tensor& y_hat) {
@@ -125,8 +127,9 @@ struct FusedLossFunction : torch::autograd::Function<FusedLossFunction> {
 
 std::optional<Tensor> fused_loss(const FusedLoss& loss, const Tensor& y_hat, const Tensor& y) {
   const Dtype dtype = y_hat.scalar_type();
-  if (y_hat.numel() == 0 || transforms::active()) return std::nullopt;
-  if ((dtype != kFloat32 && dtype != kFloat64) || !is_dense(y_hat) || !is_dense(y))
+  const char* reason = why_not_fused(y_hat, y);
+  const auto backend = reason ? ops::Backend::reference : ops::Backend::fused;
+  if (ops::remember(ops::FusedOp::loss, backend, reason) != ops::Backend::fused)
     return std::nullopt;
   const bool recorded = at::GradMode::is_enabled() && y_hat.requires_grad();
   const Tensor slope = recorded ? at::empty_like(y_hat) : Tensor();

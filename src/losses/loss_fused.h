@@ -17,8 +17,8 @@ struct FusedLoss {
   bool mean;         // over elements or rows, else their sum
 };
 
-/// The loss, 0-dim, where the tensors are dense, contiguous and on the CPU, y_hat is float32 or float64 and no transform
-/// but reverse-mode differentiation is at work; otherwise nothing: use plain ops.
+/// The loss, 0-dim, where fused kernels may read the tensors (ops/fast_path.h) and these are contiguous; otherwise
+/// nothing: use plain ops.
 ///
 /// y: of y_hat's dtype and shape; or, for cross_entropy_of_logits with its classes in the last dimension, int64 labels
 /// within the classes. Differentiable by y_hat as often as plain ops.

@@ -9,7 +9,7 @@
 
 #include <algorithm>
 
-#include "ops/wrapped.h"
+#include "ops/fast_path.h"
 
 namespace luxtorch::ops {
 
@@ -34,7 +34,7 @@ Padding::Padding(const Tensor& lengths, const Tensor& x, int64_t time)
   if (!lengths.defined()) return;
   int64_t longest = 0;
   shortest_ = 0;
-  if (is_wrapped(lengths)) {
+  if (is_indirect(lengths)) {
     longest = all_steps_;  // each sample of a vmap has its own
   } else if (lengths.numel() > 0) {
     auto [least, most] = at::aminmax(lengths);
@@ -67,7 +67,7 @@ Tensor Padding::lent(int64_t t, const Tensor& rows, Tensor& spare) const {
   const Tensor now = rows.index_select(0, longest_row_);
   if (!spare.defined()) {
     spare = now;
-  } else if (is_wrapped(lengths_)) {
+  } else if (is_indirect(lengths_)) {
     spare = at::where(over(lengths_.max().gt(t).to(rows.device()).reshape({1}), now), now, spare);
   } else if (t < longest_) {
     spare = now;

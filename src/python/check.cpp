@@ -5,13 +5,14 @@
 
 #include <algorithm>
 
+#include "ops/fast_path.h"
 #include "python/stack.h"
 
 namespace luxtorch::python {
 
 namespace {
 
-using kernels::RecurrentCell;
+using ops::RecurrentCell;
 
 template <class... Parts>
 [[noreturn]] void refuse(fmt::format_string<Parts...> text, Parts&&... parts) {
@@ -26,11 +27,17 @@ void check_shape(const char* name, const Tensor& t, std::initializer_list<int64_
 }
 
 void check_memory(const char* name, const Tensor& t, Dtype dtype) {
-  if (!t.device().is_cpu()) refuse("expected {} on the CPU, got {}.", name, t.device().str());
-  if (t.layout() != at::kStrided) refuse("expected a dense {}.", name);
-  if (t.scalar_type() != dtype)
-    refuse("expected {} of {}, as weight_hh, got {}.", name, toString(dtype),
-           toString(t.scalar_type()));
+  switch (ops::memory_fault(t, dtype)) {
+    case ops::MemoryFault::device:
+      refuse("expected {} on the CPU, got {}.", name, t.device().str());
+    case ops::MemoryFault::layout:
+      refuse("expected a dense {}.", name);
+    case ops::MemoryFault::dtype:
+      refuse("expected {} of {}, as weight_hh, got {}.", name, toString(dtype),
+             toString(t.scalar_type()));
+    case ops::MemoryFault::none:
+      break;
+  }
 }
 
 void check_batch_sizes(const Tensor& sizes, int64_t rows) {
@@ -88,8 +95,7 @@ void check(const StackCall& call) {
   const auto& kind = call.kind;
   check_parts(kind, call.input, call.hx, call.weights, call.masks);
   const auto dtype = call.weights[1].scalar_type();
-  if (dtype != kFloat32 && dtype != kFloat64)
-    refuse("expected float32 or float64, got {}.", toString(dtype));
+  if (!ops::has_kernels(dtype)) refuse("expected float32 or float64, got {}.", toString(dtype));
 
   const bool packed = call.batch_sizes.defined();
   const auto& input = call.input;

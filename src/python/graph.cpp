@@ -1,55 +1,28 @@
 #include "python/graph.h"
 
-#include <ATen/core/grad_mode.h>
-#include <ATen/ops/alias.h>
 #include <ATen/ops/cat.h>
-#include <ATen/ops/gru.h>
-#include <ATen/ops/lstm.h>
-#include <ATen/ops/rnn_relu.h>
-#include <ATen/ops/rnn_tanh.h>
 #include <ATen/ops/zeros.h>
-#include <torch/csrc/autograd/autograd.h>
 
 #include <utility>
+
+#include "ops/recurrent/fused.h"
+#include "ops/recurrent/torch_layer.h"
 
 namespace luxtorch::python {
 
 namespace {
 
-using kernels::RecurrentCell;
-
 // Masks lie between the layers, so torch's operators are given one layer at a time.
-constexpr int64_t kLayers = 1;
-constexpr double kDropout = 0;
-constexpr bool kTrain = true;
-
 StackOutput layer_in_torch(const StackCall& call, const Tensor& x, const std::vector<Tensor>& hx,
                            at::TensorList weights) {
   const auto& kind = call.kind;
-  auto run = [&](auto f, const auto& states) {
+  return ops::torch_layer(kind.cell, hx, [&](auto f, const auto& states) {
     if (call.batch_sizes.defined())
-      return f(x, call.batch_sizes, states, weights, kind.biases, kLayers, kDropout, kTrain,
-               kind.bidirectional);
-    return f(x, states, weights, kind.biases, kLayers, kDropout, kTrain, kind.bidirectional,
-             kind.batch_first);
-  };
-  auto one_state = [&](auto f) {
-    auto [y, h] = run(f, hx[0]);
-    return StackOutput{y, h, {}};
-  };
-  switch (kind.cell) {
-    case RecurrentCell::lstm: {
-      auto [y, h, c] = run([](auto&&... a) { return at::lstm(a...); }, at::TensorList(hx));
-      return {y, h, c};
-    }
-    case RecurrentCell::gru:
-      return one_state([](auto&&... a) { return at::gru(a...); });
-    case RecurrentCell::rnn_tanh:
-      return one_state([](auto&&... a) { return at::rnn_tanh(a...); });
-    case RecurrentCell::rnn_relu:
-      break;
-  }
-  return one_state([](auto&&... a) { return at::rnn_relu(a...); });
+      return f(x, call.batch_sizes, states, weights, kind.biases, ops::kOneLayer, ops::kNoDropout,
+               ops::kTrain, kind.bidirectional);
+    return f(x, states, weights, kind.biases, ops::kOneLayer, ops::kNoDropout, ops::kTrain,
+             kind.bidirectional, kind.batch_first);
+  });
 }
 
 std::vector<Tensor> states_of(const StackCall& call, int64_t layer) {
@@ -87,29 +60,10 @@ StackOutput in_torch(const StackCall& call) {
 
 std::vector<Tensor> backward_with_graph(StackCall call, const StackOutput& by,
                                         const std::vector<bool>& needed) {
-  const bool create_graph = at::GradMode::is_enabled();
-  const at::AutoGradMode recording(true);
-  std::vector<Tensor*> all{&call.input};
-  for (auto& t : call.hx) all.push_back(&t);
-  for (auto& t : call.weights) all.push_back(&t);
-  std::vector<Tensor> inputs, outputs, gradients;
-  // Through an alias, the gradient by one input does not pass through another that it came from.
-  for (size_t i = 0; i < all.size(); ++i) {
-    if (needed[i]) inputs.push_back(*all[i] = at::alias(*all[i]));
-  }
-  const auto out = in_torch(call);
-  for (auto [value, gradient] : {std::pair{&out.y, &by.y}, {&out.h, &by.h}, {&out.c, &by.c}}) {
-    if (gradient->defined() && value->requires_grad())
-      outputs.push_back(*value), gradients.push_back(*gradient);
-  }
-  std::vector<Tensor> result(needed.size());
-  if (outputs.empty()) return result;
-  auto found = torch::autograd::grad(outputs, inputs, gradients, /*retain_graph=*/true,
-                                     create_graph, /*allow_unused=*/true);
-  for (size_t i = 0, next = 0; i < all.size(); ++i) {
-    if (needed[i]) result[i] = std::move(found[next++]);
-  }
-  return result;
+  std::vector<Tensor*> inputs{&call.input};
+  for (auto& t : call.hx) inputs.push_back(&t);
+  for (auto& t : call.weights) inputs.push_back(&t);
+  return ops::gradients_with_graph(inputs, needed, by, [&] { return in_torch(call); });
 }
 
 }  // namespace luxtorch::python

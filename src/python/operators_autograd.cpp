@@ -12,6 +12,7 @@
 #include <functional>
 #include <mutex>
 
+#include "ops/fast_path.h"
 #include "python/graph.h"
 #include "python/kept.h"
 #include "python/operators.h"
@@ -89,7 +90,7 @@ struct RecurrentNode : torch::autograd::Function<RecurrentNode> {
     if (std::none_of(by.begin(), by.end(), is_defined)) return Tensors(needed.size());
 
     const Tensor memory = saved(kMemory, true), sizes = saved(kBatchSizes, true);
-    const auto batch_sizes = sizes.defined() ? std::optional(sizes) : std::nullopt;
+    const auto batch_sizes = ops::maybe(sizes);
     Tensors tensors;
     const auto arguments = [&] {
       const at::TensorList list(tensors);
@@ -125,12 +126,11 @@ struct RecurrentNode : torch::autograd::Function<RecurrentNode> {
     }
     static const auto backward = operator_named<RecurrentBackward>("luxtorch::recurrent_backward");
     const at::AutoDispatchBelowADInplaceOrView below;
-    auto maybe = [](const Tensor& t) { return t.defined() ? std::optional(t) : std::nullopt; };
     const Arguments a = arguments();
     const std::vector<int64_t> wanted(needed.begin(), needed.end());
-    auto found = backward.call(maybe(by[0]), maybe(by[1]), maybe(by[2]), memory, a.input, a.hx,
-                               a.weights, a.masks, a.batch_sizes, a.mode, a.biases, a.layers,
-                               a.bidirectional, a.batch_first, wanted);
+    auto found = backward.call(ops::maybe(by[0]), ops::maybe(by[1]), ops::maybe(by[2]), memory,
+                               a.input, a.hx, a.weights, a.masks, a.batch_sizes, a.mode, a.biases,
+                               a.layers, a.bidirectional, a.batch_first, wanted);
     Tensors result(needed.size());
     for (size_t i = 0, next = 0; i < needed.size(); ++i) {
       if (needed[i]) result[i] = std::move(found[next++]);
@@ -223,13 +223,12 @@ std::vector<Tensor> in_order_of_hooks(at::TensorList weights, bool biases) {
 
 // The node has no derivatives of the forward kind: they would silently be zero.
 void refuse_forward_mode(const Arguments& a) {
-  auto carries = [](const Tensor& t) { return t._fw_grad(/*level=*/0).defined(); };
-  TORCH_CHECK_NOT_IMPLEMENTED(!carries(a.input) &&
-                                  std::none_of(a.hx.begin(), a.hx.end(), carries) &&
-                                  std::none_of(a.weights.begin(), a.weights.end(), carries),
-                              "[luxtorch.recurrent] expected tensors without forward-mode "
-                              "derivatives. Use torch.nn's module "
-                              "for these.");
+  TORCH_CHECK_NOT_IMPLEMENTED(
+      !ops::has_tangent(a.input) && std::none_of(a.hx.begin(), a.hx.end(), ops::has_tangent) &&
+          std::none_of(a.weights.begin(), a.weights.end(), ops::has_tangent),
+      "[luxtorch.recurrent] expected tensors without forward-mode "
+      "derivatives. Use torch.nn's module "
+      "for these.");
 }
 
 std::tuple<Tensor, Tensor, Tensor> recurrent(LUXTORCH_RECURRENT_ARGUMENTS) {

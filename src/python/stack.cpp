@@ -13,8 +13,7 @@ namespace luxtorch::python {
 
 namespace {
 
-using kernels::RecurrentCell;
-using ops::RecurrentInput;
+using ops::RecurrentCall;
 using ops::SequenceOutput;
 
 // The call as the kernels see it: time first, unpacked, with states that are there. Time first is also
@@ -37,17 +36,17 @@ class Sequences {
   }
   Tensor input() const { return in_time(call_.input); }
 
-  RecurrentInput of(int64_t layer, int64_t direction, const Tensor& x) const {
+  RecurrentCall of(int64_t layer, int64_t direction, const Tensor& x) const {
     const int64_t sequence = layer * call_.kind.directions() + direction;
     auto state = [&](size_t i) {
       return zeros_.defined() ? zeros_ : call_.hx[i].select(0, sequence);
     };
-    return ops::dense_input({call_.kind.cell,
-                             x,
-                             state(0),
-                             call_.kind.states() == 2 ? state(1) : Tensor(),
-                             call_.weights_of(sequence),
-                             {.time_first = true, .reverse = direction == 1, .lengths = lengths_}});
+    return ops::dense_call({call_.kind.cell,
+                            x,
+                            state(0),
+                            call_.kind.states() == 2 ? state(1) : Tensor(),
+                            call_.weights_of(sequence),
+                            {.time_first = true, .reverse = direction == 1, .lengths = lengths_}});
   }
 
   // By which the output of a layer is multiplied.

@@ -13,21 +13,20 @@
 #include <string_view>
 #include <vector>
 
-#include "kernels/recurrent.h"
-#include "ops/recurrent_run.h"
+#include "ops/recurrent/kernels.h"
 
 namespace luxtorch::python {
 
 /// What stays the same from call to call.
 struct StackKind {
-  kernels::RecurrentCell cell;
+  ops::RecurrentCell cell;
   bool biases;
   int64_t layers;
   bool bidirectional, batch_first;
 
   int64_t directions() const { return bidirectional ? 2 : 1; }
   int64_t sequences() const { return layers * directions(); }
-  int64_t states() const { return cell == kernels::RecurrentCell::lstm ? 2 : 1; }
+  int64_t states() const { return kernels::has_memory(cell) ? 2 : 1; }
   int64_t tensors() const { return biases ? 4 : 2; }  // of one sequence
 };
 /// mode: LSTM, GRU, RNN_TANH or RNN_RELU, torch.nn.RNNBase's words.
@@ -47,9 +46,8 @@ struct StackCall {
   ops::CellWeights weights_of(int64_t sequence) const;
 };
 
-struct StackOutput {
-  Tensor y, h, c;  // as torch.nn's; c is undefined for cells without a memory
-};
+/// As torch.nn's y, h and c; c is undefined for cells without a memory.
+using StackOutput = ops::SequenceOutput;
 
 /// The parts of check() that need no memory: how many tensors there are, all on input's device. As check(),
 /// for tensors of shapes alone too.

@@ -12,7 +12,7 @@
 #include "luxtorch/layers/containers.h"
 #include "luxtorch/layers/dense.h"
 #include "luxtorch/layers/recurrent.h"
-#include "luxtorch/ops/recurrent_path.h"
+#include "luxtorch/ops/fast_path.h"
 #include "support/compare.h"
 #include "support/error_text.h"
 
@@ -216,10 +216,10 @@ TEST(Transforms, GoThroughTheFusedSequenceAndSaySo) {
   const Tensor x = random::normal(Rng(1), {2, 4, 2});
   auto f = [&, st = st](const Tree& p) { return model(x, p, st).first; };
   (void)f(ps);
-  EXPECT_EQ(ops::last_recurrent_run().path, ops::RecurrentPath::fused);
+  EXPECT_EQ(ops::last_backend(ops::FusedOp::recurrence).backend, ops::Backend::fused);
   (void)vjp(f, ps);
-  EXPECT_EQ(ops::last_recurrent_run().path, ops::RecurrentPath::plain);
-  EXPECT_THAT(ops::last_recurrent_run().reason, HasSubstr("transform"));
+  EXPECT_EQ(ops::last_backend(ops::FusedOp::recurrence).backend, ops::Backend::reference);
+  EXPECT_THAT(ops::last_backend(ops::FusedOp::recurrence).reason, HasSubstr("transform"));
 }
 
 TEST(TransformErrors, SayWhatDoesNotFit) {

@@ -5,10 +5,12 @@
 
 #include <cmath>
 #include <limits>
+#include <sstream>
 
 #include "luxtorch/autodiff/grad.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/losses/loss.h"
+#include "luxtorch/ops/fast_path.h"
 #include "support/compare.h"
 
 namespace luxtorch::testing {
@@ -52,6 +54,24 @@ TEST(FusedLoss, LargeBatchesAgreeWithPlainOps) {
       EXPECT_CLOSE(grad.tensor(), plain_grad.tensor(), tolerance);
       EXPECT_SAME(loss(y_hat, y), value);
     }
+  }
+}
+
+TEST(FusedLoss, TellsItsBackendAndCanBeDisabled) {
+  auto said = [](const LossCase& c, const Tensor& y_hat) {
+    std::ostringstream s;
+    (void)c.loss(y_hat, c.y);
+    s << ops::last_backend(ops::FusedOp::loss);
+    return s.str();
+  };
+  for (const auto& c : loss_cases(kFloat64)) {
+    SCOPED_TRACE(c.name);
+    EXPECT_EQ(said(c, c.y_hat), "fused");
+    EXPECT_EQ(said(c, with_gaps(c.y_hat)), "reference (a tensor is not contiguous)");
+    const Tensor value = c.loss(c.y_hat, c.y);
+    const ops::DisableFusedKernels guard;
+    EXPECT_EQ(said(c, c.y_hat), "reference (fused kernels are disabled)");
+    EXPECT_CLOSE(c.loss(c.y_hat, c.y), value, kPlainFloat64);
   }
 }
 

@@ -7,7 +7,7 @@
 #include <sstream>
 
 #include "luxtorch/autodiff/grad.h"
-#include "luxtorch/ops/recurrent_path.h"
+#include "luxtorch/ops/fast_path.h"
 #include "luxtorch/rng.h"
 #include "ops/recurrent_kinds.h"
 #include "support/compare.h"
@@ -83,12 +83,12 @@ void expect_plain_values(const RecurrentKind& kind, const SequenceCase& c) {
   SCOPED_TRACE(text(kind, c));
   const auto at = inputs(kind, c);
   const auto expected = [&] {
-    ops::PlainRecurrence guard;
+    ops::DisableFusedKernels guard;
     return run(kind, c, at);
   }();
-  ASSERT_EQ(ops::last_recurrent_run().path, ops::RecurrentPath::plain);
+  ASSERT_EQ(ops::last_backend(ops::FusedOp::recurrence).backend, ops::Backend::reference);
   const auto got = run(kind, c, at);
-  ASSERT_EQ(ops::last_recurrent_run().path, ops::RecurrentPath::fused);
+  ASSERT_EQ(ops::last_backend(ops::FusedOp::recurrence).backend, ops::Backend::fused);
   EXPECT_TREES_CLOSE(got, expected, kPlainFloat64);
   // Both in float32 would differ by the rounding of both.
   const auto tolerance = c.batch * c.time >= 50'000 ? kLongFloat32 : kPlainFloat32;
@@ -156,7 +156,7 @@ TEST(RecurrentKernels, TakeARowThatIsNotContiguousAndGradientsThatAreNotEither) 
         .y.sum();
   };
   const auto fused = grad(sum, at);
-  ops::PlainRecurrence guard;
+  ops::DisableFusedKernels guard;
   EXPECT_TREES_CLOSE(fused, grad(sum, at), kPlainFloat64);
 }
 
@@ -194,7 +194,7 @@ TEST(RecurrentKernels, PassOnInfinitiesNaNAndNumbersBeyondTheGatesAsPlainOperato
       at = at.with("x", x);
       SCOPED_TRACE(text(kind, c));
       const auto got = run(kind, c, at)["out"];
-      ops::PlainRecurrence guard;
+      ops::DisableFusedKernels guard;
       const auto expected = run(kind, c, at)["out"];
       for (int64_t b = 0; b < c.batch; ++b) {
         SCOPED_TRACE(special[b]);
@@ -213,7 +213,7 @@ TEST(RecurrentKernels, KeepTheDigitsOfTinyValues) {
     auto at = inputs(kind, c);
     for (const char* key : {"x", "h", "c"}) at = at.with(key, tiny(at[key].tensor()));
     const auto got = run(kind, c, tree::to(at, kFloat32))["out"];
-    ops::PlainRecurrence guard;
+    ops::DisableFusedKernels guard;
     EXPECT_TREES_CLOSE(got, tree::to(run(kind, c, at)["out"], kFloat32), kPlainFloat32);
   }
 }
@@ -247,10 +247,10 @@ TEST(RecurrentKernels, NoticeAWeightThatIsChangedBeforeBackward) {
   EXPECT_THROW(loss.backward(), std::exception);
 }
 
-TEST(RecurrentPaths, AreAskedForAndChosen) {
+TEST(RecurrentBackend, IsToldAndChosen) {
   auto said = [] {
     std::ostringstream s;
-    s << ops::last_recurrent_run();
+    s << ops::last_backend(ops::FusedOp::recurrence);
     return s.str();
   };
   const auto kind = stock_kinds()[2];
@@ -259,21 +259,21 @@ TEST(RecurrentPaths, AreAskedForAndChosen) {
   run(kind, c, at);
   EXPECT_EQ(said(), "fused");
   {
-    ops::PlainRecurrence guard;
+    ops::DisableFusedKernels guard;
     run(kind, c, at);
-    EXPECT_EQ(said(), "plain (plain operators are asked for)");
+    EXPECT_EQ(said(), "reference (fused kernels are disabled)");
   }
   run(kind, c, at);
   EXPECT_EQ(said(), "fused");
   run(kind, c, tree::to(at, at::kBFloat16));
-  EXPECT_EQ(said(), "plain (dtype is not float32 or float64)");
+  EXPECT_EQ(said(), "reference (dtype is not float32 or float64)");
   run(rnn_kind(softsign), c, inputs(rnn_kind(softsign), c));
-  EXPECT_EQ(said(), "plain (the activation has no kernel)");
+  EXPECT_EQ(said(), "reference (the activation has no kernel)");
   run(kind, {0, 3, 4, 5}, inputs(kind, {0, 3, 4, 5}));
-  EXPECT_EQ(said(), "plain (there are no rows)");
+  EXPECT_EQ(said(), "reference (there are no rows)");
 }
 
-TEST(RecurrentPaths, LeaveShapesThatDoNotFitToTorchWhichSaysSo) {
+TEST(RecurrentBackend, OfShapesThatDoNotFitIsTorchWhichSaysSo) {
   const auto kind = stock_kinds()[2];
   const SequenceCase c{2, 3, 4, 5};
   const auto at = inputs(kind, c);

@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "luxtorch/autodiff/grad.h"
-#include "luxtorch/ops/recurrent_path.h"
+#include "luxtorch/ops/fast_path.h"
 #include "luxtorch/rng.h"
 #include "ops/recurrent_kinds.h"
 #include "support/compare.h"
@@ -108,7 +108,7 @@ void for_all(const F& f) {
 }
 
 auto plainly(const auto& f) {
-  ops::PlainRecurrence guard;
+  ops::DisableFusedKernels guard;
   return f();
 }
 
@@ -121,7 +121,7 @@ TEST(RecurrentSteps, HaveThePlainValuesAndGradientsHoweverTheyAreChained) {
         return named({{"value", value}, {"grads", grads}});
       };
       const auto got = run();
-      EXPECT_EQ(ops::last_recurrent_run().path, ops::RecurrentPath::fused);
+      EXPECT_EQ(ops::last_backend(ops::FusedOp::recurrence).backend, ops::Backend::fused);
       EXPECT_TREES_CLOSE(got, plainly(run), kPlainFloat64);
     }
   });
@@ -286,7 +286,7 @@ TEST(RecurrentSteps, WithoutAGraphGiveFewRowsThePlainValuesFromWeightsAsTheyLie)
                           recurrent_output(all)});
           };
           const auto got = run(kFloat64);
-          ASSERT_EQ(ops::last_recurrent_run().path, ops::RecurrentPath::fused);
+          ASSERT_EQ(ops::last_backend(ops::FusedOp::recurrence).backend, ops::Backend::fused);
           const auto expected = plainly([&] { return run(kFloat64); });
           EXPECT_TREES_CLOSE(got, expected, kPlainFloat64);
           EXPECT_TREES_CLOSE(run(kFloat32), tree::to(expected, kFloat32), kPlainFloat32);
@@ -301,7 +301,7 @@ TEST(RecurrentSteps, WithoutAGraphLeaveLargeWeightsToTorch) {
   const auto at = recurrent_inputs(4, true, 5, 64, 128);
   kind.cell(zeros({5, 64}, {.dtype = kFloat64}), start(at), recurrent_weights(at));
   std::ostringstream said;
-  said << ops::last_recurrent_run();
+  said << ops::last_backend(ops::FusedOp::recurrence);
   EXPECT_EQ(said.str(), "torch (one step without a graph is not worth the packing of its weights)");
 }
 

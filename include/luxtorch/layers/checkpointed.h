@@ -17,7 +17,7 @@ namespace luxtorch {
 
 /// x, y, parameters and states are those of the layer, and so are values, new states and gradients
 /// of every order, except for rounding: a layer is a pure function, and its second run draws from
-/// the same keys. Guards around the call, such as ops::PlainRecurrence, must also be around the
+/// the same keys. Guards around the call, such as ops::DisableFusedKernels, must also be around the
 /// backward pass. Under a function transform (vmap, jvp, ...), and where no graph is recorded, it
 /// is the layer itself. New states carry no gradients: a carry that a layer keeps in st is a
 /// constant for the steps after it.

@@ -55,7 +55,7 @@ RecurrentLayout recurrent_layout(const RecurrentCall<T>& call, int64_t threads) 
   l.padded = l.panels * l.units * l.lanes;
   l.h_stride = InputStride<T>(l.padded);
   l.saved_gates = rnn ? 0 : 4;
-  l.memory = call.cell == RecurrentCell::lstm;
+  l.memory = has_memory(call.cell);
 
   const int64_t step = gates * call.out * (call.in + call.out + kFunction);
   threads = std::clamp<int64_t>(call.batch * call.time * step / kWorthAThread, 1, threads);

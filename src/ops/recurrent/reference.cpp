@@ -1,4 +1,4 @@
-#include "ops/recurrent_plain.h"
+#include "ops/recurrent/reference.h"
 
 #include <ATen/ops/embedding.h>
 #include <ATen/ops/linear.h>
@@ -7,22 +7,17 @@
 #include <ATen/ops/stack.h>
 #include <ATen/ops/tanh.h>
 
-#include <optional>
 #include <vector>
 
 #include "ops/padding.h"
 
-namespace luxtorch::ops::plain {
+namespace luxtorch::ops {
 
 namespace {
 
 struct State {
   Tensor h, c;
 };
-
-std::optional<Tensor> maybe(const Tensor& t) {
-  return t.defined() ? std::optional(t) : std::nullopt;
-}
 
 // W_ih x + b_ih, of one step or of all at once.
 Tensor input_product(const Tensor& x, const CellWeights& w) {
@@ -53,14 +48,37 @@ State gru_step(const Tensor& input, const State& s, const CellWeights& w) {
   return {n.add(z.mul(s.h.sub(n))), {}};
 }
 
-// lend: the step may have no finite derivative at 0.
+// Calls f(step, lend): one step from the product of its input, and whether it may have no finite
+// derivative at 0.
+template <class F>
+SequenceOutput with_step(const RecurrentCall& call, const F& f) {
+  const auto& w = call.w;
+  auto rnn = [&](const Activation& activation, bool lend) {
+    return f([&](const Tensor& input, const State& s) { return rnn_step(input, s, w, activation); },
+             lend);
+  };
+  if (call.activation) return rnn(*call.activation, true);
+  switch (call.cell) {
+    case RecurrentCell::lstm:
+      return f([&](const Tensor& input, const State& s) { return lstm_step(input, s, w); }, false);
+    case RecurrentCell::gru:
+      return f([&](const Tensor& input, const State& s) { return gru_step(input, s, w); }, false);
+    case RecurrentCell::rnn_tanh:
+      return rnn(tanh, false);
+    case RecurrentCell::rnn_relu:
+      break;
+  }
+  return rnn(relu, false);
+}
+
 template <class OneStep>
-SequenceOutput run(const Tensor& x, State s, const CellWeights& w, const SequenceOptions& options,
-                   const OneStep& step, bool lend = false) {
+SequenceOutput all_steps(const RecurrentCall& call, const OneStep& step, bool lend) {
+  const auto& options = call.options;
   int64_t time = options.time_first ? 0 : 1;
-  Padding padding(options.lengths, x, time);
-  auto inputs = input_product(padding.trimmed(x), w).unbind(time);
+  Padding padding(options.lengths, call.x, time);
+  auto inputs = input_product(padding.trimmed(call.x), call.w).unbind(time);
   std::vector<Tensor> ys(inputs.size());
+  State s{call.h, call.c};
   Tensor spare_input, spare_h;
   if (lend && padding.batch() > 0) spare_input = at::ones_like(inputs[0].narrow(0, 0, 1));
   for (size_t i = 0; i < inputs.size(); ++i) {
@@ -77,36 +95,12 @@ SequenceOutput run(const Tensor& x, State s, const CellWeights& w, const Sequenc
 
 }  // namespace
 
-Tensor rnn_cell(const Tensor& x, const Tensor& h, const CellWeights& w,
-                const Activation& activation) {
-  return rnn_step(input_product(x, w), {h, {}}, w, activation).h;
-}
-std::pair<Tensor, Tensor> lstm_cell(const Tensor& x, const Tensor& h, const Tensor& c,
-                                    const CellWeights& w) {
-  auto next = lstm_step(input_product(x, w), {h, c}, w);
-  return {next.h, next.c};
-}
-Tensor gru_cell(const Tensor& x, const Tensor& h, const CellWeights& w) {
-  return gru_step(input_product(x, w), {h, {}}, w).h;
+SequenceOutput reference(const RecurrentCall& call) {
+  return with_step(call, [&](const auto& step, bool lend) -> SequenceOutput {
+    if (!call.step) return all_steps(call, step, lend);
+    auto next = step(input_product(call.x, call.w), State{call.h, call.c});
+    return {{}, std::move(next.h), std::move(next.c)};
+  });
 }
 
-SequenceOutput rnn_sequence(const Tensor& x, const Tensor& h, const CellWeights& w,
-                            const Activation& activation, const SequenceOptions& options) {
-  auto step = [&](const Tensor& input, const State& s) {
-    return rnn_step(input, s, w, activation);
-  };
-  const bool smooth_at_0 = activation == luxtorch::tanh || activation == luxtorch::relu;
-  return run(x, {h, {}}, w, options, step, /*lend=*/!smooth_at_0);
-}
-SequenceOutput lstm_sequence(const Tensor& x, const Tensor& h, const Tensor& c,
-                             const CellWeights& w, const SequenceOptions& options) {
-  return run(x, {h, c}, w, options,
-             [&](const Tensor& input, const State& s) { return lstm_step(input, s, w); });
-}
-SequenceOutput gru_sequence(const Tensor& x, const Tensor& h, const CellWeights& w,
-                            const SequenceOptions& options) {
-  return run(x, {h, {}}, w, options,
-             [&](const Tensor& input, const State& s) { return gru_step(input, s, w); });
-}
-
-}  // namespace luxtorch::ops::plain
+}  // namespace luxtorch::ops

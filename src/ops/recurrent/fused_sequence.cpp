@@ -1,18 +1,15 @@
-#include "ops/recurrent_fused.h"
-
-#include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <array>
 #include <optional>
 
-#include "ops/recurrent_graph.h"
+#include "ops/recurrent/fused.h"
+#include "ops/recurrent/kernels.h"
 
 namespace luxtorch::ops {
 
 namespace {
 
-using kernels::RecurrentCell;
 using Tensors = torch::autograd::variable_list;
 using Maybe = std::optional<Tensor>;
 
@@ -28,7 +25,7 @@ struct Kept : torch::CustomClassHolder {
 // From the node's list.
 SequenceOutput output_of(RecurrentCell cell, const SequenceOptions& options, const Tensors& list) {
   return {options.sequence ? list.back() : Tensor(), list[0],
-          has_memory(cell) ? list[1] : Tensor()};
+          kernels::has_memory(cell) ? list[1] : Tensor()};
 }
 
 struct FusedSequence : torch::autograd::Function<FusedSequence> {
@@ -40,19 +37,18 @@ struct FusedSequence : torch::autograd::Function<FusedSequence> {
     const SequenceOptions& options;
   };
 
-  // The tensors are those of RecurrentGradients; the outputs h, with a memory c, and y where asked
-  // for.
+  // The tensors are those of differentiated(); the outputs h, with a memory c, and y where asked for.
   static Tensors forward(Context* context, const Tensor& x, const Tensor& h, const Maybe& c,
                          const Tensor& weight_ih, const Tensor& weight_hh, const Maybe& bias_ih,
                          const Maybe& bias_hh, const Rest& rest) {
-    const RecurrentInput in{
+    const RecurrentCall in{
         rest.cell,
         x,
         h,
         c.value_or(Tensor()),
         {weight_ih, weight_hh, bias_ih.value_or(Tensor()), bias_hh.value_or(Tensor())},
         rest.options};
-    const auto dense = dense_input(in);
+    const auto dense = dense_call(in);
     auto prepared = prepare_forward(dense);
     auto run = run_forward(dense, prepared, /*keep=*/true);
     context->set_materialize_grads(false);
@@ -72,7 +68,7 @@ struct FusedSequence : torch::autograd::Function<FusedSequence> {
     const auto capsule = context->saved_data["kept"].toCapsule();
     const Kept& kept = static_cast<const Kept&>(*capsule);
     const auto by = output_of(kept.cell, kept.options, by_outputs);
-    const RecurrentInput in{
+    const RecurrentCall in{
         kept.cell,   saved[0], saved[1], saved[2], {saved[3], saved[4], saved[5], saved[6]},
         kept.options};
     // torch counts the tensors that there are.
@@ -80,44 +76,41 @@ struct FusedSequence : torch::autograd::Function<FusedSequence> {
     for (size_t i = 0, edge = 0; i < needed.size(); ++i)
       needed[i] = saved[i].defined() && context->needs_input_grad(edge++);
 
-    const auto gradients = needs_plain_operators(by)
-                               ? gradients_with_graph(in, by)
-                               : gradients_by_kernels(in, saved[7], kept.layout, by, needed);
-    Tensors all(gradients.begin(), gradients.end());
+    auto all = needs_reference(by) ? gradients_with_graph(in, by)
+                                   : gradients_by_kernels(in, saved[7], kept.layout, by, needed);
     all.emplace_back();  // for Rest
     return all;
   }
 
-  static RecurrentGradients gradients_by_kernels(const RecurrentInput& in, const Tensor& saved,
-                                                 const kernels::RecurrentLayout& layout,
-                                                 const SequenceOutput& by,
-                                                 const std::array<bool, 7>& needed) {
-    const auto dense = dense_input(in);
+  static Tensors gradients_by_kernels(const RecurrentCall& in, const Tensor& saved,
+                                      const kernels::RecurrentLayout& layout,
+                                      const SequenceOutput& by, const std::array<bool, 7>& needed) {
+    const auto dense = dense_call(in);
     const bool weights = needed[3] || needed[4] || needed[5] || needed[6];
     const Tensor packed = prepare_backward(dense, layout, needed[0]);
     const Tensor sums = weights ? zero_sums(dense, layout) : Tensor();
-    auto [x, h, c] =
+    auto of_inputs =
         run_backward(dense, layout, {saved, packed, by, needed[0], needed[1], needed[2], sums});
-    RecurrentGradients all{std::move(x), std::move(h), std::move(c)};
+    Tensors all;
+    all.reserve(needed.size() + 1);
+    std::move(of_inputs.begin(), of_inputs.end(), std::back_inserter(all));
     if (weights) {
       auto by_weights = weight_gradients(dense, layout, sums);
-      std::move(by_weights.begin(), by_weights.end(), all.begin() + 3);
+      std::move(by_weights.begin(), by_weights.end(), std::back_inserter(all));
     }
+    all.resize(needed.size());
     return all;
   }
 };
 
-Maybe given(const Tensor& t) { return t.defined() ? Maybe(t) : std::nullopt; }
-
 }  // namespace
 
-SequenceOutput fused_sequence(const RecurrentInput& in) {
-  if (!records_graph(in)) return run_forward(dense_input(in));
+SequenceOutput fused_sequence(const RecurrentCall& in) {
   const auto& w = in.w;
   return output_of(
       in.cell, in.options,
-      FusedSequence::apply(in.x, in.h, given(in.c), w.weight_ih, w.weight_hh, given(w.bias_ih),
-                           given(w.bias_hh), FusedSequence::Rest{in.cell, in.options}));
+      FusedSequence::apply(in.x, in.h, maybe(in.c), w.weight_ih, w.weight_hh, maybe(w.bias_ih),
+                           maybe(w.bias_hh), FusedSequence::Rest{in.cell, in.options}));
 }
 
 }  // namespace luxtorch::ops

@@ -1,30 +1,21 @@
-// The kernels of recurrent sequences and single steps on tensors: what they are given, their memory,
-// their threads. Knows nothing of gradients' graphs.
+// The kernels on the tensors of a call: what they are given, their memory, their threads. Knows nothing
+// of gradients' graphs.
 #pragma once
 
 #include <array>
 
-#include "kernels/recurrent.h"
-#include "luxtorch/ops/recurrent.h"
+#include "ops/recurrent/call.h"
 
 namespace luxtorch::ops {
 
-/// What a recurrent operator is given; c is undefined for cells without a memory.
-struct RecurrentInput {
-  kernels::RecurrentCell cell;
-  Tensor x, h, c;
-  CellWeights w;
-  SequenceOptions options = {};
-  bool step = false;  // x is one step, without a dimension of time, not a sequence
-};
 /// The same, contiguous but for x, whose rows are, as all functions below want it.
-RecurrentInput dense_input(const RecurrentInput& in);
+RecurrentCall dense_call(const RecurrentCall& in);
 
 /// Without a graph: the weights are packed for this call, or read as they lie where few rows take one
 /// step.
-SequenceOutput run_forward(const RecurrentInput& in);
+SequenceOutput run_forward(const RecurrentCall& in);
 /// Whether the weights would be read as they lie.
-bool reads_unpacked_weights(const RecurrentInput& in);
+bool reads_unpacked_weights(const RecurrentCall& in);
 
 /// The weights as forward reads them, and how calls of this shape are cut; for as many calls as one
 /// likes, as long as weights and shapes stay.
@@ -32,23 +23,22 @@ struct PreparedForward {
   kernels::RecurrentLayout layout;
   Tensor packed;
 };
-PreparedForward prepare_forward(const RecurrentInput& in);
+PreparedForward prepare_forward(const RecurrentCall& in);
 
 /// saved is what run_backward needs, undefined if it was not to be kept.
 struct ForwardRun {
   SequenceOutput out;
   Tensor saved;
 };
-ForwardRun run_forward(const RecurrentInput& in, const PreparedForward& prepared, bool keep);
+ForwardRun run_forward(const RecurrentCall& in, const PreparedForward& prepared, bool keep);
 
 /// by_x: the gradient by x can be asked for.
-Tensor prepare_backward(const RecurrentInput& in, const kernels::RecurrentLayout& layout,
-                        bool by_x);
+Tensor prepare_backward(const RecurrentCall& in, const kernels::RecurrentLayout& layout, bool by_x);
 
 /// Sums of the weights' gradient over any number of calls of run_backward, zero at first.
-Tensor zero_sums(const RecurrentInput& in, const kernels::RecurrentLayout& layout);
+Tensor zero_sums(const RecurrentCall& in, const kernels::RecurrentLayout& layout);
 /// Their end: by weight_ih, weight_hh, bias_ih, bias_hh, undefined where there is none.
-std::array<Tensor, 4> weight_gradients(const RecurrentInput& in,
+std::array<Tensor, 4> weight_gradients(const RecurrentCall& in,
                                        const kernels::RecurrentLayout& layout, const Tensor& sums);
 
 /// Which gradients, and what they come from: by are those by y, h and c, undefined where zero.
@@ -59,7 +49,7 @@ struct BackwardCall {
   const Tensor& sums;  // undefined: not by the weights
 };
 /// By x, h and c; undefined where not wanted.
-std::array<Tensor, 3> run_backward(const RecurrentInput& in, const kernels::RecurrentLayout& layout,
+std::array<Tensor, 3> run_backward(const RecurrentCall& in, const kernels::RecurrentLayout& layout,
                                    const BackwardCall& call);
 
 }  // namespace luxtorch::ops

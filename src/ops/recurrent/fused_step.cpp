@@ -1,6 +1,3 @@
-#include "ops/recurrent_step.h"
-
-#include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/graph_task.h>
 
@@ -9,7 +6,8 @@
 #include <mutex>
 #include <stdexcept>
 
-#include "ops/recurrent_graph.h"
+#include "ops/recurrent/fused.h"
+#include "ops/recurrent/kernels.h"
 
 namespace luxtorch::ops {
 
@@ -37,18 +35,18 @@ constexpr size_t kFirstWeight = 3;
 
 class StepRecord {
  public:
-  explicit StepRecord(const RecurrentInput& in)
+  explicit StepRecord(const RecurrentCall& in)
       : batch_(in.x.size(0)),
         dimensions_(in.x.dim()),
         weights_(in.w),
-        dense_(dense_input(in)),
+        dense_(dense_call(in)),
         prepared_(prepare_forward(dense_)) {
     for (size_t i = 0; i < kWeights.size(); ++i) versions_[i] = version(in.w.*kWeights[i]);
     dense_.x = dense_.h = dense_.c = Tensor();
   }
 
   // Whether a step continues this one's sequence: the same weights, unchanged, and the same shape.
-  bool goes_on(const RecurrentInput& in) const {
+  bool goes_on(const RecurrentCall& in) const {
     if (in.cell != dense_.cell || in.x.size(0) != batch_ || in.x.dim() != dimensions_) return false;
     for (size_t i = 0; i < kWeights.size(); ++i) {
       const Tensor& now = in.w.*kWeights[i];
@@ -58,7 +56,7 @@ class StepRecord {
   }
 
   // What the kernels are given, beside this record's weights.
-  RecurrentInput with(const Tensor& x, const Tensor& h, const Tensor& c) const {
+  RecurrentCall with(const Tensor& x, const Tensor& h, const Tensor& c) const {
     return {.cell = dense_.cell, .x = x, .h = h, .c = c, .w = dense_.w, .step = true};
   }
   void check_weights() const {
@@ -73,7 +71,7 @@ class StepRecord {
         what + " of a recurrent step.");
   }
 
-  Tensor packed_for_backward(const RecurrentInput& in, bool by_x) {
+  Tensor packed_for_backward(const RecurrentCall& in, bool by_x) {
     const std::lock_guard lock(mutex_);
     if (!packed_.defined() || (by_x && !packed_by_x_)) {
       packed_ = prepare_backward(in, prepared_.layout, by_x);
@@ -113,7 +111,7 @@ class StepRecord {
   int64_t batch_, dimensions_;  // of x
   CellWeights weights_;
   std::array<uint32_t, 4> versions_{};
-  RecurrentInput dense_;
+  RecurrentCall dense_;
   PreparedForward prepared_;
   std::mutex mutex_;
   Tensor packed_;
@@ -123,7 +121,7 @@ class StepRecord {
 
 class StepNode : public Node {
  public:
-  StepNode(std::shared_ptr<StepRecord> record, const RecurrentInput& in, Tensor saved)
+  StepNode(std::shared_ptr<StepRecord> record, const RecurrentCall& in, Tensor saved)
       : record_(std::move(record)),
         x_(in.x),
         h_(in.h),
@@ -149,8 +147,8 @@ class StepNode : public Node {
     const SequenceOutput by{{}, by_outputs[0], by_outputs.size() > 1 ? by_outputs[1] : Tensor()};
     Tensors all(is_first() ? kFirstWeight + kWeights.size() : kFirstWeight);
     if (by.h.defined() || by.c.defined()) {
-      if (needs_plain_operators(by))
-        by_plain_operators(x, h, c, by, all);
+      if (needs_reference(by))
+        by_reference(x, h, c, by, all);
       else
         by_kernels(x, h, c, saved, by, all);
     }
@@ -181,7 +179,7 @@ class StepNode : public Node {
 
   void by_kernels(const Tensor& x, const Tensor& h, const Tensor& c, const Tensor& saved,
                   const SequenceOutput& by, Tensors& all) {
-    const auto in = dense_input(record_->with(x, h, c));
+    const auto in = dense_call(record_->with(x, h, c));
     const auto& layout = record_->prepared().layout;
     Tensor sums;
     if (weights_wanted()) {
@@ -196,8 +194,8 @@ class StepNode : public Node {
     std::move(found.begin(), found.end(), all.begin());
   }
 
-  void by_plain_operators(const Tensor& x, const Tensor& h, const Tensor& c,
-                          const SequenceOutput& by, Tensors& all) {
+  void by_reference(const Tensor& x, const Tensor& h, const Tensor& c, const SequenceOutput& by,
+                    Tensors& all) {
     if (StepRecord::version(h) != h_version_ || StepRecord::version(c) != c_version_)
       StepRecord::changed("the carry");
     auto in = record_->with(x, h, c);
@@ -231,7 +229,7 @@ class StepNode : public Node {
 };
 
 // The record of the sequence that a carry belongs to, if this step goes on with it.
-std::shared_ptr<StepRecord> record_of(const RecurrentInput& in) {
+std::shared_ptr<StepRecord> record_of(const RecurrentCall& in) {
   for (const Tensor* t : {&in.h, &in.c}) {
     if (!t->defined() || !t->requires_grad()) continue;
     if (auto* node = dynamic_cast<StepNode*>(t->grad_fn().get());
@@ -244,12 +242,11 @@ std::shared_ptr<StepRecord> record_of(const RecurrentInput& in) {
 
 }  // namespace
 
-SequenceOutput fused_step(const RecurrentInput& in) {
-  if (!records_graph(in)) return run_forward(dense_input(in));
+SequenceOutput fused_step(const RecurrentCall& in) {
   auto record = record_of(in);
   const bool first = !record;
   if (first) record = std::make_shared<StepRecord>(in);
-  auto run = run_forward(dense_input(record->with(in.x, in.h, in.c)), record->prepared(),
+  auto run = run_forward(dense_call(record->with(in.x, in.h, in.c)), record->prepared(),
                          /*keep=*/true);
   auto node = make_node<StepNode>(record, in, std::move(run.saved));
   if (first) {

@@ -1,4 +1,4 @@
-#include "ops/recurrent_run.h"
+#include "ops/recurrent/kernels.h"
 
 #include <ATen/ops/zeros.h>
 
@@ -6,20 +6,13 @@
 
 #include "core/parallel.h"
 #include "ops/forks.h"
+#include "ops/recurrent/threads.h"
 #include "ops/recycled_memory.h"
-
-#ifdef _OPENMP
-#include <omp.h>
-#else
-#include <barrier>
-#include <optional>
-#endif
 
 namespace luxtorch::ops {
 
 namespace {
 
-using kernels::RecurrentCall;
 using kernels::RecurrentLayout;
 using kernels::RecurrentTeam;
 
@@ -42,7 +35,7 @@ T* mutable_data(const Tensor& t) {
 // Strides between rows of the batch and between steps, of x, y and their gradients.
 struct Strides {
   int64_t batch = 0, time = 0;
-  Strides(const Tensor& t, const RecurrentInput& in) {
+  Strides(const Tensor& t, const RecurrentCall& in) {
     if (!t.defined()) return;
     batch = t.stride(in.options.time_first && !in.step ? 1 : 0);
     if (!in.step) time = t.stride(in.options.time_first ? 0 : 1);
@@ -50,8 +43,8 @@ struct Strides {
 };
 
 template <class T>
-RecurrentCall<T> call_of(const RecurrentInput& in) {
-  RecurrentCall<T> call;
+kernels::RecurrentCall<T> call_of(const RecurrentCall& in) {
+  kernels::RecurrentCall<T> call;
   const int64_t batch = in.options.time_first && !in.step ? 1 : 0;
   call.cell = in.cell;
   call.batch = in.x.size(batch), call.time = in.step ? 1 : in.x.size(1 - batch);
@@ -74,61 +67,8 @@ RecurrentCall<T> call_of(const RecurrentInput& in) {
 // Whole cache lines, so that threads do not write into each other's.
 int64_t padded(int64_t elements) { return (elements + 31) / 32 * 32; }
 
-// Calls f(team) on `size` threads, which wait for each other; on fewer where there are no more.
-template <class F>
-void on_team(int64_t size, const F& f) {
-#ifdef _OPENMP
-#pragma omp parallel num_threads(static_cast<int>(size))
-  {
-    f(RecurrentTeam{omp_get_thread_num(), omp_get_num_threads(),
-                    [](void*) {
-#pragma omp barrier
-                    },
-                    nullptr});
-  }
-#else
-  // Torch's threads each get one part of [0, size), all at the same time; the first part, which is the
-  // largest, tells how many there are.
-  struct Team {
-    std::optional<std::barrier<>> barrier;
-    std::atomic<int64_t> part = 0;
-  } team;
-  detail::parallel_for(0, size, 1, [&](int64_t first, int64_t last) {
-    if (first == 0) {
-      team.barrier.emplace((size - 1) / last + 1);
-      team.part = last;
-      team.part.notify_all();
-    }
-    team.part.wait(0);
-    const int64_t part = team.part;
-    f(RecurrentTeam{static_cast<int>(first / part), static_cast<int>((size - 1) / part + 1),
-                    [](void* barrier) { static_cast<std::barrier<>*>(barrier)->arrive_and_wait(); },
-                    &*team.barrier});
-  });
-#endif
-}
-
-// Calls f(i, team) for slices of the groups on a thread each, or on every thread of a team.
-template <class F>
-void on_threads(const RecurrentLayout& layout, const F& f) {
-  if (layout.team > 1) return on_team(layout.team, [&](const RecurrentTeam& team) { f(0, team); });
-  if (layout.slices == 1) return f(0, RecurrentTeam{});
-  detail::parallel_for(0, layout.slices, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) f(i, RecurrentTeam{});
-  });
-}
-
-// Panels of large weights are handled by all threads.
-template <class F>
-void for_panels(const RecurrentLayout& layout, int64_t elements, const F& f) {
-  constexpr int64_t kWorthAThread = 1 << 14;
-  if (elements <= kWorthAThread) return f(0, layout.panels);
-  const int64_t grain = std::max<int64_t>(1, kWorthAThread * layout.panels / elements);
-  detail::parallel_for(0, layout.panels, grain, f);
-}
-
 template <class T>
-PreparedForward prepare(const RecurrentInput& in) {
+PreparedForward prepare(const RecurrentCall& in) {
   const auto call = call_of<T>(in);
   PreparedForward p{kernels::recurrent_layout(call, at::get_num_threads()), {}};
   const int64_t size = kernels::packed_weights_size(call, p.layout);
@@ -141,7 +81,7 @@ PreparedForward prepare(const RecurrentInput& in) {
 }
 
 template <class T>
-SequenceOutput new_output(const RecurrentInput& in, const RecurrentCall<T>& call) {
+SequenceOutput new_output(const RecurrentCall& in, const kernels::RecurrentCall<T>& call) {
   const Dtype dtype = in.w.weight_hh.scalar_type();
   SequenceOutput out;
   out.h = recycled({call.batch, call.out}, dtype);
@@ -155,7 +95,7 @@ SequenceOutput new_output(const RecurrentInput& in, const RecurrentCall<T>& call
 }
 
 template <class T>
-kernels::RecurrentOutput<T> output_of(const SequenceOutput& out, const RecurrentInput& in,
+kernels::RecurrentOutput<T> output_of(const SequenceOutput& out, const RecurrentCall& in,
                                       const Tensor& saved) {
   const Strides y(out.y, in);
   return {mutable_data<T>(out.y), y.batch, y.time, mutable_data<T>(out.h), mutable_data<T>(out.c),
@@ -163,7 +103,7 @@ kernels::RecurrentOutput<T> output_of(const SequenceOutput& out, const Recurrent
 }
 
 template <class T>
-SequenceOutput single_step(const RecurrentInput& in) {
+SequenceOutput single_step(const RecurrentCall& in) {
   const auto call = call_of<T>(in);
   auto out = new_output(in, call);
   const Tensor scratch =
@@ -173,7 +113,7 @@ SequenceOutput single_step(const RecurrentInput& in) {
 }
 
 template <class T>
-ForwardRun forward(const RecurrentInput& in, const PreparedForward& prepared, bool keep) {
+ForwardRun forward(const RecurrentCall& in, const PreparedForward& prepared, bool keep) {
   const auto call = call_of<T>(in);
   const auto& layout = prepared.layout;
   const Dtype dtype = in.w.weight_hh.scalar_type();
@@ -196,7 +136,7 @@ ForwardRun forward(const RecurrentInput& in, const PreparedForward& prepared, bo
 }
 
 template <class T>
-Tensor prepare_back(const RecurrentInput& in, const RecurrentLayout& layout, bool by_x) {
+Tensor prepare_back(const RecurrentCall& in, const RecurrentLayout& layout, bool by_x) {
   const auto call = call_of<T>(in);
   const int64_t size = kernels::packed_for_backward_size(call, layout, by_x);
   const Tensor packed = recycled({size}, in.w.weight_hh.scalar_type());
@@ -208,7 +148,7 @@ Tensor prepare_back(const RecurrentInput& in, const RecurrentLayout& layout, boo
 }
 
 template <class T>
-std::array<Tensor, 3> backward(const RecurrentInput& in, const RecurrentLayout& layout,
+std::array<Tensor, 3> backward(const RecurrentCall& in, const RecurrentLayout& layout,
                                const BackwardCall& back) {
   const auto call = call_of<T>(in);
   const Dtype dtype = in.w.weight_hh.scalar_type();
@@ -240,7 +180,7 @@ std::array<Tensor, 3> backward(const RecurrentInput& in, const RecurrentLayout& 
 }
 
 template <class T>
-Tensor zero(const RecurrentInput& in, const RecurrentLayout& layout) {
+Tensor zero(const RecurrentCall& in, const RecurrentLayout& layout) {
   const int64_t size = padded(kernels::accumulators_size(call_of<T>(in), layout));
   Tensor sums = recycled({layout.slices * size}, in.w.weight_hh.scalar_type());
   T* const to = sums.mutable_data_ptr<T>();
@@ -251,7 +191,7 @@ Tensor zero(const RecurrentInput& in, const RecurrentLayout& layout) {
 }
 
 template <class T>
-std::array<Tensor, 4> gradients_of_weights(const RecurrentInput& in, const RecurrentLayout& layout,
+std::array<Tensor, 4> gradients_of_weights(const RecurrentCall& in, const RecurrentLayout& layout,
                                            const Tensor& sums) {
   const auto call = call_of<T>(in);
   std::array<Tensor, 4> grads;
@@ -269,12 +209,16 @@ std::array<Tensor, 4> gradients_of_weights(const RecurrentInput& in, const Recur
   return grads;
 }
 
-bool is_float(const RecurrentInput& in) { return in.w.weight_hh.scalar_type() == kFloat32; }
+// f(T()), T being the call's dtype.
+template <class F>
+auto by_dtype(const RecurrentCall& in, const F& f) {
+  return in.w.weight_hh.scalar_type() == kFloat32 ? f(float()) : f(double());
+}
 
 }  // namespace
 
-RecurrentInput dense_input(const RecurrentInput& in) {
-  RecurrentInput d = in;
+RecurrentCall dense_call(const RecurrentCall& in) {
+  RecurrentCall d = in;
   if (in.x.is_floating_point()) d.x = with_dense_rows(in.x);
   d.h = dense(in.h), d.c = dense(in.c);
   d.w = {dense(in.w.weight_ih), dense(in.w.weight_hh), dense(in.w.bias_ih), dense(in.w.bias_hh)};
@@ -282,11 +226,11 @@ RecurrentInput dense_input(const RecurrentInput& in) {
   return d;
 }
 
-PreparedForward prepare_forward(const RecurrentInput& in) {
-  return is_float(in) ? prepare<float>(in) : prepare<double>(in);
+PreparedForward prepare_forward(const RecurrentCall& in) {
+  return by_dtype(in, [&]<class T>(T) { return prepare<T>(in); });
 }
 
-bool reads_unpacked_weights(const RecurrentInput& in) {
+bool reads_unpacked_weights(const RecurrentCall& in) {
   // Reading the weights again for each row takes as long as packing them for so many.
   constexpr int64_t kFewRows = 4;
   const int64_t elements = in.x.is_floating_point() ? in.w.weight_ih.size(1) : 1;
@@ -294,36 +238,34 @@ bool reads_unpacked_weights(const RecurrentInput& in) {
   return one_step && !in.options.lengths.defined() && in.x.numel() <= kFewRows * elements;
 }
 
-SequenceOutput run_forward(const RecurrentInput& in) {
+SequenceOutput run_forward(const RecurrentCall& in) {
   if (reads_unpacked_weights(in))
-    return is_float(in) ? single_step<float>(in) : single_step<double>(in);
+    return by_dtype(in, [&]<class T>(T) { return single_step<T>(in); });
   return run_forward(in, prepare_forward(in), /*keep=*/false).out;
 }
 
-ForwardRun run_forward(const RecurrentInput& in, const PreparedForward& prepared, bool keep) {
-  return is_float(in) ? forward<float>(in, prepared, keep) : forward<double>(in, prepared, keep);
+ForwardRun run_forward(const RecurrentCall& in, const PreparedForward& prepared, bool keep) {
+  return by_dtype(in, [&]<class T>(T) { return forward<T>(in, prepared, keep); });
 }
 
-Tensor prepare_backward(const RecurrentInput& in, const RecurrentLayout& layout, bool by_x) {
-  return is_float(in) ? prepare_back<float>(in, layout, by_x)
-                      : prepare_back<double>(in, layout, by_x);
+Tensor prepare_backward(const RecurrentCall& in, const RecurrentLayout& layout, bool by_x) {
+  return by_dtype(in, [&]<class T>(T) { return prepare_back<T>(in, layout, by_x); });
 }
 
-Tensor zero_sums(const RecurrentInput& in, const RecurrentLayout& layout) {
-  return is_float(in) ? zero<float>(in, layout) : zero<double>(in, layout);
+Tensor zero_sums(const RecurrentCall& in, const RecurrentLayout& layout) {
+  return by_dtype(in, [&]<class T>(T) { return zero<T>(in, layout); });
 }
 
-std::array<Tensor, 4> weight_gradients(const RecurrentInput& in, const RecurrentLayout& layout,
+std::array<Tensor, 4> weight_gradients(const RecurrentCall& in, const RecurrentLayout& layout,
                                        const Tensor& sums) {
-  return is_float(in) ? gradients_of_weights<float>(in, layout, sums)
-                      : gradients_of_weights<double>(in, layout, sums);
+  return by_dtype(in, [&]<class T>(T) { return gradients_of_weights<T>(in, layout, sums); });
 }
 
-std::array<Tensor, 3> run_backward(const RecurrentInput& in, const RecurrentLayout& layout,
+std::array<Tensor, 3> run_backward(const RecurrentCall& in, const RecurrentLayout& layout,
                                    const BackwardCall& call) {
   const SequenceOutput by{with_dense_rows(call.by.y), dense(call.by.h), dense(call.by.c)};
   const BackwardCall d{call.saved, call.packed, by, call.x, call.h, call.c, call.sums};
-  return is_float(in) ? backward<float>(in, layout, d) : backward<double>(in, layout, d);
+  return by_dtype(in, [&]<class T>(T) { return backward<T>(in, layout, d); });
 }
 
 }  // namespace luxtorch::ops
