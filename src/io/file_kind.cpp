@@ -49,9 +49,7 @@ FileKind kind_of_archive(const InputFile& file) {
   std::vector<ZipEntry> entries;
   try {
     entries = read_zip_directory(file, UINT64_MAX);
-  } catch (const FileFault&) {
-    return {};
-  } catch (const FileUnsupported&) {
+  } catch (const Fault&) {
     return {};
   }
   auto any = [&](auto&& matches) { return std::ranges::any_of(entries, matches, &ZipEntry::name); };

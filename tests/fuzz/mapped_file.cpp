@@ -2,14 +2,14 @@
 // sees every byte that is read outside the file.
 #include "io/hdf5/mapped_file.h"
 
+#include "io/base/fault.h"
 #include "io/base/input_file.h"
-#include "io/hdf5/fault.h"
 
 namespace luxtorch::hdf5 {
 
 MappedFile::MappedFile(const std::filesystem::path& path) {
   io::InputFile file("jld2::load", path);
-  if (file.size() == 0) damaged("a JLD2 file", "an empty file");
+  if (file.size() == 0) io::damaged("a JLD2 file", "an empty file");
   auto* bytes = new uint8_t[file.size()];
   file.read(0, bytes, file.size());
   bytes_ = Bytes(bytes, file.size());

@@ -8,13 +8,13 @@
 #include <cerrno>
 #include <cstring>
 
-#include "io/hdf5/fault.h"
+#include "io/base/fault.h"
 
 namespace luxtorch::hdf5 {
 namespace {
 
 [[noreturn]] void unreadable(std::string expected, std::string got) {
-  throw Fault(Fault::Kind::kPath, std::move(expected), std::move(got));
+  throw io::Fault(io::Fault::Kind::kPath, std::move(expected), std::move(got));
 }
 
 struct Descriptor {
@@ -34,7 +34,7 @@ MappedFile::MappedFile(const std::filesystem::path& path) {
   if (::fstat(file.fd, &status) != 0) unreadable("a file that can be read", std::strerror(errno));
   if (S_ISDIR(status.st_mode)) unreadable("a file", "a folder");
   if (!S_ISREG(status.st_mode)) unreadable("a regular file", "a device or a pipe");
-  if (status.st_size == 0) damaged("a JLD2 file", "an empty file");
+  if (status.st_size == 0) io::damaged("a JLD2 file", "an empty file");
   auto size = static_cast<size_t>(status.st_size);
   void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd, 0);
   if (memory == MAP_FAILED) unreadable("a file that can be mapped", std::strerror(errno));

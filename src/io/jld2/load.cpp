@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
+#include "io/base/fault.h"
 #include "io/base/file_kind.h"
 #include "io/base/physical_memory.h"
-#include "io/hdf5/errors.h"
 #include "luxtorch/io/jld2.h"
 
 namespace luxtorch::jld2 {
@@ -39,11 +39,13 @@ Tree load_noted(const char* who, const std::filesystem::path& path, uint64_t mem
   uint64_t unwritten_limit = std::max(memory_limit, hdf5::kMostUnwritten);
   uint64_t most_values = memory_limit / Reader::kNodeBytes;
   if (memory_limit == 0) memory_limit = io::physical_memory();
-  constexpr hdf5::Words kJulia{
-      "a JLD2 file", "Save it from Julia as NamedTuples of plain arrays, or without this part."};
-  constexpr hdf5::Words kPlain{
-      "an HDF5 file", "If you trust the file, hdf5::load may read it, which uses libhdf5."};
-  return hdf5::with_errors(who, path, rule == Rule::kJulia ? kJulia : kPlain, [&] {
+  io::FileWords words{who, path.string(), "a JLD2 file", ":",
+                      "Save it from Julia as NamedTuples of plain arrays, or without this part."};
+  if (rule == Rule::kPlainHdf5) {
+    words.what = "an HDF5 file";
+    words.if_unsupported = "If you trust the file, hdf5::load may read it, which uses libhdf5.";
+  }
+  return io::with_errors(words, [&] {
     hdf5::File file(path, memory_limit, unwritten_limit);
     return Reader(file, notes, rule, most_values).read();
   });

@@ -1,8 +1,8 @@
 // hdf5::load, on libhdf5.
+#include "io/base/fault.h"
 #include "io/base/file_kind.h"
 #include "io/base/input_file.h"
 #include "io/base/physical_memory.h"
-#include "io/hdf5/errors.h"
 #include "io/libhdf5/reader.h"
 #include "luxtorch/io/hdf5.h"
 
@@ -12,9 +12,10 @@ Tree load(const std::filesystem::path& path, LoadOptions options) {
   constexpr const char* kWho = "hdf5::load";
   io::InputFile(kWho, path);  // its words about a path that is no file are better than libhdf5's
   uint64_t limit = options.memory_limit == 0 ? io::physical_memory() : options.memory_limit;
-  constexpr Words kWords{"an HDF5 file", "Save it from its program without this part."};
+  const io::FileWords words{kWho, path.string(), "an HDF5 file", ":",
+                            "Save it from its program without this part."};
   return io::read_as(io::Format::kHdf5, kWho, path, [&] {
-    return with_errors(kWho, path, kWords, [&] {
+    return io::with_errors(words, [&] {
       Turn turn;
       Handle file;
       try {

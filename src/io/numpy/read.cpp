@@ -1,7 +1,7 @@
 // numpy::load.
 #include <unordered_map>
 
-#include "io/base/file_fault.h"
+#include "io/base/fault.h"
 #include "io/base/file_kind.h"
 #include "io/base/file_mapping.h"
 #include "io/base/flat_names.h"
@@ -52,11 +52,7 @@ Tree read_entry(const io::InputFile& file, const io::FileMapping* mapping,
         io::read_npy(entry.size, [&](void* to, uint64_t count) { reader.read(to, count); });
     reader.finish();
     return array;
-  } catch (const io::FileFault& fault) {
-    fail_at(entry.name, fault);
-  } catch (const io::NpyUnsupported& fault) {
-    fail_at(entry.name, fault);
-  } catch (const io::FileUnsupported& fault) {
+  } catch (const io::Fault& fault) {
     fail_at(entry.name, fault);
   }
 }
@@ -80,14 +76,14 @@ class Arrays {
   }
   Tensor take_tensor(const std::string& name) {
     Tree array = take(name);
-    if (!array.is_tensor()) throw io::FileFault{name, "an array of numbers", "another array"};
+    if (!array.is_tensor()) throw io::Fault(name, "an array of numbers", "another array");
     return array.tensor();
   }
   bool contains(const std::string& name) const { return entries_.contains(name); }
   void expect_none() const {
     if (!entries_.empty())
-      throw io::FileFault{entries_.begin()->second->name,
-                          "an array that " + std::string(kTreeName) + " names", "another"};
+      throw io::Fault(entries_.begin()->second->name,
+                      "an array that " + std::string(kTreeName) + " names", "another");
   }
 
  private:
@@ -100,7 +96,7 @@ class Arrays {
 Tree our_tree(Arrays& arrays) {
   Tensor bytes = arrays.take_tensor(std::string(kTreeName));
   if (bytes.scalar_type() != Dtype::Byte || bytes.dim() != 1)
-    throw io::FileFault{std::string(kTreeName), "a vector of bytes", "another array"};
+    throw io::Fault(std::string(kTreeName), "a vector of bytes", "another array");
   std::string text(static_cast<const char*>(bytes.const_data_ptr()), bytes.nbytes());
   Tree tree;
   try {
@@ -118,12 +114,9 @@ template <class Read>
 Tree or_hole(const std::string& name, io::Report* report, Read&& read) {
   try {
     return std::forward<Read>(read)();
-  } catch (const io::NpyUnsupported& fault) {
-    if (report == nullptr) throw;
+  } catch (const io::Fault& fault) {
+    if (report == nullptr || !fault.is_unsupported()) throw;
     report->add({name, fault.type, fault.message});
-  } catch (const io::FileUnsupported& fault) {
-    if (report == nullptr) throw;
-    report->add({name, "", fault.message});
   }
   return {};
 }
@@ -156,8 +149,8 @@ Tree load(const std::filesystem::path& path, LoadOptions options) {
   if (options.report) *options.report = {};
   return io::read_as(io::Format::kNumpy, kLoad, path, [&] {
     io::InputFile file(kLoad, path);
-    return io::explained(kLoad, path, "an npz or npy file",
-                         [&] { return read_file(file, options); });
+    return io::with_errors({kLoad, path.string(), "an npz or npy file"},
+                           [&] { return read_file(file, options); });
   });
 }
 

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <unordered_map>
 
-#include "io/base/file_fault.h"
+#include "io/base/fault.h"
 #include "io/base/file_kind.h"
 #include "io/base/file_mapping.h"
 #include "io/base/flat_names.h"
@@ -43,7 +43,8 @@ Dtype read_dtype(const std::string& name, const Json* json) {
   if (!text) unlike(name + ".dtype", "a dtype's name", json);
   auto found = std::ranges::find(kDtypes, *text, &DtypeName::name);
   if (found != kDtypes.end()) return found->dtype;
-  throw io::FileUnsupported{name, "expected a dtype that torch has, got " + describe(*json) + "."};
+  throw io::Fault::unsupported(name,
+                               "expected a dtype that torch has, got " + describe(*json) + ".");
 }
 
 std::vector<int64_t> read_naturals(const std::string& place, const char* expected,
@@ -89,11 +90,11 @@ Entry read_entry(const std::string& name, const Json& json, uint64_t data_size) 
   if (entry.dtype == Dtype::Float4_e2m1fn_x2) {
     // The file counts single numbers, torch pairs along the last dimension.
     if (entry.shape.empty() || entry.shape.back() % 2 != 0)
-      throw io::FileUnsupported{
+      throw io::Fault::unsupported(
           name,
           fmt::format("expected an even last dimension of F4, which torch holds in pairs, got "
                       "shape [{}].",
-                      fmt::join(entry.shape, ", "))};
+                      fmt::join(entry.shape, ", ")));
     bytes = static_cast<uint64_t>(count) / 2;
   } else {
     bytes = static_cast<uint64_t>(count) * c10::elementSize(entry.dtype);
@@ -258,8 +259,8 @@ Tree read_file(const io::InputFile& file, const LoadOptions& options) {
 Tree load(const std::filesystem::path& path, LoadOptions options) {
   return io::read_as(io::Format::kSafetensors, kLoad, path, [&] {
     io::InputFile file(kLoad, path);
-    return io::explained(kLoad, path, "a safetensors file",
-                         [&] { return read_file(file, options); });
+    return io::with_errors({kLoad, path.string(), "a safetensors file"},
+                           [&] { return read_file(file, options); });
   });
 }
 

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "io/base/file_fault.h"
+#include "io/base/fault.h"
 #include "io/base/file_kind.h"
 #include "io/base/file_mapping.h"
 #include "io/base/input_file.h"
@@ -21,8 +21,7 @@ namespace {
 
 constexpr const char* kLoad = "torch_archive::load";
 
-using io::FileFault;
-using io::FileUnsupported;
+using io::Fault;
 
 class Reader {
  public:
@@ -49,14 +48,15 @@ class Reader {
       constexpr uint64_t kLongest = 16;
       if (order->second->size > kLongest ||
           io::read_zip_entry(file_, *order->second, has_sum(*order->second)) != "little")
-        throw FileUnsupported{order->first,
-                              "expected a file of a little-endian machine, got another. Save it "
-                              "again on one."};
+        throw Fault::unsupported(order->first,
+                                 "expected a file of a little-endian machine, got another. Save it "
+                                 "again on one.");
     }
     constexpr uint64_t kLargest = 1U << 26U;
     if (entry.size > kLargest)
-      throw FileUnsupported{entry.name, fmt::format("expected at most {} bytes of pickle, got {}.",
-                                                    kLargest, entry.size)};
+      throw Fault::unsupported(
+          entry.name,
+          fmt::format("expected at most {} bytes of pickle, got {}.", kLargest, entry.size));
     std::string text = io::read_zip_entry(file_, entry, has_sum(entry));
     try {
       Tensors tensors([this](const std::string& name, int64_t elements, uint64_t width) {
@@ -65,10 +65,7 @@ class Reader {
       io::Pickle pickle(text, visitor_of(tensors, options_.report != nullptr));
       return io::tree_of(
           pickle, [&](size_t number) { return tensors.value(number); }, options_.report);
-    } catch (FileFault& fault) {
-      place(fault, entry.name);
-      throw;
-    } catch (FileUnsupported& fault) {
+    } catch (Fault& fault) {
       place(fault, entry.name);
       throw;
     }
@@ -85,7 +82,6 @@ class Reader {
   }
 
   // Faults inside a record are at the record's name, all others in the pickle.
-  template <class Fault>
   void place(Fault& fault, const std::string& name) const {
     if (!fault.place.starts_with(folder_))
       fault.place = name + (fault.place.empty() ? "" : ", " + fault.place);
@@ -95,18 +91,18 @@ class Reader {
     for (const auto& entry : entries_)
       if (entry.name.ends_with("/data.pkl") && std::ranges::count(entry.name, '/') == 1)
         return entry;
-    throw FileFault{"", "data.pkl in a folder of the archive", "none"};
+    throw Fault("", "data.pkl in a folder of the archive", "none");
   }
 
   Tensor read_storage(const std::string& storage, int64_t elements, uint64_t width) const {
     auto name = folder_ + "data/" + storage;
     auto found = by_name_.find(name);
-    if (found == by_name_.end()) throw FileFault{"", "the record " + name, "none"};
+    if (found == by_name_.end()) throw Fault("", "the record " + name, "none");
     const io::ZipEntry& entry = *found->second;
     if (elements < 0 || entry.size % width != 0 ||
         entry.size / width != static_cast<uint64_t>(elements))
-      throw FileFault{name, fmt::format("{} elements of {} bytes", elements, width),
-                      fmt::format("{} bytes", entry.size)};
+      throw Fault(name, fmt::format("{} elements of {} bytes", elements, width),
+                  fmt::format("{} bytes", entry.size));
     return read_record(entry, width);
   }
 
@@ -144,11 +140,11 @@ bool is_tar(const io::InputFile& file) {
 Tree read_file(const io::InputFile& file, const LoadOptions& options) {
   if (is_legacy(file)) return read_legacy(file, options);
   if (is_tar(file))
-    throw FileUnsupported{
+    throw Fault::unsupported(
         "",
         "expected a file of PyTorch 0.1.10 or later, got a tar archive, as those of before. "
         "Save it again in Python: torch.save(torch.load(path, weights_only=False), path), if "
-        "you trust it."};
+        "you trust it.");
   return Reader(file, options).read();
 }
 
@@ -158,8 +154,8 @@ Tree load(const std::filesystem::path& path, LoadOptions options) {
   if (options.report) *options.report = {};
   return io::read_as(io::Format::kTorchArchive, kLoad, path, [&] {
     io::InputFile file(kLoad, path);
-    return io::explained(kLoad, path, "a file of torch.save",
-                         [&] { return read_file(file, options); });
+    return io::with_errors({kLoad, path.string(), "a file of torch.save"},
+                           [&] { return read_file(file, options); });
   });
 }
 
