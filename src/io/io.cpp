@@ -59,17 +59,8 @@ void save(const std::filesystem::path& path, const Tree& tree, const SaveOptions
 
 Tree load(const std::filesystem::path& path, const LoadOptions& options) {
   constexpr const char* kWho = "io::load";
-  auto jld2_options = options.jld2;
-  auto torch_options = options.torch_archive;
-  auto numpy_options = options.numpy;
-  auto safetensors_options = options.safetensors;
-  torch_options.map |= options.map;
-  numpy_options.map |= options.map;
-  safetensors_options.map |= options.map;
-  if (options.report) {
-    *options.report = {};
-    jld2_options.report = torch_options.report = numpy_options.report = options.report;
-  }
+  if (options.report) *options.report = {};
+  const auto& [report, map, limit, verify] = options;
   auto kind = kind_of(InputFile(kWho, path));
   auto format = kind.format;
   if (!format && kind.what.empty()) format = format_of_name(path);
@@ -86,17 +77,17 @@ Tree load(const std::filesystem::path& path, const LoadOptions& options) {
   }
   switch (*format) {
     case Format::kJld2:
-      return jld2::load(path, jld2_options);
+      return jld2::load(path, {report, limit});
     case Format::kHdf5:
-      return jld2::load_plain_hdf5(kWho, path, jld2_options);
+      return jld2::load_plain_hdf5(kWho, path, {report, limit});
     case Format::kSafetensors:
-      return safetensors::load(path, safetensors_options);
+      return safetensors::load(path, {map});
     case Format::kTorchArchive:
-      return torch_archive::load(path, torch_options);
+      return torch_archive::load(path, {report, map, limit, verify});
     case Format::kNumpy:
       break;
   }
-  return numpy::load(path, numpy_options);
+  return numpy::load(path, {report, map, limit, verify});
 }
 
 }  // namespace luxtorch::io

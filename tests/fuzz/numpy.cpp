@@ -10,7 +10,7 @@ namespace {
 
 bool read_numpy(std::string_view file) {
   return loads("numpy::load", file, [](const std::filesystem::path& path) {
-    return numpy::load(path, {.inflated_limit = kMemory});
+    return numpy::load(path, {.memory_limit = kMemory});
   });
 }
 

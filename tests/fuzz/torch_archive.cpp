@@ -16,9 +16,9 @@ bool loads_with(std::string_view file, const torch_archive::LoadOptions& options
 
 bool read_torch_archive(std::string_view file) {
   io::Report report;
-  loads_with(file, {.inflated_limit = kMemory, .map = true});
-  loads_with(file, {.check_sums = false, .inflated_limit = kMemory});
-  return loads_with(file, {.report = &report, .inflated_limit = kMemory});
+  loads_with(file, {.map = true, .memory_limit = kMemory});
+  loads_with(file, {.memory_limit = kMemory, .verify_checksums = false});
+  return loads_with(file, {.report = &report, .memory_limit = kMemory});
 }
 
 std::string damage_torch_archive(std::string file, size_t most, uint32_t seed,

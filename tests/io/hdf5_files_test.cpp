@@ -96,7 +96,7 @@ TEST(Hdf5Files, UnwrittenElementsBeyondTheLimitAreNoDamage) {
                "[io::load] at " + path.string() +
                    ":a: expected elements that were never written of at most 268435456 bytes, got "
                    "314572800 bytes. If you trust the file, load it with a larger memory_limit.");
-  Tree read = io::load(path, {.jld2 = {.memory_limit = uint64_t{1} << 30U}});
+  Tree read = io::load(path, {.memory_limit = uint64_t{1} << 30U});
   EXPECT_EQ(read["a"].tensor().numel(), 300 << 20);
 }
 

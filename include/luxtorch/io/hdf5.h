@@ -25,8 +25,7 @@ struct SaveOptions {
 };
 
 struct LoadOptions {
-  /// Bytes that the values may take; a file that claims more is refused before memory is asked
-  /// for. 0: as many as the machine has.
+  /// Bytes of memory (luxtorch/io/io.h).
   uint64_t memory_limit = 0;
 };
 

@@ -44,6 +44,7 @@ struct SaveOptions {
   luxtorch::torch_archive::SaveOptions torch_archive = {};
   luxtorch::numpy::SaveOptions numpy = {};
 };
+/// Options of all formats.
 struct LoadOptions {
   /// Filled anew, whatever the format. Given, a value that the format's reader does not know becomes an
   /// entry and none in the tree, and the rest loads.
@@ -58,10 +59,17 @@ struct LoadOptions {
   /// mapping. One that a program writes to in place may change the tensors, and where one cuts it, touching
   /// what is gone ends this program (SIGBUS): then load without this.
   bool map = false;
-  luxtorch::jld2::LoadOptions jld2 = {};  // of plain HDF5 files, too
-  luxtorch::safetensors::LoadOptions safetensors = {};
-  luxtorch::torch_archive::LoadOptions torch_archive = {};
-  luxtorch::numpy::LoadOptions numpy = {};
+  /// Bytes of memory that a file may make load take; one that claims more is refused before memory is
+  /// asked for. 0: as many as the machine has. A file claims more than it has bytes where it is compressed
+  /// or has elements that were never written, so that
+  ///
+  /// - of JLD2 and HDF5 files all values count, and elements that were never written may take 256 MiB of
+  ///   the limit, or all of it where it is larger than that;
+  /// - of .npz and .pt files all deflated parts count, together;
+  /// - safetensors and .npy files, which cannot claim more than they have, need no limit.
+  uint64_t memory_limit = 0;
+  /// Compare the checksums of .npz and .pt files. Those of JLD2 and HDF5 files always are.
+  bool verify_checksums = true;
 };
 
 /// Writes the format that the path's extension names, in letters of either case. Throws ArgumentError

@@ -58,10 +58,7 @@ struct LoadOptions {
   /// Filled anew. Given, a value that this reader does not know (an HDF5 type, filter or link of
   /// other programs) becomes an entry and none in the tree, and the rest loads.
   Report* report = nullptr;
-  /// Bytes that the values may take; a file that claims more is refused before memory is asked
-  /// for. 0: as many as the machine has.
-  /// Elements that were never written, of which a small file may claim any number, may take 256 MiB of
-  /// them, or all where it is larger than that.
+  /// Bytes of memory (luxtorch/io/io.h).
   uint64_t memory_limit = 0;
 };
 

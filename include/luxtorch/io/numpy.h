@@ -30,13 +30,13 @@ struct LoadOptions {
   /// Filled anew. Given, an array that a tree has no kind for becomes an entry with its dtype and none in
   /// the tree, and the rest loads.
   io::Report* report = nullptr;
-  /// What the deflated arrays of a file may fill together, in bytes; 0: the machine's memory.
-  uint64_t inflated_limit = 0;
-  /// Compare an archive's checksums.
-  bool check_sums = true;
   /// Tensors are views of the file (luxtorch/io/io.h), but for deflated, big-endian and Fortran-ordered ones.
   /// Checksums of stored members are not compared then.
   bool map = false;
+  /// Bytes of memory (luxtorch/io/io.h).
+  uint64_t memory_limit = 0;
+  /// Compare an archive's checksums.
+  bool verify_checksums = true;
 };
 
 /// Writes any tree as npz, or a single tensor as npy where the path ends in ".npy". An array's name

@@ -30,13 +30,13 @@ struct LoadOptions {
   /// of tensors), and keys that are no names, become entries, and the rest loads. An object is a named
   /// tree of its attributes, a tuple of its elements or none.
   io::Report* report = nullptr;
-  /// Compare checksums, where a file has some.
-  bool check_sums = true;
-  /// What deflated parts of a file may fill together, in bytes; 0: the machine's memory. PyTorch itself deflates nothing.
-  uint64_t inflated_limit = 0;
   /// Tensors are views of the file, as torch.load's mmap gives them (luxtorch/io/io.h). Checksums of mapped
   /// storages are not compared.
   bool map = false;
+  /// Bytes of memory (luxtorch/io/io.h). PyTorch itself deflates nothing.
+  uint64_t memory_limit = 0;
+  /// Compare checksums, where a file has some.
+  bool verify_checksums = true;
 };
 
 /// Writes any tree.

@@ -64,13 +64,13 @@ class Arrays {
          const LoadOptions& options)
       : file_(file),
         mapping_(options.map ? io::FileMapping::of(file) : nullptr),
-        check_sums_(options.check_sums) {
+        verify_checksums_(options.verify_checksums) {
     for (const auto& entry : entries) entries_.emplace(name_of(entry), &entry);
   }
   Tree take(const std::string& name) {
     auto found = entries_.find(name);
     if (found == entries_.end()) throw io::JsonFault{"", "each array once", "\"" + name + "\""};
-    Tree array = read_entry(file_, mapping_.get(), *found->second, check_sums_);
+    Tree array = read_entry(file_, mapping_.get(), *found->second, verify_checksums_);
     entries_.erase(found);
     return array;
   }
@@ -89,7 +89,7 @@ class Arrays {
  private:
   const io::InputFile& file_;
   std::shared_ptr<io::FileMapping> mapping_;
-  bool check_sums_;
+  bool verify_checksums_;
   std::unordered_map<std::string, const io::ZipEntry*> entries_;
 };
 
@@ -122,7 +122,7 @@ Tree or_hole(const std::string& name, io::Report* report, Read&& read) {
 }
 
 Tree read_npz(const io::InputFile& file, const LoadOptions& options) {
-  auto entries = io::read_zip_directory(file, options.inflated_limit);
+  auto entries = io::read_zip_directory(file, options.memory_limit);
   std::erase_if(entries, [](const io::ZipEntry& entry) { return entry.name.ends_with('/'); });
   Arrays arrays(file, entries, options);
   if (arrays.contains(std::string(kTreeName))) return our_tree(arrays);

@@ -29,7 +29,7 @@ class Reader {
       : file_(file),
         options_(options),
         mapping_(options.map ? io::FileMapping::of(file) : nullptr),
-        entries_(io::read_zip_directory(file, options.inflated_limit)) {
+        entries_(io::read_zip_directory(file, options.memory_limit)) {
     for (const auto& entry : entries_) by_name_.emplace(entry.name, &entry);
     bool has_some = false, has_some_data = false;
     for (const auto& entry : entries_) {
@@ -37,8 +37,8 @@ class Reader {
       has_some = true;
       has_some_data = has_some_data || is_data(entry);
     }
-    has_sums_ = has_some && options.check_sums;
-    has_sums_of_data_ = has_some_data && options.check_sums;
+    has_sums_ = has_some && options.verify_checksums;
+    has_sums_of_data_ = has_some_data && options.verify_checksums;
   }
 
   Tree read() {
@@ -78,7 +78,9 @@ class Reader {
   // 0 stands in all records after set_crc32_options(False), in all of storages after skip_data, for
   // others to fill. In one of several it is a checksum.
   bool has_sum(const io::ZipEntry& entry) const {
-    return entry.crc != 0 ? options_.check_sums : is_data(entry) ? has_sums_of_data_ : has_sums_;
+    return entry.crc != 0   ? options_.verify_checksums
+           : is_data(entry) ? has_sums_of_data_
+                            : has_sums_;
   }
 
   // Faults inside a record are at the record's name, all others in the pickle.

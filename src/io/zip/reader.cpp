@@ -162,8 +162,8 @@ void check_overlaps(const std::vector<ZipEntry>& entries) {
 
 }  // namespace
 
-std::vector<ZipEntry> read_zip_directory(const InputFile& file, uint64_t inflated_limit) {
-  if (inflated_limit == 0) inflated_limit = physical_memory();
+std::vector<ZipEntry> read_zip_directory(const InputFile& file, uint64_t memory_limit) {
+  if (memory_limit == 0) memory_limit = physical_memory();
   Directory directory = find_directory(file);
   constexpr uint64_t kLargestDirectory = 1U << 28U;
   if (directory.size > kLargestDirectory)
@@ -202,11 +202,11 @@ std::vector<ZipEntry> read_zip_directory(const InputFile& file, uint64_t inflate
     if (!names.insert(entry.name).second) damaged(entry.name, "each name once", "it twice");
     entry.header += std::min(directory.before, UINT64_MAX - entry.header);
     locate(file, entry, directory.offset);
-    if (entry.deflated && (inflated += entry.size) > inflated_limit)
+    if (entry.deflated && (inflated += entry.size) > memory_limit)
       throw Fault::unsupported(
           entry.name, fmt::format("expected compressed arrays of at most {} bytes together, got "
-                                  "more. Set LoadOptions::inflated_limit.",
-                                  inflated_limit));
+                                  "more. Set LoadOptions::memory_limit.",
+                                  memory_limit));
     entries.push_back(std::move(entry));
     at = end;
   }
