@@ -23,7 +23,7 @@
 #include <thread>
 
 #include "commands.h"
-#include "io/base/file_kind.h"
+#include "io/formats.h"
 #include "listing.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/io/io.h"
@@ -50,7 +50,9 @@ std::string counts(int64_t nan, int64_t infinite, int64_t all) {
 }
 
 bool is_plain_hdf5(const std::string& file) {
-  return luxtorch::io::kind_of({"verify", file}).format == luxtorch::io::Format::kHdf5;
+  luxtorch::io::InputFile input("verify", file);
+  const auto* format = luxtorch::io::kind_of(luxtorch::io::Content(input)).format;
+  return format != nullptr && format->name == "hdf5";
 }
 
 struct Limits {

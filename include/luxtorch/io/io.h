@@ -23,7 +23,10 @@
 // threads.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <span>
 
 #include "luxtorch/core/api.h"
 #include "luxtorch/io/hdf5.h"
@@ -86,5 +89,8 @@ LUXTORCH_API void save(const std::filesystem::path& path, const Tree& tree,
 /// tells (one of a kind that is known, a Git LFS pointer, an HTML page, gzip, a pickle, is named with what
 /// to do), and what the format's load throws.
 LUXTORCH_API Tree load(const std::filesystem::path& path, const LoadOptions& options = {});
+/// The same of a file's bytes in memory, of the format that they tell; errors call them "the bytes". Each tensor is
+/// a copy of its part of them, and `map` does nothing.
+LUXTORCH_API Tree load(std::span<const std::byte> bytes, const LoadOptions& options = {});
 
 }  // namespace luxtorch::io

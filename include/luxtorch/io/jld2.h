@@ -12,8 +12,10 @@
 // threads; saving takes turns.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 
 #include "luxtorch/core/api.h"
@@ -85,6 +87,8 @@ struct LoadOptions {
 /// UnsupportedError for what this reader does not know, with its path and what is known of its
 /// type.
 LUXTORCH_API Tree load(const std::filesystem::path& path, LoadOptions options = {});
+/// The same of a file's bytes in memory; errors call them "the bytes".
+LUXTORCH_API Tree load(std::span<const std::byte> bytes, LoadOptions options = {});
 
 /// Adds a variable to a file: writes the others and the new one to a file beside it, and renames
 /// that, so that the file is the old or the new one at every moment. For files of save and for those

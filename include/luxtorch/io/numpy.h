@@ -12,8 +12,10 @@
 // threads.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <span>
 
 #include "luxtorch/core/api.h"
 #include "luxtorch/io/report.h"
@@ -66,5 +68,8 @@ LUXTORCH_API void save(const std::filesystem::path& path, const Tree& tree,
 /// report for arrays that a tree has no kind for: dates, records, long doubles, Python's objects,
 /// which are never unpickled, and ml_dtypes' other types, which a file does not tell apart.
 LUXTORCH_API Tree load(const std::filesystem::path& path, LoadOptions options = {});
+/// The same of a file's bytes in memory; errors call them "the bytes". Each tensor is a copy of its part of them,
+/// and `map` does nothing.
+LUXTORCH_API Tree load(std::span<const std::byte> bytes, LoadOptions options = {});
 
 }  // namespace luxtorch::numpy

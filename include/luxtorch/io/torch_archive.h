@@ -10,8 +10,10 @@
 // threads.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <span>
 
 #include "luxtorch/core/api.h"
 #include "luxtorch/io/report.h"
@@ -89,5 +91,8 @@ LUXTORCH_API void save(const std::filesystem::path& path, const Tree& tree,
 /// PyTorch before 0.1.10 (tar archives) and of big-endian machines, keys that are no paths ("a..b", or
 /// "a" beside "a.b"), more than 500 levels, 10 million values or 64 MiB of pickle.
 LUXTORCH_API Tree load(const std::filesystem::path& path, LoadOptions options = {});
+/// The same of a file's bytes in memory; errors call them "the bytes". Each tensor is a copy of its part of them,
+/// and `map` does nothing.
+LUXTORCH_API Tree load(std::span<const std::byte> bytes, LoadOptions options = {});
 
 }  // namespace luxtorch::torch_archive

@@ -4,11 +4,10 @@
 #include <algorithm>
 
 #include "io/base/fault.h"
+#include "io/hdf5/signature.h"
 
 namespace luxtorch::hdf5 {
 namespace {
-
-constexpr std::string_view kSignature = "\x89HDF\r\n\x1a\n";
 
 // The superblock lies at 0, 512, 1024, ...; JLD2 puts it at 512 and looks no further than 4096.
 Bytes find_superblock(Bytes file) {
@@ -30,8 +29,8 @@ void require_wide_addresses(Cursor& in) {
 
 }  // namespace
 
-File::File(const std::filesystem::path& path, uint64_t memory_limit, uint64_t unwritten_limit)
-    : map_(path), memory_limit_(memory_limit), unwritten_left_(unwritten_limit) {
+File::File(const io::InputFile& file, uint64_t memory_limit, uint64_t unwritten_limit)
+    : map_(file), memory_limit_(memory_limit), unwritten_left_(unwritten_limit) {
   Bytes block = find_superblock(map_.bytes());
   budget_ = checked_product(map_.bytes().size(), 4) + (1U << 16U);
   auto version = block.get<uint8_t>(kSignature.size());

@@ -1,16 +1,15 @@
 // numpy::load.
+#include <algorithm>
 #include <unordered_map>
 
 #include "io/base/fault.h"
-#include "io/base/file_kind.h"
 #include "io/base/file_mapping.h"
 #include "io/base/flat_names.h"
 #include "io/base/input_file.h"
 #include "io/base/tree_json.h"
+#include "io/numpy/load.h"
 #include "io/numpy/npy_array.h"
 #include "io/numpy/npz_names.h"
-#include "io/zip/reader.h"
-#include "luxtorch/io/numpy.h"
 
 namespace luxtorch::numpy {
 namespace {
@@ -24,6 +23,8 @@ template <class Fault>
 }
 
 bool is_array(const io::ZipEntry& entry) { return entry.name.ends_with(kSuffix); }
+
+bool is_folder(const io::ZipEntry& entry) { return entry.name.ends_with('/'); }
 
 std::string name_of(const io::ZipEntry& entry) {
   return entry.name.substr(0, entry.name.size() - (is_array(entry) ? kSuffix.size() : 0));
@@ -65,7 +66,8 @@ class Arrays {
       : file_(file),
         mapping_(options.map ? io::FileMapping::of(file) : nullptr),
         verify_checksums_(options.verify_checksums) {
-    for (const auto& entry : entries) entries_.emplace(name_of(entry), &entry);
+    for (const auto& entry : entries)
+      if (!is_folder(entry)) entries_.emplace(name_of(entry), &entry);
   }
   Tree take(const std::string& name) {
     auto found = entries_.find(name);
@@ -121,23 +123,21 @@ Tree or_hole(const std::string& name, io::Report* report, Read&& read) {
   return {};
 }
 
-Tree read_npz(const io::InputFile& file, const LoadOptions& options) {
-  auto entries = io::read_zip_directory(file, options.memory_limit);
-  std::erase_if(entries, [](const io::ZipEntry& entry) { return entry.name.ends_with('/'); });
-  Arrays arrays(file, entries, options);
+Tree read_npz(const io::Content& file, const LoadOptions& options) {
+  const auto& entries = file.zip();
+  io::check_memory(entries, options.memory_limit);
+  Arrays arrays(file.file(), entries, options);
   if (arrays.contains(std::string(kTreeName))) return our_tree(arrays);
   std::vector<Tree::Item> flat;
-  for (const auto& entry : entries) flat.emplace_back(name_of(entry), Tree());
+  for (const auto& entry : entries)
+    if (!is_folder(entry)) flat.emplace_back(name_of(entry), Tree());
   io::nest_names(flat);  // before their values, which may take long to read
   for (auto& [name, part] : flat)
     part = or_hole(name, options.report, [&, &name = name] { return arrays.take(name); });
   return io::nest_names(flat);
 }
 
-Tree read_file(const io::InputFile& file, const LoadOptions& options) {
-  std::string start(std::min<uint64_t>(file.size(), io::kNpyMagic.size()), '\0');
-  file.read(0, start.data(), start.size());
-  if (start.starts_with("PK")) return read_npz(file, options);
+Tree read_npy(const io::InputFile& file, const LoadOptions& options) {
   auto mapping = options.map ? io::FileMapping::of(file) : nullptr;
   return or_hole("", options.report,
                  [&] { return read_stored(file, mapping.get(), 0, file.size()); });
@@ -145,13 +145,34 @@ Tree read_file(const io::InputFile& file, const LoadOptions& options) {
 
 }  // namespace
 
-Tree load(const std::filesystem::path& path, LoadOptions options) {
+bool is_numpy(const io::Content& file) {
+  if (file.start().starts_with(io::kNpyMagic)) return true;
+  if (!file.is_zip()) return false;
+  auto any = [&](std::string_view end) {
+    return std::ranges::any_of(
+        file.zip(), [&](const io::ZipEntry& entry) { return entry.name.ends_with(end); });
+  };
+  return (file.zip().empty() || any(kSuffix)) && !any("/data.pkl");
+}
+
+Tree load(const io::Content& file, const LoadOptions& options) {
   if (options.report) *options.report = {};
-  return io::read_as(io::Format::kNumpy, kLoad, path, [&] {
-    io::InputFile file(kLoad, path);
-    return io::with_errors({kLoad, path.string(), "an npz or npy file"},
-                           [&] { return read_file(file, options); });
+  return io::read_as(kType, kLoad, file, [&] {
+    return io::with_errors({kLoad, file.file().name(), kType.what}, [&] {
+      return file.start().starts_with("PK") ? read_npz(file, options)
+                                            : read_npy(file.file(), options);
+    });
   });
+}
+
+Tree load(const std::filesystem::path& path, LoadOptions options) {
+  io::InputFile file(kLoad, path);
+  return load(io::Content(file), options);
+}
+
+Tree load(std::span<const std::byte> bytes, LoadOptions options) {
+  io::InputFile file(kLoad, bytes);
+  return load(io::Content(file), options);
 }
 
 }  // namespace luxtorch::numpy

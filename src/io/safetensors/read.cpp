@@ -9,14 +9,13 @@
 #include <unordered_map>
 
 #include "io/base/fault.h"
-#include "io/base/file_kind.h"
 #include "io/base/file_mapping.h"
 #include "io/base/flat_names.h"
 #include "io/base/input_file.h"
 #include "io/base/tree_json.h"
 #include "io/safetensors/format.h"
+#include "io/safetensors/load.h"
 #include "luxtorch/core/error.h"
-#include "luxtorch/io/safetensors.h"
 
 namespace luxtorch::safetensors {
 namespace {
@@ -256,12 +255,29 @@ Tree read_file(const io::InputFile& file, const LoadOptions& options) {
 
 }  // namespace
 
-Tree load(const std::filesystem::path& path, LoadOptions options) {
-  return io::read_as(io::Format::kSafetensors, kLoad, path, [&] {
-    io::InputFile file(kLoad, path);
-    return io::with_errors({kLoad, path.string(), "a safetensors file"},
-                           [&] { return read_file(file, options); });
+bool is_safetensors(const io::Content& file) {
+  uint64_t length = 0;
+  auto start = file.start();
+  if (start.size() <= sizeof length || start[sizeof length] != '{') return false;
+  std::memcpy(&length, start.data(), sizeof length);
+  return length <= file.file().size() - sizeof length;
+}
+
+Tree load(const io::Content& file, const LoadOptions& options) {
+  return io::read_as(kType, kLoad, file, [&] {
+    return io::with_errors({kLoad, file.file().name(), kType.what},
+                           [&] { return read_file(file.file(), options); });
   });
+}
+
+Tree load(const std::filesystem::path& path, LoadOptions options) {
+  io::InputFile file(kLoad, path);
+  return load(io::Content(file), options);
+}
+
+Tree load(std::span<const std::byte> bytes, LoadOptions options) {
+  io::InputFile file(kLoad, bytes);
+  return load(io::Content(file), options);
 }
 
 }  // namespace luxtorch::safetensors

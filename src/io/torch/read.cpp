@@ -6,15 +6,13 @@
 #include <unordered_map>
 
 #include "io/base/fault.h"
-#include "io/base/file_kind.h"
 #include "io/base/file_mapping.h"
 #include "io/base/input_file.h"
 #include "io/torch/calls.h"
 #include "io/torch/legacy.h"
+#include "io/torch/load.h"
 #include "io/torch/pickle.h"
 #include "io/torch/pickle_tree.h"
-#include "io/zip/reader.h"
-#include "luxtorch/io/torch_archive.h"
 
 namespace luxtorch::torch_archive {
 namespace {
@@ -25,11 +23,12 @@ using io::Fault;
 
 class Reader {
  public:
-  Reader(const io::InputFile& file, const LoadOptions& options)
-      : file_(file),
+  Reader(const io::Content& file, const LoadOptions& options)
+      : file_(file.file()),
         options_(options),
-        mapping_(options.map ? io::FileMapping::of(file) : nullptr),
-        entries_(io::read_zip_directory(file, options.memory_limit)) {
+        mapping_(options.map ? io::FileMapping::of(file_) : nullptr),
+        entries_(file.zip()) {
+    io::check_memory(entries_, options.memory_limit);
     for (const auto& entry : entries_) by_name_.emplace(entry.name, &entry);
     bool has_some = false, has_some_data = false;
     for (const auto& entry : entries_) {
@@ -123,7 +122,7 @@ class Reader {
   const io::InputFile& file_;
   const LoadOptions& options_;
   std::shared_ptr<io::FileMapping> mapping_;
-  std::vector<io::ZipEntry> entries_;
+  const std::vector<io::ZipEntry>& entries_;
   std::unordered_map<std::string, const io::ZipEntry*> by_name_;
   std::string folder_;
   bool has_sums_, has_sums_of_data_;
@@ -139,9 +138,9 @@ bool is_tar(const io::InputFile& file) {
   return bytes == kTar;
 }
 
-Tree read_file(const io::InputFile& file, const LoadOptions& options) {
-  if (is_legacy(file)) return read_legacy(file, options);
-  if (is_tar(file))
+Tree read_file(const io::Content& file, const LoadOptions& options) {
+  if (is_legacy(file.file())) return read_legacy(file.file(), options);
+  if (is_tar(file.file()))
     throw Fault::unsupported(
         "",
         "expected a file of PyTorch 0.1.10 or later, got a tar archive, as those of before. "
@@ -150,15 +149,32 @@ Tree read_file(const io::InputFile& file, const LoadOptions& options) {
   return Reader(file, options).read();
 }
 
+// With the tar archives of before PyTorch 0.1.10, of which this reader has its own words.
+bool is_of_torch(const io::Content& file) { return is_torch_archive(file) || is_tar(file.file()); }
+
 }  // namespace
 
-Tree load(const std::filesystem::path& path, LoadOptions options) {
+bool is_torch_archive(const io::Content& file) {
+  auto is_pickle = [](const io::ZipEntry& entry) { return entry.name.ends_with("/data.pkl"); };
+  return file.is_zip() ? std::ranges::any_of(file.zip(), is_pickle) : is_legacy(file.file());
+}
+
+Tree load(const io::Content& file, const LoadOptions& options) {
   if (options.report) *options.report = {};
-  return io::read_as(io::Format::kTorchArchive, kLoad, path, [&] {
-    io::InputFile file(kLoad, path);
-    return io::with_errors({kLoad, path.string(), "a file of torch.save"},
+  return io::read_as({kType.what, is_of_torch}, kLoad, file, [&] {
+    return io::with_errors({kLoad, file.file().name(), kType.what},
                            [&] { return read_file(file, options); });
   });
+}
+
+Tree load(const std::filesystem::path& path, LoadOptions options) {
+  io::InputFile file(kLoad, path);
+  return load(io::Content(file), options);
+}
+
+Tree load(std::span<const std::byte> bytes, LoadOptions options) {
+  io::InputFile file(kLoad, bytes);
+  return load(io::Content(file), options);
 }
 
 }  // namespace luxtorch::torch_archive

@@ -162,8 +162,7 @@ void check_overlaps(const std::vector<ZipEntry>& entries) {
 
 }  // namespace
 
-std::vector<ZipEntry> read_zip_directory(const InputFile& file, uint64_t memory_limit) {
-  if (memory_limit == 0) memory_limit = physical_memory();
+std::vector<ZipEntry> read_zip_directory(const InputFile& file) {
   Directory directory = find_directory(file);
   constexpr uint64_t kLargestDirectory = 1U << 28U;
   if (directory.size > kLargestDirectory)
@@ -172,7 +171,7 @@ std::vector<ZipEntry> read_zip_directory(const InputFile& file, uint64_t memory_
   std::string bytes = bytes_at(file, directory.offset, directory.size);
   std::vector<ZipEntry> entries;
   std::unordered_set<std::string> names;
-  uint64_t at = 0, inflated = 0;
+  uint64_t at = 0;
   for (uint64_t i = 0; i < directory.count; ++i) {
     std::string place = fmt::format("entry {} of the directory", i);
     if (bytes.size() - at < kCentralSize || number<uint32_t>(bytes, at) != kCentral)
@@ -202,16 +201,25 @@ std::vector<ZipEntry> read_zip_directory(const InputFile& file, uint64_t memory_
     if (!names.insert(entry.name).second) damaged(entry.name, "each name once", "it twice");
     entry.header += std::min(directory.before, UINT64_MAX - entry.header);
     locate(file, entry, directory.offset);
-    if (entry.deflated && (inflated += entry.size) > memory_limit)
-      throw Fault::unsupported(
-          entry.name, fmt::format("expected compressed arrays of at most {} bytes together, got "
-                                  "more. Set LoadOptions::memory_limit.",
-                                  memory_limit));
     entries.push_back(std::move(entry));
     at = end;
   }
   check_overlaps(entries);
   return entries;
+}
+
+void check_memory(const std::vector<ZipEntry>& entries, uint64_t memory_limit) {
+  if (memory_limit == 0) memory_limit = physical_memory();
+  uint64_t inflated = 0;
+  for (const ZipEntry& entry : entries) {
+    if (!entry.deflated) continue;
+    if (entry.size > memory_limit - inflated)
+      throw Fault::unsupported(
+          entry.name, fmt::format("expected compressed arrays of at most {} bytes together, got "
+                                  "more. Set LoadOptions::memory_limit.",
+                                  memory_limit));
+    inflated += entry.size;
+  }
 }
 
 ZipEntryReader::ZipEntryReader(const InputFile& file, const ZipEntry& entry, bool check_sum)

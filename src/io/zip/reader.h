@@ -24,9 +24,12 @@ struct ZipEntry {
 
 /// Its entries in the central directory's order. Throws Fault where the archive's parts lie
 /// outside the file or over each other, where names repeat, and where a size is beyond what deflated
-/// data can reach; an unsupported one for encrypted entries, other compressions, archives in several
-/// files, and where the deflated entries together would fill more than `memory_limit` bytes (0: the machine's memory).
-std::vector<ZipEntry> read_zip_directory(const InputFile& file, uint64_t memory_limit);
+/// data can reach; an unsupported one for encrypted entries, other compressions and archives in several
+/// files.
+std::vector<ZipEntry> read_zip_directory(const InputFile& file);
+/// Throws an unsupported Fault where the deflated entries together would fill more than `memory_limit` bytes (0:
+/// the machine's memory).
+void check_memory(const std::vector<ZipEntry>& entries, uint64_t memory_limit);
 
 /// An entry's bytes, front to back. Faults are at the entry's name.
 class ZipEntryReader {
