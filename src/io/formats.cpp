@@ -44,7 +44,7 @@ std::span<const Format> formats() {
        .type = jld2::kPlainHdf5Type,
        .load =
            [](const Content& file, const LoadOptions& o) {
-             return jld2::load_plain_hdf5(file, {o.report, o.memory_limit});
+             return jld2::load_plain_hdf5("io::load", file, {o.report, o.memory_limit});
            },
        .save = [](const Path& path, const Tree& tree,
                   const SaveOptions& o) { hdf5::save(path, tree, o.hdf5); }},

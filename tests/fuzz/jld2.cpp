@@ -1,4 +1,4 @@
-// jld2::load, which reads plain HDF5 files, too, and io::load's way with these.
+// jld2::load, which reads plain HDF5 files, too, and hdf5::load.
 #include "luxtorch/io/jld2.h"
 
 #include <cstring>
@@ -6,7 +6,7 @@
 #include "fuzz/reading.h"
 #include "fuzz/target.h"
 #include "io/hdf5/bytes.h"
-#include "io/jld2/load.h"
+#include "luxtorch/io/hdf5.h"
 
 namespace luxtorch::fuzz {
 namespace {
@@ -19,9 +19,8 @@ bool read_jld2(std::string_view file) {
     });
   };
   auto load_plain = [&](jld2::Report* into) {
-    return loads("io::load", file, [&](std::span<const std::byte> bytes) {
-      io::InputFile input("io::load", bytes);
-      return jld2::load_plain_hdf5(io::Content(input), {.report = into, .memory_limit = kMemory});
+    return loads("hdf5::load", file, [&](std::span<const std::byte> bytes) {
+      return hdf5::load(bytes, {.report = into, .memory_limit = kMemory});
     });
   };
   load_plain(&report);

@@ -157,6 +157,7 @@ TEST(Formats, EveryReaderReadsFromMemory) {
   };
   const std::vector<Reader> readers = {
       {"jld2", [](const auto& p) { return jld2::load(p); }, [](auto b) { return jld2::load(b); }},
+      {"hdf5", [](const auto& p) { return hdf5::load(p); }, [](auto b) { return hdf5::load(b); }},
       {"safetensors", [](const auto& p) { return safetensors::load(p); },
        [](auto b) { return safetensors::load(b); }},
       {"torch_archive", [](const auto& p) { return torch_archive::load(p); },

@@ -136,7 +136,8 @@ TEST(ReadingMemory, CompressedFilesOfOurs) {
              {.jld2 = {.compress = true}, .hdf5 = {.compress = true}, .numpy = {.compress = true}});
     expect_the_tree_and_64_mib(path, [](const auto& file) { return io::load(file); });
     if (path.extension() == ".h5")
-      expect_the_tree_and_64_mib(path, [](const auto& file) { return hdf5::load(file); });
+      expect_the_tree_and_64_mib(path,
+                                 [](const auto& file) { return hdf5::load_with_libhdf5(file); });
   }
 }
 
@@ -170,7 +171,8 @@ TEST(ReadingMemory, OpaqueElements) {
   }
   for (bool own : {true, false}) {
     Tree tree;
-    int64_t peak = peak_of([&] { return tree = own ? io::load(path) : hdf5::load(path); });
+    int64_t peak =
+        peak_of([&] { return tree = own ? io::load(path) : hdf5::load_with_libhdf5(path); });
     EXPECT_EQ(tree["a"].tensor().scalar_type(), Dtype::BFloat16);
     EXPECT_EQ(tree::bytes(tree), 32'000'000);
     EXPECT_LE(peak, 32'000'000 + 64 * kMiB);

@@ -101,7 +101,7 @@ Tree load_whole(const std::string& file, luxtorch::io::Report& report) {
   bool is_whole = report.left_out == 0 && std::ranges::none_of(report.entries, is_problem);
   if (is_whole || !is_plain_hdf5(file)) return tree;
   try {
-    tree = luxtorch::hdf5::load(file);
+    tree = luxtorch::hdf5::load_with_libhdf5(file);
     report = {};
   } catch (const luxtorch::UnsupportedError&) {
     // The report says what is not known.

@@ -82,10 +82,9 @@ LUXTORCH_API void save(const std::filesystem::path& path, const Tree& tree,
                        const SaveOptions& options = {});
 
 /// Reads the format that the file's first bytes tell (of a zip archive the names in it), whatever the
-/// path ends in; the extension where they tell nothing. Every format is read by bounds-checked code
-/// of our own, plain HDF5 files, too: they give what hdf5::load gives, or an UnsupportedError for
-/// what only libhdf5 decodes (filters but those that luxtorch/io/jld2.h lists, floats that are none of
-/// IEEE's, links to other files, virtual and external datasets). Throws FormatError for a file that neither
+/// path ends in; the extension where they tell nothing. Every format is read by luxtorch's own reader, whose code
+/// checks every size, plain HDF5 files, too, as hdf5::load does (hdf5::load_with_libhdf5 is for what only libhdf5
+/// decodes). Throws FormatError for a file that neither
 /// tells (one of a kind that is known, a Git LFS pointer, an HTML page, gzip, a pickle, is named with what
 /// to do), and what the format's load throws.
 LUXTORCH_API Tree load(const std::filesystem::path& path, const LoadOptions& options = {});

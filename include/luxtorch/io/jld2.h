@@ -74,8 +74,8 @@ struct LoadOptions {
 /// ranges without further ado, all others with an entry in the report.
 ///
 /// Plain HDF5 files, as h5py and MATLAB write them, are read by Julia's rule for arrays: groups
-/// become named trees, a dataset (2, 8) a tensor (8, 2), booleans bool. (io::load and hdf5.h read them as
-/// Python shows them.) Read are all versions of data layouts, hard and soft links, and the filters deflate,
+/// become named trees, a dataset (2, 8) a tensor (8, 2), booleans bool. (io::load and hdf5::load read
+/// them by the same reader, as Python shows them.) Read are all versions of data layouts, hard and soft links, and the filters deflate,
 /// Zstandard, LZF, shuffle, Fletcher32, n-bit and scale-offset.
 ///
 /// Takes the tree's memory and 64 MiB; and that of a chunk above 32 MiB, where it is filtered otherwise than by

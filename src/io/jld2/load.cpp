@@ -58,7 +58,7 @@ Tree load_noted(const char* who, const io::InputFile& file, uint64_t memory_limi
                       "Save it from Julia as NamedTuples of plain arrays, or without this part."};
   if (rule == Rule::kPlainHdf5) {
     words.what = kPlainHdf5Type.what;
-    words.if_unsupported = "If you trust the file, hdf5::load may read it, which uses libhdf5.";
+    words.if_unsupported = "If you trust the file, hdf5::load_with_libhdf5 may read it.";
   }
   return io::with_errors(words, [&] {
     hdf5::File objects(file, memory_limit, unwritten_limit);
@@ -80,8 +80,8 @@ Tree load(std::span<const std::byte> bytes, LoadOptions options) {
   return load(io::Content(file), options);
 }
 
-Tree load_plain_hdf5(const io::Content& file, const LoadOptions& options) {
-  return load_reporting("io::load", file, options, Rule::kPlainHdf5);
+Tree load_plain_hdf5(const char* who, const io::Content& file, const LoadOptions& options) {
+  return load_reporting(who, file, options, Rule::kPlainHdf5);
 }
 
 }  // namespace luxtorch::jld2

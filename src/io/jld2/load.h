@@ -1,4 +1,4 @@
-// What jld2::load, jld2::add and io::load share.
+// What jld2::load, jld2::add, hdf5::load and io::load share.
 #pragma once
 
 #include "io/base/file_kind.h"
@@ -22,7 +22,7 @@ Tree load_noted(const char* who, const io::InputFile& file, uint64_t memory_limi
                 Rule rule = Rule::kJulia);
 
 /// A plain HDF5 file as h5py shows it, with the marks of hdf5::save. Throws what load throws, in the
-/// name of io::load.
-Tree load_plain_hdf5(const io::Content& file, const LoadOptions& options);
+/// name of `who`.
+Tree load_plain_hdf5(const char* who, const io::Content& file, const LoadOptions& options);
 
 }  // namespace luxtorch::jld2

@@ -1,4 +1,4 @@
-// hdf5::load, on libhdf5.
+// hdf5::load_with_libhdf5, on libhdf5.
 #include "io/base/fault.h"
 #include "io/base/file_kind.h"
 #include "io/base/physical_memory.h"
@@ -9,10 +9,10 @@
 
 namespace luxtorch::hdf5 {
 
-Tree load(const std::filesystem::path& path, LoadOptions options) {
-  constexpr const char* kWho = "hdf5::load";
-  io::InputFile input(kWho,
-                      path);  // its words about a path that is no file are better than libhdf5's
+Tree load_with_libhdf5(const std::filesystem::path& path, LibraryOptions options) {
+  constexpr const char* kWho = "hdf5::load_with_libhdf5";
+  // Its words about a path that is no file are better than libhdf5's.
+  io::InputFile input(kWho, path);
   constexpr io::FileType kType{"an HDF5 file",
                                [](const io::Content& content) { return is_hdf5(content.file()); }};
   uint64_t limit = options.memory_limit == 0 ? io::physical_memory() : options.memory_limit;
