@@ -37,7 +37,7 @@ std::span<const Format> formats() {
        .load = [](const Content& file,
                   const LoadOptions& o) { return jld2::load(file, {o.report, o.memory_limit}); },
        .save = [](const Path& path, const Tree& tree,
-                  const SaveOptions& o) { jld2::save(path, tree, o.jld2); }},
+                  const SaveOptions& o) { jld2::save(path, tree, {o.compress}); }},
       {.name = "hdf5",
        .title = "HDF5",
        .extensions = {{".h5", true}, {".hdf5", true}},
@@ -47,7 +47,7 @@ std::span<const Format> formats() {
              return jld2::load_plain_hdf5("io::load", file, {o.report, o.memory_limit});
            },
        .save = [](const Path& path, const Tree& tree,
-                  const SaveOptions& o) { hdf5::save(path, tree, o.hdf5); }},
+                  const SaveOptions& o) { hdf5::save(path, tree, {o.compress}); }},
       {.name = "safetensors",
        .title = "safetensors",
        .extensions = {{".safetensors", false}},
@@ -76,7 +76,7 @@ std::span<const Format> formats() {
              return numpy::load(file, {o.report, o.map, o.memory_limit, o.verify_checksums});
            },
        .save = [](const Path& path, const Tree& tree,
-                  const SaveOptions& o) { numpy::save(path, tree, o.numpy); }}};
+                  const SaveOptions& o) { numpy::save(path, tree, {o.compress}); }}};
   return kFormats;
 }
 

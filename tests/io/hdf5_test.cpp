@@ -43,7 +43,7 @@ TEST(Hdf5, CompressedFilesAreSmaller) {
   auto folder = test::fresh_folder("hdf5_compressed");
   Tree tree = named({{"w", at::eye(1000)}});
   hdf5::save(folder / "a.h5", tree);
-  io::save(folder / "b.hdf5", tree, {.hdf5 = {.compress = true}});
+  io::save(folder / "b.hdf5", tree, {.compress = true});
   EXPECT_LT(20 * fs::file_size(folder / "b.hdf5"), fs::file_size(folder / "a.h5"));
   EXPECT_SAME(io::load(folder / "b.hdf5"), tree);
 }

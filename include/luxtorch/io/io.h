@@ -39,13 +39,12 @@
 
 namespace luxtorch::io {
 
-/// Options by format; those of other formats than the file's are left aside.
 struct SaveOptions {
-  luxtorch::jld2::SaveOptions jld2 = {};
-  luxtorch::hdf5::SaveOptions hdf5 = {};
+  /// Deflate the arrays of .jld2, .h5 and .npz files. Of other files they stay as they are.
+  bool compress = false;
+  /// What one format has alone; left aside for files of others.
   luxtorch::safetensors::SaveOptions safetensors = {};
   luxtorch::torch_archive::SaveOptions torch_archive = {};
-  luxtorch::numpy::SaveOptions numpy = {};
 };
 /// Options of all formats.
 struct LoadOptions {

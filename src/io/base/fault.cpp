@@ -20,14 +20,6 @@ template <class Kind>
 
 }  // namespace
 
-Fault Fault::unsupported(std::string place, std::string message, std::string type) {
-  Fault fault(std::move(place), "", "");
-  fault.kind = Kind::kUnsupported;
-  fault.message = std::move(message);
-  fault.type = std::move(type);
-  return fault;
-}
-
 void damaged(std::string expected, std::string got) {
   throw Fault(Fault::Kind::kDamaged, std::move(expected), std::move(got));
 }

@@ -23,7 +23,13 @@ struct Fault : std::exception {
   Fault(std::string place, std::string expected, std::string got)
       : place(std::move(place)), expected(std::move(expected)), got(std::move(got)) {}
   /// Unsupported, with a sentence of its own that says what to do.
-  static Fault unsupported(std::string place, std::string message, std::string type = "");
+  static Fault unsupported(std::string place, std::string message, std::string type = "") {
+    Fault fault(Kind::kUnsupported, "", "");
+    fault.place = std::move(place);
+    fault.message = std::move(message);
+    fault.type = std::move(type);
+    return fault;
+  }
 
   bool is_unsupported() const { return kind == Kind::kUnsupported; }
   const char* what() const noexcept override {
@@ -43,7 +49,7 @@ struct Fault : std::exception {
 /// What an error says of a file.
 struct FileWords {
   const char* who;                  // "numpy::load"
-  std::string name;                 // the file's path
+  std::string name;                 // InputFile::name()
   const char* what;                 // "an npz or npy file"
   const char* between = ", ";       // the name and the place in the file
   const char* if_unsupported = "";  // what to do, a sentence
