@@ -126,7 +126,7 @@ Tree directions(const Tree& x, const Tree& dx) {
 
 Vjp<Tree, Tree> vjp(const TreeFunction& f, const Tree& x) {
   check_input("vjp", x);
-  return explained("vjp", [&]() -> Vjp<Tree, Tree> {
+  return explaining_torch_errors("vjp", [&]() -> Vjp<Tree, Tree> {
     const c10::InferenceMode normal_tensors(false);
     const transforms::GradientLevel level;
     const at::AutoGradMode recording(true);
@@ -140,7 +140,7 @@ Vjp<Tree, Tree> vjp(const TreeFunction& f, const Tree& x) {
     const Tree recorded = f(wrapped);
     check_result("vjp", recorded);
     auto pull = [=, y = Tree(recorded)](const Tree& v) {
-      return explained("vjp", [&] {
+      return explaining_torch_errors("vjp", [&] {
         const c10::InferenceMode normal_tensors(false);
         check_direction("vjp", "a cotangent like y", y, v);
         return gradients_by(y, inputs, v, x);
@@ -153,7 +153,7 @@ Vjp<Tree, Tree> vjp(const TreeFunction& f, const Tree& x) {
 Jvp<Tree> jvp(const TreeFunction& f, const Tree& x, const Tree& dx) {
   check_input("jvp", x);
   check_direction("jvp", "dx like x", x, dx);
-  return explained("jvp", [&] {
+  return explaining_torch_errors("jvp", [&] {
     const c10::InferenceMode normal_tensors(false);
     const Unchanged unchanged(tuple({x, dx}));
     std::optional<Jvp<Tree>> result;

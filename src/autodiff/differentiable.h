@@ -24,7 +24,7 @@ std::string complaint_of_torch();
 
 /// Runs `run` so.
 template <class F>
-auto explained(const char* who, const F& run) {
+auto explaining_torch_errors(const char* who, const F& run) {
   try {
     return run();
   } catch (...) {

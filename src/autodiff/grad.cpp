@@ -117,7 +117,7 @@ bool in_differentiated_function() { return differentiated > 0; }
 
 ValueAndGrad differentiate(const std::function<Tensor(const Tree&)>& f, const Tree& ps,
                            GradOptions options) {
-  return explained("value_and_grad", [&] {
+  return explaining_torch_errors("value_and_grad", [&] {
     const c10::InferenceMode normal_tensors(false);
     return transforms::active() ? differentiate_in_transform(f, ps)
                                 : differentiate_plainly(f, ps, options);

@@ -153,7 +153,7 @@ Tree vmap(const std::function<Tree(const Tree&)>& f, const Tree& arguments,
   if (options.chunk_size < 0)
     throw ArgumentError(
         "vmap", fmt::format("expected .chunk_size of 0 or more, got {}.", options.chunk_size));
-  return explained("vmap", [&] {
+  return explaining_torch_errors("vmap", [&] {
     const Unchanged unchanged(arguments);
     Tree structure;
     std::vector<std::vector<Leaf>> chunks;

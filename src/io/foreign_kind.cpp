@@ -37,7 +37,7 @@ constexpr std::array kMagic = {
     Magic{0, "\x04\x22\x4d\x18"sv, "an LZ4 file", "Unpack it (unlz4) and load what comes out."},
     Magic{0, "7z\xbc\xaf\x27\x1c"sv, "a 7-Zip archive", kUnpack},
     Magic{0, "Rar!\x1a\x07"sv, "a RAR archive", kUnpack},
-    Magic{257, "ustar"sv, kTar, "Unpack it (tar -xf) and load the file in it."},
+    Magic{257, "ustar"sv, "a tar archive", "Unpack it (tar -xf) and load the file in it."},
     Magic{0, "MATLAB 5.0 MAT-file"sv, "a MATLAB 5 file (.mat)",
           "Save it in MATLAB with -v7.3, which is HDF5, or in Python with scipy.io.loadmat and "
           "numpy.savez."},

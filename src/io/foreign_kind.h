@@ -7,8 +7,6 @@
 
 namespace luxtorch::io {
 
-inline constexpr const char* kTar = "a tar archive";
-
 struct ForeignKind {
   std::string what, advice;  // "a gzip file", a sentence; "" where the bytes tell nothing
 };

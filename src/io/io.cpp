@@ -1,102 +1,64 @@
 #include "luxtorch/io/io.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
-#include <optional>
-
-#include "io/base/file_kind.h"
-#include "io/base/input_file.h"
-#include "io/jld2/load.h"
+#include "io/formats.h"
 #include "luxtorch/core/error.h"
 
 namespace luxtorch::io {
 namespace {
 
-std::string extension_of(const std::filesystem::path& path) {
-  std::string extension = path.extension().string();
-  for (char& c : extension)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  return extension;
+constexpr const char* kLoad = "io::load";
+
+// "a, b or c"
+std::string either(const std::vector<std::string_view>& names) {
+  auto front = std::span(names).first(names.size() - 1);
+  return fmt::format("{} or {}", fmt::join(front, ", "), names.back());
 }
 
-std::optional<Format> format_of_name(const std::filesystem::path& path) {
-  auto extension = extension_of(path);
-  if (extension == ".jld2") return Format::kJld2;
-  if (extension == ".h5" || extension == ".hdf5") return Format::kHdf5;
-  if (extension == ".safetensors") return Format::kSafetensors;
-  if (extension == ".pt" || extension == ".pth") return Format::kTorchArchive;
-  if (extension == ".npz" || extension == ".npy") return Format::kNumpy;
-  return std::nullopt;
+// by_name: the format that a file's name tells, for a file that tells nothing by itself.
+Tree load_file(const InputFile& file, const LoadOptions& options, const Format* by_name) {
+  if (options.report) *options.report = {};
+  Content content(file);
+  auto kind = kind_of(content);
+  const Format* format = kind.format;
+  if (!format && kind.what.empty()) format = by_name;
+  if (format) return format->load(content, options);
+  std::vector<std::string_view> titles;
+  for (const Format& known : formats()) titles.push_back(known.title);
+  FormatError error(
+      kLoad, fmt::format("expected a file of {}, got {}. {}", either(titles),
+                         kind.what.empty() ? "another" : kind.what,
+                         kind.what.empty() ? "The file is damaged or of a format that luxtorch "
+                                             "does not read."
+                                           : kind.advice));
+  error.prepend_path_(file.name());
+  throw error;
 }
 
 }  // namespace
 
 void save(const std::filesystem::path& path, const Tree& tree, const SaveOptions& options) {
-  auto format = format_of_name(path);
-  if (!format) {
-    auto extension = extension_of(path);
-    ArgumentError error(
-        "io::save",
-        fmt::format("expected a path that ends in .jld2, .h5, .hdf5, .safetensors, .pt, "
-                    ".pth, .npz or .npy, got {}. Rename it or call a format's own save.",
-                    extension.empty() ? "no extension" : extension));
-    error.prepend_path_(path.string());
-    throw error;
-  }
-  switch (*format) {
-    case Format::kJld2:
-      return jld2::save(path, tree, options.jld2);
-    case Format::kHdf5:
-      return hdf5::save(path, tree, options.hdf5);
-    case Format::kSafetensors:
-      return safetensors::save(path, tree, options.safetensors);
-    case Format::kTorchArchive:
-      return torch_archive::save(path, tree, options.torch_archive);
-    case Format::kNumpy:
-      return numpy::save(path, tree, options.numpy);
-  }
+  if (const Format* format = format_of_path(path)) return format->save(path, tree, options);
+  std::vector<std::string_view> extensions;
+  for (const Format& known : formats())
+    for (const Extension& extension : known.extensions) extensions.push_back(extension.name);
+  auto extension = path.extension().string();
+  ArgumentError error(
+      "io::save", fmt::format("expected a path that ends in {}, got {}. Rename it or call a "
+                              "format's own save.",
+                              either(extensions), extension.empty() ? "no extension" : extension));
+  error.prepend_path_(path.string());
+  throw error;
 }
 
 Tree load(const std::filesystem::path& path, const LoadOptions& options) {
-  constexpr const char* kWho = "io::load";
-  auto jld2_options = options.jld2;
-  auto torch_options = options.torch_archive;
-  auto numpy_options = options.numpy;
-  auto safetensors_options = options.safetensors;
-  torch_options.map |= options.map;
-  numpy_options.map |= options.map;
-  safetensors_options.map |= options.map;
-  if (options.report) {
-    *options.report = {};
-    jld2_options.report = torch_options.report = numpy_options.report = options.report;
-  }
-  auto kind = kind_of(InputFile(kWho, path));
-  auto format = kind.format;
-  if (!format && kind.what.empty()) format = format_of_name(path);
-  if (!format) {
-    FormatError error(
-        kWho,
-        fmt::format("expected a file of JLD2, HDF5, safetensors, PyTorch or NumPy, got {}. {}",
-                    kind.what.empty() ? "another" : kind.what,
-                    kind.what.empty() ? "The file is damaged or of a format that luxtorch does "
-                                        "not read."
-                                      : kind.advice));
-    error.prepend_path_(path.string());
-    throw error;
-  }
-  switch (*format) {
-    case Format::kJld2:
-      return jld2::load(path, jld2_options);
-    case Format::kHdf5:
-      return jld2::load_plain_hdf5(kWho, path, jld2_options);
-    case Format::kSafetensors:
-      return safetensors::load(path, safetensors_options);
-    case Format::kTorchArchive:
-      return torch_archive::load(path, torch_options);
-    case Format::kNumpy:
-      break;
-  }
-  return numpy::load(path, numpy_options);
+  return load_file(InputFile(kLoad, path), options, format_of_path(path));
+}
+
+Tree load(std::span<const std::byte> bytes, const LoadOptions& options) {
+  return load_file(InputFile(kLoad, bytes), options, nullptr);
 }
 
 }  // namespace luxtorch::io

@@ -7,6 +7,7 @@
 
 #include "fuzz/seeds.h"
 #include "fuzz/target.h"
+#include "io/formats.h"
 #include "support/files.h"
 
 namespace luxtorch::fuzz {
@@ -52,8 +53,17 @@ class Fuzz : public ::testing::TestWithParam<Target> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Targets, Fuzz,
-                         ::testing::Values(jld2(), numpy(), safetensors(), torch_archive()),
+TEST(Targets, EachFormatHasOne) {
+  for (const auto& format : io::formats()) {
+    auto reads = [&](const Target& target) {
+      return std::ranges::count(target.formats, format.name) == 1;
+    };
+    auto all = targets();
+    EXPECT_EQ(std::ranges::count_if(all, reads), 1) << format.name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Targets, Fuzz, ::testing::ValuesIn(targets()),
                          [](const auto& info) { return std::string(info.param.name); });
 
 TEST_P(Fuzz, SeedsAreRead) {

@@ -1,4 +1,4 @@
-// jld2::load, which reads plain HDF5 files, too, and io::load's way with these.
+// jld2::load, which reads plain HDF5 files, too, and hdf5::load.
 #include "luxtorch/io/jld2.h"
 
 #include <cstring>
@@ -6,7 +6,7 @@
 #include "fuzz/reading.h"
 #include "fuzz/target.h"
 #include "io/hdf5/bytes.h"
-#include "io/jld2/load.h"
+#include "luxtorch/io/hdf5.h"
 
 namespace luxtorch::fuzz {
 namespace {
@@ -14,17 +14,18 @@ namespace {
 bool read_jld2(std::string_view file) {
   jld2::Report report;
   auto load = [&](jld2::Report* into) {
-    return loads("jld2::load", file, [&](const std::filesystem::path& path) {
-      return jld2::load(path, {.report = into, .memory_limit = kMemory});
+    return loads("jld2::load", file, [&](std::span<const std::byte> bytes) {
+      return jld2::load(bytes, {.report = into, .memory_limit = kMemory});
     });
   };
-  loads("io::load", file, [&](const std::filesystem::path& path) {
-    return jld2::load_plain_hdf5("io::load", path, {.report = &report, .memory_limit = kMemory});
-  });
+  auto load_plain = [&](jld2::Report* into) {
+    return loads("hdf5::load", file, [&](std::span<const std::byte> bytes) {
+      return hdf5::load(bytes, {.report = into, .memory_limit = kMemory});
+    });
+  };
+  load_plain(&report);
   bool is_plain = !file.starts_with("HDF5-based Julia");
-  bool read = is_plain && loads("io::load", file, [](const std::filesystem::path& path) {
-                return jld2::load_plain_hdf5("io::load", path, {.memory_limit = kMemory});
-              });
+  bool read = is_plain && load_plain(nullptr);
   if (!load(&report)) return read;
   // Without a report the same values are read up to the first that is not known.
   if (!report.entries.empty()) load(nullptr);
@@ -95,6 +96,6 @@ std::string damage_jld2(std::string file, size_t most, uint32_t seed, const Chan
 
 }  // namespace
 
-Target jld2() { return {"jld2", read_jld2, damage_jld2}; }
+Target jld2() { return {"jld2", {"jld2", "hdf5"}, read_jld2, damage_jld2}; }
 
 }  // namespace luxtorch::fuzz

@@ -9,8 +9,8 @@ namespace luxtorch::fuzz {
 namespace {
 
 bool read_numpy(std::string_view file) {
-  return loads("numpy::load", file, [](const std::filesystem::path& path) {
-    return numpy::load(path, {.inflated_limit = kMemory});
+  return loads("numpy::load", file, [](std::span<const std::byte> bytes) {
+    return numpy::load(bytes, {.memory_limit = kMemory});
   });
 }
 
@@ -22,6 +22,6 @@ std::string damage_numpy(std::string file, size_t most, uint32_t seed, const Cha
 
 }  // namespace
 
-Target numpy() { return {"numpy", read_numpy, damage_numpy}; }
+Target numpy() { return {"numpy", {"numpy"}, read_numpy, damage_numpy}; }
 
 }  // namespace luxtorch::fuzz

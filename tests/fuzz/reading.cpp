@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "luxtorch/core/error.h"
 
@@ -56,19 +57,30 @@ void look_at(const Tree& tree) {
     for (const auto& [name, part] : tree.items()) look_at(part);
 }
 
-}  // namespace
-
-bool loads(std::string_view who, std::string_view bytes,
-           const std::function<Tree(const std::filesystem::path&)>& load) {
-  MemoryFile file(bytes);
+bool loads_as(std::string_view who, const std::string& name, const std::function<Tree()>& load) {
   try {
-    look_at(load(file.path()));
+    look_at(load());
     return true;
   } catch (const Error& error) {
-    std::string start = "[" + std::string(who) + "] at " + file.path().string();
+    std::string start = "[" + std::string(who) + "] at " + name;
     require(std::string_view(error.what()).starts_with(start), error.what());
     return false;
   }
+}
+
+}  // namespace
+
+bool loads(std::string_view who, std::string_view bytes,
+           const std::function<Tree(std::span<const std::byte>)>& load) {
+  auto given = std::as_bytes(std::span(bytes));
+  std::vector<std::byte> file(given.begin(), given.end());
+  return loads_as(who, "the bytes", [&] { return load(file); });
+}
+
+bool loads_file(std::string_view who, std::string_view bytes,
+                const std::function<Tree(const std::filesystem::path&)>& load) {
+  MemoryFile file(bytes);
+  return loads_as(who, file.path().string(), [&] { return load(file.path()); });
 }
 
 }  // namespace luxtorch::fuzz

@@ -11,7 +11,7 @@ namespace {
 
 bool read_safetensors(std::string_view file) {
   return loads("safetensors::load", file,
-               [](const std::filesystem::path& path) { return safetensors::load(path); });
+               [](std::span<const std::byte> bytes) { return safetensors::load(bytes); });
 }
 
 // The header is changed as a text, and its length is right afterwards.
@@ -33,6 +33,8 @@ std::string damage_safetensors(std::string file, size_t most, uint32_t seed, con
 
 }  // namespace
 
-Target safetensors() { return {"safetensors", read_safetensors, damage_safetensors}; }
+Target safetensors() {
+  return {"safetensors", {"safetensors"}, read_safetensors, damage_safetensors};
+}
 
 }  // namespace luxtorch::fuzz

@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace luxtorch::fuzz {
 
@@ -13,6 +14,7 @@ using Change = std::function<void(std::string& bytes, size_t most)>;
 
 struct Target {
   std::string_view name;
+  std::vector<std::string_view> formats;  // by their names in io::formats()
   /// Loads the bytes as a file: is it a value, or a luxtorch::Error? Throws std::logic_error where what
   /// comes out is not as promised, and whatever else the reader throws: both are findings.
   bool (*read)(std::string_view file);
@@ -25,5 +27,8 @@ Target jld2();
 Target numpy();
 Target safetensors();
 Target torch_archive();
+
+/// All of them.
+inline std::vector<Target> targets() { return {jld2(), numpy(), safetensors(), torch_archive()}; }
 
 }  // namespace luxtorch::fuzz

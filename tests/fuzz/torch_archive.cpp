@@ -9,16 +9,18 @@ namespace luxtorch::fuzz {
 namespace {
 
 bool loads_with(std::string_view file, const torch_archive::LoadOptions& options) {
-  return loads("torch_archive::load", file, [&](const std::filesystem::path& path) {
-    return torch_archive::load(path, options);
+  return loads("torch_archive::load", file, [&](std::span<const std::byte> bytes) {
+    return torch_archive::load(bytes, options);
   });
 }
 
 bool read_torch_archive(std::string_view file) {
   io::Report report;
-  loads_with(file, {.inflated_limit = kMemory, .map = true});
-  loads_with(file, {.check_sums = false, .inflated_limit = kMemory});
-  return loads_with(file, {.report = &report, .inflated_limit = kMemory});
+  loads_file("torch_archive::load", file, [](const std::filesystem::path& path) {
+    return torch_archive::load(path, {.map = true, .memory_limit = kMemory});
+  });
+  loads_with(file, {.memory_limit = kMemory, .verify_checksums = false});
+  return loads_with(file, {.report = &report, .memory_limit = kMemory});
 }
 
 std::string damage_torch_archive(std::string file, size_t most, uint32_t seed,
@@ -28,6 +30,8 @@ std::string damage_torch_archive(std::string file, size_t most, uint32_t seed,
 
 }  // namespace
 
-Target torch_archive() { return {"torch_archive", read_torch_archive, damage_torch_archive}; }
+Target torch_archive() {
+  return {"torch_archive", {"torch_archive"}, read_torch_archive, damage_torch_archive};
+}
 
 }  // namespace luxtorch::fuzz

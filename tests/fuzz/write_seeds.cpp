@@ -2,6 +2,7 @@
 #include <cstdio>
 
 #include "fuzz/seeds.h"
+#include "fuzz/target.h"
 #include "support/files.h"
 
 int main(int count, char** arguments) {
@@ -11,11 +12,11 @@ int main(int count, char** arguments) {
     return 2;
   }
   fs::path scratch = fs::path(arguments[1]) / "scratch";
-  for (const char* target : {"jld2", "numpy", "safetensors", "torch_archive"}) {
-    fs::path folder = fs::path(arguments[1]) / target;
+  for (const auto& target : luxtorch::fuzz::targets()) {
+    fs::path folder = fs::path(arguments[1]) / target.name;
     fs::create_directories(folder);
     fs::create_directories(scratch);
-    for (const auto& [name, bytes] : luxtorch::fuzz::seeds(target, scratch))
+    for (const auto& [name, bytes] : luxtorch::fuzz::seeds(target.name, scratch))
       luxtorch::test::write_file(folder / name, bytes);
     fs::remove_all(scratch);
   }

@@ -7,7 +7,7 @@
 
 #include "io/base/crc32.h"
 #include "io/base/deflate.h"
-#include "io/base/file_fault.h"
+#include "io/base/fault.h"
 #include "io/zip/format.h"
 
 namespace luxtorch::fuzz {
@@ -65,7 +65,7 @@ std::string inflated(std::string_view stored, uint64_t size) {
       return given ? stored : std::string_view();
     });
     bytes.resize(inflater.read(bytes.data(), bytes.size()));
-  } catch (const io::FileFault&) {
+  } catch (const io::Fault&) {
     bytes.clear();
   }
   return bytes;

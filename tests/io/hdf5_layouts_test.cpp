@@ -68,7 +68,7 @@ TEST(Hdf5Layouts, Versions1And2) {
     EXPECT_SAME(Tree(tree["contiguous"].tensor()), Tree(all));
     EXPECT_SAME(Tree(tree["chunked"].tensor()), Tree(all));
     EXPECT_SAME(Tree(tree["compact"].tensor()), Tree(all.narrow(0, 0, 2)));
-    EXPECT_SAME(hdf5::load(path), tree);
+    EXPECT_SAME(hdf5::load_with_libhdf5(path), tree);
   }
 }
 
@@ -81,9 +81,9 @@ TEST(Hdf5Foreign, Libhdf5sReaderNamesOtherFilesToo) {
       {"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"}};
   for (const auto& [bytes, what] : files) {
     test::write_file(path, bytes);
-    auto text = testing::text_of([&] { hdf5::load(path); });
-    EXPECT_EQ(text.find("[hdf5::load] at " + path.string() + ": expected an HDF5 file, got " +
-                        what + ". "),
+    auto text = testing::text_of([&] { hdf5::load_with_libhdf5(path); });
+    EXPECT_EQ(text.find("[hdf5::load_with_libhdf5] at " + path.string() +
+                        ": expected an HDF5 file, got " + what + ". "),
               0U)
         << text;
   }

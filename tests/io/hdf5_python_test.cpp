@@ -41,19 +41,21 @@ void expect_read(const fs::path& path) {
     json expected = json::parse(test::read_file(fs::path(path).replace_extension(".json")));
     const json& tree = expected["tree"];
     std::string plugin = expected["plugin"];
-    std::string missing = plugin.empty() ? "" : refusal([&] { return hdf5::load(path); });
+    std::string missing =
+        plugin.empty() ? "" : refusal([&] { return hdf5::load_with_libhdf5(path); });
     if (!missing.empty())
       EXPECT_NE(missing.find(plugin), std::string::npos) << missing;
     else if (tree.is_string())
       EXPECT_TRUE(refusal([&] {
-                    return hdf5::load(path);
+                    return hdf5::load_with_libhdf5(path);
                   }).starts_with("expected " + tree.get<std::string>()));
     else
-      expect_same(hdf5::load(path), tree, "hdf5::load");
+      expect_same(hdf5::load_with_libhdf5(path), tree, "hdf5::load_with_libhdf5");
     if (expected["checked"].get<bool>())
       expect_same(io::load(path), tree, "io::load");
     else if (!tree.is_string())
-      EXPECT_NE(refusal([&] { return io::load(path); }).find("hdf5::load"), std::string::npos);
+      EXPECT_NE(refusal([&] { return io::load(path); }).find("hdf5::load_with_libhdf5"),
+                std::string::npos);
     else
       EXPECT_THROW(io::load(path), UnsupportedError);
   } catch (const Error& error) {

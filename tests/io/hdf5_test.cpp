@@ -1,4 +1,4 @@
-// What hdf5::save writes, hdf5::load, io::load and h5py read; what h5py writes, both read.
+// What hdf5::save writes, hdf5::load_with_libhdf5, io::load and h5py read; what h5py writes, both read.
 #include "luxtorch/io/hdf5.h"
 
 #include <ATen/ops/arange.h>
@@ -23,7 +23,7 @@ TEST(Hdf5, EveryTreeComesBackBitwise) {
       SCOPED_TRACE(name);
       auto path = folder / (name + ".h5");
       hdf5::save(path, tree, {.compress = compress});
-      Tree read = hdf5::load(path);
+      Tree read = hdf5::load_with_libhdf5(path);
       EXPECT_EQ(tree::difference(tree, read), "");
       EXPECT_SAME(read, tree);
       EXPECT_SAME(io::load(path), tree);
@@ -43,7 +43,7 @@ TEST(Hdf5, CompressedFilesAreSmaller) {
   auto folder = test::fresh_folder("hdf5_compressed");
   Tree tree = named({{"w", at::eye(1000)}});
   hdf5::save(folder / "a.h5", tree);
-  io::save(folder / "b.hdf5", tree, {.hdf5 = {.compress = true}});
+  io::save(folder / "b.hdf5", tree, {.compress = true});
   EXPECT_LT(20 * fs::file_size(folder / "b.hdf5"), fs::file_size(folder / "a.h5"));
   EXPECT_SAME(io::load(folder / "b.hdf5"), tree);
 }
@@ -86,18 +86,18 @@ TEST(Hdf5, AFullDiskLeavesTheOldFile) {
   EXPECT_EQ(test::read_file(folder / "a.h5"), before);
   EXPECT_EQ(test::entries(folder), 1U);
   hdf5::save(folder / "a.h5", named({{"a", 2}}));
-  EXPECT_EQ(hdf5::load(folder / "a.h5")["a"].scalar<int64_t>(), 2);
+  EXPECT_EQ(hdf5::load_with_libhdf5(folder / "a.h5")["a"].scalar<int64_t>(), 2);
 }
 
 TEST(Hdf5, FilesThatAreNone) {
   auto folder = test::fresh_folder("hdf5_errors");
-  EXPECT_THROW(hdf5::load(folder / "missing.h5"), ArgumentError);
+  EXPECT_THROW(hdf5::load_with_libhdf5(folder / "missing.h5"), ArgumentError);
   test::write_file(folder / "a.h5", "no HDF5 file");
-  EXPECT_THROW(hdf5::load(folder / "a.h5"), FormatError);
+  EXPECT_THROW(hdf5::load_with_libhdf5(folder / "a.h5"), FormatError);
   EXPECT_THROW(io::load(folder / "a.h5"), FormatError);
   hdf5::save(folder / "a.h5", named({{"a", at::zeros({1000})}}));
-  EXPECT_ERROR(FormatError, hdf5::load(folder / "a.h5", {.memory_limit = 1000}),
-               "[hdf5::load] at " + (folder / "a.h5").string() +
+  EXPECT_ERROR(FormatError, hdf5::load_with_libhdf5(folder / "a.h5", {.memory_limit = 1000}),
+               "[hdf5::load_with_libhdf5] at " + (folder / "a.h5").string() +
                    ":a: expected values that fit in memory, got some of 4000 bytes, where 935 are "
                    "left. If you trust the file, load it with a larger memory_limit.");
 }

@@ -1,5 +1,5 @@
 // The build without HDF5. This program is linked with src/io/jld2/no_write.cpp and
-// src/io/libhdf5/no_hdf5.cpp, which come before the library's own jld2::save, hdf5::save and hdf5::load.
+// src/io/libhdf5/no_hdf5.cpp, which come before the library's own jld2::save, hdf5::save and hdf5::load_with_libhdf5.
 #include <gtest/gtest.h>
 
 #include "io/jld2_corpus.h"
@@ -22,7 +22,8 @@ TEST(WithoutHdf5, SavingSaysWhatToInstall) {
   EXPECT_ERROR(UnsupportedError, jld2::check_writable(folder / "a.jld2"), text);
   auto at_hdf5 = [&](const char* who) { return "[hdf5::" + (who + text.substr(text.find(']'))); };
   EXPECT_ERROR(UnsupportedError, hdf5::save(folder / "a.h5", Tree(1)), at_hdf5("save"));
-  EXPECT_ERROR(UnsupportedError, hdf5::load(folder / "a.h5"), at_hdf5("load"));
+  EXPECT_ERROR(UnsupportedError, hdf5::load_with_libhdf5(folder / "a.h5"),
+               at_hdf5("load_with_libhdf5"));
   EXPECT_TRUE(std::filesystem::is_empty(folder));
 }
 

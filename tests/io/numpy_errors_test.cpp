@@ -161,9 +161,9 @@ TEST_F(NpzErrors, CompressedSizesThatLie) {
   patch<uint32_t>(bytes, first_ + 24, 145);
   EXPECT_EQ(error_of_numpy(bytes), ", a.npy: expected 1 bytes more, got 0");
   bytes = file(true);
-  EXPECT_EQ(error_of_numpy(bytes, {.inflated_limit = 200}),
+  EXPECT_EQ(error_of_numpy(bytes, {.memory_limit = 200}),
             ", b.npy: expected compressed arrays of at most 200 bytes together, got more. Set "
-            "LoadOptions::inflated_limit.");
+            "LoadOptions::memory_limit.");
 }
 
 TEST(NumpyErrors, WhatCannotBeHeldIsRefusedBeforeTheFileIsTouched) {
@@ -250,7 +250,7 @@ TEST_F(NpzErrors, ChecksumsCanBeLeftUnchecked) {
   bytes[at] ^= 1;  // no array's header, so that nothing but the checksum tells
   test::write_file(path, bytes);
   EXPECT_THROW(numpy::load(path), FormatError);
-  Tensor read = numpy::load(path, {.check_sums = false})["w"].tensor();
+  Tensor read = numpy::load(path, {.verify_checksums = false})["w"].tensor();
   EXPECT_EQ(at::ne(read, w).sum().item<int64_t>(), 1);
 }
 

@@ -50,7 +50,7 @@ std::string error_of_archive(const std::string& bytes, Tree* tree = nullptr) {
   file.hold(bytes);
   std::string head = "[torch_archive::load] at " + file.path().string(), text;
   try {
-    Tree read = torch_archive::load(file.path(), {.check_sums = false});
+    Tree read = torch_archive::load(file.path(), {.verify_checksums = false});
     if (tree) *tree = read;
     return "";
   } catch (const FormatError& error) {
@@ -274,10 +274,11 @@ std::string small_file() {
 }
 
 // Anything but an Error or a value ends the test program.
-bool loads_as_archive(const test::MemoryFile& file, const std::string& bytes, bool check_sums) {
+bool loads_as_archive(const test::MemoryFile& file, const std::string& bytes,
+                      bool verify_checksums) {
   file.hold(bytes);
   try {
-    Tree tree = torch_archive::load(file.path(), {.check_sums = check_sums});
+    Tree tree = torch_archive::load(file.path(), {.verify_checksums = verify_checksums});
     tree::for_each([](const std::string&, const Tree&) {}, tree);
     return true;
   } catch (const Error& error) {

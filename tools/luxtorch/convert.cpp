@@ -24,10 +24,7 @@ int commands::convert(const Convert& options) {
   }
   bool state_dict = options.map && options.map->to == ModelLayout::Torch;
   luxtorch::io::save(options.out, tree,
-                     {.jld2 = {.compress = options.compress},
-                      .hdf5 = {.compress = options.compress},
-                      .torch_archive = {.state_dict = state_dict},
-                      .numpy = {.compress = options.compress}});
+                     {.compress = options.compress, .torch_archive = {.state_dict = state_dict}});
   for (auto& row : map.table)
     for (auto& text : row) text = shown(text);
   if (options.map) print_table(map.table);

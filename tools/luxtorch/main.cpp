@@ -6,19 +6,36 @@
 #include <cmath>
 #include <cstdio>
 #include <exception>
-#include <filesystem>
 #include <string>
 
 #include "commands.h"
+#include "io/formats.h"
 #include "listing.h"
 #include "luxtorch/version.h"
 
 namespace {
 
-constexpr const char* kFiles =
-    "Files: .jld2 (Julia), plain HDF5 (h5py, MATLAB), .safetensors, .pt and .pth (PyTorch), .npz "
-    "and\n"
-    ".npy (NumPy). What a file is, its content tells. Nothing in a file is ever run.";
+// ".jld2, .h5, .hdf5, ...", of all formats or of those that compress.
+std::string extensions(bool compressing) {
+  std::string all;
+  for (const auto& format : luxtorch::io::formats())
+    for (const auto& extension : format.extensions)
+      if (extension.compresses || !compressing)
+        all += (all.empty() ? "" : ", ") + std::string(extension.name);
+  return all;
+}
+
+// "JLD2 (.jld2), HDF5 (.h5, .hdf5), ..."
+std::string files() {
+  std::string all = "Files:";
+  for (const auto& format : luxtorch::io::formats()) {
+    all += (all.ends_with(':') ? " " : ", ") + std::string(format.title) + " (";
+    for (const auto& extension : format.extensions)
+      all += (all.ends_with('(') ? "" : ", ") + std::string(extension.name);
+    all += ")";
+  }
+  return all + ".\nWhat a file is, its content tells. Nothing in a file is ever run.";
+}
 
 int complain(const std::string& text, int status) {
   std::fprintf(stderr, "luxtorch: %s\n", printable(text).c_str());
@@ -31,16 +48,11 @@ ModelLayout layout_of(const std::string& name) {
   return name == "lux05" ? ModelLayout::LuxZeroFive : ModelLayout::Ours;
 }
 
-bool deflates(const std::string& path) {
-  auto extension = CLI::detail::to_lower(std::filesystem::path(path).extension().string());
-  return extension == ".jld2" || extension == ".npz" || extension == ".h5" || extension == ".hdf5";
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app("Looks into files of trained parameters, compares, converts and checks them.\n" +
-               std::string(kFiles));
+               files());
   app.name("luxtorch");
   app.set_version_flag("--version", std::string("luxtorch ") + luxtorch::version());
   app.require_subcommand(1);
@@ -86,13 +98,11 @@ int main(int argc, char** argv) {
   auto* convert_app =
       app.add_subcommand("convert", "Writes what a file holds in the format of another one's name");
   convert_app->add_option("IN", convert.in, "The file that is read")->required();
-  convert_app
-      ->add_option(
-          "OUT", convert.out,
-          "The file that is written: .jld2, .h5, .hdf5, .safetensors, .pt, .pth, .npz, .npy")
+  convert_app->add_option("OUT", convert.out, "The file that is written: " + extensions(false))
       ->required();
   convert_app->add_flag("--force", convert.force, "Replace OUT if it is there");
-  convert_app->add_flag("--compress", convert.compress, "Deflate the arrays of .jld2, .h5 or .npz");
+  convert_app->add_flag("--compress", convert.compress,
+                        "Deflate the arrays of " + extensions(true));
   MapOptions map;
   std::string map_to, map_from;
   auto* map_option = convert_app->add_option("--map", map_to, "Write OUT in this layout")
@@ -145,8 +155,8 @@ int main(int argc, char** argv) {
       "  luxtorch convert --map lux --embedding 0 model.pt model.jld2\n\n"
       "Exit status: 0, 1 for a file that cannot be read or written, 2 wrong usage.");
   convert_app->callback([&] {
-    if (convert.compress && !deflates(convert.out))
-      throw CLI::ValidationError("--compress", "is for .jld2, .h5, .hdf5 and .npz");
+    if (convert.compress && !luxtorch::io::compresses(convert.out))
+      throw CLI::ValidationError("--compress", "is for " + extensions(true));
     if (!map_to.empty()) {
       map.to = layout_of(map_to);
       if (!map_from.empty()) map.from = layout_of(map_from);

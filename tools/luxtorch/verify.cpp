@@ -23,7 +23,7 @@
 #include <thread>
 
 #include "commands.h"
-#include "io/base/file_kind.h"
+#include "io/formats.h"
 #include "listing.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/io/io.h"
@@ -50,7 +50,9 @@ std::string counts(int64_t nan, int64_t infinite, int64_t all) {
 }
 
 bool is_plain_hdf5(const std::string& file) {
-  return luxtorch::io::kind_of({"verify", file}).format == luxtorch::io::Format::kHdf5;
+  luxtorch::io::InputFile input("verify", file);
+  const auto* format = luxtorch::io::kind_of(luxtorch::io::Content(input)).format;
+  return format != nullptr && format->name == "hdf5";
 }
 
 struct Limits {
@@ -99,7 +101,7 @@ Tree load_whole(const std::string& file, luxtorch::io::Report& report) {
   bool is_whole = report.left_out == 0 && std::ranges::none_of(report.entries, is_problem);
   if (is_whole || !is_plain_hdf5(file)) return tree;
   try {
-    tree = luxtorch::hdf5::load(file);
+    tree = luxtorch::hdf5::load_with_libhdf5(file);
     report = {};
   } catch (const luxtorch::UnsupportedError&) {
     // The report says what is not known.

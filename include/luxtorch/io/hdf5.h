@@ -10,10 +10,13 @@
 // Every function may be called from several threads; the calls take turns.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <span>
 
 #include "luxtorch/core/api.h"
+#include "luxtorch/io/report.h"
 #include "luxtorch/tree.h"
 
 namespace luxtorch::hdf5 {
@@ -24,10 +27,18 @@ struct SaveOptions {
   bool compress = false;
 };
 
-/// How load reads a file.
+/// Of luxtorch's reader.
 struct LoadOptions {
-  /// The most memory that the values may take, in bytes; a file that claims more is refused before
-  /// the memory is allocated. 0: as much as the machine has.
+  /// Filled anew. Given, a value that the reader does not know becomes an entry and none in the tree, and the
+  /// rest loads.
+  io::Report* report = nullptr;
+  /// Bytes of memory (luxtorch/io/io.h).
+  uint64_t memory_limit = 0;
+};
+
+/// Of libhdf5.
+struct LibraryOptions {
+  /// Bytes of memory (luxtorch/io/io.h).
   uint64_t memory_limit = 0;
 };
 
@@ -61,16 +72,13 @@ struct LoadOptions {
 LUXTORCH_API void save(const std::filesystem::path& path, const Tree& tree,
                        SaveOptions options = {});
 
-/// The tree that save wrote, bit for bit, on the CPU. From other programs' files it reads
-/// everything that libhdf5 decodes: all filters (plugins included), byte orders and layouts (also
-/// virtual and external datasets).
+/// The tree that save wrote, bit for bit, on the CPU; of other programs' files
 ///
 ///     group               named, in the order of creation where the file keeps it, else by name;
-///                         dots in names nest: "0.weight" is file["0"]["weight"], but for those
-///                         that luxtorch/io/io.h escapes; no name is empty here, and "%" is itself
-///     numbers             tensor; widths that torch lacks as the next larger one, floats beyond
-///                         float64 rounded to it; a scalar as an int64, double or bool leaf (a
-///                         tensor () where none of these holds it)
+///                         dots in names nest: "0.weight" is file["0"]["weight"], but for those that luxtorch/io/io.h
+///                         escapes; no name is empty here, and "%" is itself
+///     numbers             tensor; widths that torch lacks as the next larger one; a scalar as an int64, double or
+///                         bool leaf (a tensor () where none of these holds it)
 ///     bool, complex       bool and complex, as h5py, NumPy and Julia have them
 ///     other enumerations  the integers
 ///     strings             a string; arrays of them a tuple, nested where they have more dimensions
@@ -81,20 +89,30 @@ LUXTORCH_API void save(const std::filesystem::path& path, const Tree& tree,
 ///                         float8_e5m2fnuz, as Keras writes it, tensors of that dtype
 ///     references          what they refer to; none for a null reference
 ///     null dataspace      none
-///     links               what they lead to, also in other files
-///     MATLAB's            char, logical and empty arrays as string, bool and tensors without
-///                         elements
+///     links               what they lead to
+///     MATLAB's            char, logical and empty arrays as string, bool and tensors without elements
 ///
-/// Committed datatypes are left out, and so are attributes except luxtorch's, MATLAB's and Keras'.
-/// Elements that were never written have the file's fill value. load needs the tree's memory and
-/// that of one chunk.
+/// Committed datatypes and attributes, but for ours, MATLAB's and Keras', are left out. Elements that were
+/// never written have the file's fill value. Takes the memory that jld2::load takes.
 ///
-/// Load only files that you trust: libhdf5 may crash on a damaged or hostile file. io::load reads
-/// the common kinds of plain HDF5 file with bounds-checked code. Throws ArgumentError for a path
-/// that cannot be read, FormatError for a file that is damaged, not HDF5 or beyond the memory
-/// limit, UnsupportedError for a filter whose plugin is missing, integers above 64 bits, region
-/// references, links that lead nowhere, groups that contain themselves and names that are no paths,
-/// each with its path in the file, and in a build without HDF5.
+/// By luxtorch's reader, as io::load and jld2::load: its code checks every size, so that it may read any file,
+/// and needs no libhdf5. Throws ArgumentError for a path that cannot be read, FormatError for a file that is
+/// damaged, not HDF5 or beyond the memory limit, and without a report UnsupportedError for what only libhdf5
+/// decodes: filters but those that luxtorch/io/jld2.h lists, floats that are none of IEEE's, links to other files,
+/// virtual and external datasets.
 LUXTORCH_API Tree load(const std::filesystem::path& path, LoadOptions options = {});
+/// The same of a file's bytes in memory; errors call them "the bytes".
+LUXTORCH_API Tree load(std::span<const std::byte> bytes, LoadOptions options = {});
+
+/// The same tree by libhdf5, of everything that it decodes, whatever the filters (its plugins included), the
+/// byte order and the layout (virtual and external datasets, too), with links to other files, and floats beyond float64
+/// rounded to it. Takes the tree's memory and that of one chunk. Reads no bytes in memory: luxtorch's reader does.
+///
+/// For files that you trust: libhdf5 may crash on a damaged or hostile file. Throws ArgumentError for a path that
+/// cannot be read, FormatError for a file that is damaged, not HDF5 or beyond the memory limit,
+/// UnsupportedError for a filter whose plugin is missing, integers above 64 bits, region references,
+/// links that lead nowhere, groups that contain themselves and names that are no paths, each with its
+/// path in the file, and in a build without HDF5.
+LUXTORCH_API Tree load_with_libhdf5(const std::filesystem::path& path, LibraryOptions options = {});
 
 }  // namespace luxtorch::hdf5

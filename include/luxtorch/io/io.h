@@ -22,7 +22,10 @@
 // Every function may be called from several threads.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <span>
 
 #include "luxtorch/core/api.h"
 #include "luxtorch/io/hdf5.h"
@@ -35,16 +38,14 @@
 
 namespace luxtorch::io {
 
-/// Options for saving, by format; those of formats other than the file's are ignored.
 struct SaveOptions {
-  luxtorch::jld2::SaveOptions jld2 = {};                    ///< For .jld2 files.
-  luxtorch::hdf5::SaveOptions hdf5 = {};                    ///< For .h5 and .hdf5 files.
-  luxtorch::safetensors::SaveOptions safetensors = {};      ///< For .safetensors files.
-  luxtorch::torch_archive::SaveOptions torch_archive = {};  ///< For .pt and .pth files.
-  luxtorch::numpy::SaveOptions numpy = {};                  ///< For .npz and .npy files.
+  /// Deflate the arrays of .jld2, .h5 and .npz files. Of other files they stay as they are.
+  bool compress = false;
+  /// What one format has alone; left aside for files of others.
+  luxtorch::safetensors::SaveOptions safetensors = {};
+  luxtorch::torch_archive::SaveOptions torch_archive = {};
 };
-/// Options for loading: two for all formats, the others by format; those of formats other than the
-/// file's are ignored.
+/// Options of all formats.
 struct LoadOptions {
   /// Cleared and filled by load, for every format. With a report, a value that the format's reader
   /// does not know becomes an entry in the report and none in the tree, and the rest loads. Without
@@ -61,10 +62,17 @@ struct LoadOptions {
   /// file, an access to the lost part ends this program (SIGBUS). Do not map files to which that
   /// may happen.
   bool map = false;
-  luxtorch::jld2::LoadOptions jld2 = {};                    ///< For .jld2 and plain HDF5 files.
-  luxtorch::safetensors::LoadOptions safetensors = {};      ///< For safetensors files.
-  luxtorch::torch_archive::LoadOptions torch_archive = {};  ///< For PyTorch's files.
-  luxtorch::numpy::LoadOptions numpy = {};                  ///< For NumPy's files.
+  /// Bytes of memory that a file may make load take; one that claims more is refused before memory is
+  /// asked for. 0: as many as the machine has. A file claims more than it has bytes where it is compressed
+  /// or has elements that were never written, so that
+  ///
+  /// - of JLD2 and HDF5 files all values count, and elements that were never written may take 256 MiB of
+  ///   the limit, or all of it where it is larger than that;
+  /// - of .npz and .pt files all deflated parts count, together;
+  /// - safetensors and .npy files, which cannot claim more than they have, need no limit.
+  uint64_t memory_limit = 0;
+  /// Compare the checksums of .npz and .pt files. Those of JLD2 and HDF5 files always are.
+  bool verify_checksums = true;
 };
 
 /// Writes the tree in the format of the path's extension, in upper or lower case. Throws
@@ -73,15 +81,15 @@ struct LoadOptions {
 LUXTORCH_API void save(const std::filesystem::path& path, const Tree& tree,
                        const SaveOptions& options = {});
 
-/// The tree in a file. The file's first bytes (in a zip archive, the names in it) decide the
-/// format; where they do not, the path's extension does. Every format is read by bounds-checked
-/// code of this library. That includes plain HDF5 files: they give what hdf5::load gives, or an
-/// UnsupportedError for what only libhdf5 decodes (filters other than those that luxtorch/io/jld2.h
-/// lists, floats other than IEEE's, links to other files, virtual and external datasets).
-///
-/// Throws FormatError for a file whose format neither the bytes nor the extension give (for some
-/// known kinds, a Git LFS pointer, an HTML page, gzip, a pickle, the message says what to do), and
-/// what the format's load throws.
+/// Reads the format that the file's first bytes tell (of a zip archive the names in it), whatever the
+/// path ends in; the extension where they tell nothing. Every format is read by luxtorch's own reader, whose code
+/// checks every size, plain HDF5 files, too, as hdf5::load does (hdf5::load_with_libhdf5 is for what only libhdf5
+/// decodes). Throws FormatError for a file that neither
+/// tells (one of a kind that is known, a Git LFS pointer, an HTML page, gzip, a pickle, is named with what
+/// to do), and what the format's load throws.
 LUXTORCH_API Tree load(const std::filesystem::path& path, const LoadOptions& options = {});
+/// The same of a file's bytes in memory, of the format that they tell; errors call them "the bytes". Each tensor is
+/// a copy of its part of them, and `map` does nothing.
+LUXTORCH_API Tree load(std::span<const std::byte> bytes, const LoadOptions& options = {});
 
 }  // namespace luxtorch::io

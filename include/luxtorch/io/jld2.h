@@ -11,8 +11,10 @@
 // Every function may be called from several threads; calls that save take turns.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 
 #include "luxtorch/core/api.h"
@@ -61,10 +63,7 @@ struct LoadOptions {
   /// type, filter or link of other programs) becomes an entry in the report and none in the tree,
   /// and the rest loads.
   Report* report = nullptr;
-  /// The most memory that the values may take, in bytes; a file that claims more is refused before
-  /// the memory is allocated. 0: as much as the machine has. Elements that were never written, of
-  /// which a small file may claim any number, may take 256 MiB, or memory_limit where that is
-  /// larger.
+  /// Bytes of memory (luxtorch/io/io.h).
   uint64_t memory_limit = 0;
 };
 
@@ -78,11 +77,10 @@ struct LoadOptions {
 /// Other types become a named tree of their fields, after an entry `julia_type` with the type's
 /// name; all of them but ranges get an entry in the report.
 ///
-/// Plain HDF5 files, as h5py and MATLAB write them, are read with Julia's order of dimensions: a
-/// dataset (2, 8) is a tensor (8, 2). (io::load and hdf5.h read them as Python shows them.) Groups
-/// become named trees, and booleans bool. The reader knows all versions of data layouts, hard and
-/// soft links, and the filters deflate, Zstandard, LZF, shuffle, Fletcher32, n-bit and
-/// scale-offset.
+/// Plain HDF5 files, as h5py and MATLAB write them, are read by Julia's rule for arrays: groups
+/// become named trees, a dataset (2, 8) a tensor (8, 2), booleans bool. (io::load and hdf5::load read
+/// them by the same reader, as Python shows them.) Read are all versions of data layouts, hard and soft links, and the filters deflate,
+/// Zstandard, LZF, shuffle, Fletcher32, n-bit and scale-offset.
 ///
 /// load needs the tree's memory and 64 MiB, and that of a chunk above 32 MiB where the chunk has
 /// other filters than deflate or Zstandard alone.
@@ -93,6 +91,8 @@ struct LoadOptions {
 /// UnsupportedError for what this reader does not know, with its path and what is known of its
 /// type.
 LUXTORCH_API Tree load(const std::filesystem::path& path, LoadOptions options = {});
+/// The same of a file's bytes in memory; errors call them "the bytes".
+LUXTORCH_API Tree load(std::span<const std::byte> bytes, LoadOptions options = {});
 
 /// Adds a variable to a file: writes the others and the new one to a new file beside it and renames
 /// that, so that the path has the old or the new file at every moment. It works for files that save

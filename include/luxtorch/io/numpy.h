@@ -12,8 +12,10 @@
 // Every function may be called from several threads.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <span>
 
 #include "luxtorch/core/api.h"
 #include "luxtorch/io/report.h"
@@ -32,14 +34,13 @@ struct LoadOptions {
   /// Cleared and filled by load. With a report, an array of a dtype that a tree cannot hold becomes
   /// an entry with its dtype in the report and none in the tree, and the rest loads.
   io::Report* report = nullptr;
-  /// The most memory that all deflated arrays of a file may take together, in bytes. 0: as much as
-  /// the machine has.
-  uint64_t inflated_limit = 0;
-  /// Compare the checksums of an npz file; a wrong one is a FormatError.
-  bool check_sums = true;
-  /// Tensors are views of the file (luxtorch/io/io.h), except for deflated, big-endian and
-  /// Fortran-ordered ones. Checksums of arrays that are not deflated are not compared then.
+  /// Tensors are views of the file (luxtorch/io/io.h), but for deflated, big-endian and Fortran-ordered ones.
+  /// Checksums of stored members are not compared then.
   bool map = false;
+  /// Bytes of memory (luxtorch/io/io.h).
+  uint64_t memory_limit = 0;
+  /// Compare an archive's checksums.
+  bool verify_checksums = true;
 };
 
 /// Writes any tree as npz, or a single tensor as npy where the path ends in ".npy". An array's name
@@ -72,5 +73,8 @@ LUXTORCH_API void save(const std::filesystem::path& path, const Tree& tree,
 /// objects, which are never unpickled, and ml_dtypes' other types, which a file does not tell
 /// apart.
 LUXTORCH_API Tree load(const std::filesystem::path& path, LoadOptions options = {});
+/// The same of a file's bytes in memory; errors call them "the bytes". Each tensor is a copy of its part of them,
+/// and `map` does nothing.
+LUXTORCH_API Tree load(std::span<const std::byte> bytes, LoadOptions options = {});
 
 }  // namespace luxtorch::numpy

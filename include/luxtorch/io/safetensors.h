@@ -13,7 +13,9 @@
 // Every function may be called from several threads.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -57,5 +59,8 @@ struct LoadOptions {
 /// safetensors, UnsupportedError for dtypes that torch does not have and for names that are no
 /// paths ("a..b", or "a" beside "a.b").
 LUXTORCH_API Tree load(const std::filesystem::path& path, LoadOptions options = {});
+/// The same of a file's bytes in memory; errors call them "the bytes". Each tensor is a copy of its part of them,
+/// and `map` does nothing.
+LUXTORCH_API Tree load(std::span<const std::byte> bytes, LoadOptions options = {});
 
 }  // namespace luxtorch::safetensors

@@ -10,8 +10,10 @@
 // Every function may be called from several threads.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <span>
 
 #include "luxtorch/core/api.h"
 #include "luxtorch/io/report.h"
@@ -34,14 +36,13 @@ struct LoadOptions {
   /// entries in the report, and the rest loads. In the tree, an object is a named tree of its
   /// attributes, a tuple of its elements, or none.
   io::Report* report = nullptr;
-  /// Compare the checksums that the file has; a wrong one is a FormatError.
-  bool check_sums = true;
-  /// The most memory that all deflated parts of a file may take together, in bytes. 0: as much as
-  /// the machine has. PyTorch itself deflates nothing.
-  uint64_t inflated_limit = 0;
-  /// Tensors are views of the file, as with torch.load's mmap (luxtorch/io/io.h). Checksums of
-  /// mapped storages are not compared.
+  /// Tensors are views of the file, as torch.load's mmap gives them (luxtorch/io/io.h). Checksums of mapped
+  /// storages are not compared.
   bool map = false;
+  /// Bytes of memory (luxtorch/io/io.h). PyTorch itself deflates nothing.
+  uint64_t memory_limit = 0;
+  /// Compare checksums, where a file has some.
+  bool verify_checksums = true;
 };
 
 /// Writes any tree.
@@ -99,5 +100,8 @@ LUXTORCH_API void save(const std::filesystem::path& path, const Tree& tree,
 /// PyTorch before 0.1.10 (tar archives) and of big-endian machines, keys that are not paths
 /// ("a..b", or "a" beside "a.b"), more than 500 levels, 10 million values or 64 MiB of pickle.
 LUXTORCH_API Tree load(const std::filesystem::path& path, LoadOptions options = {});
+/// The same of a file's bytes in memory; errors call them "the bytes". Each tensor is a copy of its part of them,
+/// and `map` does nothing.
+LUXTORCH_API Tree load(std::span<const std::byte> bytes, LoadOptions options = {});
 
 }  // namespace luxtorch::torch_archive

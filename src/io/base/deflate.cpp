@@ -7,7 +7,7 @@
 #include <new>
 
 #include "io/base/crc32.h"
-#include "io/base/file_fault.h"
+#include "io/base/fault.h"
 
 namespace luxtorch::io {
 namespace {
@@ -61,7 +61,7 @@ uint64_t Inflater::read(char* to, uint64_t count) {
     s.ended = status == Z_STREAM_END;
     if (status == Z_BUF_ERROR && !has_more) break;
     if (status != Z_OK && status != Z_STREAM_END && status != Z_BUF_ERROR)
-      throw FileFault{"", "valid deflated data", s.zlib.msg ? s.zlib.msg : "something else"};
+      throw Fault("", "valid deflated data", s.zlib.msg ? s.zlib.msg : "something else");
   }
   return done;
 }

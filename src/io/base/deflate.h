@@ -1,4 +1,4 @@
-// zlib's streams, piece by piece. Without zlib they throw FileUnsupported.
+// zlib's streams, piece by piece. Without zlib they throw an unsupported Fault.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ class Inflater {
   /// more: the next piece of deflated data, empty at its end; good until the next call.
   explicit Inflater(std::function<std::string_view()> more);
   ~Inflater();
-  /// The next bytes, fewer than `count` only at the end. Throws FileFault for damaged data.
+  /// The next bytes, fewer than `count` only at the end. Throws Fault for damaged data.
   uint64_t read(char* to, uint64_t count);
   /// Has all the data been read, up to its last piece's last byte?
   bool at_end();

@@ -1,44 +1,37 @@
-// What kind of file a file is, as its bytes tell: the one place that looks.
+// A reader that finds another kind of file than its own says which one that is.
 //
-// Every format's reader asks here. The answers need all formats, so that they stand above these: in
+// What other kinds there are only all formats together know, so that the answer stands above them: in
 // io/file_kind.cpp.
 #pragma once
 
-#include <filesystem>
-#include <optional>
-#include <string>
+#include <utility>
 
-#include "io/base/input_file.h"
 #include "luxtorch/core/error.h"
 
 namespace luxtorch::io {
 
-enum class Format { kJld2, kHdf5, kSafetensors, kTorchArchive, kNumpy };
+class Content;
 
-/// "a safetensors file".
-const char* describe(Format format);
-
-struct FileKind {
-  std::optional<Format> format;  // none: not one that luxtorch reads
-  std::string what, advice;  // "a gzip file", a sentence of what to do; "" where it is not known
+/// The files of a reader.
+struct FileType {
+  const char* what;                 // "an npz or npy file"
+  bool (*is)(const Content& file);  // as the bytes tell
 };
-FileKind kind_of(const InputFile& file);
 
-/// Throws FormatError in the name of `who` where the file is known to be another kind than `format`,
-/// and says which and what to do. JLD2 and HDF5 count as one.
-void refuse_other_kinds(const char* who, const std::filesystem::path& path, Format format);
+/// Throws FormatError in the name of `who` where the file is known to be none of `expected` but of another
+/// kind, and says of which and what to do.
+void refuse_other_kinds(const char* who, const Content& file, const FileType& expected);
 
-/// What `read` gives of a file of that format. Where it throws because the file is of another kind, the
-/// error says so.
+/// What `read` gives of a file. Where it throws because the file is of another kind, the error says so.
 template <class Read>
-auto read_as(Format format, const char* who, const std::filesystem::path& path, Read&& read) {
+auto read_as(const FileType& expected, const char* who, const Content& file, Read&& read) {
   try {
     return std::forward<Read>(read)();
   } catch (const FormatError&) {
-    refuse_other_kinds(who, path, format);
+    refuse_other_kinds(who, file, expected);
     throw;
   } catch (const UnsupportedError&) {
-    refuse_other_kinds(who, path, format);
+    refuse_other_kinds(who, file, expected);
     throw;
   }
 }

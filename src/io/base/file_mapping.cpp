@@ -9,7 +9,7 @@
 namespace luxtorch::io {
 
 std::shared_ptr<FileMapping> FileMapping::of(const InputFile& file) {
-  if (file.size() == 0) return nullptr;
+  if (file.size() == 0 || file.in_memory()) return nullptr;
   // Written pages become memory of their own; none is set aside for them beforehand.
   void* begin = ::mmap(nullptr, file.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE,
                        file.descriptor(), 0);

@@ -14,7 +14,7 @@ namespace luxtorch::io {
 /// All of a file, mapped privately: what is written to it stays in memory. Tensors in it keep it.
 class FileMapping : public std::enable_shared_from_this<FileMapping> {
  public:
-  /// None where the file cannot be mapped.
+  /// None where the file cannot be mapped, or is in memory already: that is its owner's.
   static std::shared_ptr<FileMapping> of(const InputFile& file);
   ~FileMapping();
   FileMapping(const FileMapping&) = delete;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "io/base/file_fault.h"
+#include "io/base/fault.h"
 
 namespace luxtorch::io {
 namespace {
@@ -101,11 +101,11 @@ std::vector<std::string> names_of_keys(std::span<const Tree::Item> items, EmptyN
     if (names[i] == items[i].first) continue;  // nothing is escaped in it
     if (known.empty()) known.insert(names.begin(), names.end());
     if (path_of_name(names[i], known, empty) != items[i].first)
-      throw FileUnsupported{
+      throw Fault::unsupported(
           items[i].first,
           fmt::format("expected keys that the names in a file tell, got \"{}\", whose name \"{}\" "
                       "nests on its dots when it is read. Rename it.",
-                      items[i].first, names[i])};
+                      items[i].first, names[i]));
   }
   return names;
 }
@@ -127,10 +127,10 @@ Tree nest_names(const std::vector<Tree::Item>& flat, EmptyNames empty) {
   for (const auto& [name, part] : flat) {
     auto levels = std::ranges::count(name, '.') + 1;
     if (levels > static_cast<int64_t>(kDeepest))
-      throw FileUnsupported{
-          "", fmt::format("expected names of at most {} parts, got one of {}.", kDeepest, levels)};
+      throw Fault::unsupported(
+          "", fmt::format("expected names of at most {} parts, got one of {}.", kDeepest, levels));
     if (!known.insert(name).second)
-      throw FileUnsupported{"", fmt::format("expected each name once, got \"{}\" twice.", name)};
+      throw Fault::unsupported("", fmt::format("expected each name once, got \"{}\" twice.", name));
   }
   if (std::ranges::all_of(known, is_plain)) return named(flat);
   std::vector<Tree::Item> paths;

@@ -24,7 +24,7 @@ namespace luxtorch::io {
 /// Can a name of the format be empty? In HDF5 none can; there "%" and its like are themselves.
 enum class EmptyNames { kExist, kNever };
 
-/// A named tree, nested on the names' dots. Throws FileUnsupported for a name that is there twice and
+/// A named tree, nested on the names' dots. Throws an unsupported Fault for a name that is there twice and
 /// for more than kDeepest parts.
 Tree nest_names(const std::vector<Tree::Item>& flat, EmptyNames empty = EmptyNames::kExist);
 
@@ -33,7 +33,7 @@ std::string key_of_name(std::string_view name, EmptyNames empty = EmptyNames::kE
 std::string name_of_key(std::string_view key, EmptyNames empty = EmptyNames::kExist);
 
 /// The names of a named tree's keys, in their order, of which nest_names makes these keys again. Throws
-/// FileUnsupported where none do: the name of "a%2Eb", "a.b", is a["b"] unless "a" is there, too.
+/// an unsupported Fault where none do: the name of "a%2Eb", "a.b", is a["b"] unless "a" is there, too.
 std::vector<std::string> names_of_keys(std::span<const Tree::Item> items,
                                        EmptyNames empty = EmptyNames::kExist);
 

@@ -56,14 +56,28 @@ bool copy_mapped(int descriptor, uint64_t offset, char* to, uint64_t count, uint
 
 void InputFile::fail(const std::string& expected, const std::string& got) const {
   ArgumentError error(who_, "expected " + expected + ", got " + got + ". Check the path.");
-  error.prepend_path_(path_.string());
+  error.prepend_path_(name_);
   throw error;
 }
 
-InputFile::InputFile(std::string who, std::filesystem::path path)
-    : who_(std::move(who)), path_(std::move(path)) {
+void InputFile::fail_at_end() const {
+  FormatError error(who_,
+                    "expected more bytes, got the end of the file. Something has cut it "
+                    "while it was read.");
+  error.prepend_path_(name_);
+  throw error;
+}
+
+InputFile::InputFile(std::string who, std::span<const std::byte> bytes)
+    : who_(std::move(who)),
+      name_("the bytes"),
+      memory_(reinterpret_cast<const char*>(bytes.data())),
+      size_(bytes.size()) {}
+
+InputFile::InputFile(std::string who, const std::filesystem::path& path)
+    : who_(std::move(who)), name_(path.string()) {
   // O_NONBLOCK: opening a pipe must fail below, not wait for a writer.
-  descriptor_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor_ < 0) fail("a file that can be read", std::strerror(errno));
   struct stat status{};
   bool known = ::fstat(descriptor_, &status) == 0;
@@ -77,7 +91,9 @@ InputFile::InputFile(std::string who, std::filesystem::path path)
   size_ = static_cast<uint64_t>(status.st_size);
 }
 
-InputFile::~InputFile() { ::close(descriptor_); }
+InputFile::~InputFile() {
+  if (!in_memory()) ::close(descriptor_);
+}
 
 void InputFile::read(uint64_t offset, void* to, uint64_t count) const {
   auto* bytes = static_cast<char*>(to);
@@ -107,7 +123,7 @@ void InputFile::read_pieces(uint64_t offset, char* to, uint64_t count,
     for (int64_t i = begin; i < end; ++i) {
       uint64_t at = static_cast<uint64_t>(i) * kPiece, part = std::min(kPiece, count - at);
       uint32_t* sum = sums ? &(*sums)[static_cast<size_t>(i)] : nullptr;
-      if (copy_mapped(descriptor_, offset + at, to + at, part, sum)) continue;
+      if (!in_memory() && copy_mapped(descriptor_, offset + at, to + at, part, sum)) continue;
       read_piece(offset + at, to + at, part);
       if (sum) *sum = crc32(0, {to + at, part});
     }
@@ -115,17 +131,16 @@ void InputFile::read_pieces(uint64_t offset, char* to, uint64_t count,
 }
 
 void InputFile::read_piece(uint64_t offset, char* bytes, uint64_t count) const {
+  if (in_memory()) {
+    if (offset > size_ || count > size_ - offset) fail_at_end();
+    if (count > 0) std::memcpy(bytes, memory_ + offset, count);
+    return;
+  }
   while (count > 0) {
     ssize_t got = ::pread(descriptor_, bytes, count, static_cast<off_t>(offset));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) fail("a file that can be read", std::strerror(errno));
-    if (got == 0) {
-      FormatError error(who_,
-                        "expected more bytes, got the end of the file. Something has cut it "
-                        "while it was read.");
-      error.prepend_path_(path_.string());
-      throw error;
-    }
+    if (got == 0) fail_at_end();
     bytes += got;
     offset += static_cast<uint64_t>(got);
     count -= static_cast<uint64_t>(got);

@@ -3,7 +3,7 @@
 
 #include "io/base/crc32.h"
 #include "io/base/deflate.h"
-#include "io/base/file_fault.h"
+#include "io/base/fault.h"
 
 namespace luxtorch::io {
 namespace {
@@ -20,9 +20,9 @@ constexpr auto kTable = [] {
 }();
 
 [[noreturn]] void unsupported() {
-  throw FileUnsupported{"",
-                        "expected a build of luxtorch with zlib (zlib1g-dev on Debian) for "
-                        "compressed arrays, got one without."};
+  throw Fault::unsupported("",
+                           "expected a build of luxtorch with zlib (zlib1g-dev on Debian) for "
+                           "compressed arrays, got one without.");
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "io/hdf5/fault.h"
+#include "io/base/fault.h"
 #include "io/hdf5/storage.h"
 
 namespace luxtorch::hdf5 {
@@ -16,7 +16,7 @@ namespace {
 using Words = std::vector<uint32_t>;
 
 uint32_t word(const Words& words, size_t i) {
-  if (i >= words.size()) damaged("a filter's parameters", "fewer");
+  if (i >= words.size()) io::damaged("a filter's parameters", "fewer");
   return words[i];
 }
 
@@ -50,7 +50,8 @@ void store(uint64_t value, uint64_t size, bool big_endian, uint8_t* to) {
 }
 
 uint64_t checked_size(uint64_t size) {
-  if (size == 0 || size > 8) unsupported("packed numbers of 1 to 8 bytes", std::to_string(size));
+  if (size == 0 || size > 8)
+    io::unsupported("packed numbers of 1 to 8 bytes", std::to_string(size));
   return size;
 }
 
@@ -62,12 +63,12 @@ class NBit {
   void element(size_t& at, uint8_t* to, uint64_t room, int depth) {
     constexpr uint32_t kAtomic = 1, kArray = 2, kCompound = 3, kPlain = 4;
     constexpr int kMaxDepth = 32;
-    if (depth > kMaxDepth) damaged("packed types nested at most 32 deep", "deeper ones");
+    if (depth > kMaxDepth) io::damaged("packed types nested at most 32 deep", "deeper ones");
     uint32_t kind = word(words_, at);
     uint64_t size = word(words_, at + 1);
     at += 2;
     if (size == 0 || size > room)
-      damaged("packed elements inside their place", std::to_string(size));
+      io::damaged("packed elements inside their place", std::to_string(size));
     if (kind == kAtomic) {
       atomic(at, to, checked_size(size));
     } else if (kind == kPlain) {
@@ -75,18 +76,18 @@ class NBit {
     } else if (kind == kArray) {
       uint64_t part = word(words_, at + 1);
       if (part == 0 || size % part != 0)
-        damaged("an array of whole elements", std::to_string(part));
+        io::damaged("an array of whole elements", std::to_string(part));
       size_t base = at;
       for (uint64_t i = 0; i < size; i += part) element(at = base, to + i, part, depth + 1);
     } else if (kind == kCompound) {
       uint32_t members = word(words_, at++);
       for (uint32_t i = 0; i < members; ++i) {
         uint64_t offset = word(words_, at++);
-        if (offset >= size) damaged("a member inside its compound", std::to_string(offset));
+        if (offset >= size) io::damaged("a member inside its compound", std::to_string(offset));
         element(at, to + offset, size - offset, depth + 1);
       }
     } else {
-      damaged("a packed type of kind 1 to 4", std::to_string(kind));
+      io::damaged("a packed type of kind 1 to 4", std::to_string(kind));
     }
   }
 
@@ -96,8 +97,8 @@ class NBit {
     uint32_t precision = word(words_, at + 1), offset = word(words_, at + 2);
     at += 3;
     if (precision == 0 || precision > 8 * size || offset > 8 * size - precision)
-      damaged("bits inside a number of " + std::to_string(size) + " bytes",
-              std::to_string(precision) + " from " + std::to_string(offset));
+      io::damaged("bits inside a number of " + std::to_string(size) + " bytes",
+                  std::to_string(precision) + " from " + std::to_string(offset));
     store(bits_.take(precision) << offset, size, big_endian, to);
   }
 
@@ -131,7 +132,8 @@ std::vector<uint8_t> unpack_bits(Bytes stored, const Filter& filter, uint64_t si
     return {stored.data(), stored.data() + stored.size()};  // nothing to gain
   uint64_t count = word(words, 2), element = word(words, 4);
   if (element == 0 || checked_product(count, element) != size)
-    damaged("a chunk of " + std::to_string(size) + " bytes", std::to_string(count) + " elements");
+    io::damaged("a chunk of " + std::to_string(size) + " bytes",
+                std::to_string(count) + " elements");
   std::vector<uint8_t> out(size);
   NBit reader(words, stored);
   for (uint64_t i = 0; i < count; ++i) {
@@ -147,17 +149,18 @@ std::vector<uint8_t> unscale(Bytes stored, const Filter& filter, uint64_t size) 
   const Words& words = filter.parameters;
   uint32_t kind = word(words, 0);
   if (kind != kDecimal && kind != kInteger)
-    unsupported("numbers scaled by powers of ten", "by powers of two");
+    io::unsupported("numbers scaled by powers of ten", "by powers of two");
   uint64_t count = word(words, 2), width = checked_size(word(words, 4));
   bool is_float = word(words, 3) == 1, big_endian = word(words, 6) == 1,
        has_fill = word(words, 7) == 1;
   if (!std::has_single_bit(width) || (is_float && width < 4))
-    damaged("numbers of 1, 2, 4 or 8 bytes", std::to_string(width));
+    io::damaged("numbers of 1, 2, 4 or 8 bytes", std::to_string(width));
   if (checked_product(count, width) != size)
-    damaged("a chunk of " + std::to_string(size) + " bytes", std::to_string(count) + " elements");
+    io::damaged("a chunk of " + std::to_string(size) + " bytes",
+                std::to_string(count) + " elements");
   auto bits = stored.get<uint32_t>(0);
   if (bits > 8 * width)
-    damaged("numbers of at most " + std::to_string(8 * width) + " bits", std::to_string(bits));
+    io::damaged("numbers of at most " + std::to_string(8 * width) + " bits", std::to_string(bits));
   uint64_t least_width = std::min<uint64_t>(stored.get<uint8_t>(4), 8), least = 0;
   for (uint64_t i = 0; i < least_width; ++i) least |= uint64_t{stored.get<uint8_t>(5 + i)} << 8 * i;
   uint64_t fill = 0;

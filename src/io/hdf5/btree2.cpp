@@ -1,8 +1,8 @@
 // Version 2 B-trees, which hold the links of large groups and the chunks of some datasets.
 #include <bit>
 
+#include "io/base/fault.h"
 #include "io/hdf5/chunks.h"
-#include "io/hdf5/fault.h"
 #include "io/hdf5/file.h"
 
 namespace luxtorch::hdf5 {
@@ -28,7 +28,7 @@ struct Tree2 {
     Bytes node = file.block(address, node_size);
     file.spend(node_size);
     if (!node.starts_with(depth == 0 ? "BTLF" : "BTIN"))
-      damaged("a node of a version 2 B-tree", "another signature");
+      io::damaged("a node of a version 2 B-tree", "another signature");
     Cursor in(node);
     in.skip(6);
     std::vector<Bytes> own;
@@ -51,7 +51,7 @@ struct Tree2 {
 
 std::vector<Bytes> btree2_records(const File& file, uint64_t address) {
   Bytes header = file.at(address);
-  if (!header.starts_with("BTHD")) damaged("a version 2 B-tree", "no BTHD signature");
+  if (!header.starts_with("BTHD")) io::damaged("a version 2 B-tree", "no BTHD signature");
   file.verify_checksum(header.sub(0, 38));
   Cursor in(header);
   in.skip(6);
@@ -62,15 +62,16 @@ std::vector<Bytes> btree2_records(const File& file, uint64_t address) {
   in.skip(2);
   uint64_t root = in.u64();
   unsigned count = in.u16();
-  if (depth > kDeepestTree) damaged("a B-tree of at most 16 levels", std::to_string(depth));
+  if (depth > kDeepestTree) io::damaged("a B-tree of at most 16 levels", std::to_string(depth));
   if (tree.record_size == 0 || tree.node_size < kNodeFrame + tree.record_size)
-    damaged("B-tree nodes that hold a record", std::to_string(tree.node_size) + " bytes");
+    io::damaged("B-tree nodes that hold a record", std::to_string(tree.node_size) + " bytes");
   uint64_t below = (tree.node_size - kNodeFrame) / tree.record_size;
   tree.count_width = width_of(below);
   tree.below_width.push_back(0);
   for (unsigned d = 1; d <= depth; ++d) {
     uint64_t pointer = 8 + tree.count_width + tree.below_width.back();
-    if (tree.node_size < kNodeFrame + pointer) damaged("B-tree nodes that hold a child", "none");
+    if (tree.node_size < kNodeFrame + pointer)
+      io::damaged("B-tree nodes that hold a child", "none");
     uint64_t most = (tree.node_size - kNodeFrame - pointer) / (tree.record_size + pointer);
     below = checked_product(most + 1, below) + most;
     tree.below_width.push_back(width_of(below));

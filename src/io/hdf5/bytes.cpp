@@ -2,22 +2,14 @@
 
 #include <algorithm>
 
-#include "io/hdf5/fault.h"
+#include "io/base/fault.h"
 
 namespace luxtorch::hdf5 {
 
-void damaged(std::string expected, std::string got) {
-  throw Fault(Fault::Kind::kDamaged, std::move(expected), std::move(got));
-}
-
-void unsupported(std::string expected, std::string got) {
-  throw Fault(Fault::Kind::kUnsupported, std::move(expected), std::move(got));
-}
-
 Bytes Bytes::sub(uint64_t offset, uint64_t length) const {
   if (offset > size_ || length > size_ - offset)
-    damaged(std::to_string(length) + " bytes at offset " + std::to_string(offset),
-            "a part of " + std::to_string(size_) + " bytes");
+    io::damaged(std::to_string(length) + " bytes at offset " + std::to_string(offset),
+                "a part of " + std::to_string(size_) + " bytes");
   return {data_ + offset, length};
 }
 
@@ -46,7 +38,7 @@ std::string Cursor::text_until_nul() {
   Bytes rest = bytes_.from(at_);
   const uint8_t* end = rest.data() + rest.size();
   const uint8_t* nul = std::find(rest.data(), end, uint8_t{0});
-  if (nul == end) damaged("a name that ends with NUL", "none before the end of the message");
+  if (nul == end) io::damaged("a name that ends with NUL", "none before the end of the message");
   std::string text(rest.data(), nul);
   at_ += text.size() + 1;
   return text;
@@ -55,7 +47,7 @@ std::string Cursor::text_until_nul() {
 uint64_t checked_product(uint64_t a, uint64_t b) {
   uint64_t product = 0;
   if (__builtin_mul_overflow(a, b, &product))
-    damaged("a size below 2^64 bytes", std::to_string(a) + " times " + std::to_string(b));
+    io::damaged("a size below 2^64 bytes", std::to_string(a) + " times " + std::to_string(b));
   return product;
 }
 

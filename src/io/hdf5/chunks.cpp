@@ -6,7 +6,7 @@
 #include <optional>
 #include <set>
 
-#include "io/hdf5/fault.h"
+#include "io/base/fault.h"
 #include "io/hdf5/file.h"
 
 namespace luxtorch::hdf5 {
@@ -16,15 +16,15 @@ namespace {
 void walk_btree1(const File& file, uint64_t address, size_t rank, int expected_level,
                  std::vector<Chunk>& chunks) {
   Cursor in(file.at(address));
-  if (!file.at(address).starts_with("TREE")) damaged("a chunk B-tree", "no TREE signature");
+  if (!file.at(address).starts_with("TREE")) io::damaged("a chunk B-tree", "no TREE signature");
   in.skip(4);
   unsigned type = in.u8();
   int level = in.u8();
   unsigned entries = in.u16();
-  if (type != 1) damaged("a B-tree of chunks", "node type " + std::to_string(type));
+  if (type != 1) io::damaged("a B-tree of chunks", "node type " + std::to_string(type));
   // Levels that only fall bound the walk, whatever addresses the nodes hold.
   if (expected_level >= 0 && level != expected_level)
-    damaged("B-tree level " + std::to_string(expected_level), std::to_string(level));
+    io::damaged("B-tree level " + std::to_string(expected_level), std::to_string(level));
   in.skip(16);  // siblings
   file.spend(24 + uint64_t{entries} * (24 + 8 * rank));
   for (unsigned i = 0; i < entries; ++i) {
@@ -54,7 +54,7 @@ std::vector<Chunk> btree2_chunks(const File& file, const Layout& layout, const C
     if (grid.filtered) {
       uint64_t others = 12 + 8 * rank;
       if (record.size() <= others || record.size() > others + 8)
-        damaged("records of filtered chunks", std::to_string(record.size()) + " bytes");
+        io::damaged("records of filtered chunks", std::to_string(record.size()) + " bytes");
       size = in.sized(static_cast<unsigned>(record.size() - others));
       chunk.skipped_filters = in.u32();
     }
@@ -76,7 +76,7 @@ std::optional<Chunk> array_entry(const File& file, Bytes entry, const ChunkGrid&
   uint64_t size = grid.chunk_bytes;
   if (grid.filtered) {
     if (entry.size() <= 12 || entry.size() > 20)
-      damaged("entries of filtered chunks", std::to_string(entry.size()) + " bytes");
+      io::damaged("entries of filtered chunks", std::to_string(entry.size()) + " bytes");
     size = in.sized(static_cast<unsigned>(entry.size() - 12));
     chunk.skipped_filters = in.u32();
   }
@@ -95,18 +95,18 @@ using Lookup = std::function<std::optional<Chunk>(uint64_t index)>;
 
 Lookup fixed_array(const File& file, const Layout& layout, const ChunkGrid& grid) {
   Bytes header = file.block(layout.address, 28);
-  if (!header.starts_with("FAHD")) damaged("a fixed array of chunks", "no FAHD signature");
+  if (!header.starts_with("FAHD")) io::damaged("a fixed array of chunks", "no FAHD signature");
   file.verify_checksum(header);
   uint64_t size = header.get<uint8_t>(6);
   unsigned page_bits = header.get<uint8_t>(7);
   auto count = header.get<uint64_t>(8);
   auto block = header.get<uint64_t>(16);
-  if (page_bits > 32) damaged("pages of at most 2^32 entries", std::to_string(page_bits));
+  if (page_bits > 32) io::damaged("pages of at most 2^32 entries", std::to_string(page_bits));
   if (block == kNowhere) return [](uint64_t) { return std::optional<Chunk>(); };
   uint64_t page = uint64_t{1} << page_bits;
   bool paged = count > page;
   Bytes data = file.at(block);
-  if (!data.starts_with("FADB")) damaged("the data of a fixed array", "no FADB signature");
+  if (!data.starts_with("FADB")) io::damaged("the data of a fixed array", "no FADB signature");
   Bytes entries = data.from(14);
   Bytes used = {};
   if (paged) {
@@ -115,7 +115,7 @@ Lookup fixed_array(const File& file, const Layout& layout, const ChunkGrid& grid
     entries = entries.from(bitmap).from(4);
   }
   return [=, &file, &grid](uint64_t index) -> std::optional<Chunk> {
-    if (index >= count) damaged("a chunk's place in its index", std::to_string(index));
+    if (index >= count) io::damaged("a chunk's place in its index", std::to_string(index));
     uint64_t number = index / page;
     if (paged && (used.get<uint8_t>(number / 8) >> (7 - number % 8) & 1) == 0) return {};
     return array_entry(file, entry_at(entries, size, index, paged ? page : 0), grid);
@@ -126,7 +126,8 @@ Lookup fixed_array(const File& file, const Layout& layout, const ChunkGrid& grid
 // the index block names, the others in data blocks of super blocks.
 Lookup extensible_array(const File& file, const Layout& layout, const ChunkGrid& grid) {
   Bytes header = file.block(layout.address, 72);
-  if (!header.starts_with("EAHD")) damaged("an extensible array of chunks", "no EAHD signature");
+  if (!header.starts_with("EAHD"))
+    io::damaged("an extensible array of chunks", "no EAHD signature");
   file.verify_checksum(header);
   uint64_t size = header.get<uint8_t>(6);
   unsigned most_bits = header.get<uint8_t>(7);
@@ -137,10 +138,10 @@ Lookup extensible_array(const File& file, const Layout& layout, const ChunkGrid&
   auto block = header.get<uint64_t>(60);
   if (most_bits > 64 || page_bits > 32 || !std::has_single_bit(smallest) ||
       !std::has_single_bit(pointers))
-    damaged("an extensible array of sizes that are powers of two", "other sizes");
+    io::damaged("an extensible array of sizes that are powers of two", "other sizes");
   if (block == kNowhere) return [](uint64_t) { return std::optional<Chunk>(); };
   Bytes index_block = file.at(block);
-  if (!index_block.starts_with("EAIB")) damaged("an index block", "no EAIB signature");
+  if (!index_block.starts_with("EAIB")) io::damaged("an index block", "no EAIB signature");
   uint64_t offset_width = (most_bits + 7) / 8;
   uint64_t page = uint64_t{1} << page_bits;
   unsigned direct_supers = 2 * (static_cast<unsigned>(std::bit_width(pointers)) - 1);
@@ -169,7 +170,7 @@ Lookup extensible_array(const File& file, const Layout& layout, const ChunkGrid&
         address = blocks.get<uint64_t>(8 * (direct_blocks + super - direct_supers));
         if (address == kNowhere) return {};
         Bytes super_block = file.at(address);
-        if (!super_block.starts_with("EASB")) damaged("a super block", "no EASB signature");
+        if (!super_block.starts_with("EASB")) io::damaged("a super block", "no EASB signature");
         // Which pages were written: whole bytes for each data block, but its bits follow at once on
         // those of the one before.
         uint64_t bitmaps = paged ? block_count * ((block_entries / page + 7) / 8) : 0;
@@ -181,11 +182,11 @@ Lookup extensible_array(const File& file, const Layout& layout, const ChunkGrid&
       }
       if (address == kNowhere) return {};
       Bytes data = file.at(address);
-      if (!data.starts_with("EADB")) damaged("a data block of chunks", "no EADB signature");
+      if (!data.starts_with("EADB")) io::damaged("a data block of chunks", "no EADB signature");
       Bytes list = data.from(14 + offset_width + (paged ? 4 : 0));
       return array_entry(file, entry_at(list, size, index % block_entries, paged ? page : 0), grid);
     }
-    damaged("a chunk's place in its index", std::to_string(index));
+    io::damaged("a chunk's place in its index", std::to_string(index));
   };
 }
 
@@ -205,7 +206,7 @@ std::vector<Chunk> array_chunks(const ChunkGrid& grid, const Lookup& lookup) {
   std::vector<size_t> order;
   for (size_t d = 0; d < rank; ++d)
     if (grid.most_dims[d] == UINT64_MAX) order.push_back(d);
-  if (order.size() > 1) damaged("at most one dimension without limit", "more");
+  if (order.size() > 1) io::damaged("at most one dimension without limit", "more");
   for (size_t d = 0; d < rank; ++d)
     if (grid.most_dims[d] != UINT64_MAX) order.push_back(d);
   std::vector<uint64_t> step(rank);
@@ -259,8 +260,8 @@ std::vector<Chunk> find_chunks(const File& file, const Layout& layout, const Chu
       places = checked_product(places, (grid.dims[d] - 1) / grid.chunk_dims[d] + 1);
     constexpr uint64_t kMostPlaces = 1 << 20;  // without having them
     if (places > kMostPlaces + file.size())
-      throw Fault(Fault::Kind::kLimit, "at most 2^20 chunks more than the file has bytes",
-                  std::to_string(places));
+      throw io::Fault(io::Fault::Kind::kLimit, "at most 2^20 chunks more than the file has bytes",
+                      std::to_string(places));
     file.spend(places / 16);
   }
   std::vector<Chunk> chunks = indexed_chunks(file, layout, grid);
@@ -269,9 +270,9 @@ std::vector<Chunk> find_chunks(const File& file, const Layout& layout, const Chu
     file.spend(chunk.stored.size());
     for (size_t d = 0; d < grid.dims.size(); ++d)
       if (chunk.offset[d] >= grid.dims[d] || chunk.offset[d] % grid.chunk_dims[d] != 0)
-        damaged("chunks inside the dataset", "offset " + std::to_string(chunk.offset[d]));
+        io::damaged("chunks inside the dataset", "offset " + std::to_string(chunk.offset[d]));
     if (!seen.insert(chunk.offset).second)
-      damaged("chunks that do not overlap", "two at one place");
+      io::damaged("chunks that do not overlap", "two at one place");
   }
   return chunks;
 }

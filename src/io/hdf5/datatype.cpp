@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "io/hdf5/fault.h"
+#include "io/base/fault.h"
 
 namespace luxtorch::hdf5 {
 namespace {
@@ -23,7 +23,7 @@ Prefix read_prefix(Cursor& in) {
   unsigned first = in.u8();
   Prefix p{first & 15U, first >> 4U, {in.u8(), in.u8(), in.u8()}, in.u32()};
   // One development version of JLD2 wrote version 0 and meant 3.
-  if (p.version > 3) unsupported("a datatype of version 1 to 3", std::to_string(p.version));
+  if (p.version > 3) io::unsupported("a datatype of version 1 to 3", std::to_string(p.version));
   return p;
 }
 
@@ -34,8 +34,8 @@ void read_integer(Cursor& in, const Prefix& p, Datatype& type) {
   bool has_bits = p.type_class == 0 && p.size <= 8 && precision > 0 && precision <= 8 * p.size &&
                   offset <= 8 * p.size - precision;
   if ((!whole && !has_bits) || !std::has_single_bit(p.size) || p.size > 16)
-    unsupported("integers of 1, 2, 4, 8 or 16 bytes",
-                std::to_string(precision) + " bits in " + std::to_string(p.size) + " bytes");
+    io::unsupported("integers of 1, 2, 4, 8 or 16 bytes",
+                    std::to_string(precision) + " bits in " + std::to_string(p.size) + " bytes");
   if (!whole) type.bit_offset = offset, type.bits = precision;
   type.is_signed = p.type_class == 0 && (p.bits[0] & 8) != 0;
   type.is_big_endian = (p.bits[0] & 1) != 0;
@@ -63,8 +63,8 @@ void read_float(Cursor& in, const Prefix& p, Datatype& type) {
            bias == ieee.bias;
   };
   if (std::none_of(std::begin(kIeee), std::end(kIeee), matches))
-    unsupported("IEEE floats of 16, 32 or 64 bits",
-                "another floating-point format of " + std::to_string(p.size) + " bytes");
+    io::unsupported("IEEE floats of 16, 32 or 64 bits",
+                    "another floating-point format of " + std::to_string(p.size) + " bytes");
   type.is_big_endian = (p.bits[0] & 1) != 0;
 }
 
@@ -84,7 +84,7 @@ void read_compound(Cursor& in, const Prefix& p, Datatype& type, int depth) {
     }
     member.type = parse(in, depth + 1);
     if (uint64_t{member.offset} + member.type->size > p.size)
-      damaged(
+      io::damaged(
           "member " + member.name + " inside its compound of " + std::to_string(p.size) + " bytes",
           "offset " + std::to_string(member.offset));
     type.members.push_back(std::move(member));
@@ -93,7 +93,7 @@ void read_compound(Cursor& in, const Prefix& p, Datatype& type, int depth) {
 
 void read_array(Cursor& in, const Prefix& p, Datatype& type, int depth) {
   unsigned rank = in.u8();
-  if (rank > kMostDims) damaged("at most 32 dimensions", std::to_string(rank));
+  if (rank > kMostDims) io::damaged("at most 32 dimensions", std::to_string(rank));
   if (p.version < 3) in.skip(3);
   uint64_t count = 1;
   for (unsigned i = 0; i < rank; ++i) {
@@ -103,8 +103,8 @@ void read_array(Cursor& in, const Prefix& p, Datatype& type, int depth) {
   if (p.version < 3) in.skip(4 * uint64_t{rank});  // an order of the dimensions, always the same
   type.base = parse(in, depth + 1);
   if (checked_product(count, type.base->size) != p.size)
-    damaged("an array type of " + std::to_string(count) + " elements",
-            std::to_string(p.size) + " bytes");
+    io::damaged("an array type of " + std::to_string(count) + " elements",
+                std::to_string(p.size) + " bytes");
 }
 
 // JLD2 pads with NUL in UTF-8 and means every byte; other programs fill strings up.
@@ -118,7 +118,7 @@ char padding_of(const Prefix& p) {
 DatatypePtr read_enum(Cursor& in, const Prefix& p, int depth) {
   DatatypePtr base = parse(in, depth + 1);
   if (base->kind != Datatype::Kind::kInteger || base->size != p.size)
-    damaged("an enumeration of integers", "another type");
+    io::damaged("an enumeration of integers", "another type");
   unsigned count = p.bits[0] | p.bits[1] << 8U;
   std::vector<std::string> names;
   for (unsigned i = 0; i < count; ++i) {
@@ -137,8 +137,8 @@ DatatypePtr read_enum(Cursor& in, const Prefix& p, int depth) {
 
 DatatypePtr parse(Cursor& in, int depth) {
   if (depth > kDeepestType)
-    unsupported("datatypes nested at most " + std::to_string(kDeepestType) + " deep",
-                "deeper ones");
+    io::unsupported("datatypes nested at most " + std::to_string(kDeepestType) + " deep",
+                    "deeper ones");
   Prefix p = read_prefix(in);
   Datatype type;
   type.size = p.size;
@@ -169,13 +169,13 @@ DatatypePtr parse(Cursor& in, int depth) {
       read_compound(in, p, type, depth);
       break;
     case 7:
-      if (p.size != 8) unsupported("object references of 8 bytes", std::to_string(p.size));
+      if (p.size != 8) io::unsupported("object references of 8 bytes", std::to_string(p.size));
       type.kind = Datatype::Kind::kReference;
       break;
     case 8:
       return read_enum(in, p, depth);
     case 9:
-      if (p.size != 16) damaged("a variable-length type of 16 bytes", std::to_string(p.size));
+      if (p.size != 16) io::damaged("a variable-length type of 16 bytes", std::to_string(p.size));
       type.kind = (p.bits[0] & 15) == 1 ? Datatype::Kind::kVlenString : Datatype::Kind::kVlen;
       type.base = parse(in, depth + 1);
       break;
@@ -184,8 +184,8 @@ DatatypePtr parse(Cursor& in, int depth) {
       read_array(in, p, type, depth);
       break;
     default:
-      unsupported("a number, string, compound, reference, array or variable-length type",
-                  "HDF5 datatype class " + std::to_string(p.type_class));
+      io::unsupported("a number, string, compound, reference, array or variable-length type",
+                      "HDF5 datatype class " + std::to_string(p.type_class));
   }
   return std::make_shared<const Datatype>(std::move(type));
 }
@@ -204,9 +204,9 @@ TypeReference TypeReference::parse(Bytes message, bool shared) {
   uint8_t kind = in.u8();
   if (version == 1) in.skip(6);
   if (version == 0 || version > 3 || (version == 3 && kind != 2))
-    unsupported("a reference to a committed datatype", "a shared message of version " +
-                                                           std::to_string(version) + ", kind " +
-                                                           std::to_string(kind));
+    io::unsupported("a reference to a committed datatype", "a shared message of version " +
+                                                               std::to_string(version) + ", kind " +
+                                                               std::to_string(kind));
   return {.inline_type = nullptr, .committed = in.u64()};
 }
 
@@ -216,12 +216,12 @@ Dataspace Dataspace::parse(Bytes message) {
   unsigned rank = in.u8();
   bool has_most = (in.u8() & 1) != 0;
   if (version != 1 && version != 2)
-    unsupported("a dataspace of version 1 or 2", std::to_string(version));
-  if (rank > kMostDims) damaged("at most 32 dimensions", std::to_string(rank));
+    io::unsupported("a dataspace of version 1 or 2", std::to_string(version));
+  if (rank > kMostDims) io::damaged("at most 32 dimensions", std::to_string(rank));
   Dataspace space;
   if (version == 2) {
     uint8_t kind = in.u8();
-    if (kind > 2) damaged("a scalar, simple or null dataspace", "kind " + std::to_string(kind));
+    if (kind > 2) io::damaged("a scalar, simple or null dataspace", "kind " + std::to_string(kind));
     space.kind = static_cast<Kind>(kind);
   } else {
     in.skip(5);
@@ -248,8 +248,8 @@ Attribute Attribute::parse(Bytes message) {
   uint16_t type_size = in.u16();
   uint16_t space_size = in.u16();
   if (version < 1 || version > 3)
-    unsupported("an attribute of version 1 to 3", std::to_string(version));
-  if (flags > 1) unsupported("an attribute with a dataspace of its own", "a shared dataspace");
+    io::unsupported("an attribute of version 1 to 3", std::to_string(version));
+  if (flags > 1) io::unsupported("an attribute with a dataspace of its own", "a shared dataspace");
   if (version == 3) in.skip(1);  // character set
   auto part = [&](uint16_t size) {
     Bytes bytes = in.take(size);
@@ -262,8 +262,8 @@ Attribute Attribute::parse(Bytes message) {
     attribute.type = TypeReference::parse(part(type_size), (flags & 1) != 0);
     attribute.space = Dataspace::parse(part(space_size));
     attribute.data = in.take(in.remaining());
-  } catch (const Fault& fault) {
-    if (fault.kind != Fault::Kind::kUnsupported) throw;
+  } catch (const io::Fault& fault) {
+    if (fault.kind != io::Fault::Kind::kUnsupported) throw;
     attribute.problem = fault;  // many attributes are nobody's business
   }
   return attribute;

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "io/base/fault.h"
 #include "io/hdf5/bytes.h"
-#include "io/hdf5/fault.h"
 
 namespace luxtorch::hdf5 {
 
@@ -80,7 +80,7 @@ struct Attribute {
   TypeReference type;
   Dataspace space;
   Bytes data;
-  std::optional<Fault> problem;  // why all but its name is not known
+  std::optional<io::Fault> problem;  // why all but its name is not known
 
   static Attribute parse(Bytes message);
 };

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "io/base/fault.h"
 #include "io/hdf5/chunks.h"
-#include "io/hdf5/fault.h"
 #include "io/hdf5/file.h"
 #include "io/hdf5/links.h"
 
@@ -17,10 +17,10 @@ class FractalHeap {
  public:
   FractalHeap(const File& file, uint64_t address) : file_(file) {
     Bytes header = file.block(address, 146);
-    if (!header.starts_with("FRHP")) damaged("a fractal heap", "no FRHP signature");
+    if (!header.starts_with("FRHP")) io::damaged("a fractal heap", "no FRHP signature");
     File::verify_checksum(header);
     auto filters = header.get<uint16_t>(7);
-    if (filters != 0) unsupported("a fractal heap without filters", "one with filters");
+    if (filters != 0) io::unsupported("a fractal heap without filters", "one with filters");
     auto largest_object = header.get<uint32_t>(10);
     width_ = header.get<uint16_t>(110);
     smallest_ = header.get<uint64_t>(112);
@@ -30,7 +30,7 @@ class FractalHeap {
     rows_ = header.get<uint16_t>(140);
     if (bits == 0 || bits > 64 || width_ == 0 || !std::has_single_bit(smallest_) ||
         !std::has_single_bit(largest) || largest < smallest_)
-      damaged("a fractal heap of sizes that are powers of two", "other sizes");
+      io::damaged("a fractal heap of sizes that are powers of two", "other sizes");
     largest_ = largest;
     offset_width_ = (bits + 7) / 8;
     uint64_t most = std::min<uint64_t>(largest, largest_object);
@@ -41,9 +41,9 @@ class FractalHeap {
   Bytes object(Bytes id) const {
     Cursor in(id);
     unsigned kind = in.u8();
-    if (kind >> 6U != 0) damaged("a heap identifier of version 0", std::to_string(kind >> 6U));
+    if (kind >> 6U != 0) io::damaged("a heap identifier of version 0", std::to_string(kind >> 6U));
     if ((kind >> 4U & 3U) == 2) return in.take((kind & 15U) + 1);
-    if ((kind >> 4U & 3U) != 0) unsupported("links of less than 64 KiB", "a huge one");
+    if ((kind >> 4U & 3U) != 0) io::unsupported("links of less than 64 KiB", "a huge one");
     uint64_t offset = in.sized(offset_width_);
     uint64_t length = in.sized(length_width_);
     file_.spend(length);
@@ -53,8 +53,8 @@ class FractalHeap {
 
  private:
   Bytes in_table(uint64_t table, uint64_t offset, uint64_t length, int depth) const {
-    if (depth > kDeepestHeap) damaged("a fractal heap of at most 16 levels", "more");
-    if (!file_.at(table).starts_with("FHIB")) damaged("a table of a heap", "no FHIB signature");
+    if (depth > kDeepestHeap) io::damaged("a fractal heap of at most 16 levels", "more");
+    if (!file_.at(table).starts_with("FHIB")) io::damaged("a table of a heap", "no FHIB signature");
     uint64_t first = 0;
     uint64_t size = smallest_;
     for (uint64_t row = 0; row < 64; ++row) {
@@ -70,7 +70,7 @@ class FractalHeap {
       if (size > largest_) return in_table(child, inside, length, depth + 1);
       return file_.block(child, size).sub(inside, length);
     }
-    damaged("an offset inside its heap", std::to_string(offset));
+    io::damaged("an offset inside its heap", std::to_string(offset));
   }
 
   const File& file_;

@@ -6,9 +6,9 @@
 #include <optional>
 #include <utility>
 
+#include "io/base/fault.h"
 #include "io/base/memory_order.h"
 #include "io/hdf5/chunks.h"
-#include "io/hdf5/fault.h"
 #include "io/hdf5/file.h"
 #include "io/hdf5/storage.h"
 
@@ -64,7 +64,7 @@ struct Block {
 
 void check_size(Bytes elements, uint64_t total) {
   if (elements.size() != total)
-    damaged("a chunk of " + std::to_string(total) + " bytes", std::to_string(elements.size()));
+    io::damaged("a chunk of " + std::to_string(total) + " bytes", std::to_string(elements.size()));
 }
 
 // A chunk that is larger than a piece, unpacked piece by piece where its filters allow that.
@@ -145,8 +145,8 @@ void put_chunks(const File& file, const Object& object, const std::vector<uint64
   const Layout& layout = *object.layout;
   size_t rank = dims.size();
   if (rank == 0 || layout.chunk_dims.size() != rank)
-    damaged("as many chunk dimensions as dimensions",
-            std::to_string(layout.chunk_dims.size()) + " and " + std::to_string(rank));
+    io::damaged("as many chunk dimensions as dimensions",
+                std::to_string(layout.chunk_dims.size()) + " and " + std::to_string(rank));
   ChunkGrid grid{.dims = dims,
                  .most_dims = object.space.most_dims,
                  .chunk_dims = layout.chunk_dims,
@@ -155,8 +155,8 @@ void put_chunks(const File& file, const Object& object, const std::vector<uint64
   if (grid.most_dims.size() != rank) grid.most_dims = dims;
   uint64_t places = 1;
   for (size_t d = 0; d < rank; ++d) {
-    if (grid.chunk_dims[d] == 0) damaged("chunks with elements", "a chunk dimension of 0");
-    if (grid.most_dims[d] < dims[d]) damaged("dimensions up to their limits", "larger ones");
+    if (grid.chunk_dims[d] == 0) io::damaged("chunks with elements", "a chunk dimension of 0");
+    if (grid.most_dims[d] < dims[d]) io::damaged("dimensions up to their limits", "larger ones");
     grid.chunk_bytes = checked_product(grid.chunk_bytes, grid.chunk_dims[d]);
     places = checked_product(places, (dims[d] - 1) / grid.chunk_dims[d] + 1);
   }
@@ -234,7 +234,7 @@ void read_elements(const File& file, const Object& object, const std::vector<uin
   uint64_t total = bytes_of(dims, element);
   if (total == 0) return to.start({}, true);
   bool chunked = layout.kind == Layout::Kind::kSingleChunk || layout.kind == Layout::Kind::kChunked;
-  if (!object.filters.empty() && !chunked) damaged("filtered data in chunks", "another layout");
+  if (!object.filters.empty() && !chunked) io::damaged("filtered data in chunks", "another layout");
   if (layout.kind == Layout::Kind::kCompact) {
     Bytes elements = layout.compact.sub(0, total);
     to.start({}, true);
@@ -259,8 +259,8 @@ void read_elements(const File& file, const Object& object, const std::vector<uin
   bool has_equal =
       std::ranges::find(object.filters, Filter::kScaleOffset, &Filter::id) != object.filters.end();
   if (total > most && !has_equal)
-    damaged(std::to_string(total) + " bytes after decompressing",
-            "only " + std::to_string(size) + " stored bytes");
+    io::damaged(std::to_string(total) + " bytes after decompressing",
+                "only " + std::to_string(size) + " stored bytes");
   if (total > most) file.claim_unwritten(total - most);
   to.start({}, true);
   std::vector<uint64_t> begin(dims.size(), 0);

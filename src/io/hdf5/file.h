@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -67,8 +66,7 @@ class File {
   /// Maps the file and reads its superblock (version 0 to 3, after a user block of 0 to 4096
   /// bytes). `memory_limit`: bytes that reserve() gives at most; `unwritten_limit`: that
   /// claim_unwritten() does. Throws Fault.
-  File(const std::filesystem::path& path, uint64_t memory_limit,
-       uint64_t unwritten_limit = kMostUnwritten);
+  File(const io::InputFile& file, uint64_t memory_limit, uint64_t unwritten_limit = kMostUnwritten);
 
   /// Everything before the superblock.
   Bytes user_block() const { return map_.bytes().sub(0, base_); }

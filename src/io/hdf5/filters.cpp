@@ -1,7 +1,7 @@
 // The filter pipeline: deflate, Zstandard, LZF, shuffle, Fletcher32 and what bit_filters.cpp has.
 #include <algorithm>
 
-#include "io/hdf5/fault.h"
+#include "io/base/fault.h"
 #include "io/hdf5/file.h"
 #include "io/hdf5/storage.h"
 
@@ -34,7 +34,8 @@ std::vector<uint8_t> unlzf_exactly(Bytes stored, uint64_t size) {
   std::vector<uint8_t> out;
   out.reserve(size);
   auto require_room = [&](uint64_t length) {
-    if (length > size - out.size()) damaged(std::to_string(size) + " bytes of LZF data", "more");
+    if (length > size - out.size())
+      io::damaged(std::to_string(size) + " bytes of LZF data", "more");
   };
   while (in.remaining() > 0) {
     unsigned control = in.u8();
@@ -49,7 +50,7 @@ std::vector<uint8_t> unlzf_exactly(Bytes stored, uint64_t size) {
     length += 2;
     uint64_t back = ((control & 31U) << 8U) + in.u8() + 1;
     require_room(length);
-    if (back > out.size()) damaged("LZF data that refers to what came before", "other data");
+    if (back > out.size()) io::damaged("LZF data that refers to what came before", "other data");
     for (unsigned i = 0; i < length; ++i) out.push_back(out[out.size() - back]);
   }
   return out;
@@ -71,14 +72,14 @@ uint32_t fletcher32(const std::vector<uint8_t>& data, size_t count) {
 }
 
 void check_fletcher32(std::vector<uint8_t>& data) {
-  if (data.size() < 4) damaged("a Fletcher32 checksum", "too few bytes");
+  if (data.size() < 4) io::damaged("a Fletcher32 checksum", "too few bytes");
   size_t count = data.size() - 4;
   uint32_t stored = Bytes(data.data(), data.size()).get<uint32_t>(count);
   uint32_t sum = fletcher32(data, count);
   // HDF5 before 1.6.3 swapped the bytes of each half.
   uint32_t swapped = (sum & 0x00ff00ffU) << 8U | (sum >> 8U & 0x00ff00ffU);
   if (stored != sum && stored != swapped)
-    damaged("a chunk with its own Fletcher32 checksum", "another checksum");
+    io::damaged("a chunk with its own Fletcher32 checksum", "another checksum");
   data.resize(count);
 }
 
@@ -107,7 +108,8 @@ std::vector<uint8_t> decompressed(Bytes data, const Filter& filter, uint64_t siz
   if (filter.id == Filter::kZstd && is_exact) return unzstd_exactly(data, size);
   auto unpacking = unpacking_of(data, filter.id);
   if (!unpacking && is_exact) return unlzf_exactly(data, size);
-  if (!unpacking) unsupported("packed numbers compressed with deflate or Zstandard", "with LZF");
+  if (!unpacking)
+    io::unsupported("packed numbers compressed with deflate or Zstandard", "with LZF");
   std::vector<uint8_t> out(size);
   if (is_exact)
     unpacking->read(out.data(), size);
@@ -138,7 +140,7 @@ std::vector<Filter> Filter::parse_pipeline(Bytes message) {
   uint8_t version = in.u8();
   uint8_t count = in.u8();
   if (version != 1 && version != 2)
-    unsupported("a filter pipeline of version 1 or 2", std::to_string(version));
+    io::unsupported("a filter pipeline of version 1 or 2", std::to_string(version));
   if (version == 1) in.skip(6);
   std::vector<Filter> filters;
   for (int i = 0; i < count; ++i) {
@@ -157,19 +159,20 @@ std::vector<Filter> Filter::parse_pipeline(Bytes message) {
 
 void unshuffle_part(Bytes shuffled, uint64_t element, uint64_t first, std::vector<uint8_t>& out) {
   uint64_t all = shuffled.size() / element, count = out.size() / element;
-  if (first > all || count > all - first) damaged("shuffled elements", "fewer");
+  if (first > all || count > all - first) io::damaged("shuffled elements", "fewer");
   unshuffle(shuffled.data(), all, element, first, count, out.data());
 }
 
 void Unpacking::read(uint8_t* to, uint64_t count) {
   uint64_t got = some(to, count);
   if (got < count)
-    damaged(std::to_string(count) + " bytes after decompressing", "only " + std::to_string(got));
+    io::damaged(std::to_string(count) + " bytes after decompressing",
+                "only " + std::to_string(got));
 }
 
 void Unpacking::finish() {
   uint8_t more = 0;
-  if (some(&more, 1) != 0) damaged("the end of the compressed data", "more");
+  if (some(&more, 1) != 0) io::damaged("the end of the compressed data", "more");
 }
 
 std::unique_ptr<Unpacking> unpacking_of(Bytes stored, uint16_t filter) {
@@ -198,12 +201,12 @@ std::vector<uint8_t> unfilter(Bytes stored, const std::vector<Filter>& filters, 
   for (size_t i = filters.size(); i-- > 0; data = Bytes(out.data(), out.size())) {
     const Filter& filter = filters[i];
     if (is_compression(filter.id) || is_packing(filter.id)) {
-      if (given[i].size == 0) unsupported("data compressed once", "data compressed twice");
+      if (given[i].size == 0) io::unsupported("data compressed once", "data compressed twice");
       uint64_t most = most_unfiltered(data.size(), {filter});
       if (is_packing(filter.id)) most += kMostUnwritten;  // equal numbers take no bits
       if (given[i].is_exact && given[i].size > most)
-        damaged(std::to_string(size) + " bytes after decompressing",
-                "only " + std::to_string(data.size()) + " stored bytes");
+        io::damaged(std::to_string(size) + " bytes after decompressing",
+                    "only " + std::to_string(data.size()) + " stored bytes");
       uint64_t wanted = given[i].is_exact ? given[i].size : std::min(given[i].size, most);
       out = decompressed(data, filter, wanted, given[i].is_exact);
       continue;
@@ -214,13 +217,13 @@ std::vector<uint8_t> unfilter(Bytes stored, const std::vector<Filter>& filters, 
     else if (filter.id == Filter::kFletcher32)
       check_fletcher32(out);
     else
-      unsupported(
+      io::unsupported(
           "data compressed with deflate, Zstandard, LZF, n-bit or scale-offset, with or without "
           "shuffle",
           filter_name(filter.id));
   }
   if (out.size() != size)
-    damaged("a chunk of " + std::to_string(size) + " bytes", std::to_string(out.size()));
+    io::damaged("a chunk of " + std::to_string(size) + " bytes", std::to_string(out.size()));
   return out;
 }
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "io/hdf5/fault.h"
+#include "io/base/fault.h"
 #include "io/hdf5/storage.h"
 
 namespace luxtorch::hdf5 {
@@ -13,7 +13,7 @@ class Inflating : public Unpacking {
  public:
   explicit Inflating(Bytes stored)
       : in_(stored.data()), size_(stored.size()), left_(stored.size()) {
-    if (inflateInit(&stream_) != Z_OK) damaged("zlib to start", "no memory for it");
+    if (inflateInit(&stream_) != Z_OK) io::damaged("zlib to start", "no memory for it");
   }
   ~Inflating() override { inflateEnd(&stream_); }
 
@@ -33,8 +33,8 @@ class Inflating : public Unpacking {
       got += out_now - stream_.avail_out;
       at_end_ = status == Z_STREAM_END;
       if (status != Z_OK && !at_end_)
-        damaged("valid deflated data",
-                stream_.msg != nullptr ? stream_.msg : "data that ends before its end");
+        io::damaged("valid deflated data",
+                    stream_.msg != nullptr ? stream_.msg : "data that ends before its end");
     }
     return got;
   }

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "io/hdf5/fault.h"
+#include "io/base/fault.h"
 #include "io/hdf5/file.h"
 
 namespace luxtorch::hdf5 {
@@ -12,7 +12,8 @@ constexpr uint32_t kSoftLink = 2;  // of a symbol table entry's cache
 
 void read_symbols(const File& file, uint64_t address, Bytes names, std::vector<Link>& links) {
   Cursor in(file.at(address));
-  if (!file.at(address).starts_with("SNOD")) damaged("a symbol table node", "no SNOD signature");
+  if (!file.at(address).starts_with("SNOD"))
+    io::damaged("a symbol table node", "no SNOD signature");
   in.skip(6);
   unsigned count = in.u16();
   file.spend(8 + 40 * uint64_t{count});
@@ -35,15 +36,16 @@ void read_symbols(const File& file, uint64_t address, Bytes names, std::vector<L
 void walk_symbols(const File& file, uint64_t address, int expected_level, Bytes names,
                   std::vector<Link>& links) {
   Cursor in(file.at(address));
-  if (!file.at(address).starts_with("TREE")) damaged("a B-tree of symbols", "no TREE signature");
+  if (!file.at(address).starts_with("TREE"))
+    io::damaged("a B-tree of symbols", "no TREE signature");
   in.skip(4);
   unsigned type = in.u8();
   int level = in.u8();
   unsigned entries = in.u16();
-  if (type != 0) damaged("a B-tree of symbols", "node type " + std::to_string(type));
+  if (type != 0) io::damaged("a B-tree of symbols", "node type " + std::to_string(type));
   // Levels that only fall bound the walk, whatever addresses the nodes hold.
   if (expected_level >= 0 && level != expected_level)
-    damaged("B-tree level " + std::to_string(expected_level), std::to_string(level));
+    io::damaged("B-tree level " + std::to_string(expected_level), std::to_string(level));
   in.skip(16);  // siblings
   file.spend(24 + 16 * uint64_t{entries});
   for (unsigned i = 0; i < entries; ++i) {
@@ -62,7 +64,7 @@ Link parse_link(Bytes message) {
   Cursor in(message);
   unsigned version = in.u8();
   unsigned flags = in.u8();
-  if (version != 1) unsupported("a link of version 1", std::to_string(version));
+  if (version != 1) io::unsupported("a link of version 1", std::to_string(version));
   unsigned kind = (flags & 8U) != 0 ? in.u8() : 0;
   Link link;
   if ((flags & 4U) != 0) link.created = in.u64();
@@ -78,7 +80,7 @@ Link parse_link(Bytes message) {
 
 std::vector<Link> symbol_table_links(const File& file, uint64_t btree, uint64_t heap) {
   Bytes header = file.at(heap);
-  if (!header.starts_with("HEAP")) damaged("a heap of names", "no HEAP signature");
+  if (!header.starts_with("HEAP")) io::damaged("a heap of names", "no HEAP signature");
   Bytes names = file.block(header.get<uint64_t>(24), header.get<uint64_t>(8));
   std::vector<Link> links;
   walk_symbols(file, btree, -1, names, links);

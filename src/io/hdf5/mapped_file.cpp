@@ -1,48 +1,29 @@
 #include "io/hdf5/mapped_file.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
 
-#include "io/hdf5/fault.h"
+#include "io/base/fault.h"
 
 namespace luxtorch::hdf5 {
-namespace {
 
-[[noreturn]] void unreadable(std::string expected, std::string got) {
-  throw Fault(Fault::Kind::kPath, std::move(expected), std::move(got));
-}
-
-struct Descriptor {
-  ~Descriptor() {
-    if (fd >= 0) ::close(fd);
+MappedFile::MappedFile(const io::InputFile& file) : is_mapped_(!file.in_memory()) {
+  if (file.size() == 0) io::damaged("a JLD2 file", "an empty file");
+  const void* memory = file.memory();
+  if (is_mapped_) {
+    memory = ::mmap(nullptr, file.size(), PROT_READ, MAP_PRIVATE, file.descriptor(), 0);
+    if (memory == MAP_FAILED)
+      throw io::Fault(io::Fault::Kind::kPath, "a file that can be mapped", std::strerror(errno));
   }
-  int fd;
-};
-
-}  // namespace
-
-MappedFile::MappedFile(const std::filesystem::path& path) {
-  // O_NONBLOCK: opening a pipe must fail below, not wait for a writer.
-  Descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  if (file.fd < 0) unreadable("a file that can be read", std::strerror(errno));
-  struct stat status{};
-  if (::fstat(file.fd, &status) != 0) unreadable("a file that can be read", std::strerror(errno));
-  if (S_ISDIR(status.st_mode)) unreadable("a file", "a folder");
-  if (!S_ISREG(status.st_mode)) unreadable("a regular file", "a device or a pipe");
-  if (status.st_size == 0) damaged("a JLD2 file", "an empty file");
-  auto size = static_cast<size_t>(status.st_size);
-  void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd, 0);
-  if (memory == MAP_FAILED) unreadable("a file that can be mapped", std::strerror(errno));
-  bytes_ = Bytes(static_cast<const uint8_t*>(memory), size);
+  bytes_ = Bytes(static_cast<const uint8_t*>(memory), file.size());
 }
 
 void MappedFile::want(Bytes part) const {
 #ifdef MADV_POPULATE_READ
+  if (!is_mapped_) return;
   auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
   auto begin = reinterpret_cast<uintptr_t>(part.data()) / page * page;
   auto end = reinterpret_cast<uintptr_t>(part.data()) + part.size();
@@ -51,6 +32,7 @@ void MappedFile::want(Bytes part) const {
 }
 
 void MappedFile::forget(Bytes part) const {
+  if (!is_mapped_) return;  // the owner's memory would be lost
   auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
   auto begin = reinterpret_cast<uintptr_t>(part.data());
   auto end = begin + part.size();
@@ -60,7 +42,7 @@ void MappedFile::forget(Bytes part) const {
 }
 
 MappedFile::~MappedFile() {
-  ::munmap(const_cast<uint8_t*>(bytes_.data()), static_cast<size_t>(bytes_.size()));
+  if (is_mapped_) ::munmap(const_cast<uint8_t*>(bytes_.data()), static_cast<size_t>(bytes_.size()));
 }
 
 }  // namespace luxtorch::hdf5

@@ -1,17 +1,16 @@
 // A whole file, read-only in memory.
 #pragma once
 
-#include <filesystem>
-
+#include "io/base/input_file.h"
 #include "io/hdf5/bytes.h"
 
 namespace luxtorch::hdf5 {
 
-/// Maps a regular file for as long as the object lives. Throws Fault: kPath for a path that is
-/// missing, not a regular file or not readable, kDamaged for an empty file.
+/// Maps a file for as long as the object lives; one in memory is left where it is. Throws Fault: kPath for
+/// one that cannot be mapped, kDamaged for an empty one.
 class MappedFile {
  public:
-  explicit MappedFile(const std::filesystem::path& path);
+  explicit MappedFile(const io::InputFile& file);
   ~MappedFile();
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
@@ -24,6 +23,7 @@ class MappedFile {
 
  private:
   Bytes bytes_;
+  bool is_mapped_ = false;
 };
 
 }  // namespace luxtorch::hdf5

@@ -9,10 +9,9 @@
 #include <span>
 
 #include "io/base/dense_bytes.h"
-#include "io/base/file_fault.h"
+#include "io/base/fault.h"
 #include "io/base/flat_names.h"
 #include "io/hdf5/bytes.h"
-#include "io/hdf5/fault.h"
 #include "luxtorch/core/error.h"
 
 namespace luxtorch::hdf5 {
@@ -25,7 +24,7 @@ Tree tuple_of(std::vector<Tree::Item> parts) {
     auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), place);
     bool is_number = error == std::errc() && end == name.data() + name.size();
     if (!is_number || place >= places.size() || places[place])
-      damaged("a tuple's members 0 to " + std::to_string(places.size() - 1), name);
+      io::damaged("a tuple's members 0 to " + std::to_string(places.size() - 1), name);
     places[place] = std::move(part);
   }
   std::vector<Tree> elements;
@@ -82,7 +81,7 @@ Tensor empty_array(const Tensor& dims, std::string_view matlab_class) {
   bool has_zero = std::ranges::find(shape, 0) != shape.end();
   bool has_negative = std::ranges::any_of(shape, [](int64_t size) { return size < 0; });
   if (!has_zero || has_negative || claimed > 1e12)
-    damaged("the shape of an empty array", "another one");
+    io::damaged("the shape of an empty array", "another one");
   return at::empty(shape, at::TensorOptions(matlab_dtype(matlab_class)));
 }
 
@@ -91,15 +90,15 @@ Tensor empty_array(const Tensor& dims, std::string_view matlab_class) {
 Tree tree_of_group(std::vector<Tree::Item> parts, std::string_view mark) {
   if (mark == kTuple) return tuple_of(std::move(parts));
   if (mark == kValue && parts.size() == 1 && parts[0].first == kValue) return parts[0].second;
-  if (!mark.empty()) unsupported("a group's mark that this version knows", std::string(mark));
+  if (!mark.empty()) io::unsupported("a group's mark that this version knows", std::string(mark));
   bool nests = std::ranges::any_of(
       parts, [](const auto& part) { return part.first.find_first_of(".%") != std::string::npos; });
   try {
     return nests ? io::nest_names(parts, io::EmptyNames::kNever) : named(std::move(parts));
-  } catch (const io::FileUnsupported& fault) {
-    unsupported("names that make a tree when nested on their dots", fault.message);
+  } catch (const io::Fault& fault) {
+    io::unsupported("names that make a tree when nested on their dots", fault.message);
   } catch (const TreeError& error) {
-    unsupported("names that a tree can hold", error.message());
+    io::unsupported("names that a tree can hold", error.message());
   }
 }
 
@@ -110,7 +109,7 @@ Tree marked_leaf(std::string_view mark, const Tensor& plain) {
     return Rng(*static_cast<const uint64_t*>(plain.const_data_ptr()));
   if (mark == kBytes && plain.defined() && plain.scalar_type() == Dtype::Byte && plain.dim() == 1)
     return io::bytes_of(plain);
-  unsupported("a dataset's mark that this version knows", std::string(mark));
+  io::unsupported("a dataset's mark that this version knows", std::string(mark));
 }
 
 Tree matlab_value(std::string_view matlab_class, bool is_empty, const Tree& plain) {
@@ -161,7 +160,7 @@ std::optional<Dtype> dtype_of_opaque(std::string_view name, uint64_t size) {
 std::vector<int64_t> torch_sizes(const std::vector<uint64_t>& dims) {
   uint64_t span = 1;  // torch multiplies sizes of 0 as 1
   for (uint64_t dim : dims) span = checked_product(span, std::max<uint64_t>(dim, 1));
-  if (span > uint64_t{1} << 58U) damaged("an array that memory can hold", "a larger one");
+  if (span > uint64_t{1} << 58U) io::damaged("an array that memory can hold", "a larger one");
   return {dims.begin(), dims.end()};
 }
 
@@ -172,7 +171,7 @@ Tree nested_tuples(std::vector<Tree> elements, const std::vector<uint64_t>& dims
     for (size_t i = 0; i < d; ++i) rows = checked_product(rows, dims[i]);
     constexpr uint64_t kMostEmpty = 1 << 16;
     if (rows > elements.size() + kMostEmpty)
-      unsupported("fewer tuples without elements", std::to_string(rows));
+      io::unsupported("fewer tuples without elements", std::to_string(rows));
     std::vector<Tree> outer;
     for (uint64_t row = 0; row < rows; ++row) {
       auto begin = elements.begin() + static_cast<int64_t>(row * width);

@@ -1,12 +1,12 @@
 // Zstandard data, in a build without libzstd.
-#include "io/hdf5/fault.h"
+#include "io/base/fault.h"
 #include "io/hdf5/storage.h"
 
 namespace luxtorch::hdf5 {
 namespace {
 
 [[noreturn]] void refuse() {
-  unsupported(
+  io::unsupported(
       "a build of luxtorch with libzstd (libzstd-dev on Debian) for arrays compressed with "
       "Zstandard, HDF5 filter 32015",
       "one without");

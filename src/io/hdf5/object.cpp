@@ -3,7 +3,7 @@
 #include <optional>
 #include <set>
 
-#include "io/hdf5/fault.h"
+#include "io/base/fault.h"
 #include "io/hdf5/file.h"
 #include "io/hdf5/links.h"
 
@@ -29,7 +29,7 @@ Chunks first_chunk_2(Bytes start) {
   Cursor in(start);
   in.skip(4);
   unsigned version = in.u8();
-  if (version != 2) damaged("an object header of version 2", std::to_string(version));
+  if (version != 2) io::damaged("an object header of version 2", std::to_string(version));
   unsigned flags = in.u8();
   if ((flags & 0x20U) != 0) in.skip(16);  // times
   if ((flags & 0x10U) != 0) in.skip(4);   // attribute phase change
@@ -45,7 +45,7 @@ Bytes continuation(const File& file, Bytes body, unsigned version) {
   Bytes chunk = file.block(body.get<uint64_t>(0), body.get<uint64_t>(8));
   if (version == 1) return chunk;
   if (!chunk.starts_with("OCHK") || chunk.size() < 8)
-    damaged("the continuation of an object header", "no OCHK signature");
+    io::damaged("the continuation of an object header", "no OCHK signature");
   File::verify_checksum(chunk);
   return chunk.sub(4, chunk.size() - 8);
 }
@@ -91,14 +91,14 @@ std::vector<Message> File::messages(uint64_t address) const {
   Bytes start = at(address);
   bool is_new = start.starts_with("OHDR");
   if (!is_new && (start.size() == 0 || start.data()[0] != 1))
-    damaged("an object header at address " + std::to_string(address), "something else");
+    io::damaged("an object header at address " + std::to_string(address), "something else");
   Chunks chunks = is_new ? first_chunk_2(start) : first_chunk_1(start);
   std::vector<Message> messages;
   std::set<const uint8_t*> seen;
   for (size_t i = 0; i < chunks.pending.size(); ++i) {
     Bytes chunk = chunks.pending[i];
     if (i >= kMaxChunks || !seen.insert(chunk.data()).second)
-      damaged("an object header that ends", "chunks that go in a circle");
+      io::damaged("an object header that ends", "chunks that go in a circle");
     spend(chunk.size());
     Cursor in(chunk);
     while (in.remaining() >= chunks.message_header) {
@@ -152,7 +152,7 @@ Object File::object(uint64_t address) const {
           add_links(dense_links(*this, dense->first, dense->second));
         break;
       case Message::kExternalFiles:
-        unsupported("a dataset whose elements are in the file itself", "one in other files");
+        io::unsupported("a dataset whose elements are in the file itself", "one in other files");
       case Message::kSymbolTable:
         add_links(symbol_table_links(*this, message.body.get<uint64_t>(0),
                                      message.body.get<uint64_t>(8)));
@@ -170,8 +170,8 @@ Object File::object(uint64_t address) const {
       default:
         // Known types are below 0x19; of those only the ones above matter here.
         if (message.type > 0x18 && (message.flags & kFailIfUnknown) != 0)
-          unsupported("known object header messages",
-                      "message type " + std::to_string(message.type));
+          io::unsupported("known object header messages",
+                          "message type " + std::to_string(message.type));
     }
   }
   if (object.keeps_order)

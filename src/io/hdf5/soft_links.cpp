@@ -1,7 +1,7 @@
 // Where links lead.
 #include <algorithm>
 
-#include "io/hdf5/fault.h"
+#include "io/base/fault.h"
 #include "io/hdf5/file.h"
 
 namespace luxtorch::hdf5 {
@@ -15,7 +15,8 @@ const File::Links& File::links_of(uint64_t group) const {
 
 std::optional<uint64_t> File::find(uint64_t group, const std::string& path, int soft_links) const {
   constexpr int kMost = 16;  // as libhdf5
-  if (soft_links > kMost) unsupported("soft links that come to an end", "one that leads to itself");
+  if (soft_links > kMost)
+    io::unsupported("soft links that come to an end", "one that leads to itself");
   uint64_t at = path.starts_with('/') ? root_ : group;
   for (size_t begin = 0; begin < path.size();) {
     size_t end = std::min(path.find('/', begin), path.size());
@@ -27,7 +28,7 @@ std::optional<uint64_t> File::find(uint64_t group, const std::string& path, int 
     auto found = links.find(name);
     if (found == links.end()) return {};
     const Link& link = found->second;
-    if (link.is_external) unsupported("links within the file", "one to another file");
+    if (link.is_external) io::unsupported("links within the file", "one to another file");
     auto next = link.is_hard() ? link.address : find(at, link.target, soft_links + 1);
     if (!next) return {};
     at = *next;
@@ -36,12 +37,12 @@ std::optional<uint64_t> File::find(uint64_t group, const std::string& path, int 
 }
 
 uint64_t File::follow(uint64_t group, const Link& link) const {
-  if (link.is_external) unsupported("links within the file", "one to another file");
+  if (link.is_external) io::unsupported("links within the file", "one to another file");
   if (link.is_hard()) return link.address;
   auto found = find(group, link.target, 1);
   if (!found)
-    unsupported("links that lead to an object",
-                "one to \"" + link.target + "\", which is not there");
+    io::unsupported("links that lead to an object",
+                    "one to \"" + link.target + "\", which is not there");
   return *found;
 }
 

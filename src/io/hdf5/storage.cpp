@@ -1,6 +1,6 @@
 #include "io/hdf5/storage.h"
 
-#include "io/hdf5/fault.h"
+#include "io/base/fault.h"
 
 namespace luxtorch::hdf5 {
 namespace {
@@ -10,7 +10,8 @@ constexpr unsigned kMostChunkDims = 33;  // chunk dimensions count the element s
 Layout parse_chunked_3(Cursor& in) {
   Layout layout{.kind = Layout::Kind::kChunked};
   unsigned rank = in.u8();
-  if (rank == 0 || rank > kMostChunkDims) damaged("1 to 33 chunk dimensions", std::to_string(rank));
+  if (rank == 0 || rank > kMostChunkDims)
+    io::damaged("1 to 33 chunk dimensions", std::to_string(rank));
   layout.address = in.u64();
   for (unsigned i = 0; i + 1 < rank; ++i) layout.chunk_dims.push_back(in.u32());
   return layout;
@@ -22,8 +23,8 @@ Layout parse_old(Cursor& in, unsigned rank) {
   unsigned layout_class = in.u8();
   in.skip(5);
   if (layout_class > kChunked)
-    damaged("a data layout class of 0 to 2", std::to_string(layout_class));
-  if (rank > kMostChunkDims) damaged("at most 33 dimensions", std::to_string(rank));
+    io::damaged("a data layout class of 0 to 2", std::to_string(layout_class));
+  if (rank > kMostChunkDims) io::damaged("at most 33 dimensions", std::to_string(rank));
   Layout layout;
   if (layout_class != kCompact) layout.address = in.u64();
   std::vector<uint64_t> dims;
@@ -33,7 +34,7 @@ Layout parse_old(Cursor& in, unsigned rank) {
   } else if (layout_class == kContiguous) {
     layout.kind = Layout::Kind::kContiguous;
   } else {
-    if (rank == 0) damaged("1 to 33 chunk dimensions", "none");
+    if (rank == 0) io::damaged("1 to 33 chunk dimensions", "none");
     layout.kind = Layout::Kind::kChunked;
     dims.pop_back();  // the size of an element
     layout.chunk_dims = std::move(dims);
@@ -46,8 +47,10 @@ Layout parse_chunked_4(Cursor& in) {
   unsigned flags = in.u8();
   unsigned rank = in.u8();
   unsigned width = in.u8();
-  if (rank == 0 || rank > kMostChunkDims) damaged("1 to 33 chunk dimensions", std::to_string(rank));
-  if (width == 0 || width > 8) damaged("chunk dimensions of 1 to 8 bytes", std::to_string(width));
+  if (rank == 0 || rank > kMostChunkDims)
+    io::damaged("1 to 33 chunk dimensions", std::to_string(rank));
+  if (width == 0 || width > 8)
+    io::damaged("chunk dimensions of 1 to 8 bytes", std::to_string(width));
   for (unsigned i = 0; i + 1 < rank; ++i) layout.chunk_dims.push_back(in.sized(width));
   in.skip(width);
   layout.whole_filtered = (flags & 1) != 0;
@@ -77,7 +80,7 @@ Layout parse_chunked_4(Cursor& in) {
       in.skip(6);
       break;
     default:
-      damaged("a chunk index of type 1 to 5", std::to_string(index));
+      io::damaged("a chunk index of type 1 to 5", std::to_string(index));
   }
   layout.address = in.u64();
   return layout;
@@ -92,7 +95,7 @@ Layout Layout::parse(Bytes message) {
   if (version == 1 || version == 2) return parse_old(in, layout_class);
   // 5, of HDF5 2.0, is 4 with other sizes of chunks on disk, which their index tells anyway.
   if (version < 3 || version > 5)
-    unsupported("a data layout of version 1 to 5", std::to_string(version));
+    io::unsupported("a data layout of version 1 to 5", std::to_string(version));
   switch (layout_class) {
     case 0: {
       uint16_t size = in.u16();
@@ -107,8 +110,8 @@ Layout Layout::parse(Bytes message) {
     case 2:
       return version == 3 ? parse_chunked_3(in) : parse_chunked_4(in);
     default:
-      unsupported("compact, contiguous or chunked data",
-                  "data layout class " + std::to_string(layout_class));
+      io::unsupported("compact, contiguous or chunked data",
+                      "data layout class " + std::to_string(layout_class));
   }
 }
 

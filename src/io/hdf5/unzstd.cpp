@@ -1,7 +1,7 @@
 // Zstandard data, by libzstd.
 #include <zstd.h>
 
-#include "io/hdf5/fault.h"
+#include "io/base/fault.h"
 #include "io/hdf5/storage.h"
 
 namespace luxtorch::hdf5 {
@@ -11,7 +11,7 @@ class Unzstding : public Unpacking {
  public:
   explicit Unzstding(Bytes stored)
       : context_(ZSTD_createDCtx()), in_{stored.data(), stored.size(), 0} {
-    if (context_ == nullptr) damaged("libzstd to start", "no memory for it");
+    if (context_ == nullptr) io::damaged("libzstd to start", "no memory for it");
   }
   ~Unzstding() override { ZSTD_freeDCtx(context_); }
 
@@ -21,9 +21,9 @@ class Unzstding : public Unpacking {
       size_t out_before = out.pos, in_before = in_.pos;
       if (in_.pos == in_.size && hint_ == 0) break;
       hint_ = ZSTD_decompressStream(context_, &out, &in_);
-      if (ZSTD_isError(hint_) != 0) damaged("valid Zstandard data", ZSTD_getErrorName(hint_));
+      if (ZSTD_isError(hint_) != 0) io::damaged("valid Zstandard data", ZSTD_getErrorName(hint_));
       if (out.pos == out_before && in_.pos == in_before)
-        damaged("valid Zstandard data", "data that ends before its end");
+        io::damaged("valid Zstandard data", "data that ends before its end");
     }
     return out.pos;
   }
@@ -43,15 +43,16 @@ std::unique_ptr<Unpacking> unzstding(Bytes stored) { return std::make_unique<Unz
 std::vector<uint8_t> unzstd_exactly(Bytes stored, uint64_t size) {
   // What a frame says of itself is asked before memory is: it may say nothing, but not lie.
   auto said = ZSTD_getFrameContentSize(stored.data(), stored.size());
-  if (said == ZSTD_CONTENTSIZE_ERROR) damaged("a Zstandard frame", "something else");
+  if (said == ZSTD_CONTENTSIZE_ERROR) io::damaged("a Zstandard frame", "something else");
   if (said != ZSTD_CONTENTSIZE_UNKNOWN && said > size)
-    damaged(std::to_string(size) + " bytes after decompressing", std::to_string(said));
+    io::damaged(std::to_string(size) + " bytes after decompressing", std::to_string(said));
   std::vector<uint8_t> out(size);
   size_t written = ZSTD_decompress(out.data(), out.size(), stored.data(), stored.size());
   if (ZSTD_isError(written) != 0)
-    damaged(std::to_string(size) + " bytes of valid Zstandard data", ZSTD_getErrorName(written));
+    io::damaged(std::to_string(size) + " bytes of valid Zstandard data",
+                ZSTD_getErrorName(written));
   if (written != size)
-    damaged(std::to_string(size) + " bytes after decompressing", std::to_string(written));
+    io::damaged(std::to_string(size) + " bytes after decompressing", std::to_string(written));
   return out;
 }
 

@@ -21,7 +21,7 @@ void add(const std::filesystem::path& path, const std::string& name, const Tree&
          SaveOptions options) {
   check_writable(path);
   Notes notes;
-  Tree variables = load_noted(kAdd, path, 0, &notes);
+  Tree variables = load_noted(kAdd, io::InputFile(kAdd, path), 0, &notes);
   if (!notes.is_jld2)
     refuse<UnsupportedError>(path.string(),
                              "expected a file of JLD2's, got a plain HDF5 file. Add to it with an "

@@ -1,6 +1,6 @@
 #include "io/jld2/julia_type.h"
 
-#include "io/hdf5/fault.h"
+#include "io/base/fault.h"
 
 namespace luxtorch::jld2 {
 namespace {
@@ -49,7 +49,7 @@ void print(const JuliaType& type, std::string& out) {
 }
 
 [[noreturn]] void not_a_named_tuple(const JuliaType& type) {
-  hdf5::damaged("a NamedTuple's names and as many types", text(type));
+  io::damaged("a NamedTuple's names and as many types", text(type));
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ struct JuliaFields {
 
 bool is_named_tuple(const JuliaType& type);
 bool is_tuple(const JuliaType& type);
-/// Requires one of the two. Throws hdf5::Fault where the parameters do not make such a type.
+/// Requires one of the two. Throws io::Fault where the parameters do not make such a type.
 JuliaFields fields_of(const JuliaType& type);
 
 /// The type as Julia prints it, cut after some hundred characters.

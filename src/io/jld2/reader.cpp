@@ -3,15 +3,15 @@
 
 #include <algorithm>
 
-#include "io/hdf5/fault.h"
+#include "io/base/fault.h"
 #include "io/hdf5/marks.h"
 #include "luxtorch/io/report.h"
 
 namespace luxtorch::jld2 {
 namespace {
 
-using hdf5::damaged;
-using hdf5::Fault;
+using io::damaged;
+using io::Fault;
 
 constexpr std::string_view kFileHeader = "HDF5-based Julia Data Format, version ";
 constexpr int kDeepestValue = 256;
@@ -31,7 +31,7 @@ Reader::Reader(const hdf5::File& file, Notes* notes, Rule rule, uint64_t most_va
 Reader::Deeper::Deeper(Reader& reader) : reader_(reader) {
   if (++reader_.depth_ > kDeepestValue) {
     --reader_.depth_;
-    hdf5::unsupported("values nested at most 100 deep", "deeper ones");
+    io::unsupported("values nested at most 100 deep", "deeper ones");
   }
 }
 
@@ -146,8 +146,7 @@ Tree Reader::object(uint64_t address) {
   try {
     Deeper deeper(*this);
     is_new = open_.insert(address).second;
-    if (!is_new)
-      hdf5::unsupported("values that do not contain themselves", "a circle of references");
+    if (!is_new) io::unsupported("values that do not contain themselves", "a circle of references");
     tree = read_object(address);
     open_.erase(address);
   } catch (Fault& fault) {
@@ -164,9 +163,9 @@ Tree Reader::object(uint64_t address) {
 
 // The fault's path goes on from the value being read to the part that is not known.
 void Reader::note_unknown(const Fault& fault) {
-  std::string name = fault.path;
+  std::string name = fault.place;
   if (!name.empty()) names_.push_back(&name);
-  note(fault.julia_type, "expected " + fault.expected + ", got " + fault.got);
+  note(fault.type, "expected " + fault.expected + ", got " + fault.got);
   if (!name.empty()) names_.pop_back();
 }
 

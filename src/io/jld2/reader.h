@@ -27,7 +27,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "io/hdf5/fault.h"
+#include "io/base/fault.h"
 #include "io/hdf5/file.h"
 #include "io/jld2/julia_type.h"
 #include "io/jld2/tensor_bytes.h"
@@ -63,7 +63,7 @@ class Reader {
 
   static constexpr uint64_t kNodeBytes = 64;  // about what one node of a tree takes
 
-  /// The variables of the file. Throws hdf5::Fault, whose path names the value that is wrong.
+  /// The variables of the file. Throws io::Fault, whose path names the value that is wrong.
   Tree read();
 
  private:
@@ -146,7 +146,7 @@ class Reader {
   std::string path() const;
   /// Notes the value being read.
   void note(const std::string& julia_type, const std::string& problem = "");
-  void note_unknown(const hdf5::Fault& fault);
+  void note_unknown(const io::Fault& fault);
   /// What was noted so far.
   struct Mark {
     size_t notes = 0;
@@ -173,7 +173,7 @@ class Reader {
   uint64_t nodes_ = 0;  // of the result, shared parts counted as often as they appear
   uint64_t most_nodes_;
   std::unordered_map<uint64_t, std::unique_ptr<const Committed>> committed_;
-  std::unordered_map<uint64_t, hdf5::Fault> unknown_types_;
+  std::unordered_map<uint64_t, io::Fault> unknown_types_;
   std::unordered_map<uint64_t, JuliaParameter> parameters_;
   std::unordered_map<uint64_t, Counted> objects_;
   std::unordered_map<const JuliaType*, Counted> empty_values_;
@@ -203,9 +203,9 @@ auto Reader::at_path(const std::string& name, F f) {
     auto value = f();
     names_.pop_back();
     return value;
-  } catch (hdf5::Fault& fault) {
+  } catch (io::Fault& fault) {
     names_.pop_back();
-    fault.path = fault.path.empty() ? name : name + "." + fault.path;
+    fault.place = fault.place.empty() ? name : name + "." + fault.place;
     throw;
   }
 }

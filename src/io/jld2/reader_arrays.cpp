@@ -1,7 +1,7 @@
 // Datasets: one value or many.
 #include <optional>
 
-#include "io/hdf5/fault.h"
+#include "io/base/fault.h"
 #include "io/hdf5/marks.h"
 #include "io/jld2/reader.h"
 #include "io/jld2/tensor_bytes.h"
@@ -10,8 +10,8 @@ namespace luxtorch::jld2 {
 namespace {
 
 using hdf5::Bytes;
-using hdf5::damaged;
 using hdf5::Dataspace;
+using io::damaged;
 using Kind = hdf5::Datatype::Kind;
 
 // Julia's size: HDF5 counts dimensions from the slowest.
@@ -138,7 +138,7 @@ Tree Reader::packed(const Format& format, Bytes bytes, const std::vector<uint64_
     std::vector<uint64_t> all = is_plain() ? size : reversed(type.dims);
     const std::vector<uint64_t>& inner = is_plain() ? type.dims : size;
     all.insert(all.end(), inner.begin(), inner.end());
-    if (all.size() > 64) hdf5::unsupported("arrays of at most 64 dimensions", "more");
+    if (all.size() > 64) io::unsupported("arrays of at most 64 dimensions", "more");
     return packed({*type.base, nullptr, nullptr}, bytes, all);
   }
   if (type.kind == Kind::kOpaque && format.committed == nullptr) {

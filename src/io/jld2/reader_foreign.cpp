@@ -3,7 +3,7 @@
 #include <charconv>
 #include <optional>
 
-#include "io/hdf5/fault.h"
+#include "io/base/fault.h"
 #include "io/jld2/reader.h"
 #include "io/jld2/rng_words.h"
 #include "io/jld2/tensor_bytes.h"
@@ -13,8 +13,8 @@ namespace luxtorch::jld2 {
 namespace {
 
 using hdf5::Bytes;
-using hdf5::damaged;
 using hdf5::Datatype;
+using io::damaged;
 
 // The pairs of a Dict as a named tree where all keys are names, else null.
 std::optional<Tree> named_by_keys(const Tree& pairs) {

@@ -1,7 +1,7 @@
 // What plain HDF5 files have of their own: the marks of hdf5::save, and MATLAB's.
 #include <algorithm>
 
-#include "io/hdf5/fault.h"
+#include "io/base/fault.h"
 #include "io/hdf5/marks.h"
 #include "io/jld2/reader.h"
 #include "io/jld2/tensor_bytes.h"

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "io/hdf5/fault.h"
+#include "io/base/fault.h"
 #include "io/jld2/reader.h"
 
 namespace luxtorch::jld2 {
@@ -10,8 +10,8 @@ namespace {
 
 using hdf5::Attribute;
 using hdf5::Bytes;
-using hdf5::damaged;
 using hdf5::Datatype;
+using io::damaged;
 
 constexpr uint64_t kMostTupleTypes = 1 << 16;
 
@@ -28,7 +28,7 @@ JuliaTypePtr normalised(const hdf5::File& file, JuliaType type) {
     if (count != nullptr && count->is<int64_t>() && element != nullptr) {
       int64_t n = count->scalar<int64_t>();
       if (n < 0 || static_cast<uint64_t>(n) > kMostTupleTypes)
-        hdf5::unsupported("tuples of at most 65536 elements", std::to_string(n));
+        io::unsupported("tuples of at most 65536 elements", std::to_string(n));
       file.reserve(static_cast<uint64_t>(n) * sizeof(JuliaParameter));
       type.name = "Core.Tuple";
       type.parameters.assign(static_cast<size_t>(n), JuliaParameter(*element));
@@ -50,7 +50,7 @@ const Reader::Committed& Reader::committed(uint64_t address) {
     auto result = std::make_unique<const Committed>(read_committed(address));
     open_types_.erase(address);
     return *committed_.emplace(address, std::move(result)).first->second;
-  } catch (const hdf5::Fault& fault) {
+  } catch (const io::Fault& fault) {
     open_types_.erase(address);
     unknown_types_.emplace(address, fault);
     throw;

@@ -3,7 +3,7 @@
 #include <cstdio>
 #include <optional>
 
-#include "io/hdf5/fault.h"
+#include "io/base/fault.h"
 #include "io/jld2/reader.h"
 #include "io/jld2/rng_words.h"
 #include "io/jld2/tensor_bytes.h"
@@ -13,8 +13,8 @@ namespace luxtorch::jld2 {
 namespace {
 
 using hdf5::Bytes;
-using hdf5::damaged;
 using hdf5::Datatype;
+using io::damaged;
 using Kind = Datatype::Kind;
 
 Tree integer(const Datatype& type, Bytes bytes) {
@@ -94,9 +94,9 @@ bool holds_no_data(const JuliaType& type) {
 Tree Reader::element(const Format& format, Bytes bytes) {
   try {
     return value(format, bytes);
-  } catch (hdf5::Fault& fault) {
-    if (fault.path.empty() && fault.julia_type.empty() && format.type != nullptr)
-      fault.julia_type = text(*format.type);
+  } catch (io::Fault& fault) {
+    if (fault.place.empty() && fault.type.empty() && format.type != nullptr)
+      fault.type = text(*format.type);
     throw;
   }
 }

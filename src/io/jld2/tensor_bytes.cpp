@@ -8,9 +8,9 @@
 #include <bit>
 #include <cstring>
 
+#include "io/base/fault.h"
 #include "io/base/large_pages.h"
 #include "io/base/memory_order.h"
-#include "io/hdf5/fault.h"
 #include "io/hdf5/marks.h"
 
 namespace luxtorch::jld2 {
@@ -56,7 +56,7 @@ class TensorElements : public hdf5::Elements {
         inner_(numbers.inner.begin(), numbers.inner.end()) {
     std::vector<uint64_t> all = dims;
     all.insert(all.end(), numbers.inner.begin(), numbers.inner.end());
-    if (all.size() > 64) hdf5::unsupported("arrays of at most 64 dimensions", "more");
+    if (all.size() > 64) io::unsupported("arrays of at most 64 dimensions", "more");
     dims_ = hdf5::torch_sizes(all);
     sizes_ = dims_;
     if (first_fastest) std::ranges::reverse(sizes_);

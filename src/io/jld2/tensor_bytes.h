@@ -27,7 +27,7 @@ uint64_t whole_integer(const hdf5::Datatype& type, uint64_t bytes);
 Tensor scalar_tensor(const hdf5::Datatype& type, hdf5::Bytes bytes);
 
 /// A tensor of shape `size` from its elements in Julia's order (first index fastest). `bytes` holds
-/// at least that many. Throws hdf5::Fault for a size that torch cannot hold.
+/// at least that many. Throws io::Fault for a size that torch cannot hold.
 Tensor tensor_from(Dtype dtype, const std::vector<uint64_t>& size, hdf5::Bytes bytes);
 
 /// The same of numbers of a file's type, whose dtype is `dtype`: in this machine's byte order, and bools

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "io/base/file_fault.h"
+#include "io/base/fault.h"
 #include "io/base/flat_names.h"
 #include "luxtorch/core/error.h"
 #include "text.h"
@@ -105,7 +105,7 @@ std::vector<std::string> WriteTypes::names_of(const std::string& path, const Tre
   for (const auto& [key, part] : t.items()) check_key(path.empty() ? key : path, key);
   try {
     return io::names_of_keys(t.items(), io::EmptyNames::kNever);
-  } catch (const io::FileUnsupported& fault) {
+  } catch (const io::Fault& fault) {
     UnsupportedError error("jld2::save", fault.message);
     error.prepend_path_(path_below(path, fault.place));
     throw error;

@@ -1,4 +1,4 @@
-// hdf5::save and hdf5::load in a build without HDF5.
+// hdf5::save and hdf5::load_with_libhdf5 in a build without HDF5.
 #include "luxtorch/core/error.h"
 #include "luxtorch/io/hdf5.h"
 
@@ -18,8 +18,8 @@ void save(const std::filesystem::path& /*path*/, const Tree& /*tree*/, SaveOptio
   without_hdf5("hdf5::save");
 }
 
-Tree load(const std::filesystem::path& /*path*/, LoadOptions /*options*/) {
-  without_hdf5("hdf5::load");
+Tree load_with_libhdf5(const std::filesystem::path& /*path*/, LibraryOptions /*options*/) {
+  without_hdf5("hdf5::load_with_libhdf5");
 }
 
 }  // namespace luxtorch::hdf5

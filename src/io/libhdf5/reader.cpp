@@ -1,8 +1,8 @@
 // Groups, links and marks.
 #include "io/libhdf5/reader.h"
 
+#include "io/base/fault.h"
 #include "io/hdf5/bytes.h"
-#include "io/hdf5/fault.h"
 #include "io/hdf5/marks.h"
 #include "io/libhdf5/types.h"
 
@@ -51,8 +51,8 @@ template <class F>
 auto at_path(const std::string& name, F f) {
   try {
     return f();
-  } catch (Fault& fault) {
-    fault.path = fault.path.empty() ? name : name + "." + fault.path;
+  } catch (io::Fault& fault) {
+    fault.place = fault.place.empty() ? name : name + "." + fault.place;
     throw;
   }
 }
@@ -89,8 +89,8 @@ void refused(const char* expected, const Hdf5Error& error) {
                         std::to_string(release);
   for (const char* word : {"version", "not registered", "unsupported", "not supported", "unknown"})
     if (reason.find(word) != std::string::npos)
-      unsupported("a file that " + library + " knows", reason);
-  damaged(expected, reason);
+      io::unsupported("a file that " + library + " knows", reason);
+  io::damaged(expected, reason);
 }
 
 Tree LibraryReader::read(hid_t file) {
@@ -101,9 +101,9 @@ Tree LibraryReader::read(hid_t file) {
 void LibraryReader::reserve(uint64_t count, uint64_t bytes) {
   uint64_t total = checked_product(count, bytes);
   if (total > left_)
-    throw Fault(Fault::Kind::kLimit, "values that fit in memory",
-                "some of " + std::to_string(total) + " bytes, where " + std::to_string(left_) +
-                    " are left");
+    throw io::Fault(io::Fault::Kind::kLimit, "values that fit in memory",
+                    "some of " + std::to_string(total) + " bytes, where " + std::to_string(left_) +
+                        " are left");
   left_ -= total;
 }
 
@@ -113,8 +113,8 @@ Tree LibraryReader::object(hid_t object) {
   Place place{info.fileno, info.addr};
   if (auto known = known_.find(place); known != known_.end()) return known->second;
   if (open_.contains(place))
-    unsupported("groups that do not contain themselves", "a circle of links");
-  if (depth_ >= kDeepest) unsupported("groups nested at most 100 deep", "deeper ones");
+    io::unsupported("groups that do not contain themselves", "a circle of links");
+  if (depth_ >= kDeepest) io::unsupported("groups nested at most 100 deep", "deeper ones");
   open_.insert(place);
   ++depth_;
   Tree tree = info.type == H5O_TYPE_GROUP ? group(object) : dataset(object);
@@ -154,7 +154,8 @@ std::optional<Tree> LibraryReader::member(hid_t group, const Link& link) {
     hid_t id =
         is_hard ? open_linked(group, link.info) : H5Oopen(group, link.name.c_str(), H5P_DEFAULT);
     if (id < 0 && !is_hard)
-      unsupported("links that lead to an object", kind_of(link.info.type) + " that leads to none");
+      io::unsupported("links that lead to an object",
+                      kind_of(link.info.type) + " that leads to none");
     Handle opened(id, H5Oclose);
     if (H5Iget_type(opened) == H5I_DATATYPE) return {};  // a datatype is no value
     return object(opened);
@@ -186,7 +187,7 @@ void LibraryReader::require_filters(hid_t dataset) {
                                      sizeof name, name, &config);
     if (id < 0) fail_with_reason();
     if (H5Zfilter_avail(id) <= 0)
-      unsupported(
+      io::unsupported(
           "filters that libhdf5 has here, with its plugins (HDF5_PLUGIN_PATH)",
           "filter " + std::to_string(id) + (name[0] == '\0' ? "" : std::string(" ") + name));
   }

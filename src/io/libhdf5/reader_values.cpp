@@ -6,8 +6,8 @@
 #include <cstring>
 #include <utility>
 
+#include "io/base/fault.h"
 #include "io/hdf5/bytes.h"
-#include "io/hdf5/fault.h"
 #include "io/hdf5/marks.h"
 #include "io/libhdf5/reader.h"
 #include "io/libhdf5/types.h"
@@ -138,7 +138,7 @@ Tree LibraryReader::value(hid_t type, const std::byte* bytes) {
       return values(base, static_cast<const std::byte*>(list.p), {list.len});
     }
     default:
-      unsupported("numbers, texts, compounds, lists or references", "another kind of element");
+      io::unsupported("numbers, texts, compounds, lists or references", "another kind of element");
   }
 }
 
@@ -172,7 +172,7 @@ Tree LibraryReader::record(hid_t type, const std::byte* bytes) {
 
 Tree LibraryReader::reference(hid_t type, const std::byte* bytes) {
   if (H5Tequal(type, H5T_STD_REF_OBJ) <= 0)
-    unsupported("references to objects", "references to regions");
+    io::unsupported("references to objects", "references to regions");
   hobj_ref_t address = 0;
   std::memcpy(&address, bytes, sizeof address);
   if (address == 0) return {};

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "io/hdf5/fault.h"
+#include "io/base/fault.h"
 
 namespace luxtorch::hdf5 {
 namespace {
@@ -57,7 +57,7 @@ NumberType integer(hid_t type) {
   size_t size = H5Tget_size(type);
   size_t bits = size <= sizeof(int64_t) ? 8 * size : H5Tget_precision(type);
   auto dtype = integer_dtype(H5Tget_sign(type) == H5T_SGN_2, bits);
-  if (!dtype) unsupported("integers of at most 64 bits", std::to_string(bits) + " bits");
+  if (!dtype) io::unsupported("integers of at most 64 bits", std::to_string(bits) + " bits");
   return {*dtype, *type_of(*dtype)};
 }
 

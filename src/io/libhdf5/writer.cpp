@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "io/base/dense_bytes.h"
-#include "io/base/file_fault.h"
+#include "io/base/fault.h"
 #include "io/base/flat_names.h"
 #include "io/base/json.h"
 #include "io/hdf5/marks.h"
@@ -36,7 +36,7 @@ bool is_text(std::string_view text) {
 std::vector<std::string> names_of(const std::string& path, const Tree& t) {
   try {
     return io::names_of_keys(t.items(), io::EmptyNames::kNever);
-  } catch (const io::FileUnsupported& fault) {
+  } catch (const io::Fault& fault) {
     UnsupportedError error("hdf5::save", fault.message);
     error.prepend_path_(path_below(path, fault.place));
     throw error;

@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "io/base/file_fault.h"
+#include "io/base/fault.h"
 #include "io/base/memory_order.h"
 
 namespace luxtorch::io {
@@ -25,18 +25,17 @@ uint64_t bytes_of(const NpyHeader& header) {
   int64_t span = 1, count = 1;
   auto shape = fmt::format("({})", fmt::join(header.shape, ", "));
   if (header.shape.size() > kRank)
-    throw FileFault{"the header", fmt::format("at most {} dimensions", kRank),
-                    std::to_string(header.shape.size())};
+    throw Fault("the header", fmt::format("at most {} dimensions", kRank),
+                std::to_string(header.shape.size()));
   bool is_text = header.elements != NpyElements::kNumbers;
   uint64_t width = is_text ? header.text_width : c10::elementSize(header.dtype);
   for (int64_t size : header.shape) {
-    if (size > kLargest / span)
-      throw FileFault{"the header", "a shape that memory can hold", shape};
+    if (size > kLargest / span) throw Fault("the header", "a shape that memory can hold", shape);
     span *= std::max<int64_t>(size, 1);
     count *= size;
   }
   if (width > 0 && static_cast<uint64_t>(count) > UINT64_MAX / width)
-    throw FileFault{"the header", "a shape that memory can hold", shape};
+    throw Fault("the header", "a shape that memory can hold", shape);
   return static_cast<uint64_t>(count) * width;
 }
 
@@ -48,7 +47,7 @@ class Source {
 
   uint64_t left() const { return left_; }
   void take(void* to, uint64_t count, const char* what) {
-    if (count > left_) throw FileFault{"", what, fmt::format("{} bytes", left_)};
+    if (count > left_) throw Fault("", what, fmt::format("{} bytes", left_));
     read_(to, count);
     left_ -= count;
   }
@@ -71,18 +70,18 @@ constexpr uint64_t kStart = 8;  // bytes of the magic number and the version
 
 NpyHeader read_header(Source& source, std::string_view start) {
   if (!start.starts_with(kNpyMagic))
-    throw FileFault{"", "an array in NumPy's format", "something else"};
+    throw Fault("", "an array in NumPy's format", "something else");
   char version = start[6];
   if (version < 1 || version > 3)
-    throw FileUnsupported{
-        "", fmt::format("expected version 1, 2 or 3 of NumPy's format, got {}.", int{version})};
+    throw Fault::unsupported(
+        "", fmt::format("expected version 1, 2 or 3 of NumPy's format, got {}.", int{version}));
   uint32_t length = 0;
   source.take(&length, version == 1 ? 2 : 4, "a header");
   constexpr uint32_t kLongest = 1U << 20U;
   if (length > kLongest || length > source.left())
-    throw FileFault{"the header",
-                    fmt::format("at most {} bytes", std::min<uint64_t>(kLongest, source.left())),
-                    std::to_string(length)};
+    throw Fault("the header",
+                fmt::format("at most {} bytes", std::min<uint64_t>(kLongest, source.left())),
+                std::to_string(length));
   return parse_npy_header(source.take(length, "a header"));
 }
 
@@ -138,9 +137,8 @@ Tree read_array(Source& source, std::string_view start, const MapElements& map) 
   NpyHeader header = read_header(source, start);
   uint64_t bytes = bytes_of(header);
   if (bytes > source.left())
-    throw FileFault{"",
-                    fmt::format("{} bytes for shape ({})", bytes, fmt::join(header.shape, ", ")),
-                    std::to_string(source.left())};
+    throw Fault("", fmt::format("{} bytes for shape ({})", bytes, fmt::join(header.shape, ", ")),
+                std::to_string(source.left()));
   if (header.elements == NpyElements::kNumbers) return read_numbers(source, header, bytes, map);
   return npy_texts(header, source.take(bytes, "elements"));
 }
@@ -151,8 +149,7 @@ void expect_zeros(Source& source, std::string_view start) {
   bool all = std::ranges::all_of(start, is_zero);
   while (all && source.left() > 0)
     all = std::ranges::all_of(source.take(std::min(kPiece, source.left()), "zeros"), is_zero);
-  if (!all)
-    throw FileFault{"", "nothing, zeros or another array behind the elements", "other bytes"};
+  if (!all) throw Fault("", "nothing, zeros or another array behind the elements", "other bytes");
 }
 
 }  // namespace

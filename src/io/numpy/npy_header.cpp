@@ -8,7 +8,7 @@
 #include <charconv>
 #include <optional>
 
-#include "io/base/file_fault.h"
+#include "io/base/fault.h"
 #include "io/numpy/npy_array.h"
 
 namespace luxtorch::io {
@@ -56,7 +56,7 @@ class Parser {
     skip();
     if (at_ != text_.size()) fail("nothing more");
     if (!descr || !fortran || !shape)
-      throw FileFault{"the header", "descr, fortran_order and shape", "fewer"};
+      throw Fault("the header", "descr, fortran_order and shape", "fewer");
     NpyHeader result;
     result.fortran = *fortran;
     result.shape = std::move(*shape);
@@ -68,8 +68,8 @@ class Parser {
   [[noreturn]] void fail(const std::string& expected) const {
     std::string rest;
     if (at_ < text_.size()) append_json(rest, text_.substr(at_, 20));
-    throw FileFault{fmt::format("the header, character {}", at_), expected,
-                    at_ < text_.size() ? rest : "its end"};
+    throw Fault(fmt::format("the header, character {}", at_), expected,
+                at_ < text_.size() ? rest : "its end");
   }
   void skip() {
     while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n')) ++at_;
@@ -95,11 +95,11 @@ class Parser {
   std::string dtype() {
     skip();
     if (at_ < text_.size() && text_[at_] == '[')
-      throw NpyUnsupported{
-          {"",
-           "expected an array of numbers, got one of records. Save each field as an "
-           "array of its own."},
-          records()};
+      throw Fault::unsupported(
+          "",
+          "expected an array of numbers, got one of records. Save each field as an "
+          "array of its own.",
+          records());
     return quoted();
   }
   // The list that begins here, up to the bracket that ends it.
@@ -159,7 +159,7 @@ class Parser {
       header.text_width = *width;
       header.swapped = order == '>';
     } else {
-      throw NpyUnsupported{{"", why_not(name, bare)}, name};
+      throw Fault::unsupported("", why_not(name, bare), name);
     }
   }
 

@@ -6,8 +6,7 @@
 #include <cstring>
 #include <numeric>
 
-#include "io/base/file_fault.h"
-#include "io/hdf5/fault.h"
+#include "io/base/fault.h"
 #include "io/hdf5/marks.h"
 #include "io/numpy/npy_array.h"
 #include "utf8.h"
@@ -16,12 +15,12 @@ namespace luxtorch::io {
 namespace {
 
 void append_character(std::string& text, uint32_t code) {
-  if (code > 0x10ffff) throw FileFault{"", "characters of Unicode", fmt::format("{:#x}", code)};
+  if (code > 0x10ffff) throw Fault("", "characters of Unicode", fmt::format("{:#x}", code));
   if (code >= 0xd800 && code < 0xe000)
-    throw FileUnsupported{"",
-                          fmt::format("expected text that UTF-8 holds, got half of a character, "
-                                      "{:#x}.",
-                                      code)};
+    throw Fault::unsupported("",
+                             fmt::format("expected text that UTF-8 holds, got half of a character, "
+                                         "{:#x}.",
+                                         code));
   detail::append_code_point(text, code);
 }
 
@@ -65,7 +64,7 @@ Tree npy_texts(const NpyHeader& header, std::string_view bytes) {
   int64_t count = 1;
   for (int64_t size : header.shape) count *= size;  // read_npy checked it
   if (count > kMost)
-    throw FileUnsupported{"", fmt::format("expected at most {} texts, got {}.", kMost, count)};
+    throw Fault::unsupported("", fmt::format("expected at most {} texts, got {}.", kMost, count));
   if (header.shape.empty()) return text_at(header, bytes, 0);
   Tensor place = places(header, count);
   const auto* from = place.const_data_ptr<int64_t>();
@@ -74,8 +73,8 @@ Tree npy_texts(const NpyHeader& header, std::string_view bytes) {
   for (int64_t i = 0; i < count; ++i) texts.emplace_back(text_at(header, bytes, from[i]));
   try {
     return hdf5::nested_tuples(std::move(texts), {header.shape.begin(), header.shape.end()});
-  } catch (const hdf5::Fault& fault) {
-    throw FileUnsupported{"", fmt::format("expected {}, got {}.", fault.expected, fault.got)};
+  } catch (const Fault& fault) {
+    throw Fault::unsupported("", fmt::format("expected {}, got {}.", fault.expected, fault.got));
   }
 }
 

@@ -1,16 +1,15 @@
 // numpy::load.
+#include <algorithm>
 #include <unordered_map>
 
-#include "io/base/file_fault.h"
-#include "io/base/file_kind.h"
+#include "io/base/fault.h"
 #include "io/base/file_mapping.h"
 #include "io/base/flat_names.h"
 #include "io/base/input_file.h"
 #include "io/base/tree_json.h"
+#include "io/numpy/load.h"
 #include "io/numpy/npy_array.h"
 #include "io/numpy/npz_names.h"
-#include "io/zip/reader.h"
-#include "luxtorch/io/numpy.h"
 
 namespace luxtorch::numpy {
 namespace {
@@ -24,6 +23,8 @@ template <class Fault>
 }
 
 bool is_array(const io::ZipEntry& entry) { return entry.name.ends_with(kSuffix); }
+
+bool is_folder(const io::ZipEntry& entry) { return entry.name.ends_with('/'); }
 
 std::string name_of(const io::ZipEntry& entry) {
   return entry.name.substr(0, entry.name.size() - (is_array(entry) ? kSuffix.size() : 0));
@@ -52,11 +53,7 @@ Tree read_entry(const io::InputFile& file, const io::FileMapping* mapping,
         io::read_npy(entry.size, [&](void* to, uint64_t count) { reader.read(to, count); });
     reader.finish();
     return array;
-  } catch (const io::FileFault& fault) {
-    fail_at(entry.name, fault);
-  } catch (const io::NpyUnsupported& fault) {
-    fail_at(entry.name, fault);
-  } catch (const io::FileUnsupported& fault) {
+  } catch (const io::Fault& fault) {
     fail_at(entry.name, fault);
   }
 }
@@ -68,39 +65,40 @@ class Arrays {
          const LoadOptions& options)
       : file_(file),
         mapping_(options.map ? io::FileMapping::of(file) : nullptr),
-        check_sums_(options.check_sums) {
-    for (const auto& entry : entries) entries_.emplace(name_of(entry), &entry);
+        verify_checksums_(options.verify_checksums) {
+    for (const auto& entry : entries)
+      if (!is_folder(entry)) entries_.emplace(name_of(entry), &entry);
   }
   Tree take(const std::string& name) {
     auto found = entries_.find(name);
     if (found == entries_.end()) throw io::JsonFault{"", "each array once", "\"" + name + "\""};
-    Tree array = read_entry(file_, mapping_.get(), *found->second, check_sums_);
+    Tree array = read_entry(file_, mapping_.get(), *found->second, verify_checksums_);
     entries_.erase(found);
     return array;
   }
   Tensor take_tensor(const std::string& name) {
     Tree array = take(name);
-    if (!array.is_tensor()) throw io::FileFault{name, "an array of numbers", "another array"};
+    if (!array.is_tensor()) throw io::Fault(name, "an array of numbers", "another array");
     return array.tensor();
   }
   bool contains(const std::string& name) const { return entries_.contains(name); }
   void expect_none() const {
     if (!entries_.empty())
-      throw io::FileFault{entries_.begin()->second->name,
-                          "an array that " + std::string(kTreeName) + " names", "another"};
+      throw io::Fault(entries_.begin()->second->name,
+                      "an array that " + std::string(kTreeName) + " names", "another");
   }
 
  private:
   const io::InputFile& file_;
   std::shared_ptr<io::FileMapping> mapping_;
-  bool check_sums_;
+  bool verify_checksums_;
   std::unordered_map<std::string, const io::ZipEntry*> entries_;
 };
 
 Tree our_tree(Arrays& arrays) {
   Tensor bytes = arrays.take_tensor(std::string(kTreeName));
   if (bytes.scalar_type() != Dtype::Byte || bytes.dim() != 1)
-    throw io::FileFault{std::string(kTreeName), "a vector of bytes", "another array"};
+    throw io::Fault(std::string(kTreeName), "a vector of bytes", "another array");
   std::string text(static_cast<const char*>(bytes.const_data_ptr()), bytes.nbytes());
   Tree tree;
   try {
@@ -118,33 +116,28 @@ template <class Read>
 Tree or_hole(const std::string& name, io::Report* report, Read&& read) {
   try {
     return std::forward<Read>(read)();
-  } catch (const io::NpyUnsupported& fault) {
-    if (report == nullptr) throw;
+  } catch (const io::Fault& fault) {
+    if (report == nullptr || !fault.is_unsupported()) throw;
     report->add({name, fault.type, fault.message});
-  } catch (const io::FileUnsupported& fault) {
-    if (report == nullptr) throw;
-    report->add({name, "", fault.message});
   }
   return {};
 }
 
-Tree read_npz(const io::InputFile& file, const LoadOptions& options) {
-  auto entries = io::read_zip_directory(file, options.inflated_limit);
-  std::erase_if(entries, [](const io::ZipEntry& entry) { return entry.name.ends_with('/'); });
-  Arrays arrays(file, entries, options);
+Tree read_npz(const io::Content& file, const LoadOptions& options) {
+  const auto& entries = file.zip();
+  io::check_memory(entries, options.memory_limit);
+  Arrays arrays(file.file(), entries, options);
   if (arrays.contains(std::string(kTreeName))) return our_tree(arrays);
   std::vector<Tree::Item> flat;
-  for (const auto& entry : entries) flat.emplace_back(name_of(entry), Tree());
+  for (const auto& entry : entries)
+    if (!is_folder(entry)) flat.emplace_back(name_of(entry), Tree());
   io::nest_names(flat);  // before their values, which may take long to read
   for (auto& [name, part] : flat)
     part = or_hole(name, options.report, [&, &name = name] { return arrays.take(name); });
   return io::nest_names(flat);
 }
 
-Tree read_file(const io::InputFile& file, const LoadOptions& options) {
-  std::string start(std::min<uint64_t>(file.size(), io::kNpyMagic.size()), '\0');
-  file.read(0, start.data(), start.size());
-  if (start.starts_with("PK")) return read_npz(file, options);
+Tree read_npy(const io::InputFile& file, const LoadOptions& options) {
   auto mapping = options.map ? io::FileMapping::of(file) : nullptr;
   return or_hole("", options.report,
                  [&] { return read_stored(file, mapping.get(), 0, file.size()); });
@@ -152,13 +145,34 @@ Tree read_file(const io::InputFile& file, const LoadOptions& options) {
 
 }  // namespace
 
-Tree load(const std::filesystem::path& path, LoadOptions options) {
+bool is_numpy(const io::Content& file) {
+  if (file.start().starts_with(io::kNpyMagic)) return true;
+  if (!file.is_zip()) return false;
+  auto any = [&](std::string_view end) {
+    return std::ranges::any_of(
+        file.zip(), [&](const io::ZipEntry& entry) { return entry.name.ends_with(end); });
+  };
+  return (file.zip().empty() || any(kSuffix)) && !any("/data.pkl");
+}
+
+Tree load(const io::Content& file, const LoadOptions& options) {
   if (options.report) *options.report = {};
-  return io::read_as(io::Format::kNumpy, kLoad, path, [&] {
-    io::InputFile file(kLoad, path);
-    return io::explained(kLoad, path, "an npz or npy file",
-                         [&] { return read_file(file, options); });
+  return io::read_as(kType, kLoad, file, [&] {
+    return io::with_errors({kLoad, file.file().name(), kType.what}, [&] {
+      return file.start().starts_with("PK") ? read_npz(file, options)
+                                            : read_npy(file.file(), options);
+    });
   });
+}
+
+Tree load(const std::filesystem::path& path, LoadOptions options) {
+  io::InputFile file(kLoad, path);
+  return load(io::Content(file), options);
+}
+
+Tree load(std::span<const std::byte> bytes, LoadOptions options) {
+  io::InputFile file(kLoad, bytes);
+  return load(io::Content(file), options);
 }
 
 }  // namespace luxtorch::numpy

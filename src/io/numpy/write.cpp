@@ -5,7 +5,7 @@
 
 #include "io/base/atomic_file.h"
 #include "io/base/dense_bytes.h"
-#include "io/base/file_fault.h"
+#include "io/base/fault.h"
 #include "io/base/file_names.h"
 #include "io/base/flat_names.h"
 #include "io/base/tree_json.h"
@@ -127,7 +127,7 @@ void save_npy(const std::filesystem::path& path, const Tree& tree) {
 
 void save(const std::filesystem::path& path, const Tree& tree, SaveOptions options) {
   // Only a build without zlib refuses anything here.
-  io::explained(kSave, path, "", [&] {
+  io::with_errors({kSave, path.string(), "an npz or npy file"}, [&] {
     path.extension() == kSuffix ? save_npy(path, tree) : save_npz(path, tree, options);
   });
 }

@@ -8,15 +8,14 @@
 #include <cstring>
 #include <unordered_map>
 
-#include "io/base/file_fault.h"
-#include "io/base/file_kind.h"
+#include "io/base/fault.h"
 #include "io/base/file_mapping.h"
 #include "io/base/flat_names.h"
 #include "io/base/input_file.h"
 #include "io/base/tree_json.h"
 #include "io/safetensors/format.h"
+#include "io/safetensors/load.h"
 #include "luxtorch/core/error.h"
-#include "luxtorch/io/safetensors.h"
 
 namespace luxtorch::safetensors {
 namespace {
@@ -43,7 +42,8 @@ Dtype read_dtype(const std::string& name, const Json* json) {
   if (!text) unlike(name + ".dtype", "a dtype's name", json);
   auto found = std::ranges::find(kDtypes, *text, &DtypeName::name);
   if (found != kDtypes.end()) return found->dtype;
-  throw io::FileUnsupported{name, "expected a dtype that torch has, got " + describe(*json) + "."};
+  throw io::Fault::unsupported(name,
+                               "expected a dtype that torch has, got " + describe(*json) + ".");
 }
 
 std::vector<int64_t> read_naturals(const std::string& place, const char* expected,
@@ -89,11 +89,11 @@ Entry read_entry(const std::string& name, const Json& json, uint64_t data_size) 
   if (entry.dtype == Dtype::Float4_e2m1fn_x2) {
     // The file counts single numbers, torch pairs along the last dimension.
     if (entry.shape.empty() || entry.shape.back() % 2 != 0)
-      throw io::FileUnsupported{
+      throw io::Fault::unsupported(
           name,
           fmt::format("expected an even last dimension of F4, which torch holds in pairs, got "
                       "shape [{}].",
-                      fmt::join(entry.shape, ", "))};
+                      fmt::join(entry.shape, ", ")));
     bytes = static_cast<uint64_t>(count) / 2;
   } else {
     bytes = static_cast<uint64_t>(count) * c10::elementSize(entry.dtype);
@@ -255,12 +255,29 @@ Tree read_file(const io::InputFile& file, const LoadOptions& options) {
 
 }  // namespace
 
-Tree load(const std::filesystem::path& path, LoadOptions options) {
-  return io::read_as(io::Format::kSafetensors, kLoad, path, [&] {
-    io::InputFile file(kLoad, path);
-    return io::explained(kLoad, path, "a safetensors file",
-                         [&] { return read_file(file, options); });
+bool is_safetensors(const io::Content& file) {
+  uint64_t length = 0;
+  auto start = file.start();
+  if (start.size() <= sizeof length || start[sizeof length] != '{') return false;
+  std::memcpy(&length, start.data(), sizeof length);
+  return length <= file.file().size() - sizeof length;
+}
+
+Tree load(const io::Content& file, const LoadOptions& options) {
+  return io::read_as(kType, kLoad, file, [&] {
+    return io::with_errors({kLoad, file.file().name(), kType.what},
+                           [&] { return read_file(file.file(), options); });
   });
+}
+
+Tree load(const std::filesystem::path& path, LoadOptions options) {
+  io::InputFile file(kLoad, path);
+  return load(io::Content(file), options);
+}
+
+Tree load(std::span<const std::byte> bytes, LoadOptions options) {
+  io::InputFile file(kLoad, bytes);
+  return load(io::Content(file), options);
 }
 
 }  // namespace luxtorch::safetensors

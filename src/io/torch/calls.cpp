@@ -12,8 +12,7 @@
 namespace luxtorch::torch_archive {
 namespace {
 
-using io::FileFault;
-using io::FileUnsupported;
+using io::Fault;
 using io::Pickle;
 using io::PickleBytes;
 using io::PickleDict;
@@ -124,7 +123,7 @@ bool is_cpp_archive(const std::string& name) {
 PickleMade made_tensor(const Tensors& tensors, const Pickle& pickle, PickleId id,
                        const char* what) {
   auto part = as<PickleMade>(pickle, id, what);
-  if (tensors.is_storage(part.number)) throw FileFault{"", what, "a storage"};
+  if (tensors.is_storage(part.number)) throw Fault("", what, "a storage");
   return part;
 }
 
@@ -133,8 +132,8 @@ PickleValue value_of_call(Tensors& tensors, const Pickle& pickle, const std::str
                           const std::vector<PickleId>& arguments) {
   auto expect = [&](size_t least, size_t most) {
     if (arguments.size() < least || arguments.size() > most)
-      throw FileFault{"", fmt::format("{} to {} arguments of {}", least, most, name),
-                      std::to_string(arguments.size())};
+      throw Fault("", fmt::format("{} to {} arguments of {}", least, most, name),
+                  std::to_string(arguments.size()));
   };
   if (name == "collections.Counter") {
     expect(0, 1);
@@ -180,13 +179,13 @@ PickleValue value_of_call(Tensors& tensors, const Pickle& pickle, const std::str
                         : std::string();
     auto bytes = io::latin1_bytes(as<std::string>(pickle, arguments[0], "a text"));
     if ((encoding != "latin1" && encoding != "latin-1") || !bytes)
-      throw FileFault{"", "bytes as a text in Latin-1", "another text"};
+      throw Fault("", "bytes as a text in Latin-1", "another text");
     return PickleBytes{*bytes};
   }
   if (std::ranges::find(kTensors, name) != kTensors.end())
-    throw FileUnsupported{
-        "", "expected tensors that a function of torch._utils makes, got a call of " + name + "."};
-  throw FileFault{"", "a call that makes a tensor", name};
+    throw Fault::unsupported(
+        "", "expected tensors that a function of torch._utils makes, got a call of " + name + ".");
+  throw Fault("", "a call that makes a tensor", name);
 }
 
 PickleValue call(Tensors& tensors, const Pickle& pickle, const std::string& name,
@@ -195,14 +194,14 @@ PickleValue call(Tensors& tensors, const Pickle& pickle, const std::string& name
 // A function, the class that its tensor is made one of, the function's arguments, attributes.
 PickleValue of_type(Tensors& tensors, const Pickle& pickle,
                     const std::vector<PickleId>& arguments) {
-  if (arguments.size() != 4) throw FileFault{"", "a tensor's four parts", "others"};
+  if (arguments.size() != 4) throw Fault("", "a tensor's four parts", "others");
   const auto& function = as<PickleGlobal>(pickle, arguments[0], "a name to call").name;
-  if (function == kFromType) throw FileFault{"", "a call that makes a tensor", function};
+  if (function == kFromType) throw Fault("", "a call that makes a tensor", function);
   bool is_object = std::holds_alternative<PickleObject>(pickle[arguments[1]]);
   if (!is_object) {
     const auto& type = as<PickleGlobal>(pickle, arguments[1], "a tensor's class").name;
     if (std::ranges::find(kTensors, type) == kTensors.end())
-      throw FileFault{"", "a tensor's class", type};
+      throw Fault("", "a tensor's class", type);
   }
   PickleValue value = call(tensors, pickle, function,
                            as<PickleSequence>(pickle, arguments[2], "a tensor's parts").parts);
@@ -216,23 +215,23 @@ PickleValue of_type(Tensors& tensors, const Pickle& pickle,
 PickleValue call(Tensors& tensors, const Pickle& pickle, const std::string& name,
                  const std::vector<PickleId>& arguments) {
   if (name == "torch.Size") {
-    if (arguments.size() != 1) throw FileFault{"", "torch.Size of a tuple", "something else"};
+    if (arguments.size() != 1) throw Fault("", "torch.Size of a tuple", "something else");
     sizes_of(pickle, arguments[0], "torch.Size of sizes");
     return PickleSequence{as<PickleSequence>(pickle, arguments[0], "sizes").parts, false};
   }
   if (name == "torch._utils._rebuild_parameter") {
-    if (arguments.size() != 3) throw FileFault{"", "a parameter's three parts", "others"};
+    if (arguments.size() != 3) throw Fault("", "a parameter's three parts", "others");
     return made_tensor(tensors, pickle, arguments[0], "a parameter's tensor");
   }
   if (name == "torch._utils._rebuild_parameter_with_state") {
-    if (arguments.size() != 4) throw FileFault{"", "a parameter's four parts", "others"};
+    if (arguments.size() != 4) throw Fault("", "a parameter's four parts", "others");
     auto parameter = made_tensor(tensors, pickle, arguments[0], "a parameter's tensor");
     parameter.attributes = arguments[3];
     return parameter;
   }
   if (name == "torch.nn.parameter.Parameter") {
     if (arguments.empty() || arguments.size() > 2)
-      throw FileFault{"", "a parameter's tensor", "others"};
+      throw Fault("", "a parameter's tensor", "others");
     return made_tensor(tensors, pickle, arguments[0], "a parameter's tensor");
   }
   if (name == kFromType) return of_type(tensors, pickle, arguments);
@@ -240,7 +239,7 @@ PickleValue call(Tensors& tensors, const Pickle& pickle, const std::string& name
     return tensors.rebuild(pickle, arguments, name);
   if (is_other_kind(name)) return rebuild_other_kind(tensors, pickle, name, arguments);
   if (is_cpp_archive(name)) {
-    if (!arguments.empty()) throw FileFault{"", "an archive without arguments", "some"};
+    if (!arguments.empty()) throw Fault("", "an archive without arguments", "some");
     return PickleDict{{}, PickleDict::Kind::kObject};
   }
   return value_of_call(tensors, pickle, name, arguments);
@@ -264,10 +263,10 @@ io::Pickle::Visitor visitor_of(Tensors& tensors, bool makes_objects) {
       [makes_objects](const std::string& name) {
         if (is_cpp_archive(name)) return true;
         if (name.starts_with("__torch__.") && !makes_objects)
-          throw FileUnsupported{
+          throw Fault::unsupported(
               "",
               "expected a state dict, got TorchScript. Save its state_dict() in Python, or give "
-              "LoadOptions::report to load its modules' attributes; torch::jit::load runs it."};
+              "LoadOptions::report to load its modules' attributes; torch::jit::load runs it.");
         return std::ranges::find(kCalls, name) != kCalls.end() || is_list_of_cpp(name) ||
                storage_width(name) > 0 || is_other_kind(name);
       },

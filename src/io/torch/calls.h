@@ -10,7 +10,7 @@ namespace luxtorch::torch_archive {
 io::Pickle::Visitor visitor_of(Tensors& tensors, bool makes_objects);
 
 /// The kinds of tensors that are none here, named by the function that rebuilds them in Python:
-/// sparse, quantised and nested ones as their parts. Throws FileUnsupported for those that have no values.
+/// sparse, quantised and nested ones as their parts. Throws an unsupported Fault for those that have no values.
 io::PickleMade rebuild_other_kind(Tensors& tensors, const io::Pickle& pickle,
                                   std::string_view function,
                                   const std::vector<io::PickleId>& arguments);

@@ -13,8 +13,7 @@
 namespace luxtorch::torch_archive {
 namespace {
 
-using io::FileFault;
-using io::FileUnsupported;
+using io::Fault;
 using io::Pickle;
 using io::PickleDict;
 using io::PickleId;
@@ -74,11 +73,11 @@ class Scanner {
   Layout scan(const io::InputFile& file) {
     auto magic = next();
     if (as<std::string>(magic, magic.root(), "PyTorch's magic number") != kMagic)
-      throw FileFault{"byte 0", "PyTorch's magic number", "another"};
+      throw Fault("byte 0", "PyTorch's magic number", "another");
     auto version = next();
     if (auto got = as<int64_t>(version, version.root(), "a version"); got != kVersion)
-      throw FileUnsupported{
-          "", fmt::format("expected version {} of PyTorch's old format, got {}.", kVersion, got)};
+      throw Fault::unsupported(
+          "", fmt::format("expected version {} of PyTorch's old format, got {}.", kVersion, got));
     check_machine(next());
     layout_.value = at_;
     next();
@@ -101,28 +100,27 @@ class Scanner {
       const auto* name = std::get_if<std::string>(&machine[key]);
       const auto* is = std::get_if<bool>(&machine[value]);
       if (name && *name == "little_endian" && is && !*is)
-        throw FileUnsupported{"",
-                              "expected a file of a little-endian machine, got another. Save it "
-                              "again on one."};
+        throw Fault::unsupported("",
+                                 "expected a file of a little-endian machine, got another. Save it "
+                                 "again on one.");
     }
   }
 
   void place(const io::InputFile& file, const std::string& name, uint64_t& at) {
     auto found = layout_.storages.find(name);
     if (found == layout_.storages.end())
-      throw FileFault{"", "storages that the value has", "\"" + name + "\""};
+      throw Fault("", "storages that the value has", "\"" + name + "\"");
     auto& [elements, width, data] = found->second;
     int64_t count = 0;
     if (file.size() - at < sizeof count)
-      throw FileFault{"storage " + name, "its size", "the end of the file"};
+      throw Fault("storage " + name, "its size", "the end of the file");
     file.read(at, &count, sizeof count);
     at += sizeof count;
     if (count != elements || count < 0 || width == 0)
-      throw FileFault{"storage " + name, fmt::format("{} elements", elements),
-                      std::to_string(count)};
+      throw Fault("storage " + name, fmt::format("{} elements", elements), std::to_string(count));
     if (static_cast<uint64_t>(count) > (file.size() - at) / width)
-      throw FileFault{"storage " + name, fmt::format("{} elements of {} bytes", count, width),
-                      fmt::format("the end of the file after {} bytes", file.size() - at)};
+      throw Fault("storage " + name, fmt::format("{} elements of {} bytes", count, width),
+                  fmt::format("the end of the file after {} bytes", file.size() - at));
     data = at;
     at += static_cast<uint64_t>(count) * width;
   }
@@ -137,12 +135,12 @@ Layout find_layout(const io::InputFile& file) {
     bool is_all = std::min(size, kLargest) >= file.size();
     try {
       return Scanner(first_bytes(file, std::min(size, kLargest))).scan(file);
-    } catch (const FileFault&) {
-      if (is_all) throw;
+    } catch (const Fault& fault) {
+      if (is_all || fault.is_unsupported()) throw;
       if (size >= kLargest)
-        throw FileUnsupported{
+        throw Fault::unsupported(
             "", fmt::format("expected at most {} bytes of pickle, got more, or a damaged one.",
-                            kLargest)};
+                            kLargest));
     }
   }
 }
@@ -157,9 +155,7 @@ bool is_legacy(const io::InputFile& file) {
     Pickle magic(start, visitor(none));
     const auto* digits = std::get_if<std::string>(&magic[magic.root()]);
     return digits && *digits == kMagic;
-  } catch (const FileFault&) {
-    return false;
-  } catch (const FileUnsupported&) {
+  } catch (const Fault&) {
     return false;
   }
 }
@@ -170,7 +166,7 @@ Tree read_legacy(const io::InputFile& file, const LoadOptions& options) {
   Tensors tensors([&](const std::string& name, int64_t /*elements*/, uint64_t /*width*/) {
     auto found = layout.storages.find(name);
     if (found == layout.storages.end() || found->second.at == 0)
-      throw FileFault{"", "a storage that the file holds", "\"" + name + "\""};
+      throw Fault("", "a storage that the file holds", "\"" + name + "\"");
     const Storage& storage = found->second;
     uint64_t size = static_cast<uint64_t>(storage.elements) * storage.width;
     auto count = static_cast<int64_t>(size);

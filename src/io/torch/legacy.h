@@ -14,7 +14,7 @@ namespace luxtorch::torch_archive {
 /// Is this a file of PyTorch before 1.6? (0.1.10 came before this format: its files are tar archives.)
 bool is_legacy(const io::InputFile& file);
 
-/// Throws FileFault and FileUnsupported.
+/// Throws Fault.
 Tree read_legacy(const io::InputFile& file, const LoadOptions& options);
 
 }  // namespace luxtorch::torch_archive

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "io/base/file_fault.h"
+#include "io/base/fault.h"
 #include "io/torch/pickle_codes.h"
 #include "io/torch/pickle_machine.h"
 
@@ -186,9 +186,9 @@ bool PickleMachine::step() {
     case kNewObjectNamed:
       if (!as<PickleDict>(pop(), "a dict of arguments by their names").items.empty() &&
           !visitor_.makes_objects)
-        throw FileUnsupported{input_.place(),
-                              "expected calls without arguments by their names, "
-                              "got one with some. Save a state_dict()."};
+        throw Fault::unsupported(input_.place(),
+                                 "expected calls without arguments by their names, "
+                                 "got one with some. Save a state_dict().");
       call_with_tuple();
       break;
     case kObject: {
@@ -219,11 +219,11 @@ bool PickleMachine::step() {
       if (!stack_.empty() || !marks_.empty()) fail("one value at the end", "more");
       return false;
     default:
-      throw FileUnsupported{
+      throw Fault::unsupported(
           input_.place(),
           fmt::format("expected tensors, dicts, lists, tuples, numbers and strings, got a pickle "
                       "with the instruction {:#04x}. Save a state_dict().",
-                      code)};
+                      code));
   }
   return true;
 }

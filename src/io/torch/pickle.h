@@ -81,8 +81,8 @@ class Pickle {
     bool makes_objects = false;
   };
 
-  /// Runs the text up to the instruction that ends it. Throws FileFault at "byte 17" for anything that no
-  /// pickle has, FileUnsupported for instructions that no pickle of torch.save has, for more than 10
+  /// Runs the text up to the instruction that ends it. Throws Fault at "byte 17" for anything that no
+  /// pickle has, an unsupported one for instructions that no pickle of torch.save has, for more than 10
   /// million values, and without makes_objects for names that the visitor does not know and for what
   /// it refuses.
   Pickle(std::string_view text, const Visitor& visitor);

@@ -5,7 +5,7 @@
 #include <bit>
 #include <charconv>
 
-#include "io/base/file_fault.h"
+#include "io/base/fault.h"
 #include "io/torch/pickle_numbers.h"
 #include "utf8.h"
 
@@ -13,7 +13,7 @@ namespace luxtorch::io {
 namespace {
 
 [[noreturn]] void fail(std::string expected, std::string_view got) {
-  throw FileFault{"", std::move(expected), std::string(got)};
+  throw Fault("", std::move(expected), std::string(got));
 }
 
 template <class T>
@@ -65,9 +65,9 @@ PickleValue PickleInput::long_integer(uint32_t size) {
   auto bytes = take(size);
   if (bytes.size() > sizeof(int64_t)) {
     if (bytes.size() > kLongestInteger)
-      throw FileUnsupported{place(),
-                            fmt::format("expected integers of at most {} bytes, got one of {}.",
-                                        kLongestInteger, bytes.size())};
+      throw Fault::unsupported(place(),
+                               fmt::format("expected integers of at most {} bytes, got one of {}.",
+                                           kLongestInteger, bytes.size()));
     return decimal_of(bytes);
   }
   int64_t value = !bytes.empty() && (bytes.back() & 0x80) != 0 ? -1 : 0;

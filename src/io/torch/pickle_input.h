@@ -10,7 +10,7 @@
 
 namespace luxtorch::io {
 
-/// Reads front to back. Throws FileFault, without a place, for bytes that spell nothing.
+/// Reads front to back. Throws Fault, without a place, for bytes that spell nothing.
 class PickleInput {
  public:
   explicit PickleInput(std::string_view text) : text_(text) {}
@@ -34,7 +34,7 @@ class PickleInput {
   std::string text(uint64_t size);
   /// Python 2's str: a text or bytes.
   PickleValue old_text(uint64_t size);
-  /// int64, or beyond it the digits. Throws FileUnsupported beyond kLongestInteger.
+  /// int64, or beyond it the digits. Throws an unsupported Fault beyond kLongestInteger.
   PickleValue long_integer(uint32_t size);
 
   // Of protocol 0 up to the line's end.

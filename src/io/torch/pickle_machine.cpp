@@ -15,7 +15,7 @@ constexpr size_t kMostCopied = 1U << 28U;  // bytes
 
 void check_count(size_t count) {
   if (count >= kMostValues)
-    throw FileUnsupported{"", fmt::format("expected at most {} values, got more.", kMostValues)};
+    throw Fault::unsupported("", fmt::format("expected at most {} values, got more.", kMostValues));
 }
 
 size_t bytes_of(const PickleValue& value) {
@@ -42,14 +42,14 @@ void PickleMachine::run() {
   try {
     while (step()) {
     }
-  } catch (FileFault& fault) {
-    if (fault.place.empty()) fault.place = input_.place();
+  } catch (Fault& fault) {
+    if (fault.place.empty() && !fault.is_unsupported()) fault.place = input_.place();
     throw;
   }
 }
 
 void PickleMachine::fail(std::string expected, std::string_view got) {
-  throw FileFault{"", std::move(expected), std::string(got)};
+  throw Fault("", std::move(expected), std::string(got));
 }
 
 void PickleMachine::push(PickleValue value) {
@@ -119,9 +119,9 @@ void PickleMachine::append(const std::vector<PickleId>& ids) {
 void PickleMachine::spend(size_t bytes) {
   copied_ += bytes;
   if (copied_ > kMostCopied)
-    throw FileUnsupported{
+    throw Fault::unsupported(
         "",
-        fmt::format("expected calls that give at most {} bytes together, got more.", kMostCopied)};
+        fmt::format("expected calls that give at most {} bytes together, got more.", kMostCopied));
 }
 
 void PickleMachine::global_line() {
@@ -139,11 +139,11 @@ void PickleMachine::global(const std::string& module, const std::string& name) {
     std::string type = asked.starts_with('"') ? full : asked;
     return push(object(std::move(type), "a class or a function of Python, which is not run."));
   }
-  throw FileUnsupported{
+  throw Fault::unsupported(
       input_.place(),
       fmt::format("expected tensors, dicts, lists, tuples, numbers and strings, got a pickle "
                   "that asks for {}. Nothing of it was run. Save a state_dict().",
-                  asked)};
+                  asked));
 }
 
 PickleObject PickleMachine::object(std::string type, std::string problem) {
@@ -199,9 +199,9 @@ PickleValue PickleMachine::value_of_call(const std::string& name,
   if (!visitor_.makes_objects) return visitor_.call(pickle_, name, arguments);
   try {
     return visitor_.call(pickle_, name, arguments);
-  } catch (const FileUnsupported& fault) {
-    return object(fault.type.empty() ? name : fault.type, fault.message);
-  } catch (const FileFault& fault) {
+  } catch (const Fault& fault) {
+    if (fault.is_unsupported())
+      return object(fault.type.empty() ? name : fault.type, fault.message);
     // What is made of an object that is not built is not built.
     const auto* part = find_object_in(arguments, 0);
     if (!part) throw;

@@ -6,7 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "io/base/file_fault.h"
+#include "io/base/fault.h"
 #include "io/torch/pickle.h"
 #include "io/torch/pickle_input.h"
 

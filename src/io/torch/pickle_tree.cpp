@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "io/base/file_fault.h"
+#include "io/base/fault.h"
 #include "io/base/flat_names.h"
 #include "io/torch/pickle_keys.h"
 
@@ -77,10 +77,10 @@ class Converter {
     if (const auto* bytes = std::get_if<PickleBytes>(&value)) return tensor_of(spend(bytes->bytes));
     if (const auto* global = std::get_if<PickleGlobal>(&value)) {
       if (!report_)
-        throw FileUnsupported{
+        throw Fault::unsupported(
             path_, fmt::format("expected tensors, dicts, lists, tuples, numbers and strings, got "
                                "{} as a value.",
-                               global->name)};
+                               global->name));
       add(id, {path_, global->name, "a class or a function of Python, which is not run."});
     }
     return {};
@@ -132,20 +132,21 @@ class Converter {
 
   static void check_depth(size_t depth) {
     if (depth > kDeepest)
-      throw FileUnsupported{"", fmt::format("expected at most {} levels, got more.", kDeepest)};
+      throw Fault::unsupported("", fmt::format("expected at most {} levels, got more.", kDeepest));
   }
   void count(size_t values) {
     constexpr size_t kMostValues = 10'000'000;
     values_ += values;
     if (values_ > kMostValues)
-      throw FileUnsupported{"", fmt::format("expected at most {} values, got more.", kMostValues)};
+      throw Fault::unsupported("",
+                               fmt::format("expected at most {} values, got more.", kMostValues));
   }
   const std::string& spend(const std::string& text) {
     constexpr size_t kMostText = 1U << 28U;
     text_ += text.size();
     if (text_ > kMostText)
-      throw FileUnsupported{
-          "", fmt::format("expected at most {} bytes of texts, got more.", kMostText)};
+      throw Fault::unsupported(
+          "", fmt::format("expected at most {} bytes of texts, got more.", kMostText));
     return text;
   }
 
@@ -206,7 +207,7 @@ class Converter {
     return items;
   }
   void refuse(PickleId key, const std::string& message) {
-    if (!report_) throw FileUnsupported{path_, message};
+    if (!report_) throw Fault::unsupported(path_, message);
     add(key, {path_, std::string(describe(pickle_[key])), message});
   }
 

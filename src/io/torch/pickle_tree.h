@@ -19,8 +19,8 @@ using MadeValue = std::function<std::pair<Tree, std::string>(size_t number)>;
 /// None} an undefined tensor.
 ///
 /// report: what objects are, those with attributes named trees of them; names as values; keys that are
-/// objects; attributes of tensors. Without one the first such value throws FileUnsupported, but for a
-/// tensor's kind and attributes. Throws FileUnsupported where the tree would have more than kDeepest
+/// objects; attributes of tensors. Without one the first such value throws an unsupported Fault, but for a
+/// tensor's kind and attributes. Throws one where the tree would have more than kDeepest
 /// levels, 10 million values or 256 MiB of texts: values that a pickle repeats by number count each
 /// time.
 Tree tree_of(const Pickle& pickle, const MadeValue& made, Report* report);

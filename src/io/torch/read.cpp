@@ -5,32 +5,30 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "io/base/file_fault.h"
-#include "io/base/file_kind.h"
+#include "io/base/fault.h"
 #include "io/base/file_mapping.h"
 #include "io/base/input_file.h"
 #include "io/torch/calls.h"
 #include "io/torch/legacy.h"
+#include "io/torch/load.h"
 #include "io/torch/pickle.h"
 #include "io/torch/pickle_tree.h"
-#include "io/zip/reader.h"
-#include "luxtorch/io/torch_archive.h"
 
 namespace luxtorch::torch_archive {
 namespace {
 
 constexpr const char* kLoad = "torch_archive::load";
 
-using io::FileFault;
-using io::FileUnsupported;
+using io::Fault;
 
 class Reader {
  public:
-  Reader(const io::InputFile& file, const LoadOptions& options)
-      : file_(file),
+  Reader(const io::Content& file, const LoadOptions& options)
+      : file_(file.file()),
         options_(options),
-        mapping_(options.map ? io::FileMapping::of(file) : nullptr),
-        entries_(io::read_zip_directory(file, options.inflated_limit)) {
+        mapping_(options.map ? io::FileMapping::of(file_) : nullptr),
+        entries_(file.zip()) {
+    io::check_memory(entries_, options.memory_limit);
     for (const auto& entry : entries_) by_name_.emplace(entry.name, &entry);
     bool has_some = false, has_some_data = false;
     for (const auto& entry : entries_) {
@@ -38,8 +36,8 @@ class Reader {
       has_some = true;
       has_some_data = has_some_data || is_data(entry);
     }
-    has_sums_ = has_some && options.check_sums;
-    has_sums_of_data_ = has_some_data && options.check_sums;
+    has_sums_ = has_some && options.verify_checksums;
+    has_sums_of_data_ = has_some_data && options.verify_checksums;
   }
 
   Tree read() {
@@ -49,14 +47,15 @@ class Reader {
       constexpr uint64_t kLongest = 16;
       if (order->second->size > kLongest ||
           io::read_zip_entry(file_, *order->second, has_sum(*order->second)) != "little")
-        throw FileUnsupported{order->first,
-                              "expected a file of a little-endian machine, got another. Save it "
-                              "again on one."};
+        throw Fault::unsupported(order->first,
+                                 "expected a file of a little-endian machine, got another. Save it "
+                                 "again on one.");
     }
     constexpr uint64_t kLargest = 1U << 26U;
     if (entry.size > kLargest)
-      throw FileUnsupported{entry.name, fmt::format("expected at most {} bytes of pickle, got {}.",
-                                                    kLargest, entry.size)};
+      throw Fault::unsupported(
+          entry.name,
+          fmt::format("expected at most {} bytes of pickle, got {}.", kLargest, entry.size));
     std::string text = io::read_zip_entry(file_, entry, has_sum(entry));
     try {
       Tensors tensors([this](const std::string& name, int64_t elements, uint64_t width) {
@@ -65,10 +64,7 @@ class Reader {
       io::Pickle pickle(text, visitor_of(tensors, options_.report != nullptr));
       return io::tree_of(
           pickle, [&](size_t number) { return tensors.value(number); }, options_.report);
-    } catch (FileFault& fault) {
-      place(fault, entry.name);
-      throw;
-    } catch (FileUnsupported& fault) {
+    } catch (Fault& fault) {
       place(fault, entry.name);
       throw;
     }
@@ -81,11 +77,12 @@ class Reader {
   // 0 stands in all records after set_crc32_options(False), in all of storages after skip_data, for
   // others to fill. In one of several it is a checksum.
   bool has_sum(const io::ZipEntry& entry) const {
-    return entry.crc != 0 ? options_.check_sums : is_data(entry) ? has_sums_of_data_ : has_sums_;
+    return entry.crc != 0   ? options_.verify_checksums
+           : is_data(entry) ? has_sums_of_data_
+                            : has_sums_;
   }
 
   // Faults inside a record are at the record's name, all others in the pickle.
-  template <class Fault>
   void place(Fault& fault, const std::string& name) const {
     if (!fault.place.starts_with(folder_))
       fault.place = name + (fault.place.empty() ? "" : ", " + fault.place);
@@ -95,18 +92,18 @@ class Reader {
     for (const auto& entry : entries_)
       if (entry.name.ends_with("/data.pkl") && std::ranges::count(entry.name, '/') == 1)
         return entry;
-    throw FileFault{"", "data.pkl in a folder of the archive", "none"};
+    throw Fault("", "data.pkl in a folder of the archive", "none");
   }
 
   Tensor read_storage(const std::string& storage, int64_t elements, uint64_t width) const {
     auto name = folder_ + "data/" + storage;
     auto found = by_name_.find(name);
-    if (found == by_name_.end()) throw FileFault{"", "the record " + name, "none"};
+    if (found == by_name_.end()) throw Fault("", "the record " + name, "none");
     const io::ZipEntry& entry = *found->second;
     if (elements < 0 || entry.size % width != 0 ||
         entry.size / width != static_cast<uint64_t>(elements))
-      throw FileFault{name, fmt::format("{} elements of {} bytes", elements, width),
-                      fmt::format("{} bytes", entry.size)};
+      throw Fault(name, fmt::format("{} elements of {} bytes", elements, width),
+                  fmt::format("{} bytes", entry.size));
     return read_record(entry, width);
   }
 
@@ -125,7 +122,7 @@ class Reader {
   const io::InputFile& file_;
   const LoadOptions& options_;
   std::shared_ptr<io::FileMapping> mapping_;
-  std::vector<io::ZipEntry> entries_;
+  const std::vector<io::ZipEntry>& entries_;
   std::unordered_map<std::string, const io::ZipEntry*> by_name_;
   std::string folder_;
   bool has_sums_, has_sums_of_data_;
@@ -141,26 +138,43 @@ bool is_tar(const io::InputFile& file) {
   return bytes == kTar;
 }
 
-Tree read_file(const io::InputFile& file, const LoadOptions& options) {
-  if (is_legacy(file)) return read_legacy(file, options);
-  if (is_tar(file))
-    throw FileUnsupported{
+Tree read_file(const io::Content& file, const LoadOptions& options) {
+  if (is_legacy(file.file())) return read_legacy(file.file(), options);
+  if (is_tar(file.file()))
+    throw Fault::unsupported(
         "",
         "expected a file of PyTorch 0.1.10 or later, got a tar archive, as those of before. "
         "Save it again in Python: torch.save(torch.load(path, weights_only=False), path), if "
-        "you trust it."};
+        "you trust it.");
   return Reader(file, options).read();
 }
 
+// With the tar archives of before PyTorch 0.1.10, of which this reader has its own words.
+bool is_of_torch(const io::Content& file) { return is_torch_archive(file) || is_tar(file.file()); }
+
 }  // namespace
 
-Tree load(const std::filesystem::path& path, LoadOptions options) {
+bool is_torch_archive(const io::Content& file) {
+  auto is_pickle = [](const io::ZipEntry& entry) { return entry.name.ends_with("/data.pkl"); };
+  return file.is_zip() ? std::ranges::any_of(file.zip(), is_pickle) : is_legacy(file.file());
+}
+
+Tree load(const io::Content& file, const LoadOptions& options) {
   if (options.report) *options.report = {};
-  return io::read_as(io::Format::kTorchArchive, kLoad, path, [&] {
-    io::InputFile file(kLoad, path);
-    return io::explained(kLoad, path, "a file of torch.save",
-                         [&] { return read_file(file, options); });
+  return io::read_as({kType.what, is_of_torch}, kLoad, file, [&] {
+    return io::with_errors({kLoad, file.file().name(), kType.what},
+                           [&] { return read_file(file, options); });
   });
+}
+
+Tree load(const std::filesystem::path& path, LoadOptions options) {
+  io::InputFile file(kLoad, path);
+  return load(io::Content(file), options);
+}
+
+Tree load(std::span<const std::byte> bytes, LoadOptions options) {
+  io::InputFile file(kLoad, bytes);
+  return load(io::Content(file), options);
 }
 
 }  // namespace luxtorch::torch_archive

@@ -12,8 +12,7 @@
 namespace luxtorch::torch_archive {
 namespace {
 
-using io::FileFault;
-using io::FileUnsupported;
+using io::Fault;
 using io::Pickle;
 using io::PickleGlobal;
 using io::PickleId;
@@ -52,7 +51,7 @@ Tree numbers(Tensors& tensors, const Pickle& pickle, PickleId id, const char* ex
   std::vector<Tree> parts;
   for (PickleId part : list->parts) {
     if (std::holds_alternative<PickleSequence>(pickle[part]))
-      throw FileFault{"", expected, "a list of lists"};
+      throw Fault("", expected, "a list of lists");
     parts.push_back(numbers(tensors, pickle, part, expected));
   }
   return tuple(std::move(parts));
@@ -66,9 +65,9 @@ PickleMade sparse(Tensors& tensors, const Pickle& pickle, const Arguments& argum
   bool by_rows = layout == "torch.sparse_csr" || layout == "torch.sparse_bsr";
   bool by_columns = layout == "torch.sparse_csc" || layout == "torch.sparse_bsc";
   if (!is_coo && !by_rows && !by_columns)
-    throw FileUnsupported{"", "expected a layout of torch, got " + layout + ".", layout};
+    throw Fault::unsupported("", "expected a layout of torch, got " + layout + ".", layout);
   if (parts.size() != 4 && !(is_coo && parts.size() == 3))
-    throw FileFault{"", "a sparse tensor's parts", std::to_string(parts.size())};
+    throw Fault("", "a sparse tensor's parts", std::to_string(parts.size()));
   auto part = [&](size_t i) { return tensors.tensor(pickle, parts[i], "a sparse tensor's part"); };
   std::vector<Tree::Item> items;
   if (is_coo) {
@@ -86,7 +85,7 @@ PickleMade sparse(Tensors& tensors, const Pickle& pickle, const Arguments& argum
 PickleMade quantised(Tensors& tensors, const Pickle& pickle, const Arguments& arguments) {
   const auto& scheme = as<PickleSequence>(pickle, arguments[4], "a quantiser's parts").parts;
   if (scheme.size() != 3 && scheme.size() != 4)
-    throw FileFault{"", "a quantiser's three or four parts", std::to_string(scheme.size())};
+    throw Fault("", "a quantiser's three or four parts", std::to_string(scheme.size()));
   const auto& name = as<std::string>(pickle, scheme[0], "a quantiser's name");
   bool by_channel = scheme.size() == 4;
   std::vector<Tree::Item> items;
@@ -108,27 +107,28 @@ PickleMade nested(Tensors& tensors, const Pickle& pickle, const Arguments& argum
 }
 
 PickleMade without_values(Tensors& /*tensors*/, const Pickle& pickle, const Arguments& arguments) {
-  throw FileUnsupported{
+  throw Fault::unsupported(
       "",
       fmt::format("expected tensors that have values, got one on the meta device of {} and sizes "
                   "({}).",
                   as<std::string>(pickle, arguments[0], "a dtype"),
                   fmt::join(sizes_of(pickle, arguments[1], "a tensor's sizes"), ", ")),
-      "torch.Tensor"};
+      "torch.Tensor");
 }
 
 PickleMade wrapper(Tensors& /*tensors*/, const Pickle& pickle, const Arguments& arguments) {
-  throw FileUnsupported{"",
-                        "expected tensors that have values, got one of a class that makes them "
-                        "when they are asked for.",
-                        name_of(pickle, arguments[0])};
+  throw Fault::unsupported("",
+                           "expected tensors that have values, got one of a class that makes them "
+                           "when they are asked for.",
+                           name_of(pickle, arguments[0]));
 }
 
 PickleMade moved(Tensors& tensors, const Pickle& pickle, const Arguments& arguments) {
   Tensor t = tensors.tensor(pickle, arguments[0], "a tensor");
   const auto& name = as<std::string>(pickle, arguments[1], "a dtype");
   auto dtype = dtype_of(name);
-  if (!dtype) throw FileUnsupported{"", "expected a dtype that torch has, got " + name + ".", name};
+  if (!dtype)
+    throw Fault::unsupported("", "expected a dtype that torch has, got " + name + ".", name);
   return tensors.hold(converted(t, *dtype));
 }
 
@@ -155,8 +155,8 @@ PickleMade rebuild_other_kind(Tensors& tensors, const Pickle& pickle, std::strin
                               const Arguments& arguments) {
   const Kind& kind = *std::ranges::find(kKinds, function, &Kind::function);
   if (arguments.size() != kind.arguments)
-    throw FileFault{"", fmt::format("{} arguments of {}", kind.arguments, function),
-                    std::to_string(arguments.size())};
+    throw Fault("", fmt::format("{} arguments of {}", kind.arguments, function),
+                std::to_string(arguments.size()));
   return kind.rebuild(tensors, pickle, arguments);
 }
 

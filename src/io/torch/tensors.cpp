@@ -16,8 +16,7 @@
 namespace luxtorch::torch_archive {
 namespace {
 
-using io::FileFault;
-using io::FileUnsupported;
+using io::Fault;
 using io::Pickle;
 using io::PickleDict;
 using io::PickleGlobal;
@@ -42,10 +41,10 @@ Tensor view(const Tensor& bytes, Dtype dtype, int64_t offset, const std::vector<
             const std::vector<int64_t>& strides) {
   auto width = static_cast<int64_t>(c10::elementSize(dtype));
   if (bytes.numel() % width != 0)
-    throw FileFault{"", fmt::format("a storage of whole elements of {} bytes", width),
-                    fmt::format("{} bytes", bytes.numel())};
+    throw Fault("", fmt::format("a storage of whole elements of {} bytes", width),
+                fmt::format("{} bytes", bytes.numel()));
   if (sizes.size() != strides.size())
-    throw FileFault{"", fmt::format("{} strides", sizes.size()), std::to_string(strides.size())};
+    throw Fault("", fmt::format("{} strides", sizes.size()), std::to_string(strides.size()));
   // torch multiplies sizes of 0 as 1 for its strides.
   constexpr int64_t kLargest = int64_t{1} << 58U;
   int64_t elements = bytes.numel() / width, span = 1, last = offset;
@@ -60,9 +59,9 @@ Tensor view(const Tensor& bytes, Dtype dtype, int64_t offset, const std::vector<
     if (fits) last += (sizes[i] - 1) * strides[i];
   }
   if (!fits || (!is_empty && last >= elements))
-    throw FileFault{"", fmt::format("a tensor inside its storage of {} elements", elements),
-                    fmt::format("sizes ({}), strides ({}) from {}", fmt::join(sizes, ", "),
-                                fmt::join(strides, ", "), offset)};
+    throw Fault("", fmt::format("a tensor inside its storage of {} elements", elements),
+                fmt::format("sizes ({}), strides ({}) from {}", fmt::join(sizes, ", "),
+                            fmt::join(strides, ", "), offset));
   // Nothing of the storage belongs to it: a slice of nothing may begin beyond the end.
   if (is_empty) return at::empty(sizes, at::TensorOptions(dtype));
   return bytes.view(dtype).as_strided(sizes, strides, offset);
@@ -88,9 +87,9 @@ Tensor marked(const Pickle& pickle, PickleId id, Tensor t) {
     bool is_known = name && is_set && (*name == "conj" || *name == "neg");
     bool can_be = is_known && (t.is_complex() || (*name == "neg" && t.is_floating_point()));
     if (!can_be || !can_be_copied(t, t.scalar_type()))
-      throw FileUnsupported{"",
-                            "expected tensors that are conjugated, negated or neither, got one "
-                            "with another mark. Save t.clone()."};
+      throw Fault::unsupported("",
+                               "expected tensors that are conjugated, negated or neither, got one "
+                               "with another mark. Save t.clone().");
     if (*is_set) t = *name == "conj" ? at::conj_physical(t) : t.neg();
   }
   return t;
@@ -107,9 +106,9 @@ uint64_t storage_width(std::string_view name) {
 Tensor converted(const Tensor& t, Dtype dtype) {
   if (t.scalar_type() == dtype) return t;
   if (!can_be_copied(t, dtype))
-    throw FileUnsupported{"",
-                          "expected a tensor that has all its elements, of a dtype that others "
-                          "convert to, got another."};
+    throw Fault::unsupported("",
+                             "expected a tensor that has all its elements, of a dtype that others "
+                             "convert to, got another.");
   return t.to(dtype);
 }
 
@@ -117,11 +116,11 @@ std::vector<int64_t> sizes_of(const Pickle& pickle, PickleId id, const char* wha
   constexpr size_t kRank = 64;
   const auto& parts = as<PickleSequence>(pickle, id, what).parts;
   if (parts.size() > kRank)
-    throw FileFault{"", fmt::format("at most {} dimensions", kRank), std::to_string(parts.size())};
+    throw Fault("", fmt::format("at most {} dimensions", kRank), std::to_string(parts.size()));
   std::vector<int64_t> result;
   for (PickleId part : parts) {
     result.push_back(as<int64_t>(pickle, part, what));
-    if (result.back() < 0) throw FileFault{"", what, std::to_string(result.back())};
+    if (result.back() < 0) throw Fault("", what, std::to_string(result.back()));
   }
   return result;
 }
@@ -129,8 +128,8 @@ std::vector<int64_t> sizes_of(const Pickle& pickle, PickleId id, const char* wha
 PickleMade Tensors::made(std::variant<Storage, Value> value) {
   constexpr size_t kMost = 1'000'000;
   if (made_.size() >= kMost)
-    throw FileUnsupported{
-        "", fmt::format("expected at most {} tensors and storages, got more.", kMost)};
+    throw Fault::unsupported(
+        "", fmt::format("expected at most {} tensors and storages, got more.", kMost));
   made_.push_back(std::move(value));
   return {made_.size() - 1};
 }
@@ -146,10 +145,10 @@ Tensors::Value Tensors::value(size_t number) {
 Tensor Tensors::tensor(const Pickle& pickle, PickleId id, const char* expected) {
   auto number = as<PickleMade>(pickle, id, expected).number;
   const auto* value = std::get_if<Value>(&made_[number]);
-  if (!value) throw FileFault{"", expected, "a storage"};
+  if (!value) throw Fault("", expected, "a storage");
   if (value->first.is_tensor()) return value->first.tensor();
-  throw FileUnsupported{"", fmt::format("expected {} that is dense, got another kind.", expected),
-                        value->second};
+  throw Fault::unsupported(
+      "", fmt::format("expected {} that is dense, got another kind.", expected), value->second);
 }
 
 // ('storage', torch.FloatStorage, '0', 'cpu', elements), in files of before 1.6 with None or a part of
@@ -159,27 +158,27 @@ PickleMade Tensors::storage(const Pickle& pickle, PickleId id) {
   const auto& parts = as<PickleSequence>(pickle, id, kExpected).parts;
   if (parts.size() < 5 || parts.size() > 6 ||
       as<std::string>(pickle, parts[0], kExpected) != "storage")
-    throw FileFault{"", kExpected, "others"};
+    throw Fault("", kExpected, "others");
   const auto& type = as<PickleGlobal>(pickle, parts[1], "a storage's class").name;
   auto dtype = dtype_of_storage(type);
   auto width = static_cast<int64_t>(storage_width(type));
-  if (width == 0) throw FileFault{"", "a storage's class", type};
+  if (width == 0) throw Fault("", "a storage's class", type);
   const auto& name = as<std::string>(pickle, parts[2], "a storage's name");
   auto elements = as<int64_t>(pickle, parts[4], "a storage's size");
   Tensor& bytes = storages_[name];
   if (!bytes.defined()) bytes = read_(name, elements, static_cast<uint64_t>(width));
   if (elements < 0 || elements > INT64_MAX / width || elements * width != bytes.numel())
-    throw FileFault{"", fmt::format("{} elements of {} bytes", elements, width),
-                    fmt::format("{} bytes", bytes.numel())};
+    throw Fault("", fmt::format("{} elements of {} bytes", elements, width),
+                fmt::format("{} bytes", bytes.numel()));
   if (parts.size() == 5 || std::holds_alternative<io::PickleNone>(pickle[parts[5]]))
     return made(Storage{bytes, dtype});
   const auto& part = as<PickleSequence>(pickle, parts[5], "a storage's part").parts;
-  if (part.size() != 3) throw FileFault{"", "a storage's part of three", "others"};
+  if (part.size() != 3) throw Fault("", "a storage's part of three", "others");
   auto offset = as<int64_t>(pickle, part[1], "an offset");
   auto count = as<int64_t>(pickle, part[2], "a size");
   if (offset < 0 || count < 0 || offset > elements || count > elements - offset)
-    throw FileFault{"", fmt::format("a part of {} elements", elements),
-                    fmt::format("{} from {}", count, offset)};
+    throw Fault("", fmt::format("a part of {} elements", elements),
+                fmt::format("{} from {}", count, offset));
   return made(Storage{bytes.narrow(0, offset * width, count * width), dtype});
 }
 
@@ -201,9 +200,9 @@ Tensor Tensors::part(const Pickle& pickle, const std::vector<PickleId>& parts,
                      std::optional<Dtype> dtype) {
   auto number = as<PickleMade>(pickle, parts[0], "a storage").number;
   const auto* storage = std::get_if<Storage>(&made_[number]);
-  if (!storage) throw FileFault{"", "a storage", "a tensor"};
+  if (!storage) throw Fault("", "a storage", "a tensor");
   if (!dtype) dtype = storage->dtype;
-  if (!dtype) throw FileFault{"", "a storage that has a dtype", "an untyped one"};
+  if (!dtype) throw Fault("", "a storage that has a dtype", "an untyped one");
   const Tensor& bytes = *dtype == Dtype::Bool ? bools_of(storage->bytes) : storage->bytes;
   return view(bytes, *dtype, as<int64_t>(pickle, parts[1], "an offset"),
               sizes_of(pickle, parts[2], "a tensor's sizes"),
@@ -217,13 +216,13 @@ PickleMade Tensors::rebuild(const Pickle& pickle, const std::vector<PickleId>& p
   bool has_dtype = function == kRebuild3, has_marks = function != kRebuild1;
   size_t count = function == kRebuild1 ? 4 : has_dtype ? 7 : 6;
   if (parts.size() != count && !(has_marks && parts.size() == count + 1))
-    throw FileFault{"", fmt::format("a tensor's {} parts", count), std::to_string(parts.size())};
+    throw Fault("", fmt::format("a tensor's {} parts", count), std::to_string(parts.size()));
   std::optional<Dtype> dtype;
   if (has_dtype) {
     const auto& name = as<std::string>(pickle, parts[6], "a dtype");
     const auto* known = find_dtype(name, false);
     if (!known)
-      throw FileUnsupported{"", "expected a dtype that torch has, got " + name + ".", name};
+      throw Fault::unsupported("", "expected a dtype that torch has, got " + name + ".", name);
     dtype = known->dtype;
   }
   Tensor t = part(pickle, parts, dtype);

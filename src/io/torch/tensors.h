@@ -9,23 +9,23 @@
 #include <variant>
 #include <vector>
 
-#include "io/base/file_fault.h"
+#include "io/base/fault.h"
 #include "io/torch/pickle.h"
 #include "luxtorch/tree.h"
 
 namespace luxtorch::torch_archive {
 
-/// A value of this kind. Throws FileFault, which says what was expected, for another.
+/// A value of this kind. Throws a Fault, which says what was expected, for another.
 template <class T>
 const T& as(const io::Pickle& pickle, io::PickleId id, const char* expected) {
   if (const auto* value = std::get_if<T>(&pickle[id])) return *value;
-  throw io::FileFault{"", expected, std::string(io::describe(pickle[id]))};
+  throw io::Fault("", expected, std::string(io::describe(pickle[id])));
 }
 
 /// Up to 64 sizes of at least 0.
 std::vector<int64_t> sizes_of(const io::Pickle& pickle, io::PickleId id, const char* what);
 
-/// Throws FileUnsupported for dtypes that have no arithmetic, and for a view that repeats its elements.
+/// Throws an unsupported Fault for dtypes that have no arithmetic, and for a view that repeats its elements.
 Tensor converted(const Tensor& t, Dtype dtype);
 
 /// Bytes of an element of a class of storages, "torch.FloatStorage" or torch.storage.UntypedStorage; 0
@@ -35,7 +35,7 @@ uint64_t storage_width(std::string_view name);
 /// Where a storage of such elements may begin in memory: one without a dtype holds some of up to 8 bytes.
 inline uint64_t alignment_of(uint64_t width) { return width == 1 ? 8 : width; }
 
-/// What a pickle's tensors are made of. Throws FileFault for parts that lie, FileUnsupported for dtypes
+/// What a pickle's tensors are made of. Throws Fault for parts that lie, an unsupported one for dtypes
 /// that torch lacks, and beyond a million tensors and storages.
 class Tensors {
  public:
@@ -60,7 +60,7 @@ class Tensors {
   /// With the kind's name, "" for what a tree has a kind for. A storage alone is a vector of its elements, of bytes where it has no dtype.
   Value value(size_t number);
   bool is_storage(size_t number) const { return std::holds_alternative<Storage>(made_[number]); }
-  /// Throws FileFault, FileUnsupported for what is no dense tensor.
+  /// Throws Fault, an unsupported one for what is no dense tensor.
   Tensor tensor(const io::Pickle& pickle, io::PickleId id, const char* expected);
 
  private:

@@ -8,7 +8,7 @@
 
 #include "io/base/atomic_file.h"
 #include "io/base/dense_bytes.h"
-#include "io/base/file_fault.h"
+#include "io/base/fault.h"
 #include "io/base/flat_names.h"
 #include "io/base/json.h"
 #include "io/torch/dtypes.h"
@@ -83,7 +83,7 @@ class Pickler {
   static std::vector<std::string> names_of(const std::string& path, const Tree& t) {
     try {
       return io::names_of_keys(t.items());
-    } catch (const io::FileUnsupported& fault) {
+    } catch (const io::Fault& fault) {
       refuse(path_below(path, fault.place), fault.message);
     }
   }

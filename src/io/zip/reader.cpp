@@ -20,7 +20,7 @@ struct Directory {
 };
 
 [[noreturn]] void damaged(const std::string& place, std::string expected, std::string got) {
-  throw FileFault{place, std::move(expected), std::move(got)};
+  throw Fault(place, std::move(expected), std::move(got));
 }
 
 std::string bytes_at(const InputFile& file, uint64_t offset, uint64_t count) {
@@ -93,7 +93,7 @@ Directory find_directory(const InputFile& file) {
     }
   }
   if (!one_file)
-    throw FileUnsupported{"", "expected a zip archive in one file, got a part of one."};
+    throw Fault::unsupported("", "expected a zip archive in one file, got a part of one.");
   if (directory.size <= end)
     directory.before = bytes_before(file, directory.offset, end - directory.size, kCentral);
   directory.offset += directory.before;
@@ -162,17 +162,16 @@ void check_overlaps(const std::vector<ZipEntry>& entries) {
 
 }  // namespace
 
-std::vector<ZipEntry> read_zip_directory(const InputFile& file, uint64_t inflated_limit) {
-  if (inflated_limit == 0) inflated_limit = physical_memory();
+std::vector<ZipEntry> read_zip_directory(const InputFile& file) {
   Directory directory = find_directory(file);
   constexpr uint64_t kLargestDirectory = 1U << 28U;
   if (directory.size > kLargestDirectory)
-    throw FileUnsupported{"the directory", fmt::format("expected at most {} bytes, got {}.",
-                                                       kLargestDirectory, directory.size)};
+    throw Fault::unsupported("the directory", fmt::format("expected at most {} bytes, got {}.",
+                                                          kLargestDirectory, directory.size));
   std::string bytes = bytes_at(file, directory.offset, directory.size);
   std::vector<ZipEntry> entries;
   std::unordered_set<std::string> names;
-  uint64_t at = 0, inflated = 0;
+  uint64_t at = 0;
   for (uint64_t i = 0; i < directory.count; ++i) {
     std::string place = fmt::format("entry {} of the directory", i);
     if (bytes.size() - at < kCentralSize || number<uint32_t>(bytes, at) != kCentral)
@@ -191,26 +190,36 @@ std::vector<ZipEntry> read_zip_directory(const InputFile& file, uint64_t inflate
     entry.size = number<uint32_t>(bytes, at + 24);
     entry.header = number<uint32_t>(bytes, at + 42);
     if ((number<uint16_t>(bytes, at + 8) & kEncrypted) != 0)
-      throw FileUnsupported{entry.name, "expected bytes without encryption, got encrypted ones."};
+      throw Fault::unsupported(entry.name,
+                               "expected bytes without encryption, got encrypted ones.");
     if (method != kStored && method != kDeflated)
-      throw FileUnsupported{entry.name,
-                            fmt::format("expected stored or deflated bytes, got zip's compression "
-                                        "{}. Compress them otherwise.",
-                                        method)};
+      throw Fault::unsupported(
+          entry.name, fmt::format("expected stored or deflated bytes, got zip's compression "
+                                  "{}. Compress them otherwise.",
+                                  method));
     widen(entry, std::string_view(bytes).substr(at + kCentralSize + name, extra));
     if (!names.insert(entry.name).second) damaged(entry.name, "each name once", "it twice");
     entry.header += std::min(directory.before, UINT64_MAX - entry.header);
     locate(file, entry, directory.offset);
-    if (entry.deflated && (inflated += entry.size) > inflated_limit)
-      throw FileUnsupported{
-          entry.name, fmt::format("expected compressed arrays of at most {} bytes together, got "
-                                  "more. Set LoadOptions::inflated_limit.",
-                                  inflated_limit)};
     entries.push_back(std::move(entry));
     at = end;
   }
   check_overlaps(entries);
   return entries;
+}
+
+void check_memory(const std::vector<ZipEntry>& entries, uint64_t memory_limit) {
+  if (memory_limit == 0) memory_limit = physical_memory();
+  uint64_t inflated = 0;
+  for (const ZipEntry& entry : entries) {
+    if (!entry.deflated) continue;
+    if (entry.size > memory_limit - inflated)
+      throw Fault::unsupported(
+          entry.name, fmt::format("expected compressed arrays of at most {} bytes together, got "
+                                  "more. Set LoadOptions::memory_limit.",
+                                  memory_limit));
+    inflated += entry.size;
+  }
 }
 
 ZipEntryReader::ZipEntryReader(const InputFile& file, const ZipEntry& entry, bool check_sum)
@@ -235,8 +244,8 @@ void ZipEntryReader::read(void* to, uint64_t count) {
     try {
       if (uint64_t got = inflater_->read(bytes, count); got != count)
         damaged("", fmt::format("{} bytes more", count), std::to_string(got));
-    } catch (FileFault& fault) {
-      fault.place = entry_.name;
+    } catch (Fault& fault) {
+      if (!fault.is_unsupported()) fault.place = entry_.name;
       throw;
     }
     if (check_sum_) crc_ = crc32(crc_, {bytes, count});

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "io/base/deflate.h"
-#include "io/base/file_fault.h"
+#include "io/base/fault.h"
 #include "io/base/input_file.h"
 
 namespace luxtorch::io {
@@ -22,11 +22,14 @@ struct ZipEntry {
   uint64_t size = 0;    // and how many inflated
 };
 
-/// Its entries in the central directory's order. Throws FileFault where the archive's parts lie
+/// Its entries in the central directory's order. Throws Fault where the archive's parts lie
 /// outside the file or over each other, where names repeat, and where a size is beyond what deflated
-/// data can reach; FileUnsupported for encrypted entries, other compressions, archives in several
-/// files, and where the deflated entries together would fill more than `inflated_limit` bytes (0: the machine's memory).
-std::vector<ZipEntry> read_zip_directory(const InputFile& file, uint64_t inflated_limit);
+/// data can reach; an unsupported one for encrypted entries, other compressions and archives in several
+/// files.
+std::vector<ZipEntry> read_zip_directory(const InputFile& file);
+/// Throws an unsupported Fault where the deflated entries together would fill more than `memory_limit` bytes (0:
+/// the machine's memory).
+void check_memory(const std::vector<ZipEntry>& entries, uint64_t memory_limit);
 
 /// An entry's bytes, front to back. Faults are at the entry's name.
 class ZipEntryReader {
@@ -35,9 +38,9 @@ class ZipEntryReader {
   ~ZipEntryReader();
 
   uint64_t left() const { return left_; }
-  /// Throws FileFault where fewer are left.
+  /// Throws Fault where fewer are left.
   void read(void* to, uint64_t count);
-  /// Throws FileFault where bytes are left or the checksum is another.
+  /// Throws Fault where bytes are left or the checksum is another.
   void finish();
 
  private:
