@@ -90,9 +90,9 @@ Tree initial_states(const L& l, Rng rng) {
   return initial<Initial::states>(l, rng);
 }
 
-/// (ps, st) of a model. Pure: one seed always gives the same numbers, and a leaf's depend on its
-/// path alone, so adding a layer changes no other's. Tensors are float32 on the CPU: move them by
-/// tree::to.
+/// (ps, st) of a model. Pure: one seed always gives the same numbers. A parameter's numbers depend
+/// on the seed and its path alone, so adding a layer changes no other's. Tensors are float32 on the
+/// CPU: move them by tree::to.
 template <class L>
 std::pair<Tree, Tree> setup(Rng rng, const L& model) {
   return {initial_parameters(model, rng.fold_in("parameters")),

@@ -113,9 +113,9 @@ Fields<L...> fields(const char* text, const L&... members) {
 
 }  // namespace detail
 
-/// Reaches a layer's members, a friend of every type with LUXTORCH_LAYERS, which may thus stand in a
-/// private section. A type may instead have luxtorch_layers(f) or luxtorch_wrapped(f), which call
-/// f(name, layer) for each: names known at run time, as Chain's.
+/// Gives access to a layer's members. It is a friend of every type with LUXTORCH_LAYERS, so that the
+/// macro may stand in a private section. A type may instead have luxtorch_layers(f) or
+/// luxtorch_wrapped(f), which call f(name, layer) for each: for names known at run time, as Chain's.
 struct LayerAccess {
   /// Calls f(name, layer) for each layer of l.
   template <class L, class F>

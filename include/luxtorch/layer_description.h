@@ -21,7 +21,7 @@ namespace luxtorch {
 /// A layer and the layers inside it, by name.
 struct Description {
   std::string text;  ///< one line, as "Dense(2 => 3, relu)"; of a container its type's name
-  /// With `type`: which layer this is; nullptr for a vector, array or optional of layers.
+  /// Identifies the layer together with `type`; nullptr for a vector, array or optional of layers.
   const void* address = nullptr;
   const std::type_info* type = nullptr;  ///< the layer's type; nullptr where address is
   bool wrapper = false;                  ///< its one field has the same path as itself
@@ -34,7 +34,7 @@ struct Description::Field {
   Description layer;  ///< the layer
 };
 
-/// Has L a text of its own, std::string label() const: "Dense(2 => 3, relu)"?
+/// L has a text of its own, std::string label() const, such as "Dense(2 => 3, relu)".
 template <class L>
 concept HasLabel = requires(const L& l) {
   { l.label() } -> std::convertible_to<std::string>;

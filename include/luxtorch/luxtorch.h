@@ -3,8 +3,8 @@
 //     #include <luxtorch/luxtorch.h>
 //     namespace lux = luxtorch;
 //
-// No using directive: lux::tanh and ::tanh, lux::tuple and std::tuple would be ambiguous. Level 7: the library's own
-// sources never include it.
+// A using directive makes some names ambiguous: lux::tanh and ::tanh, lux::tuple and std::tuple.
+// The library's own sources never include it.
 #pragma once
 
 #include "luxtorch/autodiff/derivatives.h"

@@ -3,7 +3,7 @@
 //     Tree t = to_tree(std::pair{x, std::vector{a, b}});    // (x, (a, b))
 //     auto p = from_tree<std::pair<Tensor, Tree>>(t);
 //
-// Tensors, trees and numbers are leaves; pairs, tuples, arrays and vectors of these are tuples.
+// Tensors and numbers become leaves, trees stay as they are; pairs, tuples, arrays, vectors: tuples.
 #pragma once
 
 #include <array>
@@ -16,7 +16,7 @@
 
 namespace luxtorch {
 
-/// A value as a tree. A type of a user's own joins by a `to_tree` in its namespace.
+/// Converts a value to a tree. For a type of your own, define a `to_tree` in its namespace.
 inline Tree to_tree(Tree t) { return t; }
 /// A tensor, or what is derived from one, as a leaf.
 template <std::derived_from<Tensor> T>
@@ -64,8 +64,7 @@ Tree to_tree(const std::array<A, N>& v) {
   return detail::range_to_tree(v);
 }
 
-/// How a T is made of a tree: `static T value(const Tree&)`. A type of a user's own joins by a
-/// specialization.
+/// Makes a T from a tree: `static T value(const Tree&)`. Specialize it for a type of your own.
 template <class T>
 struct FromTree;
 
@@ -76,7 +75,7 @@ T from_tree(const Tree& t) {
   return FromTree<T>::value(t);
 }
 
-/// Is a T converted to a tree and back?
+/// A T can be converted to a tree and back.
 template <class T>
 concept TreeConvertible = requires(const T& value, const Tree& t) {
   { to_tree(value) } -> std::convertible_to<Tree>;

@@ -37,10 +37,10 @@ struct DataLoaderOptions {
 
 /// One epoch's batches, in order: a range whose iterator holds the current batch. It stays valid
 /// after its loader is destroyed.
-class Batches {
+class LUXTORCH_API Batches {
  public:
   /// A single-pass input iterator (std::input_iterator).
-  class Iterator {
+  class LUXTORCH_API Iterator {
    public:
     using iterator_concept = std::input_iterator_tag;  ///< For std::input_iterator.
     using value_type = Tree;                           ///< A batch, with the data's structure.

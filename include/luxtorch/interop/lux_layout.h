@@ -7,7 +7,7 @@
 // Most of ps and st has the names, order and shapes that Lux has (files and their readers keep the
 // shape and the place of every element). The exceptions:
 //
-// - Embedding: weight (vocabulary, dims) here, (dims, vocabulary) in Lux.
+// - Embedding: weight (vocabulary, dims) here, (dims, vocabulary) in Lux; Scale: sizes reversed.
 // - StatefulRecurrentCell: carry (batch, out) here, (out, batch) in Lux.
 // - BidirectionalRNN, and each layer of a bidirectional RNN, LSTM or GRU: backward_rnn holds the
 //   cell's parts here; in Lux it is (rev1 = (), rnn = the cell's, rev2 = ()).

@@ -21,7 +21,7 @@
 // - functional(module): the module's own names.
 // - Wrappers, SkipConnection and the like: the names of what they wrap, without a level of their
 //   own.
-// - A layer of one's own: the names of its parameters, and of those of its states that are tensors.
+// - Scale, a layer of one's own: the names of its parameters, and of those of its states that are tensors.
 //
 // States that are not tensors in a new model (training, an rng, a carry, counts) are not part of a
 // state dict. Neither are activations, orderings and how two directions are merged. Two directions

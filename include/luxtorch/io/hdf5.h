@@ -29,8 +29,8 @@ struct SaveOptions {
 
 /// Of luxtorch's reader.
 struct LoadOptions {
-  /// Filled anew. Given, a value that the reader does not know becomes an entry and none in the tree, and the
-  /// rest loads.
+  /// Filled anew. Given, a value that the reader does not know becomes an entry and none in the
+  /// tree, and the rest loads.
   io::Report* report = nullptr;
   /// Bytes of memory (luxtorch/io/io.h).
   uint64_t memory_limit = 0;
@@ -92,27 +92,28 @@ LUXTORCH_API void save(const std::filesystem::path& path, const Tree& tree,
 ///     links               what they lead to
 ///     MATLAB's            char, logical and empty arrays as string, bool and tensors without elements
 ///
-/// Committed datatypes and attributes, but for ours, MATLAB's and Keras', are left out. Elements that were
-/// never written have the file's fill value. Takes the memory that jld2::load takes.
+/// Committed datatypes and attributes, but for ours, MATLAB's and Keras', are left out. Elements
+/// that were never written have the file's fill value. Takes the memory that jld2::load takes.
 ///
-/// By luxtorch's reader, as io::load and jld2::load: its code checks every size, so that it may read any file,
-/// and needs no libhdf5. Throws ArgumentError for a path that cannot be read, FormatError for a file that is
-/// damaged, not HDF5 or beyond the memory limit, and without a report UnsupportedError for what only libhdf5
-/// decodes: filters but those that luxtorch/io/jld2.h lists, floats that are none of IEEE's, links to other files,
-/// virtual and external datasets.
+/// By luxtorch's reader, as io::load and jld2::load: its code checks every size, so that it may
+/// read any file, and needs no libhdf5. Throws ArgumentError for a path that cannot be read,
+/// FormatError for a file that is damaged, not HDF5 or beyond the memory limit, and without a
+/// report UnsupportedError for what only libhdf5 decodes: filters but those that luxtorch/io/jld2.h
+/// lists, floats that are none of IEEE's, links to other files, virtual and external datasets.
 LUXTORCH_API Tree load(const std::filesystem::path& path, LoadOptions options = {});
 /// The same of a file's bytes in memory; errors call them "the bytes".
 LUXTORCH_API Tree load(std::span<const std::byte> bytes, LoadOptions options = {});
 
-/// The same tree by libhdf5, of everything that it decodes, whatever the filters (its plugins included), the
-/// byte order and the layout (virtual and external datasets, too), with links to other files, and floats beyond float64
-/// rounded to it. Takes the tree's memory and that of one chunk. Reads no bytes in memory: luxtorch's reader does.
+/// The same tree by libhdf5, of everything that it decodes, whatever the filters (its plugins
+/// included), the byte order and the layout (virtual and external datasets, too), with links to
+/// other files, and floats beyond float64 rounded to it. Takes the tree's memory and that of one
+/// chunk. Reads no bytes in memory: luxtorch's reader does.
 ///
-/// For files that you trust: libhdf5 may crash on a damaged or hostile file. Throws ArgumentError for a path that
-/// cannot be read, FormatError for a file that is damaged, not HDF5 or beyond the memory limit,
-/// UnsupportedError for a filter whose plugin is missing, integers above 64 bits, region references,
-/// links that lead nowhere, groups that contain themselves and names that are no paths, each with its
-/// path in the file, and in a build without HDF5.
+/// For files that you trust: libhdf5 may crash on a damaged or hostile file. Throws ArgumentError
+/// for a path that cannot be read, FormatError for a file that is damaged, not HDF5 or beyond the
+/// memory limit, UnsupportedError for a filter whose plugin is missing, integers above 64 bits,
+/// region references, links that lead nowhere, groups that contain themselves and names that are no
+/// paths, each with its path in the file, and in a build without HDF5.
 LUXTORCH_API Tree load_with_libhdf5(const std::filesystem::path& path, LibraryOptions options = {});
 
 }  // namespace luxtorch::hdf5

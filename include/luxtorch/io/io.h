@@ -38,14 +38,14 @@
 
 namespace luxtorch::io {
 
+/// How save writes a file.
 struct SaveOptions {
   /// Deflate the arrays of .jld2, .h5 and .npz files. Of other files they stay as they are.
   bool compress = false;
-  /// What one format has alone; left aside for files of others.
-  luxtorch::safetensors::SaveOptions safetensors = {};
-  luxtorch::torch_archive::SaveOptions torch_archive = {};
+  luxtorch::safetensors::SaveOptions safetensors = {};      ///< For .safetensors files alone.
+  luxtorch::torch_archive::SaveOptions torch_archive = {};  ///< For .pt and .pth files alone.
 };
-/// Options of all formats.
+/// How load reads a file, whatever its format.
 struct LoadOptions {
   /// Cleared and filled by load, for every format. With a report, a value that the format's reader
   /// does not know becomes an entry in the report and none in the tree, and the rest loads. Without
@@ -62,9 +62,9 @@ struct LoadOptions {
   /// file, an access to the lost part ends this program (SIGBUS). Do not map files to which that
   /// may happen.
   bool map = false;
-  /// Bytes of memory that a file may make load take; one that claims more is refused before memory is
-  /// asked for. 0: as many as the machine has. A file claims more than it has bytes where it is compressed
-  /// or has elements that were never written, so that
+  /// Bytes of memory that a file may make load take; one that claims more is refused before memory
+  /// is asked for. 0: as many as the machine has. A file claims more than it has bytes where it is
+  /// compressed or has elements that were never written, so that
   ///
   /// - of JLD2 and HDF5 files all values count, and elements that were never written may take 256 MiB of
   ///   the limit, or all of it where it is larger than that;
@@ -81,15 +81,15 @@ struct LoadOptions {
 LUXTORCH_API void save(const std::filesystem::path& path, const Tree& tree,
                        const SaveOptions& options = {});
 
-/// Reads the format that the file's first bytes tell (of a zip archive the names in it), whatever the
-/// path ends in; the extension where they tell nothing. Every format is read by luxtorch's own reader, whose code
-/// checks every size, plain HDF5 files, too, as hdf5::load does (hdf5::load_with_libhdf5 is for what only libhdf5
-/// decodes). Throws FormatError for a file that neither
-/// tells (one of a kind that is known, a Git LFS pointer, an HTML page, gzip, a pickle, is named with what
-/// to do), and what the format's load throws.
+/// Reads the format that the file's first bytes tell (of a zip archive the names in it), whatever
+/// the path ends in; the extension where they tell nothing. Every format is read by luxtorch's own
+/// reader, whose code checks every size, plain HDF5 files, too, as hdf5::load does
+/// (hdf5::load_with_libhdf5 is for what only libhdf5 decodes). Throws FormatError for a file that
+/// neither tells (one of a kind that is known, a Git LFS pointer, an HTML page, gzip, a pickle, is
+/// named with what to do), and what the format's load throws.
 LUXTORCH_API Tree load(const std::filesystem::path& path, const LoadOptions& options = {});
-/// The same of a file's bytes in memory, of the format that they tell; errors call them "the bytes". Each tensor is
-/// a copy of its part of them, and `map` does nothing.
+/// The same of a file's bytes in memory, of the format that they tell; errors call them "the
+/// bytes". Each tensor is a copy of its part of them, and `map` does nothing.
 LUXTORCH_API Tree load(std::span<const std::byte> bytes, const LoadOptions& options = {});
 
 }  // namespace luxtorch::io

@@ -78,9 +78,10 @@ struct LoadOptions {
 /// name; all of them but ranges get an entry in the report.
 ///
 /// Plain HDF5 files, as h5py and MATLAB write them, are read by Julia's rule for arrays: groups
-/// become named trees, a dataset (2, 8) a tensor (8, 2), booleans bool. (io::load and hdf5::load read
-/// them by the same reader, as Python shows them.) Read are all versions of data layouts, hard and soft links, and the filters deflate,
-/// Zstandard, LZF, shuffle, Fletcher32, n-bit and scale-offset.
+/// become named trees, a dataset (2, 8) a tensor (8, 2), booleans bool. (io::load and hdf5::load
+/// read them by the same reader, as Python shows them.) Read are all versions of data layouts, hard
+/// and soft links, and the filters deflate, Zstandard, LZF, shuffle, Fletcher32, n-bit and
+/// scale-offset.
 ///
 /// load needs the tree's memory and 64 MiB, and that of a chunk above 32 MiB where the chunk has
 /// other filters than deflate or Zstandard alone.

@@ -34,8 +34,8 @@ struct LoadOptions {
   /// Cleared and filled by load. With a report, an array of a dtype that a tree cannot hold becomes
   /// an entry with its dtype in the report and none in the tree, and the rest loads.
   io::Report* report = nullptr;
-  /// Tensors are views of the file (luxtorch/io/io.h), but for deflated, big-endian and Fortran-ordered ones.
-  /// Checksums of stored members are not compared then.
+  /// Tensors are views of the file (luxtorch/io/io.h), but for deflated, big-endian and
+  /// Fortran-ordered ones. Checksums of stored members are not compared then.
   bool map = false;
   /// Bytes of memory (luxtorch/io/io.h).
   uint64_t memory_limit = 0;
@@ -73,8 +73,8 @@ LUXTORCH_API void save(const std::filesystem::path& path, const Tree& tree,
 /// objects, which are never unpickled, and ml_dtypes' other types, which a file does not tell
 /// apart.
 LUXTORCH_API Tree load(const std::filesystem::path& path, LoadOptions options = {});
-/// The same of a file's bytes in memory; errors call them "the bytes". Each tensor is a copy of its part of them,
-/// and `map` does nothing.
+/// The same of a file's bytes in memory; errors call them "the bytes". Each tensor is a copy of its
+/// part of them, and `map` does nothing.
 LUXTORCH_API Tree load(std::span<const std::byte> bytes, LoadOptions options = {});
 
 }  // namespace luxtorch::numpy

@@ -56,11 +56,11 @@ struct LoadOptions {
 ///
 /// Every length and offset is checked before it is used. Throws ArgumentError for a path that
 /// cannot be read, FormatError, which says where and why, for a file that is damaged or not
-/// safetensors, UnsupportedError for dtypes that torch does not have and for names that are no
-/// paths ("a..b", or "a" beside "a.b").
+/// safetensors, UnsupportedError for dtypes that torch does not have, for a name that is there
+/// twice and for a name of more than 500 parts.
 LUXTORCH_API Tree load(const std::filesystem::path& path, LoadOptions options = {});
-/// The same of a file's bytes in memory; errors call them "the bytes". Each tensor is a copy of its part of them,
-/// and `map` does nothing.
+/// The same of a file's bytes in memory; errors call them "the bytes". Each tensor is a copy of its
+/// part of them, and `map` does nothing.
 LUXTORCH_API Tree load(std::span<const std::byte> bytes, LoadOptions options = {});
 
 }  // namespace luxtorch::safetensors

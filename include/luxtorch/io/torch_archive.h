@@ -36,8 +36,8 @@ struct LoadOptions {
   /// entries in the report, and the rest loads. In the tree, an object is a named tree of its
   /// attributes, a tuple of its elements, or none.
   io::Report* report = nullptr;
-  /// Tensors are views of the file, as torch.load's mmap gives them (luxtorch/io/io.h). Checksums of mapped
-  /// storages are not compared.
+  /// Tensors are views of the file, as torch.load's mmap gives them (luxtorch/io/io.h). Checksums
+  /// of mapped storages are not compared.
   bool map = false;
   /// Bytes of memory (luxtorch/io/io.h). PyTorch itself deflates nothing.
   uint64_t memory_limit = 0;
@@ -97,11 +97,11 @@ LUXTORCH_API void save(const std::filesystem::path& path, const Tree& tree,
 /// for a file that is damaged or not PyTorch's. Without a report it throws UnsupportedError for a
 /// pickle that asks for more, whole modules, TorchScript, tensors on the meta device, and keys that
 /// are the same name as an int and as a str. In any case it throws UnsupportedError for files of
-/// PyTorch before 0.1.10 (tar archives) and of big-endian machines, keys that are not paths
-/// ("a..b", or "a" beside "a.b"), more than 500 levels, 10 million values or 64 MiB of pickle.
+/// PyTorch before 0.1.10 (tar archives) and of big-endian machines, more than 500 levels, 10 million
+/// values or 64 MiB of pickle. Keys that are no paths are escaped (luxtorch/io/io.h).
 LUXTORCH_API Tree load(const std::filesystem::path& path, LoadOptions options = {});
-/// The same of a file's bytes in memory; errors call them "the bytes". Each tensor is a copy of its part of them,
-/// and `map` does nothing.
+/// The same of a file's bytes in memory; errors call them "the bytes". Each tensor is a copy of its
+/// part of them, and `map` does nothing.
 LUXTORCH_API Tree load(std::span<const std::byte> bytes, LoadOptions options = {});
 
 }  // namespace luxtorch::torch_archive

@@ -107,7 +107,7 @@ class LUXTORCH_API Chain {
 /// y = connection(layers(x), x). Parameters and states: those of the layers, or {layers,
 /// connection} if the connection is a layer too, which gets a tuple (layers(x), x).
 template <bool ConnectionIsLayer>
-class SkipConnection {
+class LUXTORCH_API SkipConnection {
  public:
   /// connection: a function of two tensors or of a tuple, or a layer.
   SkipConnection(Layer layers, Layer connection)

@@ -29,7 +29,7 @@ namespace luxtorch {
 
 /// The options of RNNCell. An initial state has the shape (batch, out_dims); if it is trained, it
 /// is a parameter of shape (out_dims).
-struct RNNCellOptions {
+struct LUXTORCH_API RNNCellOptions {
   bool use_bias = true;                         ///< False: no bias_ih and bias_hh.
   bool train_state = false;                     ///< The initial h is a parameter, hidden_state.
   GateInitializers init_bias = {};              ///< Default: U(-b, b), b = 1 / sqrt(out_dims).
@@ -40,7 +40,7 @@ struct RNNCellOptions {
 
 /// The options of LSTMCell. An initial state has the shape (batch, out_dims); if it is trained, it
 /// is a parameter of shape (out_dims).
-struct LSTMCellOptions {
+struct LUXTORCH_API LSTMCellOptions {
   bool use_bias = true;                         ///< False: no bias_ih and bias_hh.
   bool train_state = false;                     ///< The initial h is a parameter, hidden_state.
   bool train_memory = false;                    ///< The initial c is a parameter, memory.
@@ -53,7 +53,7 @@ struct LSTMCellOptions {
 
 /// The options of GRUCell. An initial state has the shape (batch, out_dims); if it is trained, it
 /// is a parameter of shape (out_dims).
-struct GRUCellOptions {
+struct LUXTORCH_API GRUCellOptions {
   bool use_bias = true;                         ///< False: no bias_ih and bias_hh.
   bool train_state = false;                     ///< The initial h is a parameter, hidden_state.
   GateInitializers init_weight = {};            ///< Default: glorot_uniform for each gate.
@@ -67,7 +67,7 @@ namespace detail {
 /// What RNNCell, LSTMCell and GRUCell have in common: the two calls of a cell, and all steps of a
 /// sequence at once.
 template <class C, class Options>
-class StockCell {
+class LUXTORCH_API StockCell {
  public:
   /// As the class of the cell says, float32 on the CPU; hidden_state and memory (out_dims) if they
   /// are trained. ShapeError: an initializer gives another shape.
@@ -113,7 +113,7 @@ class StockCell {
 /// h' = activation(W_ih x + b_ih + W_hh h + b_hh) (Elman 1990).
 /// Parameters: weight_ih (out_dims, in_dims), weight_hh (out_dims, out_dims), bias_ih, bias_hh
 /// (out_dims).
-class RNNCell : public detail::StockCell<RNNCell, RNNCellOptions> {
+class LUXTORCH_API RNNCell : public detail::StockCell<RNNCell, RNNCellOptions> {
  public:
   /// ArgumentError: in_dims or out_dims is below 1, or an option has several initializers.
   RNNCell(int64_t in_dims, int64_t out_dims, Activation activation = tanh,
@@ -139,7 +139,7 @@ class RNNCell : public detail::StockCell<RNNCell, RNNCellOptions> {
 ///
 /// Parameters, gates stacked i, f, g, o: weight_ih (4*out_dims, in_dims), weight_hh (4*out_dims,
 /// out_dims), bias_ih, bias_hh (4*out_dims), all U(-b, b) with b = 1 / sqrt(out_dims) by default.
-class LSTMCell : public detail::StockCell<LSTMCell, LSTMCellOptions> {
+class LUXTORCH_API LSTMCell : public detail::StockCell<LSTMCell, LSTMCellOptions> {
  public:
   /// ArgumentError: in_dims or out_dims is below 1, or an option has neither 1 nor 4 initializers.
   LSTMCell(int64_t in_dims, int64_t out_dims, LSTMCellOptions options = {})
@@ -156,7 +156,7 @@ class LSTMCell : public detail::StockCell<LSTMCell, LSTMCellOptions> {
 ///
 /// Parameters, gates stacked r, z, n: weight_ih (3*out_dims, in_dims), weight_hh (3*out_dims,
 /// out_dims), bias_ih, bias_hh (3*out_dims).
-class GRUCell : public detail::StockCell<GRUCell, GRUCellOptions> {
+class LUXTORCH_API GRUCell : public detail::StockCell<GRUCell, GRUCellOptions> {
  public:
   /// ArgumentError: in_dims or out_dims is below 1, or an option has neither 1 nor 3 initializers.
   GRUCell(int64_t in_dims, int64_t out_dims, GRUCellOptions options = {})

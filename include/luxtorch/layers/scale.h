@@ -14,7 +14,7 @@
 
 namespace luxtorch {
 
-/// How a Scale starts, and whether it shifts.
+/// The options of Scale.
 struct ScaleOptions {
   Initializer init_weight = {};  ///< default: ones
   Initializer init_bias = {};    ///< default: zeros
@@ -23,17 +23,16 @@ struct ScaleOptions {
 
 /// An element-wise product and sum with parameters of the shape `dims`, as Lux.Scale.
 ///
-/// x: (..., dims) of the parameters' dtype and device, which may be 1 where `dims` is not and the
-/// other way round; y: x and `dims` broadcast. Parameters: weight (dims), bias (dims). Throws
-/// ShapeError for any other x.
+/// x: (..., dims), of the parameters' dtype and device; a size of 1 in x or in dims broadcasts.
+/// y: the broadcast shape. Parameters: weight (dims), and bias (dims) unless .use_bias is false.
 class LUXTORCH_API Scale {
  public:
-  /// dims: at least one size, each at least 1, else ArgumentError.
+  /// ArgumentError: dims is empty, or a size is below 1.
   Scale(std::vector<int64_t> dims, Activation activation = identity, ScaleOptions options = {});
   /// Without an activation.
   Scale(std::vector<int64_t> dims, ScaleOptions options)
       : Scale(std::move(dims), identity, std::move(options)) {}
-  /// Of the last dimension.
+  /// One weight for each feature of the last dimension.
   Scale(int64_t features, Activation activation = identity, ScaleOptions options = {})
       : Scale(std::vector<int64_t>{features}, activation, std::move(options)) {}
   /// Of the last dimension, without an activation.
@@ -41,9 +40,9 @@ class LUXTORCH_API Scale {
 
   /// weight and bias as the options say.
   Tree initial_parameters(Rng rng) const;
-  /// y and st as it came.
+  /// y, and st unchanged. ShapeError: an x that does not fit.
   Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;
-  /// "Scale(4, 8, relu, use_bias=false)"
+  /// The text in a printed model: "Scale(4, 8, relu)".
   std::string label() const;
 
  private:

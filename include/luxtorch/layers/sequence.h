@@ -169,7 +169,7 @@ namespace detail {
 
 /// What RNN, LSTM and GRU have in common.
 template <class L>
-class RecurrentStack {
+class LUXTORCH_API RecurrentStack {
  public:
   /// Those of the cells: of one layer without a level of their own, else layer_1, layer_2, ...
   Tree initial_parameters(Rng rng) const;

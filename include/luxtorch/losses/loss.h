@@ -59,7 +59,7 @@ class LUXTORCH_API Agg {
 /// label_smoothing) y + label_smoothing / 2 and xlogy(0, .) = 0. With logits, y_hat is the input of
 /// a sigmoid: agg((1 - t) y_hat - log sigmoid(y_hat)). ArgumentError: a label_smoothing outside [0,
 /// 1].
-struct BinaryCrossEntropyLoss {
+struct LUXTORCH_API BinaryCrossEntropyLoss {
   Agg agg = Agg::mean;                 ///< How the losses become one tensor.
   std::optional<double> epsilon = {};  ///< Not set: the dtype's machine epsilon (float32: 1.2e-7).
   double label_smoothing = 0;          ///< In [0, 1].
@@ -74,7 +74,7 @@ struct BinaryCrossEntropyLoss {
 /// y: probabilities or one-hot vectors, of y_hat's shape; or labels from 0, integers of y_hat's
 /// shape without dim. ArgumentError: a label outside [0, classes), a label_smoothing outside [0,
 /// 1], no dimension dim.
-struct CrossEntropyLoss {
+struct LUXTORCH_API CrossEntropyLoss {
   int64_t dim = -1;     ///< The dimension of the classes; negative ones count from the end.
   Agg agg = Agg::mean;  ///< How the losses become one tensor.
   std::optional<double> epsilon = {};  ///< Not set: the dtype's machine epsilon (float32: 1.2e-7).
@@ -86,7 +86,7 @@ struct CrossEntropyLoss {
 /// agg(-(1 - p)^gamma log p) with p = y_hat + epsilon where y is 1, 1 - y_hat - epsilon where y is
 /// 0, and a mixture of them in between (Lin et al. 2017). p is kept at least epsilon and 1 - p at
 /// least 0, where Lux's formula gives NaN.
-struct BinaryFocalLoss {
+struct LUXTORCH_API BinaryFocalLoss {
   double gamma = 2;                    ///< Above 0, well classified samples count less.
   Agg agg = Agg::mean;                 ///< How the losses become one tensor.
   std::optional<double> epsilon = {};  ///< Not set: the dtype's machine epsilon (float32: 1.2e-7).
@@ -95,7 +95,7 @@ struct BinaryFocalLoss {
 
 /// agg(sum(-y (1 - p)^gamma log p, dim)) with p = y_hat + epsilon, and 1 - p kept at least 0 (Lin
 /// et al. 2017). y: probabilities or one-hot vectors. ArgumentError: no dimension dim.
-struct FocalLoss {
+struct LUXTORCH_API FocalLoss {
   double gamma = 2;     ///< Above 0, well classified samples count less.
   int64_t dim = -1;     ///< The dimension of the classes; negative ones count from the end.
   Agg agg = Agg::mean;  ///< How the losses become one tensor.
@@ -105,7 +105,7 @@ struct FocalLoss {
 
 /// agg(sum(xlogy(y, y), dim)) + CrossEntropyLoss{dim, agg, epsilon, label_smoothing}(y_hat, y): the
 /// divergence of y from y_hat. As in Lux, label_smoothing applies to the second term only.
-struct KLDivergenceLoss {
+struct LUXTORCH_API KLDivergenceLoss {
   int64_t dim = -1;     ///< The dimension of the classes; negative ones count from the end.
   Agg agg = Agg::mean;  ///< How the losses become one tensor.
   std::optional<double> epsilon = {};  ///< Not set: the dtype's machine epsilon (float32: 1.2e-7).
@@ -114,7 +114,7 @@ struct KLDivergenceLoss {
 };
 
 /// agg((y_hat - y)^2): the mean squared error.
-struct MSELoss {
+struct LUXTORCH_API MSELoss {
   Agg agg = Agg::mean;  ///< How the losses become one tensor.
   LUXTORCH_LOSS_CALLS
 };
@@ -122,23 +122,23 @@ struct MSELoss {
 using L2Loss = MSELoss;
 
 /// agg(|y_hat - y|): the mean absolute error. The gradient where they are equal is 0.
-struct MAELoss {
+struct LUXTORCH_API MAELoss {
   Agg agg = Agg::mean;  ///< How the losses become one tensor.
   LUXTORCH_LOSS_CALLS
 };
 /// Another name of MAELoss, as in Lux.
 using L1Loss = MAELoss;
 
-/// With d = |y_hat - y|: agg(d^2 / 2) where d <= delta, agg(delta (d - delta / 2)) elsewhere.
+/// agg of d^2 / 2 where d <= delta, and of delta (d - delta / 2) elsewhere, with d = |y_hat - y|.
 /// ArgumentError: a delta that is not above 0.
-struct HuberLoss {
+struct LUXTORCH_API HuberLoss {
   double delta = 1;     ///< Where the loss goes from quadratic to linear.
   Agg agg = Agg::mean;  ///< How the losses become one tensor.
   LUXTORCH_LOSS_CALLS
 };
 
 /// agg(log((y_hat + epsilon) / (y + epsilon))^2): the mean squared logarithmic error.
-struct MSLELoss {
+struct LUXTORCH_API MSLELoss {
   Agg agg = Agg::mean;                 ///< How the losses become one tensor.
   std::optional<double> epsilon = {};  ///< Not set: the dtype's machine epsilon (float32: 1.2e-7).
   LUXTORCH_LOSS_CALLS
@@ -146,27 +146,27 @@ struct MSLELoss {
 
 /// agg(y_hat - xlogy(y, y_hat + epsilon)): the negative log-likelihood of a Poisson distribution
 /// with the mean y_hat, up to a term of y alone.
-struct PoissonLoss {
+struct LUXTORCH_API PoissonLoss {
   Agg agg = Agg::mean;                 ///< How the losses become one tensor.
   std::optional<double> epsilon = {};  ///< Not set: the dtype's machine epsilon (float32: 1.2e-7).
   LUXTORCH_LOSS_CALLS
 };
 
 /// agg(max(0, 1 - y_hat y)), where y is -1 or 1.
-struct HingeLoss {
+struct LUXTORCH_API HingeLoss {
   Agg agg = Agg::mean;  ///< How the losses become one tensor.
   LUXTORCH_LOSS_CALLS
 };
 
 /// agg(max(0, 1 - y_hat y)^2), where y is -1 or 1.
-struct SquaredHingeLoss {
+struct LUXTORCH_API SquaredHingeLoss {
   Agg agg = Agg::mean;  ///< How the losses become one tensor.
   LUXTORCH_LOSS_CALLS
 };
 
 /// agg(1 - (2 sum(y y_hat) + smooth) / (sum(y_hat^2) + sum(y^2) + smooth)) with sums over all
 /// dimensions but the first, the samples; a tensor of one dimension is one sample.
-struct DiceCoeffLoss {
+struct LUXTORCH_API DiceCoeffLoss {
   double smooth = 1;    ///< Added to numerator and denominator; avoids 0 / 0.
   Agg agg = Agg::mean;  ///< How the losses become one tensor.
   LUXTORCH_LOSS_CALLS
@@ -174,7 +174,7 @@ struct DiceCoeffLoss {
 
 /// agg((1 - y) y_hat^2 + y max(0, margin - y_hat)^2), where y_hat are distances of pairs, and y is
 /// 1 for a pair of different kinds, else 0. ArgumentError: a margin below 0.
-struct SiameseContrastiveLoss {
+struct LUXTORCH_API SiameseContrastiveLoss {
   double margin = 1;    ///< Distance from which on pairs of different kinds count 0.
   Agg agg = Agg::mean;  ///< How the losses become one tensor.
   LUXTORCH_LOSS_CALLS
@@ -182,7 +182,7 @@ struct SiameseContrastiveLoss {
 
 /// agg(loss(y_hat, y)) with any element-wise function: GenericLossFunction{[](const Tensor& a,
 /// const Tensor& b) {...}}. ArgumentError: an empty function.
-struct GenericLossFunction {
+struct LUXTORCH_API GenericLossFunction {
   /// The losses of the elements, from y_hat and y of one shape and dtype.
   std::function<Tensor(const Tensor& y_hat, const Tensor& y)> loss;
   Agg agg = Agg::mean;  ///< How the losses become one tensor.

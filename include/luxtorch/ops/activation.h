@@ -10,6 +10,7 @@
 
 #include <string>
 
+#include "luxtorch/core/api.h"
 #include "luxtorch/core/types.h"
 
 namespace luxtorch {
@@ -57,10 +58,10 @@ class DimensionActivation : public Activation {
   Along along_;
 };
 
-#define LUXTORCH_ACTIVATION(name) \
-  namespace detail::activation {  \
-  Tensor name(const Tensor& x);   \
-  }                               \
+#define LUXTORCH_ACTIVATION(name)            \
+  namespace detail::activation {             \
+  LUXTORCH_API Tensor name(const Tensor& x); \
+  }                                          \
   inline constexpr Activation name{#name, detail::activation::name};
 
 // Element by element. Each is torch's function with torch's defaults, where torch has one.
@@ -90,8 +91,8 @@ LUXTORCH_ACTIVATION(logcosh)      // log(cosh(x)), without overflow
 
 #define LUXTORCH_DIMENSION_ACTIVATION(name)                               \
   namespace detail::activation {                                          \
-  Tensor name(const Tensor& x);                                           \
-  Tensor name(const Tensor& x, int64_t dim);                              \
+  LUXTORCH_API Tensor name(const Tensor& x);                              \
+  LUXTORCH_API Tensor name(const Tensor& x, int64_t dim);                 \
   }                                                                       \
   inline constexpr DimensionActivation name{                              \
       #name, static_cast<Activation::Function>(detail::activation::name), \

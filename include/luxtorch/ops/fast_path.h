@@ -6,7 +6,7 @@
 //
 //     ops::DisableFusedKernels guard;                      // this thread, while it lives
 //
-// Level 1. All backends give the same values and gradients, but for rounding.
+// All backends give the same values and gradients, but for rounding.
 #pragma once
 
 #include <iosfwd>
@@ -17,36 +17,37 @@ namespace luxtorch::ops {
 
 /// The operators that have fused kernels.
 enum class FusedOp {
-  recurrence,  // recurrent sequences and single steps
-  loss,        // BinaryCrossEntropyLoss of probabilities, CrossEntropyLoss of few classes' logits
+  recurrence,  ///< Recurrent sequences and single steps
+  loss,        ///< BinaryCrossEntropyLoss of probabilities, CrossEntropyLoss of few classes' logits
 };
 
 /// What such an operator runs on.
 enum class Backend {
-  none,       // no such operator has run in this thread
-  fused,      // one kernel and one autograd node: dense float32 or float64 on the CPU
-  torch,      // at::lstm, at::gru, at::rnn_*: cuDNN on CUDA
-  reference,  // several of torch's operators, for everything else
+  none,       ///< No such operator has run in this thread
+  fused,      ///< One kernel and one autograd node: dense float32 or float64 on the CPU
+  torch,      ///< at::lstm, at::gru, at::rnn_*: cuDNN on CUDA
+  reference,  ///< Several of torch's operators, for everything else
 };
 
-/// What an operator ran on, and the reason where it was not fused: a literal, "" if it was.
+/// How an operator ran.
 struct BackendChoice {
-  Backend backend = Backend::none;
-  const char* reason = "";
+  Backend backend = Backend::none;  ///< What it ran on.
+  const char* reason = "";  ///< Why it was not fused, a literal; "" if it was or none has run.
 };
 /// "fused", or "reference (dtype is not float32 or float64)".
 LUXTORCH_API std::ostream& operator<<(std::ostream& out, const BackendChoice& choice);
 
-/// Of the last one of this thread. A second derivative of a fused operator uses torch's operators.
+/// How the last such operator of this thread ran. (A second derivative of a fused sequence runs the
+/// sequence again in torch's operators; that is not recorded.)
 LUXTORCH_API BackendChoice last_backend(FusedOp op);
 
-/// As long as one of these lives, the operators of its thread use the reference, on CUDA too. The
-/// variable LUXTORCH_PLAIN_RECURRENCE=1 of the environment does it for the recurrent operators of a
-/// whole program.
+/// While an object of this class exists, the operators of its thread use the reference, on CUDA
+/// too. The environment variable LUXTORCH_PLAIN_RECURRENCE=1 does it for the recurrent operators of
+/// a whole program.
 class LUXTORCH_API DisableFusedKernels {
  public:
-  DisableFusedKernels();
-  ~DisableFusedKernels();
+  DisableFusedKernels();   ///< From here on, in this thread.
+  ~DisableFusedKernels();  ///< Destroy it in the thread that made it.
   DisableFusedKernels(const DisableFusedKernels&) = delete;
   DisableFusedKernels& operator=(const DisableFusedKernels&) = delete;
 };

@@ -263,7 +263,7 @@ struct LUXTORCH_API AdamW : Optimizer {
   explicit AdamW(double lr = 0.001, AdamWOptions options = {});
 };
 
-/// m as of Adam, u = max(beta2 u, |g|), d = lr / (1 - beta1^t) m / (u + epsilon) (Kingma and Ba
+/// m as of Adam, u = max(beta2 u, |g|), d = lr m / ((1 - beta1^t) (u + epsilon)) (Kingma and Ba
 /// 2015).
 struct LUXTORCH_API AdaMax : Optimizer {
   /// lr: the learning rate.

@@ -125,8 +125,8 @@ struct CosAnnealOptions {
   bool restart = true;
 };
 /// Cosine annealing: |l0 - l1| (1 + cos(pi x)) / 2 + min(l0, l1), from the maximum down to the
-/// minimum (Loshchilov and Hutter 2017). x = (t - 1) / period; with restart, x is the fraction of
-/// that.
+/// minimum (Loshchilov and Hutter 2017). x = (t - 1) / period; with restart, x is the fractional
+/// part of that.
 struct LUXTORCH_API CosAnneal : Schedule {
   /// l0 and l1: minimum and maximum, in either order; period: in steps.
   CosAnneal(double l0, double l1, int64_t period, CosAnnealOptions options = {});
