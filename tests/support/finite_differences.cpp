@@ -6,7 +6,7 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "luxtorch/layer_description.h"
+#include "luxtorch/layer.h"
 
 namespace luxtorch::testing {
 
