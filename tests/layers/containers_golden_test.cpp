@@ -16,7 +16,7 @@ void expect_layer_as_torch(const char* name, const Layer& layer,
   static const Tree golden = load_golden("containers");
   SCOPED_TRACE(name);
   const auto& expected = golden[name];
-  EXPECT_EQ(misfits(layer.initial_parameters(Rng(0)), expected["inputs"]["ps"]), "");
+  EXPECT_EQ(mismatches(layer.initial_parameters(Rng(0)), expected["inputs"]["ps"]), "");
   auto st = layer.initial_states(Rng(0));
   expect_as_torch(expected, [&](const Tree& in) -> std::pair<Tensor, Tree> {
     return {layer(x(in), in["ps"], st).first.tensor(), tuple({})};

@@ -85,8 +85,8 @@ TEST_P(EveryLayer, LeavesWhatItIsGivenAsItWasAndRepeatsItself) {
 
 TEST_P(EveryLayer, ReturnsStatesOfTheStructureThatItWasGiven) {
   auto st2 = row.layer(row.x, ps, st).second;
-  EXPECT_EQ(misfits(st, st2), "");
-  EXPECT_EQ(misfits(row.layer.initial_states(Rng(0)), st2), "");
+  EXPECT_EQ(mismatches(st, st2), "");
+  EXPECT_EQ(mismatches(row.layer.initial_states(Rng(0)), st2), "");
   EXPECT_EQ(tree::difference(row.layer(row.x, ps, st2).second, st2), "");
 }
 

@@ -50,7 +50,7 @@ void expect_all_as_torch(const char* name, const Make& make) {
           .return_sequence = true,
           .return_carry = true,
       });
-      auto fits = misfits(initial_parameters(layer, Rng(0)), one["inputs"]["ps"]);
+      auto fits = mismatches(initial_parameters(layer, Rng(0)), one["inputs"]["ps"]);
       EXPECT_EQ(fits, "");
       expect_as_torch(layer, one, time_first, kFloat64);
       expect_as_torch(layer, one, time_first, kFloat32);
