@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ranges>
 
 #include "io/foreign_kind.h"
 #include "io/formats.h"
@@ -26,8 +25,10 @@ FileKind foreign_archive(const std::vector<ZipEntry>& entries) {
 
 FileKind kind_of(const Content& file) {
   // From the last one: HDF5 may begin behind another program's bytes, which are asked first.
-  for (const Format& format : std::views::reverse(formats()))
-    if (format.type.is(file)) return {&format, format.type.what, "io::load reads it."};
+  auto all = formats();
+  for (auto format = all.rbegin(); format != all.rend(); ++format) {
+    if (format->type.is(file)) return {&*format, format->type.what, "io::load reads it."};
+  }
   if (file.is_zip()) return foreign_archive(file.zip());
   if (file.start().starts_with("PK")) return {};  // one that cannot be read
   auto foreign = foreign_kind(file.start(), file.file().size());

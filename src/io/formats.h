@@ -10,7 +10,6 @@
 
 #include "io/base/file_kind.h"
 #include "io/zip/content.h"
-#include "luxtorch/core/api.h"
 #include "luxtorch/io/io.h"
 
 namespace luxtorch::io {
@@ -30,18 +29,18 @@ struct Format {
 };
 
 /// All of them.
-LUXTORCH_API std::span<const Format> formats();
+std::span<const Format> formats();
 
 /// The format of a path's extension, in letters of either case; null for others.
-LUXTORCH_API const Format* format_of_path(const std::filesystem::path& path);
+const Format* format_of_path(const std::filesystem::path& path);
 /// Does it write compressed arrays to this path?
-LUXTORCH_API bool compresses(const std::filesystem::path& path);
+bool compresses(const std::filesystem::path& path);
 
 /// What a file is.
 struct FileKind {
   const Format* format = nullptr;  // null: none that luxtorch reads
   std::string what, advice;  // "a gzip file", a sentence of what to do; "" where it is not known
 };
-LUXTORCH_API FileKind kind_of(const Content& file);
+FileKind kind_of(const Content& file);
 
 }  // namespace luxtorch::io

@@ -50,7 +50,7 @@ TEST(Scale, RefusesInputsOfAnotherShapeDtypeOrRank) {
   EXPECT_ERROR(ShapeError, apply(layer, ones({2, 4, 5}), ps, st),
                "[Scale] expected x of shape (..., 4, 3), got (2, 4, 5).");
   EXPECT_ERROR(ShapeError, apply(layer, ones({3}), ps, st),
-               "[Scale] expected x of shape (..., 4, 3), got (3).");
+               "[Scale] expected x of shape (..., 4, 3), got (3,).");
   EXPECT_ERROR(ShapeError, apply(layer, ones({4, 3}).to(kFloat64), ps, st),
                "[Scale] expected x of dtype float32 like the parameters, got float64. Convert one "
                "of them: x.to(...) or tree::to(ps, ...).");
