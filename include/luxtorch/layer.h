@@ -202,7 +202,7 @@ struct LUXTORCH_API ErrorPlace {
   Tree (*states)(const void*);
 };
 /// Call it in a catch block: throws what is in flight again, an Error with its place, an error of torch's as a TorchError.
-LUXTORCH_API [[noreturn]] void rethrow_placed(const ErrorPlace& model, const Tree& ps,
+[[noreturn]] LUXTORCH_API void rethrow_placed(const ErrorPlace& model, const Tree& ps,
                                               const Tree& st);
 
 template <class L, class F>
@@ -240,9 +240,9 @@ constexpr const char* takes_text() {
 }
 
 LUXTORCH_API bool are_tensors(const Tree& x, size_t n);  // a tuple of n tensors?
-LUXTORCH_API [[noreturn]] void wrong_input(const void* layer, const std::type_info& type,
+[[noreturn]] LUXTORCH_API void wrong_input(const void* layer, const std::type_info& type,
                                            const char* takes, const Tree& x);
-LUXTORCH_API [[noreturn]] void not_a_cell(const void* layer, const std::type_info& type);
+[[noreturn]] LUXTORCH_API void not_a_cell(const void* layer, const std::type_info& type);
 
 /// The call that suits x, decided by the layer's type: with a tensor, with several from a tuple,
 /// with (x, carry) from a tuple, or with the tree itself.

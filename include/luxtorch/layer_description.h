@@ -95,7 +95,7 @@ namespace detail {
 
 // While a summary runs the model, layers report their outputs here. One relaxed load per call
 // otherwise.
-LUXTORCH_API extern std::atomic<int> observers;
+extern LUXTORCH_API std::atomic<int> observers;
 LUXTORCH_API void observe(const void* layer, const std::type_info& type, const Tree& y);
 template <class L, class Y>
 void report(const L& l, const Y& y) {

@@ -145,8 +145,8 @@ class LUXTORCH_API FunctionalCell {
 
 namespace detail {
 
-LUXTORCH_API [[noreturn]] void wrong_module_input(const torch::nn::Module& module, const Tree& x);
-LUXTORCH_API [[noreturn]] void empty_module();
+[[noreturn]] LUXTORCH_API void wrong_module_input(const torch::nn::Module& module, const Tree& x);
+[[noreturn]] LUXTORCH_API void empty_module();
 /// For the two whose forward has no type of its own.
 LUXTORCH_API ModuleHandle module_handle(const torch::nn::AnyModule& module);
 LUXTORCH_API Tree forward_sequential(torch::nn::SequentialImpl& module, const Tree& x);

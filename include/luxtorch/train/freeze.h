@@ -23,13 +23,13 @@ using PathPredicate = std::function<bool(const std::string& path)>;
 
 /// Freezes all parameters at or below the path; "" means all. ts is not changed. TreeError: a path
 /// without parameters (the message lists those that there are).
-LUXTORCH_API [[nodiscard]] TrainState freeze(const TrainState& ts, std::string_view path);
+[[nodiscard]] LUXTORCH_API TrainState freeze(const TrainState& ts, std::string_view path);
 /// Freezes the parameters whose paths the predicate picks, which may be none.
-LUXTORCH_API [[nodiscard]] TrainState freeze(const TrainState& ts, const PathPredicate& which);
+[[nodiscard]] LUXTORCH_API TrainState freeze(const TrainState& ts, const PathPredicate& which);
 /// Makes the parameters at or below the path trainable again; "" means all. Errors as of freeze.
-LUXTORCH_API [[nodiscard]] TrainState thaw(const TrainState& ts, std::string_view path = "");
+[[nodiscard]] LUXTORCH_API TrainState thaw(const TrainState& ts, std::string_view path = "");
 /// Makes the parameters whose paths the predicate picks trainable again.
-LUXTORCH_API [[nodiscard]] TrainState thaw(const TrainState& ts, const PathPredicate& which);
+[[nodiscard]] LUXTORCH_API TrainState thaw(const TrainState& ts, const PathPredicate& which);
 
 /// freeze in place.
 LUXTORCH_API void freeze_(TrainState& ts, std::string_view path);

@@ -119,7 +119,7 @@ struct PureTrainStep {
 /// that the objective returned (a dropout's rng, a batch norm's statistics). A graph is recorded
 /// even where the caller records none. ArgumentError: a loss that value_and_grad refuses, or that
 /// is not finite (TrainStateOptions).
-LUXTORCH_API [[nodiscard]] PureTrainStep compute_gradients(const Objective& objective,
+[[nodiscard]] LUXTORCH_API PureTrainStep compute_gradients(const Objective& objective,
                                                            const Tree& batch, const TrainState& ts);
 /// The same; the new states go into ts.
 LUXTORCH_API TrainStep compute_gradients_(const Objective& objective, const Tree& batch,
@@ -127,12 +127,12 @@ LUXTORCH_API TrainStep compute_gradients_(const Objective& objective, const Tree
 
 /// One update by the optimizer; step increases by 1. grads has the structure of the parameters;
 /// where it has none, the parameters are skipped. Errors as of Optimizer::update.
-LUXTORCH_API [[nodiscard]] TrainState apply_gradients(const TrainState& ts, const Tree& grads);
+[[nodiscard]] LUXTORCH_API TrainState apply_gradients(const TrainState& ts, const Tree& grads);
 /// apply_gradients in place.
 LUXTORCH_API void apply_gradients_(TrainState& ts, const Tree& grads);
 
 /// compute_gradients, then apply_gradients.
-LUXTORCH_API [[nodiscard]] PureTrainStep single_train_step(const Objective& objective,
+[[nodiscard]] LUXTORCH_API PureTrainStep single_train_step(const Objective& objective,
                                                            const Tree& batch, const TrainState& ts);
 /// single_train_step in place.
 LUXTORCH_API TrainStep single_train_step_(const Objective& objective, const Tree& batch,
@@ -140,13 +140,13 @@ LUXTORCH_API TrainStep single_train_step_(const Objective& objective, const Tree
 
 /// Applies the mean of the gradients that AccumGrad still holds of a window that is not full
 /// (Optimizer::flush); step and states stay. Call it before a validation or the last checkpoint.
-LUXTORCH_API [[nodiscard]] TrainState flush_gradients(const TrainState& ts);
+[[nodiscard]] LUXTORCH_API TrainState flush_gradients(const TrainState& ts);
 /// flush_gradients in place.
 LUXTORCH_API void flush_gradients_(TrainState& ts);
 
 /// Changes hyper-parameters of the optimizer, and keeps its state: `ts = adjust(ts, {.lr =
 /// 1e-3});`. Errors as of adjust of an Optimizer.
-LUXTORCH_API [[nodiscard]] TrainState adjust(const TrainState& ts, const Hyperparameters& changes);
+[[nodiscard]] LUXTORCH_API TrainState adjust(const TrainState& ts, const Hyperparameters& changes);
 /// adjust in place.
 LUXTORCH_API void adjust_(TrainState& ts, const Hyperparameters& changes);
 
