@@ -6,9 +6,7 @@
 
 #include "autocast.h"
 #include "mismatches.h"
-#include "structure_only.h"
 #include "text.h"
-#include "transforms.h"
 
 namespace luxtorch {
 
@@ -86,17 +84,15 @@ namespace {
 
 // Names and shapes are wrong because the trees are another model's, or because the model makes none.
 void explain_(Error& error, const detail::ErrorPlace& model, const Tree& ps, const Tree& st) {
-  Tree parameters, states;
-  // The model is asked for the structure of its trees alone, whatever transform it runs in.
-  const transforms::Outside outside;
-  const detail::StructureOnly structure_only;
+  Structure expected;
+  const Description description = model.describe(model.address);
   try {
-    parameters = model.parameters(model.address);
-    states = model.states(model.address);
+    expected = detail::structure(description);
   } catch (const Error&) {
     return;  // a model that cannot be set up has another problem than its trees
   }
-  auto wrong_parameters = mismatches(parameters, ps), wrong_states = mismatches(states, st);
+  auto wrong_parameters = mismatches(expected.parameters, ps),
+       wrong_states = mismatches(expected.states, st);
   if (!wrong_parameters.empty()) {
     error.append_("The parameters do not fit the layer: " + wrong_parameters + ".");
   }
@@ -106,15 +102,15 @@ void explain_(Error& error, const detail::ErrorPlace& model, const Tree& ps, con
   // The trees are this model's, which makes no such part.
   if (wrong_parameters.empty() && wrong_states.empty() &&
       error.message().starts_with("expected a key ")) {
-    bool leaf = model.describe(model.address).fields.empty();
+    bool leaf = description.fields.empty();
     bool empty = error.message().ends_with("got an empty tree.");
     auto whose = leaf ? type_name(*model.type) : "the layer that asks";
-    error.append_(
-        (empty ? "Does " + whose + " define Tree " +
-                     (leaf && parameters.size() > 0 ? "initial_states" : "initial_parameters") +
-                     "(Rng) const? A"
-               : std::string("Is it a layer's? A")) +
-        " member that is a layer must be named in LUXTORCH_LAYERS(...).");
+    error.append_((empty ? "Does " + whose + " define Tree " +
+                               (leaf && expected.parameters.size() > 0 ? "initial_states"
+                                                                       : "initial_parameters") +
+                               "(Rng) const? A"
+                         : std::string("Is it a layer's? A")) +
+                  " member that is a layer must be named in LUXTORCH_LAYERS(...).");
   }
 }
 

@@ -151,7 +151,8 @@ void observe(const void* layer, const std::type_info& type, const Tree& y) {
 
 std::ostream& print(std::ostream& out, const std::string& text) { return out << text; }
 
-std::string show(const Description& d, const Tree& ps, const Tree& st) {
+std::string show(const Description& d, const Structure& structure) {
+  const auto& [ps, st] = structure;
   if (d.fields.empty()) {
     auto c = counts(ps, st);
     return c.empty() ? d.text : d.text + comment(d.text.size(), 29, c);

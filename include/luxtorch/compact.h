@@ -40,6 +40,7 @@ namespace luxtorch {
 struct ParamField {
   Initializer init;            ///< Its first values.
   std::vector<int64_t> shape;  ///< Its shape.
+  Dtype dtype = kFloat32;      ///< What init gives.
 };
 /// A state of the compact layer's own: what state gives.
 template <class T>
@@ -60,9 +61,10 @@ Field<L> field(std::string name, L layer) {
   check_layer<L>();
   return {std::move(name), std::move(layer)};
 }
-/// A parameter of the layer's own, whose first values are init(rng, shape).
-inline Field<ParamField> param(std::string name, Initializer init, std::vector<int64_t> shape) {
-  return {std::move(name), {std::move(init), std::move(shape)}};
+/// A parameter of the layer's own, whose first values are init(rng, shape), of that shape and dtype.
+inline Field<ParamField> param(std::string name, Initializer init, std::vector<int64_t> shape,
+                               Dtype dtype = kFloat32) {
+  return {std::move(name), {std::move(init), std::move(shape), dtype}};
 }
 
 namespace detail {
@@ -210,21 +212,22 @@ class Compact {
     });
   }
   /// The parameters of its own, those of param; setup adds the layers'.
-  Tree initial_parameters(Rng rng) const {
-    std::vector<Tree::Item> parts;
+  std::vector<ParameterSpec> parameters() const {
+    std::vector<ParameterSpec> specs;
     for_each_field([&]<class W>(const Field<W>& g) {
       if constexpr (detail::is_param<W>)
-        parts.emplace_back(g.name, g.value.init(rng.fold_in(g.name), g.value.shape));
+        specs.push_back(
+            {.name = g.name, .shape = g.value.shape, .init = g.value.init, .dtype = g.value.dtype});
     });
-    return named(std::move(parts));
+    return specs;
   }
   /// The states of its own, those of state; setup adds the layers'.
-  Tree initial_states(Rng) const {
-    std::vector<Tree::Item> parts;
+  std::vector<StateSpec> states() const {
+    std::vector<StateSpec> specs;
     for_each_field([&]<class W>(const Field<W>& g) {
-      if constexpr (detail::is_state<W>) parts.emplace_back(g.name, Tree(g.value.value));
+      if constexpr (detail::is_state<W>) specs.emplace_back(g.name, Tree(g.value.value));
     });
-    return named(std::move(parts));
+    return specs;
   }
   /// The text in a printed model.
   std::string label() const { return "Compact"; }
@@ -270,7 +273,7 @@ class Compact {
           return std::apply(
               [&](auto&... h) {
                 auto y = body_(x..., h.argument()...);
-                return std::pair<decltype(y), Tree>{std::move(y), states(std::tie(f, h)...)};
+                return std::pair<decltype(y), Tree>{std::move(y), new_states(std::tie(f, h)...)};
               },
               handles);
         },
@@ -286,7 +289,7 @@ class Compact {
   }
   // Layers first and own states after them, as setup lays them out.
   template <class... Pair>
-  static Tree states(const Pair&... pairs) {
+  static Tree new_states(const Pair&... pairs) {
     std::vector<Tree::Item> parts;
     [[maybe_unused]] auto add = [&]<class W, class H>(const std::tuple<const Field<W>&, H&>& p,
                                                       bool own) {

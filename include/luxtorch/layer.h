@@ -2,8 +2,8 @@
 //
 //     struct Slope {                          // a leaf layer: a const call operator (x, ps, st)
 //       int64_t dims;
-//       Tree initial_parameters(Rng rng) const {
-//         return named({{"weight", init::ones(rng, {dims})}});
+//       std::vector<ParameterSpec> parameters() const {
+//         return {{.name = "weight", .shape = {dims}, .init = init::ones}};
 //       }
 //       Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
 //         return {x * ps["weight"].tensor(), st};
@@ -15,6 +15,11 @@
 // There is no base class. A layer is any movable type whose const call operator takes (x, ps, st) and
 // returns Out<Y>; functions of tensors are layers without parameters. Layers hold no tensors, so they
 // are values: copy them, share them between threads.
+//
+// parameters() and states() describe what setup makes (layer_spec.h). A layer that no such list
+// describes makes its trees itself, from a key for each name that it folds in: it has `Tree
+// initial_parameters(Rng rng) const` and `Tree initial_states(Rng rng) const`. Either hook may be
+// missing, and only one of the two kinds may be there.
 #pragma once
 
 #include <array>
@@ -31,53 +36,11 @@
 
 namespace luxtorch {
 
-/// Which of a layer's trees `initial` makes.
-enum class Initial {
-  parameters,  ///< by initial_parameters
-  states       ///< by initial_states
-};
-
 /// A layer's parameters or states, each leaf's key made from its path. Wrappers add no level; a
-/// container's own are merged after its layers'.
+/// container's own are merged after its layers'. An error says at which layer it is.
 template <Initial W, class L>
 Tree initial(const L& l, Rng rng) {
-  if constexpr (LayerRange<L>) {
-    std::vector<Tree> parts;
-    uint64_t i = 0;
-    for (const auto& e : l) parts.push_back(initial<W>(e, rng.fold_in(i++)));
-    return tuple(std::move(parts));
-  } else if constexpr (detail::is_optional<L>) {
-    return l ? initial<W>(*l, rng) : named({});
-  } else {
-    check_layer<L>();
-    constexpr bool own = W == Initial::parameters ? HasParameters<L> : HasStates<L>;
-    auto of_its_own = [&] {
-      if constexpr (!own) {
-        return named({});
-      } else if constexpr (W == Initial::parameters) {
-        return Tree(l.initial_parameters(rng));
-      } else {
-        return Tree(l.initial_states(rng));
-      }
-    };
-    if constexpr (HasWrapped<L> && !own) {
-      Tree wrapped;
-      LayerAccess::visit_wrapped(
-          l, [&](std::string_view, const auto& c) { wrapped = initial<W>(c, rng); });
-      return wrapped;
-    } else if constexpr (HasLayers<L>) {
-      std::vector<Tree::Item> parts;
-      LayerAccess::visit(l, [&](std::string_view name, const auto& c) {
-        parts.emplace_back(std::string(name), initial<W>(c, rng.fold_in(name)));
-      });
-      if constexpr (own) {
-        for (auto& item : of_its_own().items()) parts.push_back(item);
-      }
-      return named(std::move(parts));
-    } else {
-      return of_its_own();
-    }
-  }
+  return detail::draw(describe(l), W, rng);
 }
 /// The parameters alone: initial<Initial::parameters>.
 template <class L>
@@ -93,10 +56,15 @@ Tree initial_states(const L& l, Rng rng) {
 /// (ps, st) of a model. Pure: one seed always gives the same numbers. A parameter's numbers depend
 /// on the seed and its path alone, so adding a layer changes no other's. Tensors are float32 on the
 /// CPU: move them by tree::to.
+///
+/// Errors of a layer that describes itself name its path: a TreeError where two parameters or two
+/// states have one name; a ShapeError for a size below 0, or an initializer that gives another shape
+/// or dtype than described; an ArgumentError for a parameter without an initializer.
 template <class L>
 std::pair<Tree, Tree> setup(Rng rng, const L& model) {
-  return {initial_parameters(model, rng.fold_in("parameters")),
-          initial_states(model, rng.fold_in("states"))};
+  auto d = describe(model);
+  return {detail::draw(d, Initial::parameters, rng.fold_in("parameters")),
+          detail::draw(d, Initial::states, rng.fold_in("states"))};
 }
 
 /// setup(Rng(seed), model).
@@ -124,12 +92,14 @@ LUXTORCH_API std::string mismatches(const Tree& expected, const Tree& got);
 /// the mismatches. dtypes and the kinds of state leaves are free.
 template <class L>
 void check_parameters(const L& model, const Tree& ps) {
-  detail::check_fits(initial_parameters(model, Rng(0)), ps, "check_parameters", "parameters");
+  detail::check_fits(detail::structure(describe(model), Initial::parameters), ps,
+                     "check_parameters", "parameters");
 }
 /// The same for states.
 template <class L>
 void check_states(const L& model, const Tree& st) {
-  detail::check_fits(initial_states(model, Rng(0)), st, "check_states", "states");
+  detail::check_fits(detail::structure(describe(model), Initial::states), st, "check_states",
+                     "states");
 }
 
 /// Any layer, erased: takes and gives trees. What Chain, Recurrence and TrainState hold.
@@ -155,9 +125,11 @@ class Layer {
   }
 
   /// The layer's parameters, as setup makes them.
-  Tree initial_parameters(Rng rng) const { return impl_->initial_parameters(rng); }
+  Tree initial_parameters(Rng rng) const {
+    return detail::draw(describe(), Initial::parameters, rng);
+  }
   /// The layer's states, as setup makes them.
-  Tree initial_states(Rng rng) const { return impl_->initial_states(rng); }
+  Tree initial_states(Rng rng) const { return detail::draw(describe(), Initial::states, rng); }
   /// luxtorch::describe of the layer.
   Description describe() const { return impl_->describe(); }
   /// The layer's text in one line: "Dense(2 => 3, relu)".
@@ -177,8 +149,6 @@ class Layer {
     virtual Out<Tree> call(const Tree& x, const Tree& ps, const Tree& st) const = 0;
     virtual Out<Step> step(const Tensor& x, const Tree* carry, const Tree& ps,
                            const Tree& st) const = 0;
-    virtual Tree initial_parameters(Rng rng) const = 0;
-    virtual Tree initial_states(Rng rng) const = 0;
     virtual Description describe() const = 0;
     virtual bool is_cell() const = 0;
     virtual const std::type_info& type() const = 0;
@@ -198,8 +168,6 @@ struct LUXTORCH_API ErrorPlace {
   const void* address;
   const std::type_info* type;
   Description (*describe)(const void*);
-  Tree (*parameters)(const void*);
-  Tree (*states)(const void*);
 };
 /// Call it in a catch block: throws what is in flight again, an Error with its place, an error of torch's as a TorchError.
 [[noreturn]] LUXTORCH_API void rethrow_placed(const ErrorPlace& model, const Tree& ps,
@@ -210,10 +178,8 @@ decltype(auto) located(const L& l, const Tree& ps, const Tree& st, F&& f) {
   try {
     return f();
   } catch (const std::exception&) {
-    static constexpr auto as = [](const void* p) -> const L& { return *static_cast<const L*>(p); };
-    rethrow_placed({&l, &typeid(L), [](const void* p) { return luxtorch::describe(as(p)); },
-                    [](const void* p) { return luxtorch::initial_parameters(as(p), Rng(0)); },
-                    [](const void* p) { return luxtorch::initial_states(as(p), Rng(0)); }},
+    rethrow_placed({&l, &typeid(L),
+                    [](const void* p) { return luxtorch::describe(*static_cast<const L*>(p)); }},
                    ps, st);
   }
 }
@@ -312,10 +278,6 @@ struct Layer::Model final : Layer::Interface {
       detail::not_a_cell(&layer, typeid(L));
     }
   }
-  Tree initial_parameters(Rng rng) const override {
-    return luxtorch::initial_parameters(layer, rng);
-  }
-  Tree initial_states(Rng rng) const override { return luxtorch::initial_states(layer, rng); }
   Description describe() const override { return luxtorch::describe(layer); }
   bool is_cell() const override { return Cell<L>; }
   const std::type_info& type() const override { return typeid(L); }

@@ -15,9 +15,11 @@
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "luxtorch/core/api.h"
 #include "luxtorch/core/error.h"
+#include "luxtorch/layer_spec.h"
 #include "luxtorch/tree.h"
 #include "luxtorch/tree_conversion.h"
 
@@ -116,6 +118,7 @@ Fields<L...> fields(const char* text, const L&... members) {
 /// Gives access to a layer's members. It is a friend of every type with LUXTORCH_LAYERS, so that the
 /// macro may stand in a private section. A type may instead have luxtorch_layers(f) or
 /// luxtorch_wrapped(f), which call f(name, layer) for each: for names known at run time, as Chain's.
+/// The layers must live as long as the object does.
 struct LayerAccess {
   /// Calls f(name, layer) for each layer of l.
   template <class L, class F>
@@ -150,12 +153,22 @@ concept HasLayers = requires(const L& l, const detail::AnyVisitor& f) { LayerAcc
 template <class L>
 concept HasWrapped =
     requires(const L& l, const detail::AnyVisitor& f) { LayerAccess::visit_wrapped(l, f); };
-/// Has parameters of its own: Tree initial_parameters(Rng) const.
+/// Describes its own parameters: std::vector<ParameterSpec> parameters() const.
+template <class L>
+concept DescribesParameters = requires(const L& l) {
+  { l.parameters() } -> std::same_as<std::vector<ParameterSpec>>;
+};
+/// Describes its own states: std::vector<StateSpec> states() const.
+template <class L>
+concept DescribesStates = requires(const L& l) {
+  { l.states() } -> std::same_as<std::vector<StateSpec>>;
+};
+/// Makes its own parameters: Tree initial_parameters(Rng) const.
 template <class L>
 concept HasParameters = requires(const L& l, Rng rng) {
   { l.initial_parameters(rng) } -> std::convertible_to<Tree>;
 };
-/// Has states of its own: Tree initial_states(Rng) const.
+/// Makes its own states: Tree initial_states(Rng) const.
 template <class L>
 concept HasStates = requires(const L& l, Rng rng) {
   { l.initial_states(rng) } -> std::convertible_to<Tree>;
@@ -221,6 +234,16 @@ LUXTORCH_DETAIL_HOOK_NAMED(init_parameters)
 LUXTORCH_DETAIL_HOOK_NAMED(init_states)
 #undef LUXTORCH_DETAIL_HOOK_NAMED
 
+// Would it describe them, if the member were const?
+template <class L>
+concept DescribesParametersMutable = requires(L& l) {
+  { l.parameters() } -> std::same_as<std::vector<ParameterSpec>>;
+};
+template <class L>
+concept DescribesStatesMutable = requires(L& l) {
+  { l.states() } -> std::same_as<std::vector<StateSpec>>;
+};
+
 // Is there a hook that nobody calls?
 template <class L>
 constexpr bool misnamed_parameters() {
@@ -250,10 +273,20 @@ constexpr void check_layer() {
                   "initial_parameters must be: Tree initial_parameters(Rng) const, public");
     static_assert(HasStates<L> || !detail::has_initial_states<L>(),
                   "initial_states must be: Tree initial_states(Rng) const, public");
-    static_assert(HasParameters<L> || !detail::misnamed_parameters<L>(),
+    static_assert(DescribesParameters<L> || !detail::DescribesParametersMutable<L>,
+                  "parameters must be: std::vector<ParameterSpec> parameters() const");
+    static_assert(DescribesStates<L> || !detail::DescribesStatesMutable<L>,
+                  "states must be: std::vector<StateSpec> states() const");
+    static_assert(!DescribesParameters<L> || !HasParameters<L>,
+                  "a layer has parameters() and initial_parameters(Rng): drop "
+                  "initial_parameters(Rng), since parameters() says what setup draws");
+    static_assert(!DescribesStates<L> || !HasStates<L>,
+                  "a layer has states() and initial_states(Rng): drop initial_states(Rng), since "
+                  "states() says what setup makes");
+    static_assert(HasParameters<L> || DescribesParameters<L> || !detail::misnamed_parameters<L>(),
                   "a layer's parameters come from: Tree initial_parameters(Rng) const "
                   "(another name is not called)");
-    static_assert(HasStates<L> || !detail::misnamed_states<L>(),
+    static_assert(HasStates<L> || DescribesStates<L> || !detail::misnamed_states<L>(),
                   "a layer's states come from: Tree initial_states(Rng) const "
                   "(another name is not called)");
   }
@@ -271,7 +304,7 @@ constexpr void check_layer() {
   }
 
 /// For a wrapper: its parameters and states are exactly the member's, without a level of their own.
-/// An initial_parameters or initial_states of the wrapper's own stands in their place.
+/// Parameters or states that the wrapper describes or makes itself stand in their place.
 #define LUXTORCH_WRAPS(member)           \
   friend struct ::luxtorch::LayerAccess; \
   auto luxtorch_wrapped() const { return ::luxtorch::detail::fields(#member, member); }

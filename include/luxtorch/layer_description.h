@@ -18,15 +18,51 @@
 
 namespace luxtorch {
 
-/// A layer and the layers inside it, by name.
+namespace detail {
+
+/// The hooks of a layer's type, for its address; nullptr for those that it has not.
+struct LayerHooks {
+  std::vector<ParameterSpec> (*parameters)(const void* layer) = nullptr;
+  std::vector<StateSpec> (*states)(const void* layer) = nullptr;
+  Tree (*initial_parameters)(const void* layer, Rng rng) = nullptr;
+  Tree (*initial_states)(const void* layer, Rng rng) = nullptr;
+};
+
+template <class L>
+constexpr LayerHooks hooks_of() {
+  LayerHooks hooks;
+  if constexpr (DescribesParameters<L>) {
+    hooks.parameters = [](const void* l) { return static_cast<const L*>(l)->parameters(); };
+  } else if constexpr (HasParameters<L>) {
+    hooks.initial_parameters = [](const void* l, Rng rng) -> Tree {
+      return static_cast<const L*>(l)->initial_parameters(rng);
+    };
+  }
+  if constexpr (DescribesStates<L>) {
+    hooks.states = [](const void* l) { return static_cast<const L*>(l)->states(); };
+  } else if constexpr (HasStates<L>) {
+    hooks.initial_states = [](const void* l, Rng rng) -> Tree {
+      return static_cast<const L*>(l)->initial_states(rng);
+    };
+  }
+  return hooks;
+}
+template <class L>
+inline constexpr LayerHooks kHooks = hooks_of<L>();
+
+}  // namespace detail
+
+/// A layer and the layers inside it, by name. It points into the layer, which must outlive it.
 struct Description {
   std::string text;  ///< one line, as "Dense(2 => 3, relu)"; of a container its type's name
   /// Identifies the layer together with `type`; nullptr for a vector, array or optional of layers.
   const void* address = nullptr;
   const std::type_info* type = nullptr;  ///< the layer's type; nullptr where address is
   bool wrapper = false;                  ///< its one field has the same path as itself
-  struct Field;                          // complete only below, since it holds a Description
-  std::vector<Field> fields;             ///< the layers inside, in the order of LUXTORCH_LAYERS
+  bool range = false;  ///< a vector or array of layers, whose parameters are a tuple
+  const detail::LayerHooks* hooks = nullptr;  ///< the type's hooks; nullptr where address is
+  struct Field;                               // complete only below, since it holds a Description
+  std::vector<Field> fields;  ///< the layers inside, in the order of LUXTORCH_LAYERS
 };
 /// A layer inside another.
 struct Description::Field {
@@ -46,14 +82,16 @@ Description describe(const L& l) {
   if constexpr (std::same_as<L, Layer>) {
     return l.describe();
   } else if constexpr (LayerRange<L>) {
-    Description d{.text = "(" + std::to_string(l.size()) + " layers)", .fields = {}};
+    Description d{.text = "(" + std::to_string(l.size()) + " layers)", .range = true, .fields = {}};
     size_t i = 0;
     for (const auto& e : l) d.fields.push_back({std::to_string(i++), describe(e)});
     return d;
   } else if constexpr (detail::is_optional<L>) {
     return l ? describe(*l) : Description{.text = "nothing", .fields = {}};
   } else {
-    Description d{.text = "", .address = &l, .type = &typeid(L), .fields = {}};
+    check_layer<L>();
+    Description d{
+        .text = "", .address = &l, .type = &typeid(L), .hooks = &detail::kHooks<L>, .fields = {}};
     if constexpr (HasLabel<L>) {
       d.text = l.label();
     } else {
@@ -91,6 +129,15 @@ struct LUXTORCH_API Summary {
   friend LUXTORCH_API std::ostream& operator<<(std::ostream& out, const Summary& s);
 };
 
+/// What a model's parameters and states are: names, shapes and dtypes.
+///
+/// All tensors are on the meta device, so they have no numbers and take no memory. Leaves that are
+/// no tensors are those of setup(Rng(0), model).
+struct Structure {
+  Tree parameters;  ///< as those of setup
+  Tree states;      ///< as those of setup
+};
+
 namespace detail {
 
 // While a summary runs the model, layers report their outputs here. One relaxed load per call
@@ -108,7 +155,7 @@ void report(const L& l, const Y& y) {
   }
 }
 
-LUXTORCH_API std::string show(const Description& d, const Tree& ps, const Tree& st);
+LUXTORCH_API std::string show(const Description& d, const Structure& structure);
 LUXTORCH_API std::ostream& print(std::ostream& out, const std::string& text);
 LUXTORCH_API Summary summarize(const Description& d, const Tree& ps, const Tree& st,
                                const std::function<void()>& run);
@@ -116,19 +163,28 @@ LUXTORCH_API Summary summarize(const Description& d, const Tree& ps, const Tree&
 LUXTORCH_API bool find_path(const Description& d, const void* address, const std::type_info& type,
                             std::string& path);
 
+/// The parameters or states that the described layer starts from, each leaf's key made from its path.
+LUXTORCH_API Tree draw(const Description& d, Initial which, Rng rng);
+/// Their structure.
+LUXTORCH_API Tree structure(const Description& d, Initial which);
+/// That of both.
+LUXTORCH_API Structure structure(const Description& d);
+
 }  // namespace detail
 
-// In layer.h.
+/// A model's structure. What layers describe by parameters() and states() is not drawn; a layer with
+/// initial_parameters(Rng) or initial_states(Rng) is, and its numbers are dropped. Errors are those of
+/// setup, except for those of initializers that are not called.
 template <class L>
-Tree initial_parameters(const L& l, Rng rng);
-template <class L>
-Tree initial_states(const L& l, Rng rng);
+Structure structure(const L& model) {
+  return detail::structure(describe(model));
+}
 
 /// The model's text in Lux's layout, with the parameters and states of every part counted.
 template <class L>
 std::string show(const L& model) {
-  return detail::show(describe(model), initial_parameters(model, Rng(0)),
-                      initial_states(model, Rng(0)));
+  auto d = describe(model);
+  return detail::show(d, detail::structure(d));
 }
 
 /// Prints show(model).
@@ -146,13 +202,13 @@ LUXTORCH_API int64_t state_length(const Tree& st);
 template <class L>
   requires(!std::same_as<L, Tree>)
 int64_t parameter_length(const L& model) {
-  return parameter_length(initial_parameters(model, Rng(0)));
+  return parameter_length(detail::structure(describe(model), Initial::parameters));
 }
 /// Elements of the states that `setup` makes for the model.
 template <class L>
   requires(!std::same_as<L, Tree>)
 int64_t state_length(const L& model) {
-  return state_length(initial_states(model, Rng(0)));
+  return state_length(detail::structure(describe(model), Initial::states));
 }
 
 }  // namespace luxtorch

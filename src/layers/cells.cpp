@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "layer_setup.h"
 #include "layers/check.h"
 #include "layers/sequence_call.h"
 #include "layers/tokens.h"
@@ -79,18 +80,21 @@ void check_gates(const char* option, const GateInitializers& inits) {
 
 // A parameter of all gates. An initialiser sees one gate at a time, as in Lux.
 template <class C>
-Tensor stacked(const C& cell, const char* name, Rng key, const GateInitializers& inits,
-               std::vector<int64_t> gate_shape) {
+ParameterSpec of_all_gates(const C& cell, const char* name, const GateInitializers& inits,
+                           const Shape& gate_shape) {
+  Shape shape = gate_shape;
+  shape[0] *= static_cast<int64_t>(kGates<C>);
   if (inits.empty()) {
     double b = 1 / std::sqrt(static_cast<double>(cell.out_dims()));
-    gate_shape[0] *= static_cast<int64_t>(kGates<C>);
-    return init::Uniform{-b, b}(key, gate_shape);
+    return {.name = name, .shape = std::move(shape), .init = init::Uniform{-b, b}};
   }
-  std::vector<Tensor> blocks;
-  for (size_t g = 0; g < kGates<C>; ++g) {
-    blocks.push_back(initialized(Kind<C>::name, name, inits[g], key.fold_in(g), gate_shape));
-  }
-  return at::cat(blocks);
+  auto stacked = [name, inits, gate_shape](Rng key, ShapeView) {
+    std::vector<Tensor> blocks;
+    for (size_t g = 0; g < kGates<C>; ++g)
+      blocks.push_back(initialized(Kind<C>::name, name, inits[g], key.fold_in(g), gate_shape));
+    return at::cat(blocks);
+  };
+  return {.name = name, .shape = std::move(shape), .init = std::move(stacked)};
 }
 
 template <class Options>
@@ -172,7 +176,7 @@ StockCell<C, Options>::StockCell(int64_t in_dims, int64_t out_dims, Options opti
 }
 
 template <class C, class Options>
-Tree StockCell<C, Options>::initial_parameters(Rng rng) const {
+std::vector<ParameterSpec> StockCell<C, Options>::parameters() const {
   auto first = [](const GateInitializers& chosen, const GateInitializers& otherwise) {
     return chosen.empty() ? otherwise : chosen;
   };
@@ -180,13 +184,12 @@ Tree StockCell<C, Options>::initial_parameters(Rng rng) const {
   auto recurrent = first(options_.init_recurrent_weight, weight);
   auto bias = first(options_.init_bias, Kind<C>::default_bias());
 
-  std::vector<Tree::Item> ps;
-  auto add = [&](const char* name, const GateInitializers& inits, std::vector<int64_t> shape) {
-    ps.emplace_back(name, stacked(self(), name, rng.fold_in(name), inits, std::move(shape)));
+  std::vector<ParameterSpec> specs;
+  auto add = [&](const char* name, const GateInitializers& inits, const Shape& gate_shape) {
+    specs.push_back(of_all_gates(self(), name, inits, gate_shape));
   };
   auto add_state = [&](const char* name, const Initializer& init) {
-    ps.emplace_back(name, initialized(Kind<C>::name, name, init ? init : init::zeros,
-                                      rng.fold_in(name), {out_dims_}));
+    specs.push_back({.name = name, .shape = {out_dims_}, .init = init ? init : init::zeros});
   };
   add("weight_ih", weight, {out_dims_, in_dims_});
   add("weight_hh", recurrent, {out_dims_, out_dims_});
@@ -195,12 +198,12 @@ Tree StockCell<C, Options>::initial_parameters(Rng rng) const {
   if constexpr (kMemory<C>) {
     if (options_.train_memory) add_state("memory", options_.init_memory);
   }
-  return named(std::move(ps));
+  return specs;
 }
 
 template <class C, class Options>
-Tree StockCell<C, Options>::initial_states(Rng rng) const {
-  return named({{"rng", rng.fold_in("rng")}});
+std::vector<StateSpec> StockCell<C, Options>::states() const {
+  return {StateSpec::rng()};
 }
 
 template <class C, class Options>

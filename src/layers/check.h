@@ -6,7 +6,6 @@
 #include <string>
 
 #include "luxtorch/core/error.h"
-#include "luxtorch/init.h"
 #include "text.h"
 
 namespace luxtorch {
@@ -57,16 +56,6 @@ void check_input(const L& layer, const Tensor& x, int64_t features, const Tensor
 inline void check_positive(const char* layer, const char* name, int64_t value) {
   if (value >= 1) return;
   throw ArgumentError(layer, fmt::format("expected {} of at least 1, got {}.", name, value));
-}
-
-/// What the initialiser of `name` gives, which must have the shape that it was asked for.
-inline Tensor initialized(const char* layer, const char* name, const Initializer& init, Rng rng,
-                          ShapeView shape) {
-  auto t = init(rng, shape);
-  if (t.defined() && t.sizes() == shape) return t;
-  throw ShapeError(layer,
-                   fmt::format("expected the initialiser of {} to give {}, got {}.", name,
-                               shape_text(shape), t.defined() ? shape_text(t.sizes()) : "nothing"));
 }
 
 }  // namespace luxtorch

@@ -18,17 +18,20 @@ Dense::Dense(int64_t in_dims, int64_t out_dims, Activation activation, DenseOpti
   check_positive("Dense", "out_dims", out_dims);
 }
 
-Tree Dense::initial_parameters(Rng rng) const {
+std::vector<ParameterSpec> Dense::parameters() const {
   double b = 1 / std::sqrt(static_cast<double>(in_dims_));
-  auto make = [&](const char* name, const Initializer& chosen, ShapeView shape) -> Tree::Item {
-    return {name, initialized("Dense", name, chosen ? chosen : init::Uniform{-b, b},
-                              rng.fold_in(name), shape)};
+  auto or_uniform = [&](const Initializer& chosen) -> Initializer {
+    return chosen ? chosen : init::Uniform{-b, b};
   };
-  std::vector<Tree::Item> ps;
-  ps.reserve(2);
-  ps.push_back(make("weight", options_.init_weight, {out_dims_, in_dims_}));
-  if (options_.use_bias) ps.push_back(make("bias", options_.init_bias, {out_dims_}));
-  return named(std::move(ps));
+  std::vector<ParameterSpec> specs{
+      {.name = "weight", .shape = {out_dims_, in_dims_}, .init = or_uniform(options_.init_weight)}};
+  if (options_.use_bias) {
+    specs.push_back({.name = "bias",
+                     .shape = {out_dims_},
+                     .init = or_uniform(options_.init_bias),
+                     .lux_0_5 = TensorLayout{.dims = TensorLayout::Dims::Column}});
+  }
+  return specs;
 }
 
 Out<Tensor> Dense::operator()(const Tensor& x, const Tree& ps, const Tree& st) const {

@@ -13,9 +13,7 @@ Dropout::Dropout(double p, DropoutOptions options) : p_(p), options_(std::move(o
   }
 }
 
-Tree Dropout::initial_states(Rng rng) const {
-  return named({{"rng", rng.fold_in("rng")}, {"training", true}});
-}
+std::vector<StateSpec> Dropout::states() const { return {StateSpec::rng(), {"training", true}}; }
 
 Out<Tensor> Dropout::operator()(const Tensor& x, const Tree&, const Tree& st) const {
   if (p_ == 0 || !st["training"].scalar<bool>()) {

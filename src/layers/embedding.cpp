@@ -12,10 +12,12 @@ Embedding::Embedding(int64_t vocabulary, int64_t dims, EmbeddingOptions options)
   check_positive("Embedding", "dims", dims);
 }
 
-Tree Embedding::initial_parameters(Rng rng) const {
+std::vector<ParameterSpec> Embedding::parameters() const {
   const auto& chosen = options_.init_weight;
-  return named({{"weight", initialized("Embedding", "weight", chosen ? chosen : init::randn,
-                                       rng.fold_in("weight"), {vocabulary_, dims_})}});
+  return {{.name = "weight",
+           .shape = {vocabulary_, dims_},
+           .init = chosen ? chosen : init::randn,
+           .lux = {.dims = TensorLayout::Dims::Reversed}}};
 }
 
 Out<Tensor> Embedding::operator()(const Tensor& x, const Tree& ps, const Tree& st) const {

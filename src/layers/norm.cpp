@@ -3,6 +3,7 @@
 #include <ATen/ops/batch_norm.h>
 
 #include "layers/check.h"
+#include "luxtorch/core/ops.h"
 #include "transforms.h"
 
 namespace luxtorch {
@@ -44,22 +45,25 @@ BatchNorm::BatchNorm(int64_t channels, Activation activation, BatchNormOptions o
   check("epsilon", e, e >= 0, "of at least 0");
 }
 
-Tree BatchNorm::initial_parameters(Rng rng) const {
-  if (!options_.affine) return named({});
-  auto make = [&](const char* name, const Initializer& chosen,
-                  const init::Constant& otherwise) -> Tree::Item {
-    return {name, initialized("BatchNorm", name, chosen ? chosen : otherwise, rng.fold_in(name),
-                              {channels_})};
+std::vector<ParameterSpec> BatchNorm::parameters() const {
+  if (!options_.affine) return {};
+  auto or_constant = [](const Initializer& chosen, const init::Constant& constant) -> Initializer {
+    return chosen ? chosen : constant;
   };
-  return named({make("scale", options_.init_scale, init::ones),
-                make("bias", options_.init_bias, init::zeros)});
+  return {
+      {.name = "scale",
+       .shape = {channels_},
+       .init = or_constant(options_.init_scale, init::ones),
+       .torch = {.name = "weight"}},
+      {.name = "bias", .shape = {channels_}, .init = or_constant(options_.init_bias, init::zeros)}};
 }
 
-Tree BatchNorm::initial_states(Rng rng) const {
-  if (!options_.track_stats) return named({{"training", true}});
-  return named({{"running_mean", init::zeros(rng, {channels_})},
-                {"running_var", init::ones(rng, {channels_})},
-                {"training", true}});
+std::vector<StateSpec> BatchNorm::states() const {
+  if (!options_.track_stats) return {{"training", true}};
+  return {{"running_mean", {channels_}, init::zeros},
+          {"running_var", {channels_}, init::ones},
+          {"training", true},
+          StateSpec::only_in_torch("num_batches_tracked", zeros({}, {.dtype = kInt64}))};
 }
 
 Out<Tensor> BatchNorm::operator()(const Tensor& x, const Tree& ps, const Tree& st) const {

@@ -1,3 +1,4 @@
+#include "layer_setup.h"
 #include "layers/sequence_call.h"
 
 namespace luxtorch {
@@ -40,7 +41,8 @@ bool of_another_batch(const Tree& carry, const Tensor& x) {
 }  // namespace
 
 Tree StatefulRecurrentCell::initial_states(Rng rng) const {
-  return named({{"cell", luxtorch::initial_states(cell_, rng)}, {"carry", Tree()}});
+  return named(
+      {{"cell", detail::draw_part(describe(cell_), Initial::states, rng)}, {"carry", Tree()}});
 }
 
 Out<Tensor> StatefulRecurrentCell::operator()(const Tensor& x, const Tree& ps,

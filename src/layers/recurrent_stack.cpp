@@ -1,6 +1,7 @@
 // RNN, LSTM and GRU: layers of their cells, in one or in both directions, with dropout between them.
 #include <ATen/ops/cat.h>
 
+#include "layer_setup.h"
 #include "layers/sequence_call.h"
 #include "luxtorch/layers/sequence.h"
 
@@ -50,9 +51,9 @@ template <class L>
 template <Initial W>
 Tree RecurrentStack<L>::initial_parts(Rng rng) const {
   auto of_level = [](const Level& level, Rng key) {
-    if (!level.backward_rnn) return initial<W>(level.forward_rnn.layer(), key);
+    if (!level.backward_rnn) return draw_part(describe(level.forward_rnn.layer()), W, key);
     auto part = [&](const char* name, const SequenceCell& cell) {
-      return Tree::Item(name, initial<W>(cell.layer(), key.fold_in(name)));
+      return Tree::Item(name, draw_part(describe(cell.layer()), W, key.fold_in(name)));
     };
     return named(
         {part("forward_rnn", level.forward_rnn), part("backward_rnn", *level.backward_rnn)});
@@ -71,7 +72,9 @@ Tree RecurrentStack<L>::initial_parameters(Rng rng) const {
 template <class L>
 Tree RecurrentStack<L>::initial_states(Rng rng) const {
   auto st = initial_parts<Initial::states>(rng);
-  return dropout_ ? st.with("dropout", dropout_->initial_states(rng.fold_in("dropout"))) : st;
+  return dropout_ ? st.with("dropout",
+                            draw_part(describe(*dropout_), Initial::states, rng.fold_in("dropout")))
+                  : st;
 }
 
 // Where a cell that complains is, as the parameters' paths say it.

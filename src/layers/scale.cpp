@@ -25,15 +25,17 @@ Scale::Scale(std::vector<int64_t> dims, Activation activation, ScaleOptions opti
   for (int64_t size : dims_) check_positive("Scale", "sizes in dims", size);
 }
 
-Tree Scale::initial_parameters(Rng rng) const {
-  auto make = [&](const char* name, const Initializer& chosen,
-                  const init::Constant& otherwise) -> Tree::Item {
-    return {name,
-            initialized("Scale", name, chosen ? chosen : otherwise, rng.fold_in(name), dims_)};
+std::vector<ParameterSpec> Scale::parameters() const {
+  auto spec = [&](const char* name, const Initializer& chosen,
+                  const init::Constant& otherwise) -> ParameterSpec {
+    return {.name = name,
+            .shape = dims_,
+            .init = chosen ? chosen : otherwise,
+            .lux = {.dims = TensorLayout::Dims::Reversed}};
   };
-  std::vector<Tree::Item> ps{make("weight", options_.init_weight, init::ones)};
-  if (options_.use_bias) ps.push_back(make("bias", options_.init_bias, init::zeros));
-  return named(std::move(ps));
+  std::vector<ParameterSpec> specs{spec("weight", options_.init_weight, init::ones)};
+  if (options_.use_bias) specs.push_back(spec("bias", options_.init_bias, init::zeros));
+  return specs;
 }
 
 Out<Tensor> Scale::operator()(const Tensor& x, const Tree& ps, const Tree& st) const {

@@ -68,6 +68,13 @@ TEST_P(EveryLayer, HasTheNumbersOfParametersAndStatesThatLuxCounts) {
   EXPECT_EQ(state_length(row.layer), row.states);
 }
 
+TEST_P(EveryLayer, HasTheStructureOfItsSetup) {
+  auto known = structure(row.layer);
+  auto [ps0, st0] = setup(Rng(0), row.layer);
+  EXPECT_EQ(tree::difference(known.parameters, ps0), "");
+  EXPECT_EQ(tree::difference(known.states, st0), "");
+}
+
 TEST_P(EveryLayer, LeavesWhatItIsGivenAsItWasAndRepeatsItself) {
   auto ps_before = copy(ps), st_before = copy(st), x_before = copy(row.x);
   auto [y, st2] = row.layer(row.x, ps, st);

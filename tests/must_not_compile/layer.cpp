@@ -71,6 +71,25 @@ class L : public Call {
 };
 auto bad = run(L{});
 #endif
+#ifdef BOTH_HOOKS_OF_PARAMETERS
+struct L : Good {
+  std::vector<ParameterSpec> parameters() const { return {}; }
+};
+auto bad = run(L{});
+#endif
+#ifdef BOTH_HOOKS_OF_STATES
+struct L : Call {
+  std::vector<StateSpec> states() const { return {}; }
+  Tree initial_states(Rng) const { return named({}); }
+};
+auto bad = run(L{});
+#endif
+#ifdef DESCRIPTION_IS_NOT_CONST
+struct L : Call {
+  std::vector<ParameterSpec> parameters() { return {}; }
+};
+auto bad = run(L{});
+#endif
 #ifdef MEMBER_IS_NO_LAYER
 struct L : Call {
   std::string name;
@@ -111,7 +130,14 @@ struct Helped : Call {
 struct WithData : Call {
   int64_t initial_state = 3;
 };
+// A description may have one as a helper, and other members may have its name.
+struct Describes : Call {
+  std::vector<ParameterSpec> parameters() const { return init_parameters(); }
+  std::vector<ParameterSpec> init_parameters() const { return {}; }
+  Tree states() const { return named({}); }
+};
 auto helped = run(Helped{});
+auto describes = run(Describes{});
 auto with_data = run(WithData{});
 
 }  // namespace luxtorch

@@ -29,8 +29,8 @@ class LUXTORCH_API Dense {
   Dense(int64_t in_dims, int64_t out_dims, DenseOptions options)
       : Dense(in_dims, out_dims, identity, std::move(options)) {}
 
-  /// weight and bias, float32 on the CPU. ShapeError: an initializer gives another shape.
-  Tree initial_parameters(Rng rng) const;
+  /// weight, and bias unless the options leave it out.
+  std::vector<ParameterSpec> parameters() const;
   /// ShapeError: x has another last size, dtype or device.
   Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;
   /// The text in a printed model: "Dense(2 => 8, relu)".

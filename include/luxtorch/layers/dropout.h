@@ -23,7 +23,7 @@ class LUXTORCH_API Dropout {
   explicit Dropout(double p, DropoutOptions options = {});
 
   /// rng, and training = true.
-  Tree initial_states(Rng rng) const;
+  std::vector<StateSpec> states() const;
   /// Errors, in training with p above 0: a ShapeError if x has no floating dtype, an ArgumentError
   /// if x lacks a dimension of .dims.
   Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;

@@ -25,8 +25,8 @@ class LUXTORCH_API Embedding {
   /// ArgumentError: vocabulary or dims is below 1.
   Embedding(int64_t vocabulary, int64_t dims, EmbeddingOptions options = {});
 
-  /// weight, float32 on the CPU. ShapeError: the initializer gives another shape.
-  Tree initial_parameters(Rng rng) const;
+  /// weight, which Lux has as (dims, vocabulary).
+  std::vector<ParameterSpec> parameters() const;
   /// ShapeError: x is not of an integer dtype, is on another device, or has a token outside the
   /// range; the text says which one and where.
   Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;

@@ -32,10 +32,11 @@ class LUXTORCH_API BatchNorm {
   BatchNorm(int64_t channels, BatchNormOptions options)
       : BatchNorm(channels, identity, std::move(options)) {}
 
-  /// scale and bias, float32 on the CPU. ShapeError: an initializer gives another shape.
-  Tree initial_parameters(Rng rng) const;
-  /// running_mean 0, running_var 1, training = true.
-  Tree initial_states(Rng rng) const;
+  /// scale (weight in PyTorch) and bias, none without affine.
+  std::vector<ParameterSpec> parameters() const;
+  /// running_mean 0 and running_var 1 if they are tracked; training = true. PyTorch's
+  /// num_batches_tracked is not counted here.
+  std::vector<StateSpec> states() const;
   /// ShapeError: x has another number of channels; its dtype or device is not that of the
   /// parameters or states; the statistics are the batch's, and it has no more than one value per
   /// channel.

@@ -69,11 +69,10 @@ namespace detail {
 template <class C, class Options>
 class LUXTORCH_API StockCell {
  public:
-  /// As the class of the cell says, float32 on the CPU; hidden_state and memory (out_dims) if they
-  /// are trained. ShapeError: an initializer gives another shape.
-  Tree initial_parameters(Rng rng) const;
+  /// As the class of the cell says; hidden_state and memory (out_dims) if they are trained.
+  std::vector<ParameterSpec> parameters() const;
   /// rng.
-  Tree initial_states(Rng rng) const;
+  std::vector<StateSpec> states() const;
   /// The first step of a sequence, from the initial state. ShapeError: x has another shape, dtype
   /// or device, or a token outside its range.
   Out<Step> operator()(const Tensor& x, const Tree& ps, const Tree& st) const {

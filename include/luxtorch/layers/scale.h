@@ -38,8 +38,8 @@ class LUXTORCH_API Scale {
   /// Of the last dimension, without an activation.
   Scale(int64_t features, ScaleOptions options) : Scale(features, identity, std::move(options)) {}
 
-  /// weight and bias as the options say.
-  Tree initial_parameters(Rng rng) const;
+  /// weight and bias as the options say; in Lux their dimensions are reversed.
+  std::vector<ParameterSpec> parameters() const;
   /// y, and st unchanged. ShapeError: an x that does not fit.
   Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;
   /// The text in a printed model: "Scale(4, 8, relu)".
