@@ -21,6 +21,7 @@
 #include "io/safetensors/format.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/version.h"
+#include "train/train_state_storage.h"
 
 namespace luxtorch {
 namespace fs = std::filesystem;
@@ -119,12 +120,13 @@ fs::path CheckpointFolder::save_all(const std::vector<NamedTrainState>& all,
                     .parts = {}};
   for (const auto& one : all) {
     const TrainState& ts = one.ts;
-    manifest.states.push_back({.name = one.name,
-                               .step = ts.step,
-                               .model = show(ts.model),
-                               .optimizer = ts.optimizer().label(),
-                               .hyperparameters = ts.optimizer().hyperparameters(),
-                               .frozen = ts.frozen()});
+    manifest.states.push_back(
+        {.name = one.name,
+         .step = ts.step,
+         .model = detail::show(describe(ts.model), TrainStateAccess::structure(ts)),
+         .optimizer = ts.optimizer().label(),
+         .hyperparameters = ts.optimizer().hyperparameters(),
+         .frozen = ts.frozen()});
   }
   fs::path path = folder_ / detail::checkpoint_name(manifest.step());
   io::AtomicFolder folder(kSave, path);

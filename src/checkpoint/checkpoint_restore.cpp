@@ -23,7 +23,7 @@ namespace {
 }
 
 void check_model(const Checkpoint& c, const TrainState& ts) {
-  auto mine = show(ts.model);
+  auto mine = detail::show(describe(ts.model), TrainStateAccess::structure(ts));
   if (mine == c.model) return;
   std::istringstream ours(mine), theirs(c.model);
   std::string our_line, their_line;

@@ -23,12 +23,13 @@ Program program_of(const Optimizer& o) { return o.program() ? *o.program() : Pro
 TrainState::TrainState(Layer m, const Tree& ps, Tree st, Optimizer optimizer,
                        TrainStateOptions options)
     : model(std::move(m)),
+      structure_(std::make_shared<const Structure>(structure(model))),
       states_(std::move(st)),
       optimizer_(std::move(optimizer)),
       options_(options) {
   detail::refuse_followed("TrainState", ps);
-  check_parameters(model, ps);
-  check_states(model, states_);
+  detail::check_fits(structure_->parameters, ps, "check_parameters", "parameters");
+  detail::check_fits(structure_->states, states_, "check_states", "states");
   storage_ = std::make_shared<Storage>(Storage{FlatParameters(ps, program_of(optimizer_)), Tree()});
   if (!optimizer_.program()) storage_->own_state = optimizer_.init(parameters());
 }
@@ -57,12 +58,12 @@ std::vector<std::string> TrainState::frozen() const {
 
 void TrainState::set_parameters_(const Tree& ps) {
   detail::refuse_followed("set_parameters_", ps);
-  check_parameters(model, ps);
+  detail::check_fits(structure_->parameters, ps, "check_parameters", "parameters");
   own_().flat.load_parameters_(ps);
 }
 
 void TrainState::set_states_(Tree st) {
-  check_states(model, st);
+  detail::check_fits(structure_->states, st, "check_states", "states");
   states_ = std::move(st);
 }
 
@@ -84,7 +85,7 @@ std::ostream& operator<<(std::ostream& out, const TrainState& ts) {
     if (flat.frozen[a]) frozen += arrays[a].numel;
   }
   out << "TrainState after " << grouped(ts.step) << (ts.step == 1 ? " step" : " steps") << "\n";
-  out << "  model: " << show(ts.model) << "\n";
+  out << "  model: " << detail::show(describe(ts.model), *ts.structure_) << "\n";
   out << "  parameters: " << grouped(all) << " in " << grouped(static_cast<int64_t>(arrays.size()))
       << " arrays";
   if (frozen > 0) out << ", " << grouped(frozen) << " of them frozen";

@@ -12,6 +12,7 @@ struct TrainState::Storage {
 };
 
 struct TrainStateAccess {
+  static const Structure& structure(const TrainState& ts) { return *ts.structure_; }
   static const TrainState::Storage& storage(const TrainState& ts) { return *ts.storage_; }
   static TrainState::Storage& own_(TrainState& ts) { return ts.own_(); }
   static void set_optimizer_(TrainState& ts, Optimizer o) { ts.optimizer_ = std::move(o); }

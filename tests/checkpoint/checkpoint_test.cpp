@@ -41,6 +41,21 @@ fs::path save(const CheckpointFolder& run, int64_t step, std::optional<double> m
   return run.save(ts, {.metric = metric});
 }
 
+TEST(Checkpoints, AreSavedAndRestoredWithoutADraw) {
+  int draws = 0;
+  Initializer counting = [&draws](Rng rng, ShapeView shape) {
+    ++draws;
+    return init::rand(rng, shape);
+  };
+  Chain chain(Dense(3, 4, {.init_weight = counting}), Dense(4, 1, {.init_bias = counting}));
+  auto [ps, st] = setup(Rng(1), chain);
+  TrainState ts(chain, ps, st, Adam(0.01));
+  draws = 0;
+  CheckpointFolder run(test::fresh_folder("checkpoint_draws"));
+  load_checkpoint(run.save(ts)).restore_(ts);
+  EXPECT_EQ(draws, 0);
+}
+
 TEST(Checkpoints, WhatTheProgramAddsComesBack) {
   CheckpointFolder run(test::fresh_folder("checkpoint_extras"));
   Tree values = named({{"alphabet", "abc"}, {"lr", 0.01}, {"losses", tuple({1, 2.5, Tree()})}});

@@ -92,6 +92,7 @@ class LUXTORCH_API TrainState {
   struct Storage;
   Storage& own_();  // the storage, of this TrainState alone
 
+  std::shared_ptr<const Structure> structure_;  // the model's, at construction
   std::shared_ptr<Storage> storage_;
   Tree states_;
   Optimizer optimizer_;
