@@ -203,6 +203,8 @@ class Compact {
   Compact(std::tuple<Field<V>...> fields, Body body)
       : fields_(std::move(fields)), body_(std::move(body)) {}
 
+  /// Several layers of a field are 1, 2, ... in Lux.
+  static constexpr auto luxtorch_field_names = detail::FieldNames::RangesCountedInLux;
   /// Calls f(name, layer) for each field with a layer: LayerAccess.
   template <class F>
   void luxtorch_layers(const F& f) const {

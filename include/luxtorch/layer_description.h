@@ -20,12 +20,21 @@ namespace luxtorch {
 
 namespace detail {
 
+/// How PyTorch and Lux name the layers inside a layer, where not as we do. A container says it by a
+/// static member `luxtorch_field_names`.
+enum class FieldNames {
+  AsHere,              ///< nothing else is said
+  CountedInTorch,      ///< layer_1, layer_2, ... are 0, 1, ... in PyTorch
+  RangesCountedInLux,  ///< the layers of a vector or array are 1, 2, ... in Lux
+};
+
 /// The hooks of a layer's type, for its address; nullptr for those that it has not.
 struct LayerHooks {
   std::vector<ParameterSpec> (*parameters)(const void* layer) = nullptr;
   std::vector<StateSpec> (*states)(const void* layer) = nullptr;
   Tree (*initial_parameters)(const void* layer, Rng rng) = nullptr;
   Tree (*initial_states)(const void* layer, Rng rng) = nullptr;
+  FieldNames field_names = FieldNames::AsHere;
 };
 
 template <class L>
@@ -45,6 +54,7 @@ constexpr LayerHooks hooks_of() {
       return static_cast<const L*>(l)->initial_states(rng);
     };
   }
+  if constexpr (requires { L::luxtorch_field_names; }) hooks.field_names = L::luxtorch_field_names;
   return hooks;
 }
 template <class L>

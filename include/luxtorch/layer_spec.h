@@ -34,10 +34,10 @@ struct TensorLayout {
     Reversed,  ///< (a, b, c) here is (c, b, a) there, as in Julia's arrays of data
     Column,    ///< (n) here is (n, 1) there; (n) is read too
   };
-  std::string name = {};  ///< Its name there; "": the name that it has here.
+  std::string name = {};   ///< Its name there; "": the name that it has here.
   Dims dims = Dims::Same;  ///< Where its dimensions are there.
-  /// For everything else: the other library's tensor from ours, in place of .dims. It must also work
-  /// on the meta device, from which the shape there is learnt.
+  /// For everything else: the other library's tensor from ours, in place of .dims. It also gets zeros,
+  /// to learn the shape there.
   std::function<Tensor(const Tensor& ours)> from_ours = {};
   /// The reverse of from_ours. Both or neither.
   std::function<Tensor(const Tensor& theirs)> to_ours = {};

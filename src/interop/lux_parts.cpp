@@ -1,10 +1,13 @@
 #include "interop/lux_parts.h"
 
 #include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/zeros_like.h>
 
 #include <array>
 #include <functional>
+
+#include "interop/tensor_layout.h"
 
 namespace luxtorch::detail {
 
@@ -16,14 +19,54 @@ void change(Tree& tree, const std::string& path, const Change& f) {
   if (tree.contains(path)) tree = path.empty() ? f(tree) : tree.with(path, f(tree.at(path)));
 }
 
-Tree reversed_dims(const Tree& t) {
-  return tree::map_tensors(
-      [](const Tensor& x) {
-        std::vector<int64_t> dims;
-        for (int64_t i = x.dim(); i-- > 0;) dims.push_back(i);
-        return x.permute(dims).contiguous();
-      },
-      t);
+Tree in_layout(const TensorLayout& layout, const Tree& t) {
+  return tree::map_tensors([&](const Tensor& x) { return theirs(layout, x); }, t);
+}
+Tree from_layout(const TensorLayout& layout, const Tree& t) {
+  return tree::map_tensors([&](const Tensor& x) { return ours(layout, x); }, t);
+}
+const TensorLayout kReversed{.dims = TensorLayout::Dims::Reversed};
+
+// The path of something else beside what is at `path`.
+std::string beside(const std::string& path, const std::string& name) {
+  auto dot = path.rfind('.');
+  return dot == path.npos ? name : path.substr(0, dot + 1) + name;
+}
+void rename(Tree& tree, const std::string& from, const std::string& to) {
+  if (from == to || !tree.contains(from)) return;
+  auto dot = from.rfind('.');
+  auto parent = dot == from.npos ? std::string() : from.substr(0, dot);
+  auto last = [](const std::string& path) { return path.substr(path.rfind('.') + 1); };
+  change(tree, parent, [&](const Tree& node) {
+    std::vector<Tree::Item> items;
+    for (const auto& [name, part] : node.items())
+      items.emplace_back(name == last(from) ? last(to) : name, part);
+    return named(std::move(items));
+  });
+}
+
+// Of a part that is a tensor.
+const TensorLayout& layout_of(const ModelPart& part, LuxVersion version) {
+  return version == LuxVersion::V0_5 && part.lux_0_5 ? *part.lux_0_5 : part.lux_layout;
+}
+template <class F>
+void in_each_tree(const ModelPart& part, Model& m, const F& f) {
+  if (part.in_parameters) f(m.ps, part.parameters);
+  if (part.in_states) f(m.st, part.states);
+}
+void into_layout(Model& m, const ModelPart& part, const TensorLayout& layout) {
+  if (is_ours(layout)) return;
+  in_each_tree(part, m, [&](Tree& tree, const std::string& path) {
+    change(tree, path, [&](const Tree& t) { return in_layout(layout, t); });
+    if (!layout.name.empty()) rename(tree, path, beside(path, layout.name));
+  });
+}
+void out_of_layout(Model& m, const ModelPart& part, const TensorLayout& layout) {
+  if (is_ours(layout)) return;
+  in_each_tree(part, m, [&](Tree& tree, const std::string& path) {
+    if (!layout.name.empty()) rename(tree, beside(path, layout.name), path);
+    change(tree, path, [&](const Tree& t) { return from_layout(layout, t); });
+  });
 }
 
 // {forward_rnn, backward_rnn} of cells, and with the reversing layers around the second.
@@ -52,13 +95,6 @@ bool has_reversals(const Tree& t) { return t.is_named() && t.contains("backward_
 Tensor column(const Tensor& bias) { return bias.unsqueeze(1); }
 // (n) of (n, 1): files have either.
 Tensor no_column(const Tensor& bias) { return bias.dim() == 2 ? bias.squeeze(1) : bias; }
-
-Tree old_dense(const Tree& ps) {
-  return ps.contains("bias") ? ps.with("bias", column(ps["bias"].tensor())) : ps;
-}
-Tree new_dense(const Tree& ps) {
-  return ps.contains("bias") ? ps.with("bias", no_column(ps["bias"].tensor())) : ps;
-}
 
 // The trained initial states have the same names in both.
 Tree with_rest(Tree cell, const Tree& ps) {
@@ -116,18 +152,8 @@ Model in_lux_layout(const std::vector<ModelPart>& parts, const std::vector<LuxVe
         if (old)
           change(m.ps, part.parameters, [&](const Tree& t) { return old_cell(t, part.gates); });
         break;
-      case PartKind::Dense:
-        if (old) change(m.ps, part.parameters, old_dense);
-        break;
-      case PartKind::Embedding:
-        change(m.ps, join_path(part.parameters, "weight"), reversed_dims);
-        break;
-      case PartKind::Scale:
-        change(m.ps, join_path(part.parameters, "weight"), reversed_dims);
-        change(m.ps, join_path(part.parameters, "bias"), reversed_dims);
-        break;
       case PartKind::Carry:
-        change(m.st, part.states, reversed_dims);
+        change(m.st, part.states, [](const Tree& t) { return in_layout(kReversed, t); });
         break;
       case PartKind::Bidirectional:
         for (auto [tree, path] : {std::pair(&m.ps, &part.parameters), {&m.st, &part.states}})
@@ -138,8 +164,8 @@ Model in_lux_layout(const std::vector<ModelPart>& parts, const std::vector<LuxVe
         for (auto [tree, path] : {std::pair(&m.ps, &part.parameters), {&m.st, &part.states}})
           change(*tree, *path, [](const Tree& t) { return t.is_tuple() ? counted(t) : t; });
         break;
-      case PartKind::BatchNorm:
       case PartKind::Other:
+        into_layout(m, part, layout_of(part, versions[i]));
         break;
     }
   }
@@ -156,18 +182,8 @@ Model in_our_layout(const std::vector<ModelPart>& parts, const std::vector<LuxVe
         if (old)
           change(m.ps, part.parameters, [&](const Tree& t) { return new_cell(t, part.gates); });
         break;
-      case PartKind::Dense:
-        if (old) change(m.ps, part.parameters, new_dense);
-        break;
-      case PartKind::Embedding:
-        change(m.ps, join_path(part.parameters, "weight"), reversed_dims);
-        break;
-      case PartKind::Scale:
-        change(m.ps, join_path(part.parameters, "weight"), reversed_dims);
-        change(m.ps, join_path(part.parameters, "bias"), reversed_dims);
-        break;
       case PartKind::Carry:
-        change(m.st, part.states, reversed_dims);
+        change(m.st, part.states, [](const Tree& t) { return from_layout(kReversed, t); });
         break;
       case PartKind::Bidirectional:
         for (auto [tree, path] : {std::pair(&m.ps, &part.parameters), {&m.st, &part.states}})
@@ -177,22 +193,40 @@ Model in_our_layout(const std::vector<ModelPart>& parts, const std::vector<LuxVe
         for (auto [tree, path] : {std::pair(&m.ps, &part.parameters), {&m.st, &part.states}})
           change(*tree, *path, [](const Tree& t) { return t.is_named() ? uncounted(t) : t; });
         break;
-      case PartKind::BatchNorm:
       case PartKind::Other:
+        out_of_layout(m, part, layout_of(part, versions[i]));
         break;
     }
   }
   return m;
 }
 
+namespace {
+
+// Does the file's parameter show by its name, or by its shape, that Lux 0.5 wrote it?
+bool is_old(const ModelPart& part, const Tree& lux_ps) {
+  const auto& layout = *part.lux_0_5;
+  auto name = part.parameters.substr(part.parameters.rfind('.') + 1);
+  auto then = beside(part.lux, layout.name.empty() ? name : layout.name);
+  if (then != part.lux) return lux_ps.contains(then) && !lux_ps.contains(part.lux);
+  if (!lux_ps.contains(then) || !lux_ps.at(then).is_tensor()) return false;
+  const auto none = at::empty(part.shape, at::TensorOptions().device(c10::DeviceType::Meta));
+  const auto got = lux_ps.at(then).tensor().sizes();
+  const auto old_shape = Shape(theirs(layout, none).sizes()),
+             new_shape = Shape(theirs(part.lux_layout, none).sizes());
+  if (old_shape.size() != new_shape.size()) return got.size() == old_shape.size();
+  return old_shape == got && !(new_shape == got);
+}
+
+}  // namespace
+
 LuxVersion version_of(const ModelPart& part, const Tree& lux_ps) {
   auto has = [&](const char* key) { return lux_ps.contains(join_path(part.lux, key)); };
   bool old = false;
   if (part.kind == PartKind::Cell) {
     old = has("weight_i") || has("bias") || has("bias_i");
-  } else if (part.kind == PartKind::Dense && has("bias")) {
-    const auto& bias = lux_ps.at(join_path(part.lux, "bias"));
-    old = bias.is_tensor() && bias.tensor().dim() == 2;
+  } else if (part.lux_0_5) {
+    old = is_old(part, lux_ps);
   }
   return old ? LuxVersion::V0_5 : LuxVersion::V1;
 }

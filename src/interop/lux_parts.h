@@ -17,7 +17,7 @@ Model in_lux_layout(const std::vector<ModelPart>& parts, const std::vector<LuxVe
 Model in_our_layout(const std::vector<ModelPart>& parts, const std::vector<LuxVersion>& versions,
                     Model lux);
 
-/// Of a part, as Lux's ps has it: cells and Dense show it by their names and shapes.
+/// Of a part, as Lux's ps has it: cells show it by their names, tensors as their specs say.
 LuxVersion version_of(const ModelPart& part, const Tree& lux_ps);
 
 /// The names under which files have ps and st together, the first that fit; empty where none do.

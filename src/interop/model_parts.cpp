@@ -1,15 +1,7 @@
 #include "interop/model_parts.h"
 
-#include <c10/util/Type.h>
-
 #include <algorithm>
 
-#include "luxtorch/layers/containers.h"
-#include "luxtorch/layers/dense.h"
-#include "luxtorch/layers/embedding.h"
-#include "luxtorch/layers/norm.h"
-#include "luxtorch/layers/parallel.h"
-#include "luxtorch/layers/scale.h"
 #include "luxtorch/layers/sequence.h"
 
 namespace luxtorch::detail {
@@ -28,8 +20,25 @@ int64_t gates_of(const Description& d) {
   return 0;
 }
 
-bool is_compact(const Description& d) {
-  return d.type && c10::demangle(d.type->name()).starts_with("luxtorch::Compact<");
+ModelPart below(const ModelPart& where, const std::string& name, const std::string& torch,
+                const std::string& lux) {
+  return {PartKind::Other,
+          join_path(where.parameters, name),
+          join_path(where.states, name),
+          join_path(where.torch, torch),
+          "",
+          join_path(where.lux, lux)};
+}
+
+template <class Spec>
+ModelPart part_of(const ModelPart& where, const Spec& spec) {
+  auto named_as = [&](const TensorLayout& layout) {
+    return layout.name.empty() ? spec.name : layout.name;
+  };
+  auto part = below(where, spec.name, named_as(spec.torch), named_as(spec.lux));
+  part.torch_layout = spec.torch, part.lux_layout = spec.lux;
+  part.shape = spec.shape;
+  return part;
 }
 
 class Walk {
@@ -43,14 +52,6 @@ class Walk {
       auto stack = where;
       stack.gates = gates_of(d);
       append_stack(parts, stack, model_.ps.at(where.parameters));
-    } else if (is_any_of<Dense>(d)) {
-      add(PartKind::Dense, where);
-    } else if (is_any_of<Embedding>(d)) {
-      add(PartKind::Embedding, where);
-    } else if (is_any_of<BatchNorm>(d)) {
-      add(PartKind::BatchNorm, where);
-    } else if (is_any_of<Scale>(d)) {
-      add(PartKind::Scale, where);
     } else if (is_any_of<BidirectionalRNN>(d)) {
       both_directions(d, where);
     } else if (d.wrapper) {
@@ -58,7 +59,7 @@ class Walk {
     } else if (!d.fields.empty()) {
       container(d, where);
     } else if (d.type) {
-      add(PartKind::Other, where);
+      leaf(d, where);
     }
   }
 
@@ -71,14 +72,23 @@ class Walk {
     parts.push_back(std::move(part));
   }
 
-  static ModelPart below(const ModelPart& where, const std::string& name, const std::string& torch,
-                         const std::string& lux) {
-    return {PartKind::Other,
-            join_path(where.parameters, name),
-            join_path(where.states, name),
-            join_path(where.torch, torch),
-            "",
-            join_path(where.lux, lux)};
+  void add_of(Initial which, ModelPart part) {
+    part.in_parameters = which == Initial::parameters;
+    part.in_states = which == Initial::states;
+    add(PartKind::Other, std::move(part));
+  }
+
+  void leaf(const Description& d, const ModelPart& where) {
+    if (d.hooks->parameters) {
+      append_specs(parts, where, d.hooks->parameters(d.address));
+    } else {
+      add_of(Initial::parameters, where);
+    }
+    if (d.hooks->states) {
+      append_specs(parts, where, d.hooks->states(d.address));
+    } else {
+      add_of(Initial::states, where);
+    }
   }
 
   void both_directions(const Description& d, const ModelPart& where) {
@@ -115,15 +125,15 @@ class Walk {
 
   void container(const Description& d, const ModelPart& where, bool lux_counts = false) {
     // What a container has besides its layers comes first, as in torch.
-    for (const auto& name : of_its_own(d, where))
-      add(PartKind::Other, below(where, name, name, name));
-    bool numbered = is_any_of<Chain, Parallel, BranchLayer, PairwiseFusion, Maxout>(d);
+    of_its_own(d, where);
+    auto field_names = d.hooks ? d.hooks->field_names : FieldNames::AsHere;
+    bool numbered = field_names == FieldNames::CountedInTorch;
     for (size_t i = 0; i < d.fields.size(); ++i) {
       const auto& [name, field] = d.fields[i];
       bool automatic = numbered && name == "layer_" + std::to_string(i + 1);
       auto position = std::to_string(i), count = std::to_string(i + 1);
       auto part = below(where, name, automatic ? position : name, lux_counts ? count : name);
-      if (is_compact(d) && is_range(field)) {
+      if (field_names == FieldNames::RangesCountedInLux && is_range(field)) {
         container(field, part, true);
         add(PartKind::NumberedRange, part);
       } else {
@@ -132,21 +142,27 @@ class Walk {
     }
   }
 
-  static bool is_range(const Description& d) { return !d.type && !d.fields.empty(); }
+  static bool is_range(const Description& d) { return d.range && !d.fields.empty(); }
 
-  std::vector<std::string> of_its_own(const Description& d, const ModelPart& where) const {
-    std::vector<std::string> names;
-    if (is_range(d)) return names;
-    auto add_of = [&](const Tree& tree, const std::string& path) {
+  void of_its_own(const Description& d, const ModelPart& where) {
+    if (!d.hooks) return;
+    auto unknown = [&](Initial which, const Tree& tree, const std::string& path) {
       if (!tree.contains(path) || !tree.at(path).is_named()) return;
       for (const auto& key : tree.at(path).keys()) {
-        bool known = std::ranges::any_of(d.fields, [&](const auto& f) { return f.name == key; });
-        if (!known && std::ranges::find(names, key) == names.end()) names.push_back(key);
+        if (std::ranges::none_of(d.fields, [&](const auto& f) { return f.name == key; }))
+          add_of(which, below(where, key, key, key));
       }
     };
-    add_of(model_.ps, where.parameters);
-    add_of(model_.st, where.states);
-    return names;
+    if (d.hooks->parameters) {
+      append_specs(parts, where, d.hooks->parameters(d.address));
+    } else {
+      unknown(Initial::parameters, model_.ps, where.parameters);
+    }
+    if (d.hooks->states) {
+      append_specs(parts, where, d.hooks->states(d.address));
+    } else {
+      unknown(Initial::states, model_.st, where.states);
+    }
   }
 
   const Anatomy& model_;
@@ -156,6 +172,28 @@ class Walk {
 
 std::string join_path(const std::string& a, const std::string& b) {
   return a.empty() ? b : b.empty() ? a : a + "." + b;
+}
+
+void append_specs(std::vector<ModelPart>& parts, const ModelPart& where,
+                  const std::vector<ParameterSpec>& specs) {
+  for (const auto& spec : specs) {
+    auto part = part_of(where, spec);
+    part.in_states = false;
+    part.lux_0_5 = spec.lux_0_5;
+    parts.push_back(std::move(part));
+  }
+}
+void append_specs(std::vector<ModelPart>& parts, const ModelPart& where,
+                  const std::vector<StateSpec>& specs) {
+  for (const auto& spec : specs) {
+    auto part = part_of(where, spec);
+    part.in_parameters = false;
+    if (spec.kind == StateSpec::Kind::OnlyInTorch) {
+      part.in_states = false;
+      part.only_in_torch = spec.value.tensor();
+    }
+    parts.push_back(std::move(part));
+  }
 }
 
 void append_pair(std::vector<ModelPart>& parts, const ModelPart& where, int64_t level) {

@@ -2,6 +2,7 @@
 // under which names elsewhere.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,15 +11,11 @@
 namespace luxtorch::detail {
 
 enum class PartKind {
-  Cell,  // an RNNCell, LSTMCell or GRUCell, alone or run over sequences
-  Dense,
-  Embedding,
-  BatchNorm,
-  Scale,
+  Cell,           // an RNNCell, LSTMCell or GRUCell, alone or run over sequences
   Carry,          // of a StatefulRecurrentCell: a leaf of st alone
   Bidirectional,  // a node {forward_rnn, backward_rnn}, whose children are parts too
   NumberedRange,  // a tuple of layers that Lux names "1", "2", ..., whose children are parts too
-  Other,          // keeps its names everywhere
+  Other,          // one tensor, as its layer's spec says; or a tree that keeps its names everywhere
 };
 
 struct ModelPart {
@@ -28,10 +25,21 @@ struct ModelPart {
   std::string suffix = "";         // of a cell's names there: "_l0_reverse"
   std::string lux = "";            // its path in Lux's ps
   int64_t gates = 0;               // of a cell
+  bool in_parameters = true, in_states = true;  // in which of the two a part of another kind is
+  TensorLayout torch_layout = {}, lux_layout = {};
+  std::optional<TensorLayout> lux_0_5 = {};  // where that of Lux 0.5 is another one
+  Shape shape = {};                          // of a tensor with such a layout
+  Tensor only_in_torch = {};  // what is no part of ps or st, but of a state dict, if it is one
 };
 
 /// "a.b"; either may be empty.
 std::string join_path(const std::string& a, const std::string& b);
+
+/// The parts that a layer at `where` describes as its own.
+void append_specs(std::vector<ModelPart>& parts, const ModelPart& where,
+                  const std::vector<ParameterSpec>& specs);
+void append_specs(std::vector<ModelPart>& parts, const ModelPart& where,
+                  const std::vector<StateSpec>& specs);
 
 /// The parts of a cell's stack: `node` is the ps of an RNN, LSTM or GRU, which stands at `where`.
 void append_stack(std::vector<ModelPart>& parts, const ModelPart& where, const Tree& node);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "interop/flat_tree.h"
+#include "interop/tensor_layout.h"
 #include "interop/torch_names.h"
 
 namespace luxtorch::detail {
@@ -45,8 +46,8 @@ std::pair<Tree, Tree> from_torch(const Anatomy& model, const Tree& given) {
   auto names = torch_names("from_torch", parts_of(model), model.ps, model.st);
   auto got = flat(given);
   std::erase_if(names, [&](const auto& n) {
-    if (n.where == TorchName::Where::Counter) got.erase(n.name);
-    return n.where == TorchName::Where::Counter;
+    if (n.where == TorchName::Where::OnlyInTorch) got.erase(n.name);
+    return n.where == TorchName::Where::OnlyInTorch;
   });
   auto expected = state_dict(names, model.ps, model.st);
   if (auto found = tensor_mismatches(expected, got); !found.empty()) {
@@ -54,8 +55,10 @@ std::pair<Tree, Tree> from_torch(const Anatomy& model, const Tree& given) {
                                       found.listed(kListed) + "." + hint(expected, given));
   }
   std::map<std::string, Tree> parameters, states;
-  for (const auto& [name, where, path] : names)
-    (where == TorchName::Where::Parameters ? parameters : states).emplace(path, got.at(name));
+  for (const auto& n : names) {
+    (n.where == TorchName::Where::Parameters ? parameters : states)
+        .emplace(n.path, ours(n.layout, got.at(n.name).tensor()));
+  }
   return {with_tensors(model.ps, parameters), with_tensors(model.st, states)};
 }
 

@@ -2,8 +2,8 @@
 
 #include <set>
 
+#include "interop/tensor_layout.h"
 #include "luxtorch/core/error.h"
-#include "luxtorch/core/ops.h"
 #include "text.h"
 
 namespace luxtorch::detail {
@@ -23,33 +23,21 @@ class Names {
   Names(const char* who, const Tree& ps, const Tree& st) : who_(who), ps_(ps), st_(st) {}
 
   void add_part(const ModelPart& part) {
-    switch (part.kind) {
-      case PartKind::Cell:
-        return add_cell(part);
-      case PartKind::BatchNorm:
-        return add_batch_norm(part);
-      case PartKind::Dense:
-      case PartKind::Embedding:
-      case PartKind::Scale:
-      case PartKind::Other:
-        return add_all(part);
-      case PartKind::Carry:
-      case PartKind::Bidirectional:
-      case PartKind::NumberedRange:
-        return;
-    }
+    if (part.kind == PartKind::Cell) return add_cell(part);
+    if (part.kind == PartKind::Other) return add_all(part);
   }
 
   std::vector<TorchName> names;
 
  private:
-  void add(const std::string& name, Where where, const std::string& path) {
+  void add(const std::string& name, Where where, const std::string& path,
+           const TensorLayout& layout = {}, const Tensor& only_in_torch = {}) {
     if (!taken_.insert(name).second) {
       refuse(who_, path,
              "expected a name of its own in the state dict, got " + name +
                  ", which another part has. Name the layers otherwise.");
     }
-    names.push_back({name, where, path});
+    names.push_back({name, where, path, layout, only_in_torch});
   }
 
   void add_cell(const ModelPart& part) {
@@ -66,20 +54,6 @@ class Names {
     }
   }
 
-  void add_batch_norm(const ModelPart& part) {
-    auto add_if = [&](const Tree& tree, Where where, const std::string& at, const char* key,
-                      const char* name) {
-      auto path = join_path(at, key);
-      if (tree.contains(path)) add(join_path(part.torch, name), where, path);
-      return tree.contains(path);
-    };
-    add_if(ps_, Where::Parameters, part.parameters, "scale", "weight");
-    add_if(ps_, Where::Parameters, part.parameters, "bias", "bias");
-    bool tracked = add_if(st_, Where::States, part.states, "running_mean", "running_mean");
-    add_if(st_, Where::States, part.states, "running_var", "running_var");
-    if (tracked) add(join_path(part.torch, "num_batches_tracked"), Where::Counter, part.states);
-  }
-
   void add_all(const ModelPart& part) {
     auto add_of = [&](const Tree& tree, Where where, const std::string& at) {
       if (!tree.contains(at)) return;
@@ -87,7 +61,7 @@ class Names {
           [&](const std::string& below, const Tree& leaf) {
             auto path = join_path(at, below);
             if (leaf.is_tensor() && leaf.tensor().defined()) {
-              add(join_path(part.torch, below), where, path);
+              add(join_path(part.torch, below), where, path, part.torch_layout);
             } else if (where == Where::Parameters) {
               refuse(who_, path,
                      "expected parameters that are tensors, got " + describe_kind(leaf) + ".");
@@ -95,8 +69,10 @@ class Names {
           },
           tree.at(at));
     };
-    add_of(ps_, Where::Parameters, part.parameters);
-    add_of(st_, Where::States, part.states);
+    if (part.in_parameters) add_of(ps_, Where::Parameters, part.parameters);
+    if (part.in_states) add_of(st_, Where::States, part.states);
+    if (part.only_in_torch.defined())
+      add(part.torch, Where::OnlyInTorch, part.states, {}, part.only_in_torch);
   }
 
   const char* who_;
@@ -115,17 +91,12 @@ std::vector<TorchName> torch_names(const char* who, const std::vector<ModelPart>
 
 Tree state_dict(const std::vector<TorchName>& names, const Tree& ps, const Tree& st) {
   std::vector<Tree::Item> items;
-  for (const auto& [name, where, path] : names) {
-    switch (where) {
-      case Where::Parameters:
-        items.emplace_back(name, ps.at(path));
-        break;
-      case Where::States:
-        items.emplace_back(name, st.at(path));
-        break;
-      case Where::Counter:
-        items.emplace_back(name, zeros({}, {.dtype = kInt64}));
-        break;
+  for (const auto& n : names) {
+    if (n.where == Where::OnlyInTorch) {
+      items.emplace_back(n.name, n.only_in_torch);
+    } else {
+      const auto& tensor = (n.where == Where::Parameters ? ps : st).at(n.path).tensor();
+      items.emplace_back(n.name, theirs(n.layout, tensor));
     }
   }
   return tree::nest(items);

@@ -9,14 +9,12 @@
 namespace luxtorch::detail {
 
 struct TorchName {
-  enum class Where {
-    Parameters,
-    States,
-    Counter
-  };  // Counter: num_batches_tracked, which we have not
+  enum class Where { Parameters, States, OnlyInTorch };
   std::string name;  // "0.weight_ih_l0"
   Where where;
-  std::string path;  // in ps or st
+  std::string path;           // in ps or st
+  TensorLayout layout = {};   // there
+  Tensor only_in_torch = {};  // what there is and we have not
 };
 
 /// Of all tensors in ps and st that belong to a part, in torch's order. `who` complains about what

@@ -3,9 +3,13 @@
 #include <algorithm>
 
 #include "luxtorch/core/error.h"
+#include "luxtorch/layers/dense.h"
+#include "luxtorch/layers/embedding.h"
+#include "luxtorch/layers/norm.h"
 #include "map.h"
 #include "text.h"
 
+using luxtorch::BatchNorm, luxtorch::Dense, luxtorch::Description, luxtorch::Embedding;
 using luxtorch::named, luxtorch::Tree;
 using luxtorch::detail::join_path, luxtorch::detail::ModelPart, luxtorch::detail::PartKind;
 
@@ -55,43 +59,44 @@ class LayerWalk {
     } else if (auto gates = pair_gates(ps, where.lux); gates > 0) {
       auto pair = where;
       pair.gates = gates;
-      append_pair(parts, pair, 0);
+      found.add_cells([&](auto& parts) { append_pair(parts, pair, 0); });
     } else if (auto stack = stack_gates(ps, where.lux); stack > 0) {
       auto part = where;
       part.gates = stack;
-      append_stack(parts, part, ps);
+      found.add_cells([&](auto& parts) { append_stack(parts, part, ps); });
     } else if (is_batch_norm(ps, st)) {
-      add(PartKind::BatchNorm, where);
+      bool tracked = st.contains("running_mean");
+      BatchNorm layer(1, {.track_stats = tracked});
+      found.add(Taken::BatchNorm, where, describe(layer), ps, st);
     } else if (holds(options_.embeddings, where.lux) && is_weight(ps, 2)) {
-      add(PartKind::Embedding, where);
+      Embedding layer(1, 1);
+      found.add(Taken::Embedding, where, describe(layer), ps, st);
     } else if (is_weight(ps, 2)) {
-      add(PartKind::Dense, where);
+      Dense layer(1, 1);
+      found.add(Taken::Dense, where, describe(layer), ps, st);
     } else if (ps.is_leaf() && st.is_leaf()) {
-      add(PartKind::Other, where);
+      found.add_as_it_is(where);
     } else {
       children(ps, st, where);
     }
   }
 
-  std::vector<ModelPart> parts;
+  Found found;
 
  private:
-  void add(PartKind kind, ModelPart part, int64_t gates = 0) {
-    part.kind = kind;
-    part.gates = gates;
-    parts.push_back(std::move(part));
-  }
-
   void cell(const Tree& ps, const Tree& st, ModelPart where) {
     if (st.is_named() && st.contains("carry")) {
       auto carry = where;
       carry.states = join_path(where.states, "carry");
       where.states = join_path(where.states, "cell");
       where.suffix = "";
-      add(PartKind::Carry, carry);
+      carry.kind = PartKind::Carry;
+      found.parts.push_back(std::move(carry));
     }
     if (holds(options_.sequences, where.lux)) where.suffix = "_l0";
-    add(PartKind::Cell, where, gates_of(recurrent_weight(ps), where.lux));
+    where.kind = PartKind::Cell;
+    where.gates = gates_of(recurrent_weight(ps), where.lux);
+    found.add_cells([&](auto& parts) { parts.push_back(where); });
   }
 
   // Of a pair of cells of one kind; 0: none.
@@ -148,6 +153,36 @@ class LayerWalk {
 
 }  // namespace
 
+void Found::add(Taken taken, const ModelPart& where, const Description& layer, const Tree& ps,
+                const Tree& st) {
+  auto parameters = layer.hooks->parameters(layer.address);
+  append_specs(parts, where, parameters);
+  std::vector<luxtorch::StateSpec> states;
+  if (layer.hooks->states) states = layer.hooks->states(layer.address);
+  append_specs(parts, where, states);
+  auto rest = [&](const Tree& tree, const auto& specs, bool of_parameters) {
+    if (!tree.is_named()) return;
+    for (const auto& key : tree.keys()) {
+      if (std::ranges::any_of(specs, [&](const auto& spec) { return spec.name == key; })) continue;
+      auto part = where;
+      part.parameters = join_path(where.parameters, key);
+      part.states = join_path(where.states, key);
+      part.torch = join_path(where.torch, key);
+      part.lux = join_path(where.lux, key);
+      part.in_parameters = of_parameters, part.in_states = !of_parameters;
+      parts.push_back(std::move(part));
+    }
+  };
+  rest(ps, parameters, true);
+  rest(st, states, false);
+  places.push_back({taken, where});
+}
+
+void Found::add_as_it_is(const ModelPart& where) {
+  parts.push_back(where);
+  places.push_back({Taken::AsItIs, where});
+}
+
 int64_t gates_of(const Tree& weight_hh, const std::string& path) {
   if (weight_hh.is_tensor() && weight_hh.tensor().dim() == 2 && weight_hh.tensor().size(1) > 0) {
     auto rows = weight_hh.tensor().size(0), hidden = weight_hh.tensor().size(1);
@@ -165,5 +200,5 @@ int64_t gates_of(const Tree& weight_hh, const std::string& path) {
 Guess guess_layers(const Tree& ps, const Tree& st, const MapOptions& options) {
   LayerWalk walk(options);
   walk.visit(ps, st, {PartKind::Other, "", "", ""});
-  return {std::move(walk.parts), {ps, st}};
+  return {std::move(walk.found.places), std::move(walk.found.parts), {ps, st}};
 }

@@ -6,6 +6,9 @@
 #include <set>
 
 #include "luxtorch/core/error.h"
+#include "luxtorch/layers/dense.h"
+#include "luxtorch/layers/embedding.h"
+#include "luxtorch/layers/norm.h"
 #include "map.h"
 #include "text.h"
 
@@ -53,7 +56,7 @@ class ModuleWalk {
     return {named(std::move(ps)), named(std::move(st))};
   }
 
-  std::vector<ModelPart> parts;
+  Found found;
 
  private:
   static ModelPart below(const ModelPart& where, const std::string& ours,
@@ -89,16 +92,24 @@ class ModuleWalk {
       return module.contains(key) && module[key].is_tensor() ? module[key].tensor().dim() : -1;
     };
     if (module.contains("weight_ih_l0")) return stack(module, where, ps, st);
+    if (module.contains("running_mean") && !module.contains("weight_ih"))
+      return batch_norm(module, where, ps, st);
+    for (const auto& item : module.items()) ps.push_back(item);
     if (module.contains("weight_ih") && module.contains("weight_hh")) {
       part.kind = PartKind::Cell;
       part.gates = gates_of(module["weight_hh"], where.torch);
       st.emplace_back("rng", luxtorch::Rng(0));
-    } else if (module.contains("running_mean")) {
-      return batch_norm(module, where, ps, st);
+      found.add_cells([&](auto& parts) { parts.push_back(part); });
     } else if (dims("weight") == 2) {
       bool embedding =
           std::ranges::find(options_.embeddings, where.torch) != options_.embeddings.end();
-      part.kind = embedding ? PartKind::Embedding : PartKind::Dense;
+      if (embedding) {
+        luxtorch::Embedding layer(1, 1);
+        found.add(Taken::Embedding, where, describe(layer), module, named({}));
+      } else {
+        luxtorch::Dense layer(1, 1);
+        found.add(Taken::Dense, where, describe(layer), module, named({}));
+      }
     } else if (dims("weight") >= 0) {
       refuse(
           join_path(where.torch, "weight"),
@@ -106,12 +117,8 @@ class ModuleWalk {
           "statistics, got " +
               luxtorch::describe_kind(module["weight"]) +
               ", whose layer in Lux cannot be told from the file.");
-    }
-    for (const auto& item : module.items()) ps.push_back(item);
-    if (part.kind != PartKind::Other) {
-      parts.push_back(std::move(part));
     } else {
-      for (const auto& [name, _] : module.items()) parts.push_back(below(where, name, name));
+      for (const auto& [name, _] : module.items()) found.add_as_it_is(below(where, name, name));
     }
   }
 
@@ -126,22 +133,21 @@ class ModuleWalk {
       }
     }
     st.emplace_back("training", true);
-    auto part = where;
-    part.kind = PartKind::BatchNorm;
-    parts.push_back(std::move(part));
+    luxtorch::BatchNorm layer(1);
+    found.add(Taken::BatchNorm, where, describe(layer), named(ps), named(st));
   }
 
   // nn.RNN, LSTM, GRU: by layer, direction and name.
   void stack(const Tree& module, const ModelPart& where, Items& ps, Items& st) {
     static const std::regex kName("(weight_ih|weight_hh|bias_ih|bias_hh)_l(\\d{1,4})(_reverse)?");
     std::map<int64_t, std::map<bool, Items>> levels;
-    std::smatch found;
+    std::smatch match;
     for (const auto& [name, t] : module.items()) {
-      if (!std::regex_match(name, found, kName)) {
+      if (!std::regex_match(name, match, kName)) {
         refuse(join_path(where.torch, name),
                "expected names of an nn.RNN, LSTM or GRU without projections, got another one.");
       }
-      levels[std::stoll(found[2])][found[3].matched].emplace_back(found[1], t);
+      levels[std::stoll(match[2])][match[3].matched].emplace_back(match[1], t);
     }
     bool both = module.contains("weight_ih_l0_reverse");
     Items ps_levels, st_levels;
@@ -167,7 +173,7 @@ class ModuleWalk {
     bool one = ps_levels.size() == 1;
     Tree own = one ? ps_levels[0].second : named(std::move(ps_levels));
     Tree own_states = one ? st_levels[0].second : named(std::move(st_levels));
-    append_stack(parts, all, own);
+    found.add_cells([&](auto& parts) { append_stack(parts, all, own); });
     for (const auto& item : own.items()) ps.push_back(item);
     for (const auto& item : own_states.items()) st.push_back(item);
   }
@@ -182,5 +188,5 @@ Guess guess_modules(const Tree& state_dict, const MapOptions& options) {
     refuse("", "expected a state dict of names, got " + luxtorch::describe_kind(state_dict) + ".");
   ModuleWalk walk(options);
   auto model = walk.visit(state_dict, {PartKind::Other, "", "", ""});
-  return {std::move(walk.parts), std::move(model)};
+  return {std::move(walk.found.places), std::move(walk.found.parts), std::move(model)};
 }

@@ -25,24 +25,20 @@ ModelLayout layout_of(const Tree& file, const std::string& name, const MapOption
   return extension == ".jld2" ? ModelLayout::Lux : ModelLayout::Ours;
 }
 
-const char* text_of(const ModelPart& part) {
-  switch (part.kind) {
-    case PartKind::Cell:
-      return part.gates == 4 ? "LSTM" : part.gates == 3 ? "GRU" : "RNN";
-    case PartKind::Dense:
+const char* text_of(const Place& place) {
+  switch (place.taken) {
+    case Taken::Cell:
+      return place.where.gates == 4 ? "LSTM" : place.where.gates == 3 ? "GRU" : "RNN";
+    case Taken::Dense:
       return "Dense, Linear";
-    case PartKind::Embedding:
+    case Taken::Embedding:
       return "Embedding";
-    case PartKind::BatchNorm:
+    case Taken::BatchNorm:
       return "BatchNorm";
-    default:
-      return "(as it is)";
+    case Taken::AsItIs:
+      break;
   }
-}
-
-bool has_numbers(const ModelPart& part) {
-  return part.kind != PartKind::Carry && part.kind != PartKind::Bidirectional &&
-         part.kind != PartKind::NumberedRange;
+  return "(as it is)";
 }
 
 /// Lux's 0.5 and the reversing layers are seen in the file, whatever its layout is said to be; how an
@@ -51,7 +47,8 @@ void to_ours_(Guess& guess, const Tree& file_ps, ModelLayout from) {
   std::vector<ModelPart> parts;
   std::vector<LuxVersion> versions;
   for (const auto& part : guess.parts) {
-    bool turned = part.kind == PartKind::Embedding || part.kind == PartKind::Carry;
+    bool turned =
+        part.kind == PartKind::Carry || part.lux_layout.dims != luxtorch::TensorLayout::Dims::Same;
     if (from == ModelLayout::Ours && turned) continue;
     parts.push_back(part);
     versions.push_back(version_of(part, file_ps));
@@ -60,10 +57,10 @@ void to_ours_(Guess& guess, const Tree& file_ps, ModelLayout from) {
 }
 
 void check_paths(const std::vector<std::string>& paths, const Guess& guess, ModelLayout from,
-                 PartKind kind, const char* option, const char* what) {
+                 Taken taken, const char* option, const char* what) {
   for (const auto& path : paths) {
-    bool found = std::ranges::any_of(guess.parts, [&](const ModelPart& part) {
-      return part.kind == kind && file_path(part, from) == path;
+    bool found = std::ranges::any_of(guess.places, [&](const Place& place) {
+      return place.taken == taken && file_path(place.where, from) == path;
     });
     if (!found) {
       throw luxtorch::ArgumentError(
@@ -83,12 +80,10 @@ Guess guess(const Tree& file, ModelLayout from, const RootNames& roots, const Ma
     g = guess_layers(ps, has_states ? file[roots.st] : named({}), options);
     to_ours_(g, ps, from);
   }
-  check_paths(options.embeddings, g, from, PartKind::Embedding, "--embedding",
+  check_paths(options.embeddings, g, from, Taken::Embedding, "--embedding",
               "a part with a matrix weight");
-  check_paths(options.sequences, g, from, PartKind::Cell, "--sequence", "a cell");
-  if (std::ranges::none_of(g.parts, [](const ModelPart& p) {
-        return has_numbers(p) && p.kind != PartKind::Other;
-      })) {
+  check_paths(options.sequences, g, from, Taken::Cell, "--sequence", "a cell");
+  if (std::ranges::none_of(g.places, [](const Place& p) { return p.taken != Taken::AsItIs; })) {
     throw luxtorch::UnsupportedError(
         "convert",
         "expected a state dict, or parameters and states, with names of layers that --map knows "
@@ -106,13 +101,13 @@ Mapped mapped(const Tree& file, const std::string& name, const MapOptions& optio
   auto g = guess(file, from, roots, options);
   Mapped result;
   result.table.push_back({"path", "taken for", "becomes"});
-  for (const auto& part : g.parts) {
-    if (!has_numbers(part)) continue;
+  for (const auto& place : g.places) {
+    const auto& part = place.where;
     auto now = options.to == ModelLayout::Torch ? part.torch : part.lux;
     if (options.to == ModelLayout::Torch && !part.suffix.empty())
       now = join_path(now, "..." + part.suffix);
     result.table.push_back({file_path(part, from) + (from == ModelLayout::Torch ? part.suffix : ""),
-                            text_of(part), now});
+                            text_of(place), now});
   }
   std::vector<Tree::Item> others;
   if (!roots.ps.empty()) {

@@ -16,10 +16,41 @@ struct MapOptions {
   std::vector<std::string> embeddings = {}, sequences = {};  // paths in the file
 };
 
+/// What a place in a file was taken for.
+enum class Taken { Cell, Dense, Embedding, BatchNorm, AsItIs };
+struct Place {
+  Taken taken;
+  luxtorch::detail::ModelPart where;
+};
+
 /// A tree of layers, of our layout, with what they were taken for.
 struct Guess {
+  std::vector<Place> places;
   std::vector<luxtorch::detail::ModelPart> parts;
   luxtorch::detail::Model model;  // what parts' paths lead to
+};
+
+/// Places and parts, as a walk through a file finds them.
+class Found {
+ public:
+  /// A layer whose own parameters and states are ps and st: those that `layer` describes lie as it says,
+  /// all others as they are.
+  void add(Taken taken, const luxtorch::detail::ModelPart& where,
+           const luxtorch::Description& layer, const luxtorch::Tree& ps, const luxtorch::Tree& st);
+  void add_as_it_is(const luxtorch::detail::ModelPart& where);
+  /// What f appends: the parts of cells.
+  template <class F>
+  void add_cells(const F& f) {
+    auto first = parts.size();
+    f(parts);
+    for (auto i = first; i < parts.size(); ++i) {
+      if (parts[i].kind == luxtorch::detail::PartKind::Cell)
+        places.push_back({Taken::Cell, parts[i]});
+    }
+  }
+
+  std::vector<Place> places;
+  std::vector<luxtorch::detail::ModelPart> parts;
 };
 
 /// Of parameters and states as Lux or this library lays them out; carries and embeddings are still as

@@ -9,15 +9,23 @@ namespace luxtorch::detail {
 /// A model's layers and its parameters and states.
 struct Anatomy {
   Description description;  ///< describe(model).
-  Tree ps, st;              ///< As setup makes them; the shapes count, not the numbers.
+  Tree ps, st;              ///< Their structure; the states may have numbers.
 };
 
-/// The anatomy of a model; the key is for setup.
+/// The anatomy of a model, which must outlive it.
 template <class L>
-Anatomy anatomy(const L& model, Rng rng = Rng(0)) {
-  if constexpr (!std::same_as<L, Layer>) check_layer<L>();
-  auto [ps, st] = setup(rng, model);
-  return {describe(model), std::move(ps), std::move(st)};
+Anatomy anatomy(const L& model) {
+  auto d = describe(model);
+  auto [ps, st] = structure(d);
+  return {std::move(d), std::move(ps), std::move(st)};
+}
+/// The same with the states of setup(rng, model), for what has no other ones.
+template <class L>
+Anatomy anatomy(const L& model, Rng rng) {
+  auto d = describe(model);
+  auto ps = structure(d, Initial::parameters);
+  auto st = draw(d, Initial::states, rng.fold_in("states"));
+  return {std::move(d), std::move(ps), std::move(st)};
 }
 
 }  // namespace luxtorch::detail

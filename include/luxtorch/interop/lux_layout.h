@@ -8,6 +8,7 @@
 // shape and the place of every element). The exceptions:
 //
 // - Embedding: weight (vocabulary, dims) here, (dims, vocabulary) in Lux; Scale: sizes reversed.
+// - Every other layer that describes its parameters and states: as its specs say (layer_spec.h).
 // - StatefulRecurrentCell: carry (batch, out) here, (out, batch) in Lux.
 // - BidirectionalRNN, and each layer of a bidirectional RNN, LSTM or GRU: backward_rnn holds the
 //   cell's parts here; in Lux it is (rev1 = (), rnn = the cell's, rev2 = ()).
@@ -15,7 +16,7 @@
 //   "2", ...
 //
 // Lux 0.5 had other parameters in its cells and in Dense. from_lux recognizes each of them by its
-// names:
+// names or its shape:
 //
 // - RNNCell: weight_ih, weight_hh, bias (out), which is the sum of the two biases here.
 // - LSTMCell: weight_i, weight_h, bias (4*out, 1), which is the sum of the two biases here.

@@ -18,10 +18,12 @@
 // - BidirectionalRNN(cell): the same with one layer and bidirectional=True.
 // - Dense, Embedding: nn.Linear, nn.Embedding.
 // - BatchNorm: nn.BatchNorm1d, whose weight is the scale here.
+// - Every other layer that describes its parameters and states: as its specs say (layer_spec.h).
 // - functional(module): the module's own names.
 // - Wrappers, SkipConnection and the like: the names of what they wrap, without a level of their
 //   own.
-// - Scale, a layer of one's own: the names of its parameters, and of those of its states that are tensors.
+// - A layer with hooks that make its trees (layer.h): the names of its parameters, and of those of its
+//   states that are tensors.
 //
 // States that are not tensors in a new model (training, an rng, a carry, counts) are not part of a
 // state dict. Neither are activations, orderings and how two directions are merged. Two directions

@@ -79,6 +79,8 @@ class LUXTORCH_API Chain {
   /// Layers with their names, as items() gives them. The names are not checked.
   explicit Chain(detail::NamedLayers layers) : layers_(std::move(layers)) {}
 
+  /// layer_1, layer_2, ... are 0, 1, ... in PyTorch.
+  static constexpr auto luxtorch_field_names = detail::FieldNames::CountedInTorch;
   /// Calls f(name, layer) for each layer in order: LayerAccess.
   template <class F>
   void luxtorch_layers(const F& f) const {

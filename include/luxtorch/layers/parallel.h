@@ -67,6 +67,8 @@ class LUXTORCH_API Parallel {
       : parts_(Chain(detail::named_layers(std::move(layers)...)), "connection",
                std::move(connection)) {}
 
+  /// layer_1, layer_2, ... are 0, 1, ... in PyTorch.
+  static constexpr auto luxtorch_field_names = detail::FieldNames::CountedInTorch;
   /// Calls f(name, layer) for each layer, a joining one too: LayerAccess.
   template <class F>
   void luxtorch_layers(const F& f) const {
@@ -98,6 +100,8 @@ class LUXTORCH_API BranchLayer {
     return fused;
   }
 
+  /// layer_1, layer_2, ... are 0, 1, ... in PyTorch.
+  static constexpr auto luxtorch_field_names = detail::FieldNames::CountedInTorch;
   /// Calls f(name, layer) for each layer, a joining one too: LayerAccess.
   template <class F>
   void luxtorch_layers(const F& f) const {
@@ -127,6 +131,8 @@ class LUXTORCH_API PairwiseFusion {
       : parts_(Chain(detail::named_layers(std::move(layers)...)), "connection",
                std::move(connection)) {}
 
+  /// layer_1, layer_2, ... are 0, 1, ... in PyTorch.
+  static constexpr auto luxtorch_field_names = detail::FieldNames::CountedInTorch;
   /// Calls f(name, layer) for each layer, a joining one too: LayerAccess.
   template <class F>
   void luxtorch_layers(const F& f) const {
@@ -160,6 +166,8 @@ class LUXTORCH_API Maxout {
           return Chain(std::move(all));
         }()) {}
 
+  /// layer_1, layer_2, ... are 0, 1, ... in PyTorch.
+  static constexpr auto luxtorch_field_names = detail::FieldNames::CountedInTorch;
   /// Calls f(name, layer) for each layer: LayerAccess.
   template <class F>
   void luxtorch_layers(const F& f) const {

@@ -1,0 +1,54 @@
+#include "interop/tensor_layout.h"
+
+#include <ATen/ops/zeros.h>
+
+namespace luxtorch::detail {
+
+namespace {
+
+Tensor reversed(const Tensor& t) {
+  std::vector<int64_t> dims;
+  for (int64_t i = t.dim(); i-- > 0;) dims.push_back(i);
+  return t.permute(dims).contiguous();
+}
+
+// The shape that a layout's function gives. LibTorch has no meta kernels for many operators, flip among
+// them: the function gets zeros.
+Tensor shape_there(const TensorLayout& layout, const Tensor& ours) {
+  const auto zeros = at::zeros(ours.sizes(), at::TensorOptions().dtype(ours.scalar_type()));
+  return layout.from_ours(zeros).to(ours.device());
+}
+
+}  // namespace
+
+bool is_ours(const TensorLayout& layout) {
+  return layout.name.empty() && layout.dims == TensorLayout::Dims::Same && !layout.from_ours;
+}
+
+Tensor theirs(const TensorLayout& layout, const Tensor& ours) {
+  if (layout.from_ours) return ours.is_meta() ? shape_there(layout, ours) : layout.from_ours(ours);
+  switch (layout.dims) {
+    case TensorLayout::Dims::Reversed:
+      return reversed(ours);
+    case TensorLayout::Dims::Column:
+      return ours.unsqueeze(1);
+    case TensorLayout::Dims::Same:
+      break;
+  }
+  return ours;
+}
+
+Tensor ours(const TensorLayout& layout, const Tensor& theirs) {
+  if (layout.to_ours) return layout.to_ours(theirs);
+  switch (layout.dims) {
+    case TensorLayout::Dims::Reversed:
+      return reversed(theirs);
+    case TensorLayout::Dims::Column:
+      return theirs.dim() == 2 ? theirs.squeeze(1) : theirs;
+    case TensorLayout::Dims::Same:
+      break;
+  }
+  return theirs;
+}
+
+}  // namespace luxtorch::detail
