@@ -22,9 +22,10 @@ namespace {
   throw error;
 }
 
-void check_model(const Checkpoint& c, const TrainState& ts) {
+// Where the saved model's text differs from this one's; "" where both are the same.
+std::string other_model(const Checkpoint& c, const TrainState& ts) {
   auto mine = detail::show(describe(ts.model), TrainStateAccess::structure(ts));
-  if (mine == c.model) return;
+  if (mine == c.model) return "";
   std::istringstream ours(mine), theirs(c.model);
   std::string our_line, their_line;
   int number = 0;
@@ -40,14 +41,15 @@ void check_model(const Checkpoint& c, const TrainState& ts) {
     auto end = line.find_last_not_of(", ", line.find("  #"));
     return "`" + line.substr(start, end + 1 - start) + "`";
   };
-  refuse(c, fmt::format("expected a checkpoint of this model, got another model's: line {} of its "
-                        "text is {} in place of {}. Make the model as it was.",
-                        number, trimmed(their_line), trimmed(our_line)));
+  return fmt::format(" Line {} of the saved model's text is {} in place of {}.", number,
+                     trimmed(their_line), trimmed(our_line));
 }
 
-void check_same(const Checkpoint& c, const char* what, const Tree& expected, const Tree& got) {
+void check_same(const Checkpoint& c, const TrainState& ts, const char* what, const Tree& expected,
+                const Tree& got) {
   if (auto d = tree::difference(expected, got); !d.empty())
-    refuse(c, fmt::format("expected {} like those of the model, got others: {}.", what, d));
+    refuse(c, fmt::format("expected {} like those of the model, got others: {}.{}", what, d,
+                          other_model(c, ts)));
 }
 
 using Leaf = std::function<Tensor(const Tensor& now, const Tensor& saved)>;
@@ -145,17 +147,17 @@ void Checkpoint::restore_(TrainState& ts) const {
   if (!parts.empty())
     wrong_names(*this, "Checkpoint::restore_",
                 "one TrainState: restore_({{name, ts}, ...}) takes several, part(name) gives one");
-  check_model(*this, ts);
   Tree now = ts.parameters();
   auto first = tree::tensors(now);
   Device device = first.empty() ? Device(c10::DeviceType::CPU) : first[0].device();
+  check_same(*this, ts, "parameters", now, parameters);
+  if (auto m = mismatches(ts.states(), states); !m.empty())
+    refuse(*this, fmt::format("expected states like those of the model, got {}.{}", m,
+                              other_model(*this, ts)));
   Optimizer same = with_numbers_of(*this, ts.optimizer());
-  check_same(*this, "parameters", now, parameters);
   bool builtin = ts.optimizer().program() != nullptr;
   const Tree moments = ts.optimizer_state(), saved = widened(moments, optimizer_state);
-  if (builtin) check_same(*this, "moments", moments, saved);
-  if (auto m = mismatches(ts.states(), states); !m.empty())
-    refuse(*this, fmt::format("expected states like those of the model, got {}.", m));
+  if (builtin) check_same(*this, ts, "moments", moments, saved);
 
   TrainState next = ts;
   if (builtin) TrainStateAccess::own_(next).flat.set_program_(*same.program());

@@ -140,8 +140,8 @@ std::vector<Tree> sequence_batches(const Tensor& tokens, int64_t batch, int64_t 
   }
   auto ahead =
       at::cat({tokens.narrow(0, 1, tokens.size(0) - 1), at::full({1}, pad, tokens.options())});
-  auto xs = partition(batchseq(chunk(tokens, batch), pad), time);
-  auto ys = partition(batchseq(chunk(ahead, batch), pad), time);
+  auto xs = partition(batchseq(data::chunk(tokens, batch), pad), time);
+  auto ys = partition(batchseq(data::chunk(ahead, batch), pad), time);
   std::vector<Tree> batches;
   for (size_t i = 0; i < xs.size(); ++i) batches.push_back(tuple({xs[i], ys[i]}));
   return batches;

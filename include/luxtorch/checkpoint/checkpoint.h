@@ -74,8 +74,9 @@ struct LUXTORCH_API Checkpoint {
   /// (of a user's own optimizer those that adjust had changed), frozen parts and step. Each tensor
   /// is moved to ts' device. A program that calls adjust_ does so after restore_.
   ///
-  /// ts must be made from the same model and optimizer. TreeError, which says what differs: the
-  /// model's text, the optimizer's rules, or names, shapes or dtypes do not fit. ArgumentError: a
+  /// ts must have the same model and optimizer: parameters and states of the same names, shapes and
+  /// dtypes, and the same rules. What has no influence on these, such as an activation or the text
+  /// that a layer prints, may have changed. TreeError, which says what differs. ArgumentError: a
   /// checkpoint of several TrainStates. After an error ts is unchanged.
   void restore_(TrainState& ts) const;
 
