@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,6 +32,16 @@ auto explaining_torch_errors(const char* who, const F& run) {
     explain(who);
   }
 }
+
+/// A value and its gradient by each of several tensors.
+struct ValueAndGradients {
+  Tensor value;
+  std::vector<Tensor> gradients;
+};
+/// value_and_grad by a list of floating tensors: f gets the tensors that record, in the order of `at`. Zeros where the value
+/// does not depend on one.
+ValueAndGradients differentiate(const std::function<Tensor(const std::vector<Tensor>&)>& f,
+                                const std::vector<Tensor>& at);
 
 /// Does this thread run a function of which value_and_grad takes a gradient, outside of transforms?
 bool in_differentiated_function();

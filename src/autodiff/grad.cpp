@@ -67,27 +67,39 @@ ValueAndGrad differentiate_in_transform(const std::function<Tensor(const Tree&)>
   return {unwrap(value), std::move(grads)};
 }
 
-ValueAndGrad differentiate_plainly(const std::function<Tensor(const Tree&)>& f, const Tree& ps,
-                                   GradOptions options) {
+// The leaves of ps that are differentiated.
+std::vector<Tensor> differentiable_leaves(const Tree& ps) {
+  std::vector<Tensor> all;
+  for (const Tree& leaf : tree::leaves(ps))
+    if (is_differentiable(leaf)) all.push_back(leaf.tensor());
+  return all;
+}
+
+// ps with other tensors at the places of those leaves.
+Tree with_leaves(const Tree& ps, const std::vector<Tensor>& tensors) {
+  size_t next = 0;
+  return tree::map(
+      [&](const Tree& leaf) -> Tree { return is_differentiable(leaf) ? tensors[next++] : leaf; },
+      ps);
+}
+
+ValueAndGradients differentiate_plainly(const std::function<Tensor(const std::vector<Tensor>&)>& f,
+                                        const std::vector<Tensor>& at, GradOptions options) {
   const bool create_graph = creates_graph(options);
   const at::AutoGradMode recording(true);
   std::vector<Tensor> inputs;
-  const Tree aliases = tree::map(
-      [&](const Tree& leaf) -> Tree {
-        if (!is_differentiable(leaf)) return leaf;
-        // What was made in an inference mode records nothing, but a copy of it does.
-        const Tensor t = leaf.tensor().is_inference() ? leaf.tensor().clone() : leaf.tensor();
-        // A view of a tensor that records stays part of the outer graph, and is another tensor than
-        // the one that f may have captured: that one is a constant here.
-        inputs.push_back(create_graph && t.requires_grad() ? at::alias(t)
-                                                           : t.detach().requires_grad_());
-        return inputs.back();
-      },
-      ps);
-
+  inputs.reserve(at.size());
+  for (const Tensor& x : at) {
+    // What was made in an inference mode records nothing, but a copy of it does.
+    const Tensor t = x.is_inference() ? x.clone() : x;
+    // A view of a tensor that records stays part of the outer graph, and is another tensor than
+    // the one that f may have captured: that one is a constant here.
+    inputs.push_back(create_graph && t.requires_grad() ? at::alias(t)
+                                                       : t.detach().requires_grad_());
+  }
   const Tensor value = [&] {
     const Differentiated here;
-    return f(aliases);
+    return f(inputs);
   }();
   check_value(value);
   std::vector<Tensor> gradients;
@@ -99,16 +111,9 @@ ValueAndGrad differentiate_plainly(const std::function<Tensor(const Tree&)>& f, 
     auto defined = [](const Tensor& g) { return g.defined(); };
     if (std::none_of(gradients.begin(), gradients.end(), defined)) independent();
   }
-
-  size_t next = 0;
-  Tree grads = tree::map(
-      [&](const Tree& leaf) -> Tree {
-        if (!is_differentiable(leaf)) return {};
-        Tensor& g = gradients[next++];
-        return g.defined() ? std::move(g) : at::zeros_like(leaf.tensor());
-      },
-      ps);
-  return {create_graph ? value : value.detach(), std::move(grads)};
+  for (size_t i = 0; i < gradients.size(); ++i)
+    if (!gradients[i].defined()) gradients[i] = at::zeros_like(at[i]);
+  return {create_graph ? value : value.detach(), std::move(gradients)};
 }
 
 }  // namespace
@@ -117,10 +122,30 @@ bool in_differentiated_function() { return differentiated > 0; }
 
 ValueAndGrad differentiate(const std::function<Tensor(const Tree&)>& f, const Tree& ps,
                            GradOptions options) {
-  return explaining_torch_errors("value_and_grad", [&] {
+  return explaining_torch_errors("value_and_grad", [&]() -> ValueAndGrad {
     const c10::InferenceMode normal_tensors(false);
-    return transforms::active() ? differentiate_in_transform(f, ps)
-                                : differentiate_plainly(f, ps, options);
+    if (transforms::active()) return differentiate_in_transform(f, ps);
+    auto on_leaves = [&](const std::vector<Tensor>& inputs) { return f(with_leaves(ps, inputs)); };
+    auto [value, gradients] = differentiate_plainly(on_leaves, differentiable_leaves(ps), options);
+    size_t next = 0;
+    Tree grads = tree::map(
+        [&](const Tree& leaf) -> Tree {
+          return is_differentiable(leaf) ? Tree(std::move(gradients[next++])) : Tree();
+        },
+        ps);
+    return {std::move(value), std::move(grads)};
+  });
+}
+
+ValueAndGradients differentiate(const std::function<Tensor(const std::vector<Tensor>&)>& f,
+                                const std::vector<Tensor>& at) {
+  return explaining_torch_errors("value_and_grad", [&]() -> ValueAndGradients {
+    const c10::InferenceMode normal_tensors(false);
+    if (!transforms::active()) return differentiate_plainly(f, at, {});
+    const Tree ps = tuple(std::vector<Tree>(at.begin(), at.end()));
+    auto [value, grads] =
+        differentiate_in_transform([&](const Tree& t) { return f(tree::tensors(t)); }, ps);
+    return {std::move(value), tree::tensors(grads)};
   });
 }
 

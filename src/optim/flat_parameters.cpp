@@ -270,8 +270,7 @@ std::vector<char> FlatParameters::run_(const std::vector<Tensor>& gradients, boo
   return moved;
 }
 
-void FlatParameters::step_(const Tree& grads) {
-  auto gradients = gather(grads);
+void FlatParameters::step_(const std::vector<Tensor>& gradients) {
   auto rules = program_.rules();
   bool in_one_go = rules.size() == 1 && rules[0].kind->role != Role::accumulate;
   Flat between = in_one_go || rules.empty() ? Flat() : unset();

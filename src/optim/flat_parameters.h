@@ -29,12 +29,14 @@ class FlatParameters {
   FlatParameters(const Tree& ps, Program program);
 
   const Layout& layout() const { return *layout_; }
+  const std::shared_ptr<const Layout>& shared_layout() const { return layout_; }
   const Program& program() const { return program_; }
   /// The same rules with other numbers.
   void set_program_(Program program) { program_ = std::move(program); }
 
   /// Fresh aliases of the arrays: each counts as a holder.
   Tree parameters() const;
+  Tensor parameter(size_t array) const { return layout_->view(x_, array); }
   Tree state() const;
   /// Values of the same structure and shapes; dtypes and devices are converted. ArgumentError: what
   /// is one parameter has other values at another place.
@@ -43,7 +45,9 @@ class FlatParameters {
 
   /// One update. grads: ps' structure with nothing where there is no gradient. An error leaves
   /// everything as it was.
-  void step_(const Tree& grads);
+  void step_(const Tree& grads) { step_(gather(grads)); }
+  /// By array, as Layout says; undefined: no gradient.
+  void step_(const std::vector<Tensor>& gradients);
   /// The same without moving the parameters: gives what would be subtracted.
   Tree transform_(const Tree& grads);
   /// Both with what rules that accumulate hold back, as Optimizer::flush.

@@ -144,6 +144,15 @@ Tree Layout::tree(const std::vector<Tree>& parts, bool keep_others) const {
   });
 }
 
+Tree Layout::tree_by_leaf(const std::vector<Tree>& parts, bool keep_others) const {
+  size_t leaf = 0;
+  return rebuild(skeleton, [&](const Tree& other) -> Tree {
+    const size_t here = leaf++;
+    if (array_at[here] >= 0) return parts[here];
+    return keep_others ? other : Tree();
+  });
+}
+
 void Layout::for_each(const Tree& t, const char* who, const char* what,
                       const std::function<void(size_t, const Tree&)>& f) const {
   LayoutWalk{*this, who, what, f}.go(skeleton, t);

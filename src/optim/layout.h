@@ -40,6 +40,8 @@ struct Layout {
 
   /// parts[array] at the parameters' places; elsewhere the skeleton's leaves, or nothing.
   Tree tree(const std::vector<Tree>& parts, bool keep_others) const;
+  /// The same of parts[leaf]: parameters at several places may differ there.
+  Tree tree_by_leaf(const std::vector<Tree>& parts, bool keep_others) const;
 
   /// f(array, leaf) for each parameter's place in t, whose structure must be the skeleton's, save
   /// that nothing may stand for a whole part. Else a TreeError: `[who] expected {what} with the

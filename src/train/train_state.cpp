@@ -11,6 +11,7 @@
 
 namespace luxtorch {
 
+using detail::FlatGradients;
 using detail::FlatParameters;
 using detail::Program;
 
@@ -26,11 +27,16 @@ TrainState::TrainState(Layer m, const Tree& ps, Tree st, Optimizer optimizer,
       structure_(std::make_shared<const Structure>(structure(model))),
       states_(std::move(st)),
       optimizer_(std::move(optimizer)),
-      options_(options) {
+      options_(std::move(options)) {
   detail::refuse_followed("TrainState", ps);
   detail::check_fits(structure_->parameters, ps, "check_parameters", "parameters");
   detail::check_fits(structure_->states, states_, "check_states", "states");
-  storage_ = std::make_shared<Storage>(Storage{FlatParameters(ps, program_of(optimizer_)), Tree()});
+  if (options_.micro_batches < 1)
+    throw ArgumentError("TrainState", fmt::format("expected .micro_batches of at least 1, got {}.",
+                                                  options_.micro_batches));
+  FlatParameters flat(ps, program_of(optimizer_));
+  FlatGradients gradients(flat.shared_layout());
+  storage_ = std::make_shared<Storage>(Storage{std::move(flat), std::move(gradients), Tree()});
   if (!optimizer_.program()) storage_->own_state = optimizer_.init(parameters());
 }
 

@@ -2,13 +2,15 @@
 #pragma once
 
 #include "luxtorch/train/train_state.h"
+#include "optim/flat_gradients.h"
 #include "optim/flat_parameters.h"
 
 namespace luxtorch {
 
 struct TrainState::Storage {
   detail::FlatParameters flat;
-  Tree own_state;  // of an optimiser that is not made of optim.h's rules alone
+  detail::FlatGradients gradients;  // memory alone: a step fills it
+  Tree own_state;                   // of an optimiser that is not made of optim.h's rules alone
 };
 
 struct TrainStateAccess {

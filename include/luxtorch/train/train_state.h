@@ -42,6 +42,18 @@ struct TrainStateOptions {
   /// Whether a loss that is infinite or NaN is an ArgumentError, which names the step. Not set: yes
   /// where the loss is on the CPU; on another device the check makes the program wait.
   std::optional<bool> check_finite = {};
+  /// How many parts of a batch a step computes one after the other, to need less memory. The loss
+  /// and the gradients are means over the parts, weighted by their rows: for a loss that is a mean
+  /// over rows the same as of the whole batch. All tensors of a batch must have its rows in dimension
+  /// 0. Each part gets the states that the one before it returned, so batch norms average over
+  /// parts. stats is the tuple of the parts' stats, also where there are fewer rows than parts, and
+  /// so fewer parts.
+  int64_t micro_batches = 1;
+  /// Called once per step, between the gradients and the optimizer, with all gradients: flat tensors,
+  /// one per dtype and device, of the same layout in every step, 0 where there is none. It may change
+  /// them in place: a sum over processes, a clip, a compression. All that comes later (TrainStep::grads,
+  /// the optimizer's rules) sees what it left.
+  std::function<void(const std::vector<Tensor>& gradients)> reduce = {};
 };
 
 /// A model in training: its parameters and states, the optimizer and its state, and the step (Lux's
@@ -101,7 +113,9 @@ class LUXTORCH_API TrainState {
 
 /// What a step in place gives.
 struct TrainStep {
-  /// In the structure of the parameters, none for frozen ones. Valid until the next step.
+  /// In the structure of the parameters, none for frozen ones. Valid until the next step. A parameter
+  /// at several places has a gradient at each, and they add up; with micro_batches or reduce the sum
+  /// is at the first one.
   Tree grads;
   /// The loss before the update: 0-dim, without a graph. The step itself waits for no device,
   /// except for TrainStateOptions::check_finite.

@@ -84,8 +84,7 @@ void register_structures() {
   add("100M/show", [] { benchmark::DoNotOptimize(lux::show(model)); });
   static const auto initial = lux::setup(lux::Rng(0), model);
   add("100M/train_state", [] {
-    benchmark::DoNotOptimize(
-        lux::TrainState(model, initial.first, initial.second, lux::Descent()));
+    benchmark::DoNotOptimize(lux::TrainState(model, initial.first, initial.second, lux::Descent()));
   });
   static const lux::TrainState ts(model, initial.first, initial.second, lux::Descent());
   add("100M/print_train_state", [] {

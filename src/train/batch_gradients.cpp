@@ -1,0 +1,152 @@
+#include "train/batch_gradients.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/isfinite.h>
+#include <ATen/ops/zeros.h>
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "autodiff/differentiable.h"
+#include "luxtorch/autodiff/grad.h"
+#include "train/micro_batches.h"
+#include "train/train_state_storage.h"
+#include "transforms.h"
+
+namespace luxtorch::detail {
+
+namespace {
+
+bool reads(const Tensor& loss, const TrainStateOptions& options) {
+  return options.check_finite.value_or(loss.device().is_cpu());
+}
+
+// Throws for a loss that is infinite or NaN, of any sample of a vmap.
+void check_finite(const Tensor& loss, const char* who, int64_t step) {
+  const transforms::Outside outside;
+  const at::NoGradGuard no_grad;
+  Tensor plain = transforms::underlying(loss);
+  if (plain.dim() > 0) plain = plain.masked_select(at::isfinite(plain).logical_not());
+  if (plain.numel() == 0) return;
+  if (plain.dim() > 0) plain = plain[0];
+  const double value = plain.item<double>();
+  if (std::isfinite(value)) return;
+  ArgumentError error(
+      who,
+      fmt::format("expected a finite loss, got {}. Look at the batch and at the parameters from "
+                  "before it; a smaller learning rate or ClipNorm may help.",
+                  value));
+  error.prepend_path_(fmt::format("step {}", step));
+  throw error;
+}
+
+// By leaf of the layout: the parameter at each place, and which places are trained.
+struct Leaves {
+  std::vector<Tree> parameters;
+  std::vector<size_t> trained;
+};
+
+Leaves leaves_of(const FlatParameters& flat) {
+  const auto& array_at = flat.layout().array_at;
+  Leaves leaves{std::vector<Tree>(array_at.size()), {}};
+  for (size_t leaf = 0; leaf < array_at.size(); ++leaf) {
+    if (array_at[leaf] < 0) continue;
+    const auto a = static_cast<size_t>(array_at[leaf]);
+    leaves.parameters[leaf] = flat.parameter(a);
+    if (!flat.frozen[a]) leaves.trained.push_back(leaf);
+  }
+  return leaves;
+}
+
+struct Part {
+  std::vector<Tensor> gradients;  // by trained leaf
+  LossOut out;
+};
+
+// Frozen parameters are constants of the function that is differentiated.
+Part differentiate_part(const Objective& objective, const Tree& batch, const Tree& states,
+                        const TrainState& ts, const Leaves& leaves, const char* who) {
+  const auto& layout = TrainStateAccess::storage(ts).flat.layout();
+  std::vector<Tensor> at;
+  for (size_t leaf : leaves.trained) at.push_back(leaves.parameters[leaf].tensor());
+  LossOut out;
+  auto [loss, gradients] = differentiate(
+      [&](const std::vector<Tensor>& inputs) {
+        auto parts = leaves.parameters;
+        for (size_t i = 0; i < inputs.size(); ++i) parts[leaves.trained[i]] = inputs[i];
+        out = objective(ts.model, layout.tree_by_leaf(parts, true), states, batch);
+        const Tensor& value = out.loss;
+        if (value.defined() && value.dim() == 0 && reads(value, TrainStateAccess::options(ts)))
+          check_finite(value, who, ts.step + 1);
+        return value;
+      },
+      at);
+  out = settled(out, GradOptions{});
+  out.loss = std::move(loss);
+  return {std::move(gradients), std::move(out)};
+}
+
+// A parameter at several places has the sum of their gradients.
+std::vector<Tensor> by_array(const std::vector<Tensor>& gradients, const Leaves& leaves,
+                             const Layout& layout) {
+  std::vector<Tensor> all(layout.arrays.size());
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    Tensor& sum = all[static_cast<size_t>(layout.array_at[leaves.trained[i]])];
+    sum = sum.defined() ? sum + gradients[i] : gradients[i];
+  }
+  return all;
+}
+
+Tree at_their_places(const std::vector<Tensor>& gradients, const Leaves& leaves,
+                     const Layout& layout) {
+  std::vector<Tree> parts(leaves.parameters.size());
+  for (size_t i = 0; i < gradients.size(); ++i) parts[leaves.trained[i]] = gradients[i];
+  return layout.tree_by_leaf(parts, false);
+}
+
+// What lies in flat arrays is a sum over all places of a parameter: it stands at the first one, and
+// zeros at the others.
+Tree at_first_places(const std::vector<Tensor>& sums, const Leaves& leaves, const Layout& layout) {
+  std::vector<Tree> parts(leaves.parameters.size());
+  std::vector<char> seen(sums.size(), 0);
+  for (size_t leaf : leaves.trained) {
+    const auto a = static_cast<size_t>(layout.array_at[leaf]);
+    parts[leaf] = seen[a] ? at::zeros({}, sums[a].options()).expand(sums[a].sizes()) : sums[a];
+    seen[a] = 1;
+  }
+  return layout.tree_by_leaf(parts, false);
+}
+
+}  // namespace
+
+BatchGradients batch_gradients(const Objective& objective, const Tree& batch, const TrainState& ts,
+                               FlatGradients& kept, const char* who) {
+  const auto& flat = TrainStateAccess::storage(ts).flat;
+  const auto& options = TrainStateAccess::options(ts);
+  const Leaves leaves = leaves_of(flat);
+  if (options.micro_batches == 1 && !options.reduce) {
+    auto [gradients, out] = differentiate_part(objective, batch, ts.states(), ts, leaves, who);
+    auto sums = by_array(gradients, leaves, flat.layout());
+    return {std::move(sums), at_their_places(gradients, leaves, flat.layout()), std::move(out.loss),
+            std::move(out.stats), std::move(out.st)};
+  }
+  kept.reset_();
+  Tensor loss;
+  Tree states = ts.states();
+  std::vector<Tree> stats;
+  for (const auto& [rows, weight] : micro_batches(batch, options.micro_batches, who)) {
+    auto [gradients, out] = differentiate_part(objective, rows, states, ts, leaves, who);
+    kept.add_(by_array(gradients, leaves, flat.layout()), weight);
+    const Tensor part = weight == 1 ? out.loss : out.loss * weight;
+    loss = loss.defined() ? loss + part : part;
+    states = std::move(out.st);
+    stats.push_back(std::move(out.stats));
+  }
+  if (options.reduce) options.reduce(kept.all_());
+  auto sums = kept.by_array();
+  return {sums, at_first_places(sums, leaves, flat.layout()), std::move(loss),
+          options.micro_batches == 1 ? std::move(stats.at(0)) : tuple(std::move(stats)),
+          std::move(states)};
+}
+
+}  // namespace luxtorch::detail
