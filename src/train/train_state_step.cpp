@@ -80,15 +80,7 @@ Computed compute(const Objective& objective, const Tree& batch, const TrainState
 
 void update(TrainState& ts, const Tree& grads, const char* who) {
   detail::refuse_followed(who, grads);
-  auto& storage = TrainStateAccess::own_(ts);
-  if (ts.optimizer().program()) {
-    storage.flat.step_(grads);
-  } else {
-    Tree trained = storage.flat.trained_gradients(grads);
-    auto [ps, state] = ts.optimizer().update(trained, storage.own_state, storage.flat.parameters());
-    storage.flat.load_parameters_(ps);
-    storage.own_state = std::move(state);
-  }
+  TrainStateAccess::own_(ts).flat.step_(grads);
   ++ts.step;
 }
 
@@ -132,16 +124,7 @@ TrainStep single_train_step_(const Objective& objective, const Tree& batch, Trai
   return {std::move(c.grads), std::move(c.loss), std::move(c.stats)};
 }
 
-void flush_gradients_(TrainState& ts) {
-  auto& storage = TrainStateAccess::own_(ts);
-  if (ts.optimizer().program()) {
-    storage.flat.flush_();
-  } else {
-    auto [ps, state] = ts.optimizer().flush(storage.own_state, storage.flat.parameters());
-    storage.flat.load_parameters_(ps);
-    storage.own_state = std::move(state);
-  }
-}
+void flush_gradients_(TrainState& ts) { TrainStateAccess::own_(ts).flat.flush_(); }
 
 TrainState flush_gradients(const TrainState& ts) {
   TrainState next = ts;

@@ -8,7 +8,6 @@ namespace luxtorch {
 
 struct TrainState::Storage {
   detail::FlatParameters flat;
-  Tree own_state;  // of an optimiser that is not made of optim.h's rules alone
 };
 
 struct TrainStateAccess {
