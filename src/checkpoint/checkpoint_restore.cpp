@@ -8,7 +8,7 @@
 #include "luxtorch/checkpoint/checkpoint.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/train/freeze.h"
-#include "optim/optim_rules.h"
+#include "optim/program.h"
 #include "text.h"
 #include "train/train_state_storage.h"
 
@@ -95,7 +95,7 @@ Tree widened(const Tree& now, const Tree& saved) {
 // ts' optimiser with the numbers that the checkpoint's had. Schedules are functions: they are ts'.
 Optimizer with_numbers_of(const Checkpoint& c, const Optimizer& mine) {
   // Older checkpoints have no numbers of a user's own optimiser.
-  const bool known = mine.program() || !c.hyperparameters.is_none();
+  const bool known = !mine.program().has_own() || !c.hyperparameters.is_none();
   auto same = known ? mine.with_hyperparameters(c.hyperparameters) : std::optional(mine);
   if (!same || same->label() != c.optimizer)
     refuse(c, fmt::format("expected a checkpoint of the optimiser {}, got one of {}. Make the "
@@ -155,16 +155,16 @@ void Checkpoint::restore_(TrainState& ts) const {
     refuse(*this, fmt::format("expected states like those of the model, got {}.{}", m,
                               other_model(*this, ts)));
   Optimizer same = with_numbers_of(*this, ts.optimizer());
-  bool builtin = ts.optimizer().program() != nullptr;
   const Tree moments = ts.optimizer_state(), saved = widened(moments, optimizer_state);
-  if (builtin) check_same(*this, ts, "moments", moments, saved);
+  // A user's own optimizer may change the structure of its state.
+  if (!ts.optimizer().program().has_own()) check_same(*this, ts, "moments", moments, saved);
 
   TrainState next = ts;
-  if (builtin) TrainStateAccess::own_(next).flat.set_program_(*same.program());
+  TrainStateAccess::own_(next).flat.set_program_(same.program());
   TrainStateAccess::set_optimizer_(next, std::move(same));
   next.set_parameters_(parameters);
   next.set_states_(on_device_of(ts.states(), states, device));
-  next.set_optimizer_state_(builtin ? saved : on_device_of(moments, saved, device));
+  next.set_optimizer_state_(on_device_of(moments, saved, device));
   thaw_(next);
   freeze_(next,
           [&](const std::string& path) { return std::ranges::find(frozen, path) != frozen.end(); });

@@ -1,4 +1,4 @@
-// Parameters and their optimiser's moments in a few flat arrays, so that an update is one pass over
+// Parameters and their optimizer's state in a few flat arrays, so that an update is one pass over
 // memory.
 //
 //     FlatParameters flat(ps, program);        // copies ps
@@ -10,28 +10,38 @@
 // array if a copy, or a tensor that came from parameters() or state(), or a graph over one, still
 // holds it: the use counts of the array's tensor and storage tell. So what was handed out never
 // changes, and a loop that keeps nothing copies nothing.
+//
+// A user's own optimizer gets views as well, and the same rule holds for them: what its state, or
+// the directions that it returns, still look at is not written to (flat_own_stage.cpp).
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "luxtorch/tree.h"
 #include "optim/layout.h"
-#include "optim/optim_rules.h"
+#include "optim/optim_slices.h"
+#include "optim/program.h"
 
 namespace luxtorch::detail {
 
-struct Slice;
+/// Thrown by a FlatParameters that follows graphs where a user's own optimizer gives one.
+struct GraphFound {};
 
 class FlatParameters {
  public:
+  /// With a new state.
   FlatParameters(const Tree& ps, Program program);
+  /// With that state, to go on from it. Where the caller records graphs, a user's own optimizer
+  /// runs as the caller would run it, and GraphFound is thrown where what it gives has one.
+  FlatParameters(const Tree& ps, Program program, const Tree& state);
 
   const Layout& layout() const { return *layout_; }
   const std::shared_ptr<const Layout>& shared_layout() const { return layout_; }
   const Program& program() const { return program_; }
-  /// The same rules with other numbers.
+  /// The same stages with other numbers.
   void set_program_(Program program) { program_ = std::move(program); }
 
   /// Fresh aliases of the arrays: each counts as a holder.
@@ -50,36 +60,48 @@ class FlatParameters {
   void step_(const std::vector<Tensor>& gradients);
   /// The same without moving the parameters: gives what would be subtracted.
   Tree transform_(const Tree& grads);
-  /// Both with what rules that accumulate hold back, as Optimizer::flush.
+  /// As Optimizer::flush.
   void flush_();
-  Tree flushed_();
 
-  /// The gradients of what is not frozen; a parameter at two places has the sum at both.
-  Tree trained_gradients(const Tree& grads) const;
+  /// The factor that the program's stages want the loss to have in the next step, if one wants it.
+  std::optional<double> loss_scale() const;
 
   /// Arrays (of the layout) whose gradients are ignored.
   std::vector<char> frozen;
 
  private:
   using Flat = std::vector<Tensor>;  // one per group
-  Flat blank() const;                // zeros for parameters
-  Flat fresh(double value) const;    // moments
-  Flat unset() const;                // directions
+  struct State {
+    std::vector<Flat> slots;                   // by slot of the program
+    std::vector<std::vector<int64_t>> counts;  // by stage, by array
+    std::vector<Tree> own;                     // by stage; none for rules
+    std::vector<int64_t> steps;                // of the programs that follow schedules
+  };
+
+  FlatParameters(const Tree& ps, Program program, const Tree* state);
+  Flat blank() const;              // zeros for parameters
+  Flat fresh(double value) const;  // moments
+  Flat unset() const;              // directions
   void make_own_(Flat& flat);
   void check_tied(const char* who, const Tree& t, size_t array) const;
   std::vector<Tensor> gather(const Tree& grads) const;
-  std::vector<Slice> make_slices(const std::vector<Tensor>& gradients,
-                                 const Flat& directions) const;
-  std::vector<char> run_(const std::vector<Tensor>& gradients, bool apply, const Flat& directions,
-                         size_t first = 0);
-  std::vector<char> flush_rules_(bool apply, const Flat& directions);
-  Tree tree_of(const Flat& directions, const std::vector<char>& moved) const;
+
+  Tree run_(const std::vector<Tensor>& gradients, Pass pass);
+  std::vector<int64_t> steps_of(Pass pass);
+  std::vector<Slice> make_slices(const std::vector<Tensor>& gradients, Pass pass) const;
+  void point_(std::vector<Slice>& slices, const Flat& directions) const;
+  Tensor direction_of(const Slice& slice, const Flat& directions) const;
+  void run_own_(size_t stage, const OwnOptimizer& own, std::vector<Slice>& slices, Flat& directions,
+                Pass pass, bool last);
+  std::vector<Tensor> own_result(const std::string& who, const char* what, const Tree& result,
+                                 bool any_dtype) const;
+  void move_to_(const std::string& who, std::vector<Tensor> next);
 
   std::shared_ptr<const Layout> layout_;
   Program program_;
   Flat x_;
-  std::vector<Flat> slots_;                   // by slot of the program
-  std::vector<std::vector<int64_t>> counts_;  // by rule, by array
+  State state_;
+  bool follows_graphs_ = false;
 };
 
 }  // namespace luxtorch::detail

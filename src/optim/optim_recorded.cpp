@@ -77,26 +77,39 @@ struct Memory {
 
 class RecordedRun {
  public:
-  RecordedRun(const Program& program, const Tree& ps) : program_(program), layout_(ps, x_) {
-    for (const Rule& rule : program_.rules()) {
+  RecordedRun(const Program& program, const Tree& ps)
+      : program_(program), stages_(program_.stages()), ps_(ps), layout_(ps, x_) {
+    for (const Stage* stage : stages_) {
       memory_.emplace_back(x_.size());
       for (size_t a = 0; a < x_.size(); ++a)
-        for (size_t s = 0; s < rule.kind->slots.size(); ++s)
-          memory_.back()[a].slots.push_back(at::full_like(wide(x_[a].detach()), rule.initial()));
+        for (size_t s = 0; s < stage->slots(); ++s)
+          memory_.back()[a].slots.push_back(
+              at::full_like(wide(x_[a].detach()), stage->rule()->initial()));
     }
+    own_.resize(stages_.size());
+    steps_.resize(program_.scheduled_from().size());
+    moved_.resize(x_.size());
+    d_.resize(x_.size());
+  }
+
+  void begin() {
+    for (size_t i = 0; i < stages_.size(); ++i)
+      if (stages_[i]->own()) own_[i] = stages_[i]->own()->init(ps_);
   }
 
   void load(const Tree& state) {
     constexpr auto who = "opt_state";
-    auto rules = program_.rules();
-    if (program_.is_chain() && !(state.is_tuple() && state.size() == rules.size())) {
-      throw TreeError(who, fmt::format("expected the state of {}: a tuple of {}, got {}.",
-                                       program_.label(), rules.size(), describe_kind(state)));
-    }
-    for (size_t r = 0; r < rules.size(); ++r) {
-      const Tree part = program_.is_chain() ? state[r] : state;
-      for (size_t s = 0; s < rules[r].kind->slots.size(); ++s) {
-        layout_.for_each(part[rules[r].kind->slots[s]], who, "moments",
+    StateParts parts = program_.split(state);
+    steps_ = parts.steps;
+    for (size_t r = 0; r < stages_.size(); ++r) {
+      const Tree& part = parts.stages[r];
+      const Rule* rule = stages_[r]->rule();
+      if (!rule) {
+        own_[r] = part;
+        continue;
+      }
+      for (size_t s = 0; s < rule->kind->slots.size(); ++s) {
+        layout_.for_each(part[rule->kind->slots[s]], who, "moments",
                          [&](size_t a, const Tree& leaf) {
                            bool fits = leaf.is_tensor() && leaf.tensor().defined() &&
                                        leaf.tensor().sizes() == layout_.arrays[a].sizes;
@@ -104,7 +117,7 @@ class RecordedRun {
                            memory_[r][a].slots[s] = wide(leaf.tensor().to(x_[a].device()), x_[a]);
                          });
       }
-      if (rules[r].counts()) {
+      if (rule->counts()) {
         layout_.for_each(part["step"], who, "counts", [&](size_t a, const Tree& leaf) {
           memory_[r][a].count = leaf.scalar<int64_t>();
         });
@@ -112,8 +125,7 @@ class RecordedRun {
     }
   }
 
-  void go(const Tree& grads) {
-    d_.resize(x_.size());
+  void go(const Tree& grads, Result result) {
     layout_.for_each(grads, "update", "gradients", [&](size_t a, const Tree& leaf) {
       if (leaf.is_none()) return;
       bool fits = leaf.is_tensor() && leaf.tensor().defined() &&
@@ -124,28 +136,16 @@ class RecordedRun {
       const Tensor g = wide(leaf.tensor());
       d_[a] = d_[a].defined() ? d_[a] + g : g;
     });
-    for (size_t r = 0; r < program_.rules().size(); ++r) one(r);
+    for (int64_t& step : steps_) ++step;
+    all(result);
   }
 
-  // Each rule that accumulates passes its windows' means on to the rules after it.
   void flush() {
-    std::vector<Tensor> all(x_.size());
-    auto rules = program_.rules();
-    for (size_t r = 0; r < rules.size(); ++r) {
-      if (rules[r].kind->role != Role::accumulate) continue;
-      d_.assign(x_.size(), Tensor());
-      for (size_t a = 0; a < x_.size(); ++a) {
-        auto& [slots, count] = memory_[r][a];
-        if (count == 0) continue;
-        d_[a] = slots[0] * (rules[r].values[0] / static_cast<double>(count));
-        slots[0] = at::zeros_like(slots[0]);
-        count = 0;
-      }
-      for (size_t next = r + 1; next < rules.size(); ++next) one(next);
-      for (size_t a = 0; a < x_.size(); ++a)
-        if (d_[a].defined()) all[a] = d_[a];
-    }
-    d_ = std::move(all);
+    flushes_ = true;
+    const auto from = program_.scheduled_from();
+    for (size_t i = 0; i < from.size(); ++i)
+      if (holds_before(from[i])) ++steps_[i];
+    all(Result::parameters);
   }
 
   Tree result(Result result) const {
@@ -155,29 +155,32 @@ class RecordedRun {
       if (result == Result::directions) {
         if (d_[a].defined()) parts[a] = d_[a].to(own);
       } else {
-        parts[a] = d_[a].defined() ? (wide(x_[a]) - d_[a]).to(own) : x_[a];
+        parts[a] = moved_[a].defined() ? moved_[a]
+                   : d_[a].defined()   ? (wide(x_[a]) - d_[a]).to(own)
+                                       : x_[a];
       }
     }
     return layout_.tree(parts, result == Result::parameters);
   }
 
   Tree state() const {
-    std::vector<Tree> states;
-    auto rules = program_.rules();
-    for (size_t r = 0; r < rules.size(); ++r) {
+    StateParts all{.stages = own_, .steps = steps_};
+    for (size_t r = 0; r < stages_.size(); ++r) {
+      const Rule* rule = stages_[r]->rule();
+      if (!rule) continue;
       std::vector<Tree::Item> items;
       std::vector<Tree> parts(x_.size());
-      for (size_t s = 0; s < rules[r].kind->slots.size(); ++s) {
+      for (size_t s = 0; s < rule->kind->slots.size(); ++s) {
         for (size_t a = 0; a < parts.size(); ++a) parts[a] = memory_[r][a].slots[s];
-        items.emplace_back(std::string(rules[r].kind->slots[s]), layout_.tree(parts, false));
+        items.emplace_back(std::string(rule->kind->slots[s]), layout_.tree(parts, false));
       }
-      if (rules[r].counts()) {
+      if (rule->counts()) {
         for (size_t a = 0; a < parts.size(); ++a) parts[a] = memory_[r][a].count;
         items.emplace_back("step", layout_.tree(parts, false));
       }
-      states.push_back(named(std::move(items)));
+      all.stages[r] = named(std::move(items));
     }
-    return program_.is_chain() ? tuple(std::move(states)) : states.at(0);
+    return program_.joined(all);
   }
 
  private:
@@ -186,13 +189,71 @@ class RecordedRun {
     return t.to(arithmetic_of(like.scalar_type()));
   }
 
-  void one(size_t r) {
-    const Rule& rule = program_.rules()[r];
+  bool holds_before(size_t stage) const {
+    for (size_t r = 0; r < stage; ++r) {
+      if (!stages_[r]->accumulates()) continue;
+      for (const Memory& memory : memory_[r])
+        if (memory.count > 0) return true;
+    }
+    return false;
+  }
+
+  void all(Result result) {
+    auto steps = steps_;
+    for (int64_t& step : steps) step = std::max<int64_t>(1, step);
+    const Program now = program_.at(steps);
+    const auto stages = now.stages();
+    for (size_t r = 0; r < stages.size(); ++r) {
+      const bool moves = r + 1 == stages.size() && result == Result::parameters;
+      if (const Rule* rule = stages[r]->rule()) {
+        one(*rule, r);
+      } else {
+        one(*stages[r]->own(), r, moves && stages[r]->own()->updates());
+      }
+    }
+  }
+
+  // A user's own optimizer.
+  void one(const OwnOptimizer& own, size_t r, bool updates) {
+    std::vector<Tree> parts(x_.size());
+    bool any = false;
+    for (size_t a = 0; a < x_.size(); ++a) {
+      if (!d_[a].defined()) continue;
+      any = true;
+      parts[a] = d_[a].to(x_[a].scalar_type());
+    }
+    if (flushes_ && !any) return;
+    const Tree d = layout_.tree(parts, false);
+    auto [next, state] = updates ? own.update(d, own_[r], ps_) : own.transform(d, own_[r], ps_);
+    own_[r] = std::move(state);
+    d_.assign(x_.size(), Tensor());
+    const std::string who = own.label();
+    layout_.for_each(
+        next, who.c_str(), updates ? "parameters" : "directions", [&](size_t a, const Tree& leaf) {
+          if (leaf.is_none()) return;
+          bool fits = leaf.is_tensor() && leaf.tensor().defined() &&
+                      leaf.tensor().sizes() == layout_.arrays[a].sizes &&
+                      leaf.tensor().device() == x_[a].device();
+          if (!fits)
+            layout_.refuse(
+                who.c_str(), a,
+                updates ? "a parameter as its parameter" : "a direction as its parameter", leaf);
+          if (updates) {
+            moved_[a] = leaf.tensor().to(x_[a].scalar_type());
+          } else {
+            d_[a] = wide(leaf.tensor(), x_[a]);
+          }
+        });
+  }
+
+  void one(const Rule& rule, size_t r) {
     switch (rule.kind->role) {
       case Role::elementwise:
-      case Role::accumulate:
         for (size_t a = 0; a < x_.size(); ++a)
           if (d_[a].defined()) move(rule, memory_[r][a], a);
+        break;
+      case Role::accumulate:
+        for (size_t a = 0; a < x_.size(); ++a) accumulate(rule, memory_[r][a], a);
         break;
       case Role::clip_norm:
         for (size_t a = 0; a < x_.size(); ++a) {
@@ -222,8 +283,15 @@ class RecordedRun {
     double c[kernels::kMaxCoefficients] = {};
     rule.kind->coefficients(values.data(), static_cast<double>(t), c);
     d_[a] = direction(rule.kind->formula, c, d_[a], wide(x_[a]), memory.slots.data());
-    if (rule.kind->role != Role::accumulate) return;
-    if (t < static_cast<int64_t>(rule.values[0])) {
+  }
+
+  void accumulate(const Rule& rule, Memory& memory, size_t a) {
+    if (d_[a].defined()) move(rule, memory, a);
+    const double n = rule.values[0];
+    const auto count = static_cast<double>(memory.count);
+    const bool early = flushes_ && count > 0 && count < n;
+    if (early) d_[a] = memory.slots[0] * (n / count);
+    if (!early && count < n) {
       d_[a] = Tensor();
     } else {
       memory.count = 0;
@@ -256,10 +324,16 @@ class RecordedRun {
   }
 
   const Program& program_;
+  std::vector<const Stage*> stages_;
+  const Tree& ps_;
   std::vector<Tensor> x_;
   Layout layout_;
   std::vector<Tensor> d_;                    // undefined: nothing moves
-  std::vector<std::vector<Memory>> memory_;  // by rule, by array
+  std::vector<Tensor> moved_;                // parameters that a user's own optimizer has moved
+  std::vector<std::vector<Memory>> memory_;  // by stage, by array
+  std::vector<Tree> own_;                    // by stage
+  std::vector<int64_t> steps_;               // of the programs that follow schedules
+  bool flushes_ = false;
 };
 
 }  // namespace
@@ -277,23 +351,25 @@ bool is_recorded(std::initializer_list<const Tree*> trees) {
 }
 
 Tree recorded_init(const Program& program, const Tree& ps) {
-  return RecordedRun(program, ps).state();
+  RecordedRun run(program, ps);
+  run.begin();
+  return run.state();
 }
 
 std::pair<Tree, Tree> recorded_update(const Program& program, const Tree& grads,
                                       const Tree& opt_state, const Tree& ps, Result result) {
   RecordedRun run(program, ps);
   run.load(opt_state);
-  run.go(grads);
+  run.go(grads, result);
   return {run.result(result), run.state()};
 }
 
-std::pair<Tree, Tree> recorded_flush(const Program& program, const Tree& opt_state, const Tree& ps,
-                                     Result result) {
+std::pair<Tree, Tree> recorded_flush(const Program& program, const Tree& opt_state,
+                                     const Tree& ps) {
   RecordedRun run(program, ps);
   run.load(opt_state);
   run.flush();
-  return {run.result(result), run.state()};
+  return {run.result(Result::parameters), run.state()};
 }
 
 }  // namespace luxtorch::detail

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "luxtorch/tree.h"
-#include "optim/optim_rules.h"
+#include "optim/program.h"
 
 namespace luxtorch::detail {
 
@@ -23,7 +23,6 @@ enum class Result { parameters, directions };
 std::pair<Tree, Tree> recorded_update(const Program& program, const Tree& grads,
                                       const Tree& opt_state, const Tree& ps, Result result);
 /// Optimizer::flush.
-std::pair<Tree, Tree> recorded_flush(const Program& program, const Tree& opt_state, const Tree& ps,
-                                     Result result);
+std::pair<Tree, Tree> recorded_flush(const Program& program, const Tree& opt_state, const Tree& ps);
 
 }  // namespace luxtorch::detail

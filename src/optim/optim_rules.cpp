@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "optim/hyperparameters.h"
+
 namespace luxtorch::detail {
 
 namespace {
@@ -115,30 +117,11 @@ const std::vector<RuleKind>& table() {
 
 std::string_view shown(const RuleKind& kind) { return kind.name.substr(0, kind.name.find(' ')); }
 
-// What is allowed, in words, or "" where v is.
-std::string_view refused(std::string_view name, double v) {
-  if (name == "beta" || name == "rho") return v >= 0 && v < 1 ? "" : "in [0, 1)";
-  if (name == "delta" || name == "omega" || name == "p") return v > 0 ? "" : "above 0";
-  if (name == "n") return v >= 1 ? "" : "of at least 1";
-  return v >= 0 && std::isfinite(v) ? "" : "finite and at least 0";
-}
-
-// The changes that are set, by name.
-std::vector<std::pair<std::string_view, std::vector<double>>> listed(const Hyperparameters& h) {
-  std::vector<std::pair<std::string_view, std::vector<double>>> all;
-  auto add = [&](std::string_view name, const std::optional<double>& v) {
-    if (v) all.push_back({name, {*v}});
-  };
-  add("lr", h.lr);
-  if (h.beta) all.push_back({"beta", {(*h.beta)[0], (*h.beta)[1]}});
-  add("rho", h.rho), add("epsilon", h.epsilon), add("lambda", h.lambda);
-  add("delta", h.delta), add("omega", h.omega), add("p", h.p);
-  return all;
-}
-
-bool adjustable(const Rule& rule, const HyperName& h) { return h.name != "n" && !rule.follows(h); }
-
 }  // namespace
+
+bool adjustable(const Rule& rule, const HyperName& h) {
+  return hyper_word(h.name).adjustable() && !rule.follows(h);
+}
 
 const RuleKind& rule_kind(std::string_view name) {
   for (const auto& kind : table()) {
@@ -150,9 +133,9 @@ const RuleKind& rule_kind(std::string_view name) {
 void check_values(const RuleKind& kind, std::span<const double> values) {
   for (const auto& h : kind.hyper) {
     for (size_t i = h.first; i < h.first + h.count; ++i) {
-      if (auto allowed = refused(h.name, values[i]); !allowed.empty()) {
+      if (const auto& word = hyper_word(h.name); !word.allows(values[i])) {
         throw ArgumentError(std::string(shown(kind)),
-                            fmt::format("expected {} {}, got {}.", h.name, allowed, values[i]));
+                            fmt::format("expected {} {}, got {}.", h.name, word.words, values[i]));
       }
     }
   }
@@ -164,134 +147,29 @@ std::vector<double> Rule::values_at(int64_t t) const {
     if (!follows(h)) continue;
     const auto& s = *schedules[h.first];
     double v = now[h.first] = s(t);
-    if (auto allowed = refused(h.name, v); !allowed.empty()) {
+    if (const auto& word = hyper_word(h.name); !word.allows(v)) {
       throw ArgumentError("Scheduler", fmt::format("expected {} {}, got {} from {} at step {}.",
-                                                   h.name, allowed, v, s.label(), t));
+                                                   h.name, word.words, v, s.label(), t));
     }
   }
   return now;
 }
 
-size_t Program::slots() const {
-  size_t n = 0;
-  for (const auto& rule : rules_) n += rule.kind->slots.size();
-  return n;
-}
-
-bool Program::throws_late() const {
-  bool moved = false;
-  for (const auto& rule : rules_) {
-    bool clips = rule.kind->role == Role::clip_norm || rule.kind->role == Role::clip_global_norm;
-    if (clips && moved) return true;
-    moved = moved || !rule.kind->slots.empty();
+std::string label(const Rule& rule) {
+  std::string text = rule.schedules.empty() ? "" : "Scheduler(";
+  text += std::string(shown(*rule.kind)) + "(";
+  bool leading = true;
+  for (const auto& h : rule.kind->hyper) {
+    if (!leading) text += ", ";
+    leading = false;
+    if (!h.positional) text += std::string(h.name) + " = ";
+    text += rule.follows(h) ? rule.schedules[h.first]->label()
+            : h.count == 2 ? fmt::format("({}, {})", rule.values[h.first], rule.values[h.first + 1])
+                           : fmt::format("{}", rule.values[h.first]);
   }
-  return false;
-}
-
-std::string Program::label() const {
-  std::string text;
-  for (const auto& rule : rules_) {
-    if (!text.empty()) text += ", ";
-    text += rule.schedules.empty() ? "" : "Scheduler(";
-    text += std::string(shown(*rule.kind)) + "(";
-    bool leading = true;
-    for (const auto& h : rule.kind->hyper) {
-      if (!leading) text += ", ";
-      leading = false;
-      if (!h.positional) text += std::string(h.name) + " = ";
-      text += rule.follows(h) ? rule.schedules[h.first]->label()
-              : h.count == 2
-                  ? fmt::format("({}, {})", rule.values[h.first], rule.values[h.first + 1])
-                  : fmt::format("{}", rule.values[h.first]);
-    }
-    if (rule.kind->name == "RMSProp centred") text += ", centred = true";
-    if (rule.kind->name == "AdamW decoupled") text += ", couple = false";
-    text += rule.schedules.empty() ? ")" : "))";
-  }
-  return chain_ ? "OptimiserChain(" + text + ")" : text;
-}
-
-Program Program::adjusted(const Hyperparameters& changes) const {
-  auto rules = rules_;
-  for (const auto& [name, values] : listed(changes)) {
-    bool found = false;
-    std::string there;
-    bool follows = false;
-    for (auto& rule : rules) {
-      for (const auto& h : rule.kind->hyper) {
-        follows = follows || (h.name == name && rule.follows(h));
-        if (!adjustable(rule, h)) continue;
-        there += (there.empty() ? "" : ", ") + std::string(h.name);
-        if (h.name != name) continue;
-        found = true;
-        std::copy(values.begin(), values.end(),
-                  rule.values.begin() + static_cast<std::ptrdiff_t>(h.first));
-      }
-    }
-    if (!found) {
-      throw ArgumentError(
-          "adjust",
-          fmt::format("expected a hyper-parameter of {}, which has {}, got {}.{}", label(),
-                      there.empty() ? "none to adjust" : there, name,
-                      follows
-                          ? " It follows a schedule: Scheduler(optimizer, schedule) sets another"
-                            " one."
-                          : ""));
-    }
-  }
-  for (const auto& rule : rules) check_values(*rule.kind, rule.values);
-  return Program(std::move(rules), chain_);
-}
-
-std::optional<Program> Program::scheduled(std::string_view name,
-                                          const schedule::Schedule& s) const {
-  auto rules = rules_;
-  bool found = false;
-  for (auto& rule : rules) {
-    for (const auto& h : rule.kind->hyper) {
-      if (h.name != name) continue;
-      rule.schedules.resize(rule.values.size());
-      rule.schedules[h.first] = s;
-      found = true;
-    }
-  }
-  if (!found) return std::nullopt;
-  return Program(std::move(rules), chain_);
-}
-
-Tree Program::numbers() const {
-  std::vector<Tree> rows;
-  for (const auto& rule : rules_) {
-    std::vector<Tree> row = {rule.kind->name};
-    row.insert(row.end(), rule.values.begin(), rule.values.end());
-    rows.push_back(tuple(std::move(row)));
-  }
-  return tuple(std::move(rows));
-}
-
-std::optional<Program> Program::with_numbers(const Tree& saved) const {
-  if (!saved.is_tuple() || saved.size() != rules_.size()) return std::nullopt;
-  auto rules = rules_;
-  for (size_t i = 0; i < rules.size(); ++i) {
-    const Tree& row = saved[i];
-    bool fits = row.is_tuple() && row.size() == rules[i].values.size() + 1 && row[0].is_string() &&
-                row[0].scalar<std::string>() == rules[i].kind->name;
-    if (!fits) return std::nullopt;
-    for (size_t j = 1; j < row.size(); ++j) rules[i].values[j - 1] = row[j].scalar<double>();
-  }
-  return Program(std::move(rules), chain_);
-}
-
-bool Program::has(const Hyperparameters& changes) const {
-  for (const auto& change : listed(changes)) {
-    bool found = false;
-    for (const auto& rule : rules_) {
-      for (const auto& h : rule.kind->hyper)
-        found = found || (adjustable(rule, h) && h.name == change.first);
-    }
-    if (!found) return false;
-  }
-  return true;
+  if (rule.kind->name == "RMSProp centred") text += ", centred = true";
+  if (rule.kind->name == "AdamW decoupled") text += ", couple = false";
+  return text + (rule.schedules.empty() ? ")" : "))");
 }
 
 }  // namespace luxtorch::detail

@@ -1,7 +1,6 @@
-// The optimisers of optim.h as data: names, hyper-parameters, moments, formulas.
+// The optimizers of optim.h as data: names, hyper-parameters, moments, formulas.
 //
-// Level 4. A Rule is a row of the table with its numbers; a Program is a chain of them, and all
-// that the loops need to know.
+// Level 4. A Rule is a row of the table with its numbers.
 #pragma once
 
 #include <span>
@@ -54,33 +53,11 @@ struct Rule {
   std::vector<double> values_at(int64_t t) const;
 };
 
-class Program {
- public:
-  Program(std::vector<Rule> rules, bool chain) : rules_(std::move(rules)), chain_(chain) {}
+/// The rule's line in labels.
+std::string label(const Rule& rule);
 
-  std::span<const Rule> rules() const { return rules_; }
-  /// Its state is a tuple of the rules' states.
-  bool is_chain() const { return chain_; }
-  size_t slots() const;
-  /// Can it throw for a gradient's values after a rule before has moved its moments on?
-  bool throws_late() const;
-  std::string label() const;
-  /// ArgumentError for a change that no rule has or that is out of range.
-  Program adjusted(const Hyperparameters& changes) const;
-  /// Every rule that has this hyper-parameter of one number follows the schedule; nothing where
-  /// none has it.
-  std::optional<Program> scheduled(std::string_view name, const schedule::Schedule& s) const;
-  /// Each rule as (name, numbers...), and the same rules and schedules with those numbers; nothing
-  /// where they are of other rules.
-  Tree numbers() const;
-  std::optional<Program> with_numbers(const Tree& saved) const;
-  /// Has some rule every hyper-parameter that is set?
-  bool has(const Hyperparameters& changes) const;
-
- private:
-  std::vector<Rule> rules_;
-  bool chain_;
-};
+/// May adjust change this hyper-parameter of the rule?
+bool adjustable(const Rule& rule, const HyperName& h);
 
 /// ArgumentError unless the kind allows them.
 void check_values(const RuleKind& kind, std::span<const double> values);

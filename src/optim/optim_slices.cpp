@@ -66,38 +66,44 @@ void run_block(kernels::Formula formula, const Slice& slice, const Chunk& chunk,
 
 class Run {
  public:
-  Run(const Program& program, std::vector<Slice>& slices, std::vector<std::vector<int64_t>>& counts,
-      bool apply, size_t first)
-      : program_(program), slices_(slices), counts_(counts), apply_(apply), first_(first) {}
+  Run(std::span<const Stage* const> stages, std::vector<Slice>& slices,
+      std::vector<std::vector<int64_t>>& counts, Pass pass, const OwnStage& own)
+      : stages_(stages), slices_(slices), counts_(counts), pass_(pass), own_(own) {}
 
   void all() {
-    auto rules = program_.rules();
     ask_schedules();
     size_t slot = 0;
-    for (size_t r = 0; r < rules.size(); ++r) {
-      last_ = r + 1 == rules.size();
-      if (r >= first_) one(r, slot);
-      slot += rules[r].kind->slots.size();
+    for (size_t i = 0; i < stages_.size(); ++i) {
+      last_ = i + 1 == stages_.size();
+      if (const Rule* rule = stages_[i]->rule()) {
+        one(*rule, i, slot);
+      } else if (pass_ != Pass::flush || std::ranges::any_of(slices_, &Slice::active)) {
+        own_(i, slices_);
+        if (last_ && pass_ != Pass::transform) pass_on();
+      }
+      slot += stages_[i]->slots();
     }
-    if (first_ == rules.size()) last_ = true, scale_by([](size_t) { return 1.0; });
+    if (stages_.empty()) last_ = true, pass_on();
   }
 
  private:
   using Coefficients = std::array<double, kernels::kMaxCoefficients>;
 
+  bool applies() const { return last_ && pass_ != Pass::transform; }
+
   // Before anything moves: a schedule may complain.
   void ask_schedules() {
-    auto rules = program_.rules();
-    for (size_t r = first_; r < rules.size(); ++r) {
-      if (rules[r].schedules.empty()) continue;
-      scheduled_.resize(rules.size());
-      for (const auto& slice : slices_) values(r, counts_[r][slice.array] + 1);
+    scheduled_.resize(stages_.size());
+    for (size_t r = 0; r < stages_.size(); ++r) {
+      const Rule* rule = stages_[r]->rule();
+      if (!rule || rule->schedules.empty()) continue;
+      for (const auto& slice : slices_)
+        if (slice.active) values(*rule, r, counts_[r][slice.array] + 1);
     }
   }
 
   // A rule's hyper-parameters at update t. Parameters that were never skipped share one t.
-  const double* values(size_t r, int64_t t) {
-    const Rule& rule = program_.rules()[r];
+  const double* values(const Rule& rule, size_t r, int64_t t) {
     if (rule.schedules.empty()) return rule.values.data();
     for (const auto& [known, at_known] : scheduled_[r]) {
       if (known == t) return at_known.data();
@@ -105,12 +111,11 @@ class Run {
     return scheduled_[r].emplace_back(t, rule.values_at(t)).second.data();
   }
 
-  void one(size_t r, size_t slot) {
-    const Rule& rule = program_.rules()[r];
+  void one(const Rule& rule, size_t r, size_t slot) {
     const auto& kind = *rule.kind;
     switch (kind.role) {
       case Role::elementwise:
-        move(kind, slot, coefficients(rule, r), apply_ && last_);
+        move(kind, slot, coefficients(rule, r), applies());
         break;
       case Role::accumulate:
         accumulate(rule, r, slot);
@@ -145,7 +150,7 @@ class Run {
       if (same && t == before) {
         all[i] = *same;
       } else {
-        rule.kind->coefficients(values(r, t), static_cast<double>(t), all[i].data());
+        rule.kind->coefficients(values(rule, r, t), static_cast<double>(t), all[i].data());
       }
       same = &all[i], before = t;
     }
@@ -179,19 +184,40 @@ class Run {
       needed = needed || c[i][0] != 1;
     }
     // A gradient below the limit goes on as it is.
-    if (needed) move(rule_kind("Descent"), 0, c, apply_ && last_);
+    if (needed) move(rule_kind("Descent"), 0, c, applies());
+  }
+
+  void pass_on() {
+    scale_by([](size_t) { return 1.0; });
   }
 
   void accumulate(const Rule& rule, size_t r, size_t slot) {
-    auto n = static_cast<int64_t>(rule.values[0]);
-    auto c = coefficients(rule, r);
-    move(*rule.kind, slot, c, false);
-    for (auto& slice : slices_) {
-      if (!slice.active) continue;
+    const double n = rule.values[0];
+    move(*rule.kind, slot, coefficients(rule, r), false);
+    std::vector<Coefficients> to_mean(slices_.size());
+    bool early = false;
+    for (size_t i = 0; i < slices_.size(); ++i) {
+      Slice& slice = slices_[i];
       int64_t& count = counts_[r][slice.array];
-      slice.active = count >= n;
+      const bool full = slice.active && static_cast<double>(count) >= n;
+      to_mean[i] = {1.0};
+      if (!full && pass_ == Pass::flush && count > 0) {
+        // A window that ends early: from the sum of what has come, each part divided by n.
+        to_mean[i] = {n / static_cast<double>(count)};
+        slice.active = early = true;
+        if (slice.loops) {
+          slice.g = slice.s[slot];
+        } else {
+          slice.tg = slice.ts[slot];
+        }
+      } else {
+        slice.active = full;
+      }
+      if (slice.active) count = 0;
+    }
+    if (early) move(rule_kind("Descent"), 0, to_mean, false);
+    for (Slice& slice : slices_) {
       if (!slice.active) continue;
-      count = 0;
       if (slice.loops) {
         size_t bytes = static_cast<size_t>(slice.n) *
                        (slice.dtype == kFloat32 ? sizeof(float) : sizeof(double));
@@ -200,7 +226,7 @@ class Run {
         slice.ts[slot].zero_();
       }
     }
-    if (last_ && apply_) scale_by([](size_t) { return 1.0; });
+    if (applies()) pass_on();
   }
 
   // sum |g|^p of each slice (max |g| for infinity).
@@ -254,19 +280,20 @@ class Run {
     return norm <= rule.values[0] ? 1.0 : rule.values[0] / norm;
   }
 
-  const Program& program_;
+  std::span<const Stage* const> stages_;
   std::vector<Slice>& slices_;
   std::vector<std::vector<int64_t>>& counts_;
-  bool apply_, last_ = false;
-  size_t first_;
-  std::vector<std::vector<std::pair<int64_t, std::vector<double>>>> scheduled_;  // by rule, by t
+  Pass pass_;
+  bool last_ = false;
+  const OwnStage& own_;
+  std::vector<std::vector<std::pair<int64_t, std::vector<double>>>> scheduled_;  // by stage, by t
 };
 
 }  // namespace
 
-void run_program(const Program& program, std::vector<Slice>& slices,
-                 std::vector<std::vector<int64_t>>& counts, bool apply, size_t first) {
-  Run(program, slices, counts, apply, first).all();
+void run_stages(std::span<const Stage* const> stages, std::vector<Slice>& slices,
+                std::vector<std::vector<int64_t>>& counts, Pass pass, const OwnStage& own) {
+  Run(stages, slices, counts, pass, own).all();
 }
 
 }  // namespace luxtorch::detail

@@ -1,15 +1,16 @@
-// Runs a Program over parameters.
+// Runs a Program's stages over parameters.
 //
 // Level 4. A Slice is one parameter with its gradient and moments; on devices without a loop of
-// ours it may stand for a whole group of them. Rule by rule, so that a norm can be taken over
+// ours it may stand for a whole group of them. Stage by stage, so that a norm can be taken over
 // everything.
 #pragma once
 
 #include <array>
+#include <functional>
 #include <vector>
 
 #include "luxtorch/core/types.h"
-#include "optim/optim_rules.h"
+#include "optim/program.h"
 
 namespace luxtorch::detail {
 
@@ -22,17 +23,25 @@ struct Slice {
   bool loops = false;  // plain memory: the pointers hold; else the tensors
   void *x = nullptr, *d = nullptr;
   const void* g = nullptr;
-  Tensor tx, tg, td;
+  Tensor tx, tg, td;     // tg: with loops, defined where g is not in d
   std::vector<void*> s;  // by slot of the program
   std::vector<Tensor> ts;
   bool active = true;  // false once a rule keeps the gradient to itself
 };
 
-/// x -= d for what the rules make of g, or with apply = false d alone (then and with several rules
-/// d must be there). counts: by rule, by array. Slices that end inactive have not moved. first: the
-/// rules before it do not see g.
-void run_program(const Program& program, std::vector<Slice>& slices,
-                 std::vector<std::vector<int64_t>>& counts, bool apply, size_t first = 0);
+enum class Pass {
+  update,     // x -= d for what the stages make of g
+  transform,  // d alone
+  flush       // an update with the means of AccumGrad's windows that are not full
+};
+
+/// Runs a stage of a user's own: it changes the slices' g and active.
+using OwnStage = std::function<void(size_t stage, std::vector<Slice>&)>;
+
+/// d must be there unless the only stage is a rule that does not accumulate. counts: by stage, by
+/// array. Slices that end inactive have not moved.
+void run_stages(std::span<const Stage* const> stages, std::vector<Slice>& slices,
+                std::vector<std::vector<int64_t>>& counts, Pass pass, const OwnStage& own);
 
 /// A formula on tensors, in place: x -= direction, or d = direction where d is defined.
 void run_on_tensors(kernels::Formula formula, const Tensor& x, const Tensor& g, const Tensor& d,

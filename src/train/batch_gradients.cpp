@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <optional>
 
 #include "autodiff/differentiable.h"
 #include "luxtorch/autodiff/grad.h"
@@ -17,8 +18,9 @@ namespace luxtorch::detail {
 
 namespace {
 
-bool reads(const Tensor& loss, const TrainStateOptions& options) {
-  return options.check_finite.value_or(loss.device().is_cpu());
+// A scaled loss may overflow: then the optimizer leaves the step out.
+bool reads(const Tensor& loss, const TrainStateOptions& options, bool scaled) {
+  return options.check_finite.value_or(loss.device().is_cpu() && !scaled);
 }
 
 // Throws for a loss that is infinite or NaN, of any sample of a vmap.
@@ -69,6 +71,7 @@ Part differentiate_part(const Objective& objective, const Tree& batch, const Tre
   const auto& layout = TrainStateAccess::storage(ts).flat.layout();
   std::vector<Tensor> at;
   for (size_t leaf : leaves.trained) at.push_back(leaves.parameters[leaf].tensor());
+  const std::optional<double> scale = TrainStateAccess::storage(ts).flat.loss_scale();
   LossOut out;
   auto [loss, gradients] = differentiate(
       [&](const std::vector<Tensor>& inputs) {
@@ -76,13 +79,14 @@ Part differentiate_part(const Objective& objective, const Tree& batch, const Tre
         for (size_t i = 0; i < inputs.size(); ++i) parts[leaves.trained[i]] = inputs[i];
         out = objective(ts.model, layout.tree_by_leaf(parts, true), states, batch);
         const Tensor& value = out.loss;
-        if (value.defined() && value.dim() == 0 && reads(value, TrainStateAccess::options(ts)))
+        const auto& options = TrainStateAccess::options(ts);
+        if (value.defined() && value.dim() == 0 && reads(value, options, scale.has_value()))
           check_finite(value, who, ts.step + 1);
-        return value;
+        return scale ? value * *scale : value;
       },
       at);
   out = settled(out, GradOptions{});
-  out.loss = std::move(loss);
+  if (!scale) out.loss = std::move(loss);
   return {std::move(gradients), std::move(out)};
 }
 
@@ -92,7 +96,7 @@ std::vector<Tensor> by_array(const std::vector<Tensor>& gradients, const Leaves&
   std::vector<Tensor> all(layout.arrays.size());
   for (size_t i = 0; i < gradients.size(); ++i) {
     Tensor& sum = all[static_cast<size_t>(layout.array_at[leaves.trained[i]])];
-    sum = sum.defined() ? sum + gradients[i] : gradients[i];
+    sum = sum.defined() ? sum + gradients[i] : gradients[i].contiguous();
   }
   return all;
 }

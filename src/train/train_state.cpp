@@ -13,13 +13,6 @@ namespace luxtorch {
 
 using detail::FlatGradients;
 using detail::FlatParameters;
-using detail::Program;
-
-namespace {
-
-Program program_of(const Optimizer& o) { return o.program() ? *o.program() : Program({}, true); }
-
-}  // namespace
 
 TrainState::TrainState(Layer m, const Tree& ps, Tree st, Optimizer optimizer,
                        TrainStateOptions options)
@@ -34,10 +27,9 @@ TrainState::TrainState(Layer m, const Tree& ps, Tree st, Optimizer optimizer,
   if (options_.micro_batches < 1)
     throw ArgumentError("TrainState", fmt::format("expected .micro_batches of at least 1, got {}.",
                                                   options_.micro_batches));
-  FlatParameters flat(ps, program_of(optimizer_));
+  FlatParameters flat(ps, optimizer_.program());
   FlatGradients gradients(flat.shared_layout());
-  storage_ = std::make_shared<Storage>(Storage{std::move(flat), std::move(gradients), Tree()});
-  if (!optimizer_.program()) storage_->own_state = optimizer_.init(parameters());
+  storage_ = std::make_shared<Storage>(Storage{std::move(flat), std::move(gradients)});
 }
 
 TrainState::Storage& TrainState::own_() {
@@ -47,9 +39,7 @@ TrainState::Storage& TrainState::own_() {
 
 Tree TrainState::parameters() const { return storage_->flat.parameters(); }
 
-Tree TrainState::optimizer_state() const {
-  return optimizer_.program() ? storage_->flat.state() : storage_->own_state;
-}
+Tree TrainState::optimizer_state() const { return storage_->flat.state(); }
 
 std::vector<std::string> TrainState::frozen() const {
   const auto& flat = storage_->flat;
@@ -75,11 +65,7 @@ void TrainState::set_states_(Tree st) {
 
 void TrainState::set_optimizer_state_(const Tree& opt_state) {
   detail::refuse_followed("set_optimizer_state_", opt_state);
-  if (optimizer_.program()) {
-    own_().flat.load_state_(opt_state);
-  } else {
-    own_().own_state = opt_state;
-  }
+  own_().flat.load_state_(opt_state);
 }
 
 std::ostream& operator<<(std::ostream& out, const TrainState& ts) {
@@ -107,7 +93,7 @@ TrainState adjust(const TrainState& ts, const Hyperparameters& changes) {
 
 void adjust_(TrainState& ts, const Hyperparameters& changes) {
   Optimizer next = adjust(ts.optimizer(), changes);
-  if (next.program()) TrainStateAccess::own_(ts).flat.set_program_(*next.program());
+  TrainStateAccess::own_(ts).flat.set_program_(next.program());
   TrainStateAccess::set_optimizer_(ts, std::move(next));
 }
 

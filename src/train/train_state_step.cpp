@@ -18,15 +18,8 @@ FlatGradients new_gradients(const TrainState& ts) {
 void update(TrainState& ts, const Tree& grads, const std::vector<Tensor>* by_array,
             const char* who) {
   detail::refuse_followed(who, grads);
-  auto& storage = TrainStateAccess::own_(ts);
-  if (ts.optimizer().program()) {
-    by_array ? storage.flat.step_(*by_array) : storage.flat.step_(grads);
-  } else {
-    Tree trained = storage.flat.trained_gradients(grads);
-    auto [ps, state] = ts.optimizer().update(trained, storage.own_state, storage.flat.parameters());
-    storage.flat.load_parameters_(ps);
-    storage.own_state = std::move(state);
-  }
+  auto& flat = TrainStateAccess::own_(ts).flat;
+  by_array ? flat.step_(*by_array) : flat.step_(grads);
   ++ts.step;
 }
 
@@ -76,16 +69,7 @@ TrainStep single_train_step_(const Objective& objective, const Tree& batch, Trai
   return {std::move(c.grads), std::move(c.loss), std::move(c.stats)};
 }
 
-void flush_gradients_(TrainState& ts) {
-  auto& storage = TrainStateAccess::own_(ts);
-  if (ts.optimizer().program()) {
-    storage.flat.flush_();
-  } else {
-    auto [ps, state] = ts.optimizer().flush(storage.own_state, storage.flat.parameters());
-    storage.flat.load_parameters_(ps);
-    storage.own_state = std::move(state);
-  }
-}
+void flush_gradients_(TrainState& ts) { TrainStateAccess::own_(ts).flat.flush_(); }
 
 TrainState flush_gradients(const TrainState& ts) {
   TrainState next = ts;

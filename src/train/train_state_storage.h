@@ -10,7 +10,6 @@ namespace luxtorch {
 struct TrainState::Storage {
   detail::FlatParameters flat;
   detail::FlatGradients gradients;  // memory alone: a step fills it
-  Tree own_state;                   // of an optimiser that is not made of optim.h's rules alone
 };
 
 struct TrainStateAccess {

@@ -71,7 +71,10 @@ concept OptimizerLike = requires(const O& o, const Tree& t) {
 };
 /// A user's own optimizer that may have any place in a chain: init as above, and transform(grads,
 /// opt_state, ps), which gives (d, state') with d in the structure of grads. The new parameters are
-/// x' = x - d.
+/// x' = x - d. In a chain, grads is what the part before has made of the gradients. TrainState
+/// passes views of its memory and copies none of it; views that a state keeps never change. It may have
+/// a double loss_scale(const Tree& opt_state) const: a training step differentiates the loss times
+/// that, as of LossScale.
 template <class O>
 concept GradientTransform = requires(const O& o, const Tree& t) {
   { o.init(t) } -> std::convertible_to<Tree>;
@@ -79,8 +82,52 @@ concept GradientTransform = requires(const O& o, const Tree& t) {
 };
 
 namespace detail {
+
 class Program;
-}
+
+/// A user's own optimizer with its type erased. The functions are those of Optimizer.
+struct LUXTORCH_API OwnOptimizer {
+  virtual ~OwnOptimizer() = default;
+  /// The state before the first update.
+  virtual Tree init(const Tree& ps) const = 0;
+  /// (ps', opt_state'). UnsupportedError: it has no update.
+  virtual std::pair<Tree, Tree> update(const Tree& grads, const Tree& opt_state,
+                                       const Tree& ps) const = 0;
+  /// (d, opt_state'). UnsupportedError: it has no transform.
+  virtual std::pair<Tree, Tree> transform(const Tree& grads, const Tree& opt_state,
+                                          const Tree& ps) const = 0;
+  /// The factor of the loss in the next training step; nothing where it has no loss_scale.
+  virtual std::optional<double> loss_scale(const Tree& opt_state) const = 0;
+  /// Whether it has update.
+  virtual bool updates() const = 0;
+  /// Whether it has transform, and so may have any place in a chain.
+  virtual bool transforms() const = 0;
+  /// The optimizer in one line.
+  virtual std::string label() const = 0;
+  /// A copy with other hyper-parameters. ArgumentError: it has no adjust.
+  virtual std::shared_ptr<const OwnOptimizer> adjusted(const Hyperparameters& changes) const = 0;
+  /// What adjust has changed since it was made.
+  virtual Tree hyperparameters() const = 0;
+  /// As it was made, with these hyper-parameters; nullptr where they do not fit.
+  virtual std::shared_ptr<const OwnOptimizer> with(const Tree& hyperparameters) const = 0;
+
+  /// Throws the error for a user's own optimizer without adjust.
+  [[noreturn]] static void cannot_adjust(const std::type_info& type);
+  /// Throws the error for a user's own optimizer without the function of this name.
+  [[noreturn]] static void lacks(const std::type_info& type, const char* function);
+  /// A named tree of the hyper-parameters that are set.
+  static Tree as_tree(const Hyperparameters& h);
+  /// The hyper-parameters that as_tree wrote; nothing for another tree.
+  static std::optional<Hyperparameters> of_tree(const Tree& t);
+  /// `before`, with what `changes` sets.
+  static Hyperparameters merged(const Hyperparameters& before, const Hyperparameters& changes);
+};
+
+/// That of the type O.
+template <class O>
+struct OwnModel;
+
+}  // namespace detail
 struct Schedules;  // scheduler.h
 
 /// Any optimizer, with its type erased.
@@ -89,119 +136,64 @@ class LUXTORCH_API Optimizer {
   /// From a user's own optimizer.
   template <class O>
     requires((OptimizerLike<O> || GradientTransform<O>) && !std::derived_from<O, Optimizer>)
-  Optimizer(O o);
+  Optimizer(O o) : Optimizer(own(std::make_shared<detail::OwnModel<O>>(std::move(o)))) {}
 
   /// The state before the first update. For a rule of this header it is a named tree with a part
   /// for each moment, each with the structure of ps (zeros, unless the rule says otherwise), and
   /// for rules that count updates "step", the counts (int64). For a chain it is a tuple of its
-  /// rules' states.
-  Tree init(const Tree& ps) const { return impl_->init(ps); }
+  /// parts' states.
+  Tree init(const Tree& ps) const;
   /// One update: (ps', opt_state'). The arguments are not changed. TreeError: grads or opt_state
   /// that do not fit ps; ShapeError: their shapes, dtypes or devices do not fit.
-  std::pair<Tree, Tree> update(const Tree& grads, const Tree& opt_state, const Tree& ps) const {
-    return impl_->update(grads, opt_state, ps);
-  }
+  std::pair<Tree, Tree> update(const Tree& grads, const Tree& opt_state, const Tree& ps) const;
   /// (d, opt_state'), where d is what update would subtract from ps, and none where there is no
   /// gradient. Errors as of update; UnsupportedError: a user's own optimizer without transform.
-  std::pair<Tree, Tree> transform(const Tree& grads, const Tree& opt_state, const Tree& ps) const {
-    return impl_->transform(grads, opt_state, ps);
-  }
+  std::pair<Tree, Tree> transform(const Tree& grads, const Tree& opt_state, const Tree& ps) const;
   /// (ps', opt_state') after an update with the mean of the gradients that AccumGrad holds of a
   /// window that is not full, at the end of an epoch for example; then a new window begins. Where
   /// it holds none, both stay as they are.
-  std::pair<Tree, Tree> flush(const Tree& opt_state, const Tree& ps) const {
-    return impl_->flush(opt_state, ps, true);
-  }
+  std::pair<Tree, Tree> flush(const Tree& opt_state, const Tree& ps) const;
   /// The optimizer in one line: "Adam(0.01, beta = (0.9, 0.999), epsilon = 1e-08)".
-  std::string label() const { return impl_->label(); }
+  std::string label() const;
 
   /// Prints the label.
   friend LUXTORCH_API std::ostream& operator<<(std::ostream& out, const Optimizer& o);
   /// The same optimizer with other hyper-parameters; the optimizer's state stays valid for it. In a
-  /// chain they apply to every rule that has them. ArgumentError: a hyper-parameter that no rule
+  /// chain they apply to every part that has them. ArgumentError: a hyper-parameter that no part
   /// has (the message lists those that there are), that follows a schedule, or that is out of
   /// range.
   [[nodiscard]] friend Optimizer adjust(const Optimizer& o, const Hyperparameters& changes) {
-    return Optimizer(o.impl_->adjusted(changes));
+    return o.adjusted(changes);
   }
 
   /// The hyper-parameters, for files: for a rule of this header its name and numbers, for a user's
   /// own optimizer what adjust has changed since it was made.
-  Tree hyperparameters() const { return impl_->hyperparameters(); }
+  Tree hyperparameters() const;
   /// The same optimizer with the hyperparameters() of another one of its kind; nothing where they
   /// do not fit.
-  std::optional<Optimizer> with_hyperparameters(const Tree& saved) const {
-    auto impl = impl_->with(saved);
-    return impl ? std::optional(Optimizer(std::move(impl))) : std::nullopt;
-  }
+  std::optional<Optimizer> with_hyperparameters(const Tree& saved) const;
 
-  /// The rules of this header that it consists of; nullptr for a user's own optimizer. For the
-  /// library.
-  const detail::Program* program() const { return impl_->program(); }
+  /// The stages that it consists of. For the library.
+  const detail::Program& program() const { return *program_; }
 
  protected:
-  /// What the erased optimizer does; the functions are those of Optimizer unless they say
-  /// otherwise.
-  struct Interface {
-    virtual ~Interface() = default;
-    /// The state before the first update.
-    virtual Tree init(const Tree& ps) const = 0;
-    /// (ps', opt_state').
-    virtual std::pair<Tree, Tree> update(const Tree& grads, const Tree& opt_state,
-                                         const Tree& ps) const = 0;
-    /// (d, opt_state').
-    virtual std::pair<Tree, Tree> transform(const Tree& grads, const Tree& opt_state,
-                                            const Tree& ps) const = 0;
-    /// (ps', opt_state'), or with apply = false (d, opt_state').
-    virtual std::pair<Tree, Tree> flush(const Tree& opt_state, const Tree& ps, bool apply) const {
-      return {apply ? ps : Tree(), opt_state};
-    }
-    /// The optimizer in one line.
-    virtual std::string label() const = 0;
-    /// A copy with other hyper-parameters, as adjust gives it.
-    virtual std::shared_ptr<const Interface> adjusted(const Hyperparameters& changes) const = 0;
-    /// The hyper-parameters, for files.
-    virtual Tree hyperparameters() const = 0;
-    /// As with_hyperparameters; nullptr where they do not fit.
-    virtual std::shared_ptr<const Interface> with(const Tree& hyperparameters) const = 0;
-    /// The rules of this header; nullptr for a user's own optimizer.
-    virtual const detail::Program* program() const { return nullptr; }
-    /// Whether it has transform, and so may have any place in a chain.
-    virtual bool transforms() const { return true; }
-  };
-  /// A shared optimizer.
-  using Impl = std::shared_ptr<const Interface>;
-  /// From an implementation.
-  explicit Optimizer(Impl impl) : impl_(std::move(impl)) {}
+  /// Stages that several optimizers share.
+  using Stages = std::shared_ptr<const detail::Program>;
+  /// From its stages.
+  explicit Optimizer(Stages stages) : program_(std::move(stages)) {}
 
-  /// An optimizer of rules of this header.
-  static Impl of(const detail::Program& program);
+  /// A user's own optimizer.
+  static Stages own(std::shared_ptr<const detail::OwnOptimizer> optimizer);
   /// One rule of this header, by name. ArgumentError: a value out of range.
-  static Impl rule(std::string_view kind, const std::vector<double>& values);
+  static Stages rule(std::string_view kind, const std::vector<double>& values);
   /// As the constructor of OptimiserChain.
-  static Impl chain(const std::vector<Optimizer>& parts);
+  static Stages chain(const std::vector<Optimizer>& parts);
   /// As the constructor of Scheduler.
-  static Impl scheduled(const Optimizer& o, const Schedules& schedules);
-  /// Throws the ArgumentError for a user's own optimizer without adjust.
-  [[noreturn]] static void cannot_adjust(const std::type_info& type);
-  /// Throws the UnsupportedError for a user's own optimizer without transform.
-  [[noreturn]] static void cannot_transform(const std::type_info& type);
-  /// ps - d; where d has none, ps.
-  static Tree subtract(const Tree& ps, const Tree& d);
-  /// A named tree of the hyper-parameters that are set.
-  static Tree as_tree(const Hyperparameters& h);
-  /// The hyper-parameters that as_tree wrote; nothing for another tree.
-  static std::optional<Hyperparameters> of_tree(const Tree& t);
-  /// `before`, with what `changes` sets.
-  static Hyperparameters merged(const Hyperparameters& before, const Hyperparameters& changes);
+  static Stages scheduled(const Optimizer& o, const Schedules& schedules);
 
  private:
-  template <class O>
-  struct Model;
-  struct Builtin;
-  struct Chain;
-  struct Scheduled;
-  Impl impl_;
+  Optimizer adjusted(const Hyperparameters& changes) const;
+  Stages program_;
 };
 
 /// Gradient descent: d = lr g.
@@ -386,13 +378,15 @@ struct LUXTORCH_API OptimiserChain : Optimizer {
   explicit OptimiserChain(const std::vector<Optimizer>& parts);
 };
 
-/// The implementation for a user's own optimizer of the type O.
+namespace detail {
+
 template <class O>
-struct Optimizer::Model final : Interface {
+struct OwnModel final : OwnOptimizer {
   std::shared_ptr<const O> optimizer, made;  // made: before adjust changed it
   Hyperparameters changes;
-  explicit Model(O o) : optimizer(std::make_shared<const O>(std::move(o))), made(optimizer) {}
-  Model(std::shared_ptr<const O> now, std::shared_ptr<const O> first, const Hyperparameters& since)
+  explicit OwnModel(O o) : optimizer(std::make_shared<const O>(std::move(o))), made(optimizer) {}
+  OwnModel(std::shared_ptr<const O> now, std::shared_ptr<const O> first,
+           const Hyperparameters& since)
       : optimizer(std::move(now)), made(std::move(first)), changes(since) {}
 
   Tree init(const Tree& ps) const override { return optimizer->init(ps); }
@@ -401,8 +395,7 @@ struct Optimizer::Model final : Interface {
     if constexpr (OptimizerLike<O>) {
       return optimizer->update(grads, opt_state, ps);
     } else {
-      std::pair<Tree, Tree> out = optimizer->transform(grads, opt_state, ps);
-      return {subtract(ps, out.first), std::move(out.second)};
+      lacks(typeid(O), "update");
     }
   }
   std::pair<Tree, Tree> transform(const Tree& grads, const Tree& opt_state,
@@ -410,9 +403,18 @@ struct Optimizer::Model final : Interface {
     if constexpr (GradientTransform<O>) {
       return optimizer->transform(grads, opt_state, ps);
     } else {
-      cannot_transform(typeid(O));
+      lacks(typeid(O), "transform");
     }
   }
+  std::optional<double> loss_scale(const Tree& opt_state) const override {
+    if constexpr (requires { double(optimizer->loss_scale(opt_state)); }) {
+      return optimizer->loss_scale(opt_state);
+    } else {
+      return std::nullopt;
+    }
+  }
+  bool updates() const override { return OptimizerLike<O>; }
+  bool transforms() const override { return GradientTransform<O>; }
   std::string label() const override {
     if constexpr (requires { std::string(optimizer->label()); }) {
       return optimizer->label();
@@ -420,26 +422,23 @@ struct Optimizer::Model final : Interface {
       return type_name(typeid(O));
     }
   }
-  Impl adjusted(const Hyperparameters& more) const override {
+  std::shared_ptr<const OwnOptimizer> adjusted(const Hyperparameters& more) const override {
     if constexpr (requires { O(optimizer->adjust(more)); }) {
-      return std::make_shared<Model>(std::make_shared<const O>(optimizer->adjust(more)), made,
-                                     merged(changes, more));
+      return std::make_shared<OwnModel>(std::make_shared<const O>(optimizer->adjust(more)), made,
+                                        merged(changes, more));
     } else {
       cannot_adjust(typeid(O));
     }
   }
   Tree hyperparameters() const override { return as_tree(changes); }
-  Impl with(const Tree& saved) const override {
+  std::shared_ptr<const OwnOptimizer> with(const Tree& saved) const override {
     const auto all = of_tree(saved);
     if (!all) return nullptr;
-    const Model first(made, made, {});
-    return saved.size() == 0 ? std::make_shared<Model>(first) : first.adjusted(*all);
+    const OwnModel first(made, made, {});
+    return saved.size() == 0 ? std::make_shared<OwnModel>(first) : first.adjusted(*all);
   }
-  bool transforms() const override { return GradientTransform<O>; }
 };
 
-template <class O>
-  requires((OptimizerLike<O> || GradientTransform<O>) && !std::derived_from<O, Optimizer>)
-Optimizer::Optimizer(O o) : impl_(std::make_shared<Model<O>>(std::move(o))) {}
+}  // namespace detail
 
 }  // namespace luxtorch
