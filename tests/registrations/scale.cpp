@@ -13,7 +13,9 @@ const Registration registered_scale(+[] {
       .rows = {row("Scale", Scale(3, tanh), x, {6, 0}),
                row("ScaleOfAMatrix", Scale({5, 3}), input({4, 5, 3}), {30, 0}),
                row("ScaleNoBias", Scale({2, 1}, {.use_bias = false}), input({4, 2, 3}), {2, 0})},
-      .no_golden = "torch.nn has no such module",
+      .golden = {{"vector", Scale(3, tanh)},
+                 {"broadcast", Scale({2, 1})},
+                 {"no_bias", Scale({5, 3}, {.use_bias = false})}},
       .no_comparison = "torch.nn has no such module",
       .digest = "62522bf9869898f8"};
 });
