@@ -40,6 +40,7 @@
 #include "luxtorch/io/torch_archive.h"
 #include "luxtorch/layer.h"
 #include "luxtorch/layer_spec.h"
+#include "luxtorch/layers/bilinear.h"
 #include "luxtorch/layers/checkpointed.h"
 #include "luxtorch/layers/containers.h"
 #include "luxtorch/layers/dense.h"
