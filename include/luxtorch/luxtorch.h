@@ -57,6 +57,7 @@
 #include "luxtorch/losses/loss.h"
 #include "luxtorch/ops/activation.h"
 #include "luxtorch/ops/fast_path.h"
+#include "luxtorch/ops/normalization.h"
 #include "luxtorch/optim/optim.h"
 #include "luxtorch/optim/schedule.h"
 #include "luxtorch/optim/scheduler.h"
