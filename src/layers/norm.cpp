@@ -4,6 +4,7 @@
 
 #include "layers/check.h"
 #include "luxtorch/core/ops.h"
+#include "luxtorch/ops/normalization.h"
 #include "transforms.h"
 
 namespace luxtorch {
@@ -31,6 +32,20 @@ Normalized by_the_batch(const Tensor& given, double epsilon) {
   return {y.to(dtype), of_channels(mean), of_channels(var.mul(n / (n - 1)))};
 }
 
+template <class Options>
+std::vector<ParameterSpec> scale_and_bias(int64_t channels, const Options& options) {
+  if (!options.affine) return {};
+  auto or_constant = [](const Initializer& chosen, const init::Constant& constant) -> Initializer {
+    return chosen ? chosen : constant;
+  };
+  return {
+      {.name = "scale",
+       .shape = {channels},
+       .init = or_constant(options.init_scale, init::ones),
+       .torch = {.name = "weight"}},
+      {.name = "bias", .shape = {channels}, .init = or_constant(options.init_bias, init::zeros)}};
+}
+
 }  // namespace
 
 BatchNorm::BatchNorm(int64_t channels, Activation activation, BatchNormOptions options)
@@ -46,16 +61,7 @@ BatchNorm::BatchNorm(int64_t channels, Activation activation, BatchNormOptions o
 }
 
 std::vector<ParameterSpec> BatchNorm::parameters() const {
-  if (!options_.affine) return {};
-  auto or_constant = [](const Initializer& chosen, const init::Constant& constant) -> Initializer {
-    return chosen ? chosen : constant;
-  };
-  return {
-      {.name = "scale",
-       .shape = {channels_},
-       .init = or_constant(options_.init_scale, init::ones),
-       .torch = {.name = "weight"}},
-      {.name = "bias", .shape = {channels_}, .init = or_constant(options_.init_bias, init::zeros)}};
+  return scale_and_bias(channels_, options_);
 }
 
 std::vector<StateSpec> BatchNorm::states() const {
@@ -130,6 +136,55 @@ std::string BatchNorm::label() const {
   if (!options_.affine) s += ", affine=false";
   if (!options_.track_stats) s += ", track_stats=false";
   return s + ")";
+}
+
+GroupNorm::GroupNorm(int64_t channels, int64_t groups, Activation activation,
+                     GroupNormOptions options)
+    : channels_(channels), groups_(groups), activation_(activation), options_(std::move(options)) {
+  check_positive("GroupNorm", "channels", channels);
+  check_positive("GroupNorm", "groups", groups);
+  if (channels % groups != 0) {
+    throw ArgumentError("GroupNorm",
+                        fmt::format("expected channels divisible by groups, got {} channels and {} "
+                                    "groups.",
+                                    channels, groups));
+  }
+  if (!(options_.epsilon >= 0)) {
+    throw ArgumentError("GroupNorm",
+                        fmt::format("expected .epsilon of at least 0, got {}.", options_.epsilon));
+  }
+}
+
+std::vector<ParameterSpec> GroupNorm::parameters() const {
+  return scale_and_bias(channels_, options_);
+}
+
+Out<Tensor> GroupNorm::operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
+  if (x.dim() < 2 || x.size(1) != channels_) {
+    fail(*this, fmt::format("expected x of shape (batch, {}, ...), got {}.", channels_,
+                            shape_text(x.sizes())));
+  }
+  Tensor scale, bias;
+  if (options_.affine) {
+    scale = ps["scale"].tensor(), bias = ps["bias"].tensor();
+    const Dtype dtype = x.scalar_type();
+    const bool half_of_float32 =
+        scale.scalar_type() == kFloat32 && (dtype == Dtype::Half || dtype == Dtype::BFloat16);
+    if (half_of_float32) {
+      check_device(*this, "x", x, scale);
+    } else {
+      check_alike(*this, "x", x, scale);
+    }
+  }
+  auto y = activation_(ops::groupnorm(x, scale, bias, groups_, options_.epsilon));
+  detail::report(*this, y);
+  return {std::move(y), st};
+}
+
+std::string GroupNorm::label() const {
+  return fmt::format("GroupNorm({}, {}{}{})", channels_, groups_,
+                     activation_ == identity ? "" : std::string(", ") + activation_.name(),
+                     options_.affine ? "" : ", affine=false");
 }
 
 }  // namespace luxtorch

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "luxtorch/autodiff/grad.h"
+#include "luxtorch/autodiff/vmap.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/io/jld2.h"
 #include "luxtorch/layers/containers.h"
@@ -225,6 +226,24 @@ TEST_P(EveryLayer, TreatsTheRowsOfABatchApartInTestMode) {
         EXPECT_CLOSE(a, b, 1e-14) << "row " << r;
       }
     }
+  }
+}
+
+// Each sample is a whole x, and each has its own.
+TEST_P(EveryLayer, GivesUnderVmapWhatALoopGives) {
+  const Tree test = testmode(tree::to(st, kFloat64)), at = in_float64();
+  const Tree xs = tree::map_tensors(
+      [](const Tensor& x) {
+        return x.is_floating_point() ? stack({x, x * -0.5 + 0.1, x.sin()}) : stack({x, x, x});
+      },
+      at["x"]);
+  auto f = [&](const Tree& x) { return row.layer(x, at["ps"], test).first; };
+  const Tree all = vmap(f, {.randomness = Randomness::Same})(xs);
+  for (int64_t i = 0; i < 3; ++i) {
+    auto sample = [&](const Tree& t) {
+      return tree::map_tensors([&](const Tensor& x) { return x[i]; }, t);
+    };
+    EXPECT_TREES_CLOSE(sample(all), f(sample(xs)), 1e-12);
   }
 }
 

@@ -2,7 +2,8 @@
 
 An example is what stands indented in the comment at a header's head, anywhere in that comment. The template is
 C++; a line `//@ autodiff/grad.h` in it becomes that header's example, so that what stands around the line is what the
-example needs. A header whose example has no such line, and a line whose header has no example, are errors.
+example needs. `//@ layers/*` stands for the headers of that folder which have no line of their own. A header whose
+example has no such line, and a line whose header has no example, are errors.
 """
 
 import pathlib
@@ -42,16 +43,20 @@ def program(include: str, template: str) -> str:
     for path in sorted(root.rglob("*.h")):
         if any(lines := statements(example(path.read_text()))):
             examples[path.relative_to(root).as_posix()] = lines
-    text, placed = [], set()
-    for line in pathlib.Path(template).read_text().splitlines():
+    source = pathlib.Path(template).read_text()
+    own, text, placed = set(re.findall(r"//@ (.+)", source)), [], set()
+    for line in source.splitlines():
         if not (found := re.fullmatch(r"\s*//@ (.+)", line)):
             text.append(line)
             continue
-        name = found.group(1)
-        if name not in examples:
-            sys.exit(f"{template} has a place for the example of {name}, which has none.")
-        placed.add(name)
-        text += [f'#line 1 "{name} (its example)"', "{", *examples[name], "}"]
+        names = [found.group(1)]
+        if names[0].endswith("/*"):
+            names = [name for name in examples if name.startswith(names[0][:-1]) and name not in own]
+        for name in names:
+            if name not in examples:
+                sys.exit(f"{template} has a place for the example of {name}, which has none.")
+            placed.add(name)
+            text += [f'#line 1 "{name} (its example)"', "{", *examples[name], "}"]
     if missing := sorted(set(examples) - placed):
         sys.exit(f"{template} has no place for the examples of {', '.join(missing)}: add a function with a line //@ HEADER.")
     return "\n".join(text) + "\n"

@@ -1,5 +1,5 @@
 // One list of every layer with every option that changes what it computes. A property of all layers
-// is a test over this list; a new layer is a new row in corpus.cpp.
+// is a test over this list, which tests/registrations fill (registration.h).
 #pragma once
 
 #include <functional>
@@ -19,8 +19,10 @@ struct CorpusRow {
   int64_t parameters, states;      // how many there are, as Lux counts
   int64_t x_rows = 0, y_rows = 0;  // the dimension of the batch's rows in x's and y's tensors
   bool has_rows = true;            // no: unbatched, or the rows meet even in test mode
+  bool draws_normals = false;      // its first parameters or states do
 };
 
+// The rows of all registrations.
 const std::vector<CorpusRow>& corpus();
 
 std::ostream& operator<<(std::ostream& out, const CorpusRow& row);

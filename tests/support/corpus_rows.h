@@ -1,4 +1,4 @@
-// How the rows of the corpus are written, and its parts.
+// How the rows of the corpus are written.
 #pragma once
 
 #include <string>
@@ -48,9 +48,9 @@ inline CorpusRow without_rows(CorpusRow row) {
   row.has_rows = false;
   return row;
 }
-
-// In corpus_containers.cpp.
-void add_containers(std::vector<CorpusRow>& all);
-void add_reshaping(std::vector<CorpusRow>& all);
+inline CorpusRow with_normals(CorpusRow row) {
+  row.draws_normals = true;
+  return row;
+}
 
 }  // namespace luxtorch::testing

@@ -1,23 +1,45 @@
 #include "case.h"
 
-#include <map>
 #include <stdexcept>
 
 namespace comparison {
 
 namespace {
 
-std::map<std::string, std::function<Case()>>& cases() {
-  static std::map<std::string, std::function<Case()>> all;
+using Cases = std::map<std::string, std::function<Case()>>;
+
+Cases& named_cases() {
+  static Cases all;
+  return all;
+}
+
+std::vector<Cases (*)()>& several_cases() {
+  static std::vector<Cases (*)()> all;
+  return all;
+}
+
+const Cases& cases() {
+  static const Cases all = [] {
+    Cases found = named_cases();
+    for (auto several : several_cases()) {
+      for (const auto& [name, make] : several()) {
+        if (!found.emplace(name, make).second)
+          throw std::logic_error("two cases are called " + name);
+      }
+    }
+    return found;
+  }();
   return all;
 }
 
 }  // namespace
 
 Registration::Registration(const std::string& name, std::function<Case()> make) {
-  if (!cases().emplace(name, std::move(make)).second)
+  if (!named_cases().emplace(name, std::move(make)).second)
     throw std::logic_error("two cases are called " + name);
 }
+
+Registration::Registration(Cases (*several)()) { several_cases().push_back(several); }
 
 Case make_case(const std::string& name) {
   const auto found = cases().find(name);

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,8 @@ struct Case {
 class Registration {
  public:
   Registration(const std::string& name, std::function<Case()> make);
+  /// Several cases, asked for at the first use of any, when all constants of the program are there.
+  explicit Registration(std::map<std::string, std::function<Case()>> (*several)());
 };
 
 /// std::runtime_error for a name that no case has.

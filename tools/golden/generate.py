@@ -3,7 +3,8 @@
 
     generate.py [TOPIC...]     all of them without a name; needs a Python with torch and numpy
 
-A topic is a file TOPIC.py beside this one with a function `generate()`. It returns nested dicts and lists of
+A topic is a file TOPIC.py beside this one with a function `generate()`, or a layer, modules/NAME
+(modules/_generate.py tells what its file has). The function returns nested dicts and lists of
 arrays (torch or NumPy: float64, float32, int64, bool), numbers, booleans, strings and None. Keys have no dots.
 Weights and inputs are fixed by a formula (see `values`), not drawn, so that a file can be made again.
 """
@@ -64,11 +65,15 @@ def main(topics):
     torch.set_num_threads(1)
     TARGET.mkdir(parents=True, exist_ok=True)
     sys.path.insert(0, str(HERE))
-    topics = topics or sorted(p.stem for p in HERE.glob("*.py") if p.stem != Path(__file__).stem)
+    topics = topics or sorted(p.stem for p in HERE.glob("*.py") if p.stem != Path(__file__).stem) + sorted(
+        f"modules/{p.stem}" for p in HERE.glob("modules/[!_]*.py"))
     for topic in topics:
         torch.manual_seed(0)
+        folder, _, name = topic.rpartition("/")
+        made = importlib.import_module("modules._generate").generate(name) if folder else importlib.import_module(topic).generate()
         path = TARGET / f"{topic}.json"
-        path.write_text(text(importlib.import_module(topic).generate()) + "\n")
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text(made) + "\n")
         print(f"{path.relative_to(HERE.parents[1])}: {path.stat().st_size} bytes")
 
 

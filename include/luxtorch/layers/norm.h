@@ -1,4 +1,7 @@
-// BatchNorm, with its running statistics in the states.
+// BatchNorm, with its running statistics in the states, and GroupNorm.
+//
+//     BatchNorm(8, lux::relu)
+//     GroupNorm(8, 4, lux::relu)              // 8 channels in 4 groups
 #pragma once
 
 #include "luxtorch/core/api.h"
@@ -48,6 +51,41 @@ class LUXTORCH_API BatchNorm {
   int64_t channels_;
   Activation activation_;
   BatchNormOptions options_;
+};
+
+/// The options of GroupNorm.
+struct GroupNormOptions {
+  Initializer init_bias = {};   ///< Default: zeros.
+  Initializer init_scale = {};  ///< Default: ones.
+  bool affine = true;           ///< False: no scale and bias, and no parameters.
+  double epsilon = 1e-5;        ///< Added to the variance, at least 0.
+};
+
+/// y = activation((x - mean) / sqrt(var + epsilon) * scale + bias), mean and biased variance over each
+/// sample and each group of channels / groups consecutive channels (Wu and He 2018): Lux's GroupNorm,
+/// torch.nn.GroupNorm. x: (batch, channels, ...) of the parameters' dtype and device, or of half
+/// precision with float32 parameters; y: the same, of x's dtype. Parameters, with affine: scale, bias
+/// (channels). No states: training and test mode are alike.
+class LUXTORCH_API GroupNorm {
+ public:
+  /// ArgumentError: channels or groups below 1, channels not divisible by groups, or epsilon below 0.
+  GroupNorm(int64_t channels, int64_t groups, Activation activation = identity,
+            GroupNormOptions options = {});
+  /// Without an activation.
+  GroupNorm(int64_t channels, int64_t groups, GroupNormOptions options)
+      : GroupNorm(channels, groups, identity, std::move(options)) {}
+
+  /// scale (weight in PyTorch) and bias, none without affine.
+  std::vector<ParameterSpec> parameters() const;
+  /// y, and st unchanged. ShapeError: another number of channels, dtype or device.
+  Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;
+  /// The text in a printed model: "GroupNorm(8, 4, relu)".
+  std::string label() const;
+
+ private:
+  int64_t channels_, groups_;
+  Activation activation_;
+  GroupNormOptions options_;
 };
 
 }  // namespace luxtorch

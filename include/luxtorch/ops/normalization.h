@@ -1,0 +1,22 @@
+// Normalizations of tensors, which the layers of layers/norm.h call.
+//
+//     Tensor y = ops::groupnorm(x, scale, bias, 4);     // 4 groups of x's channels
+//
+// Differentiable, any number of times, in reverse and in forward mode. Shapes and dtypes that do not
+// fit together are errors of torch; the layers check them first.
+#pragma once
+
+#include "luxtorch/core/api.h"
+#include "luxtorch/core/types.h"
+
+namespace luxtorch::ops {
+
+/// y = (x - mean) / sqrt(var + epsilon) * scale + bias, mean and biased variance over each sample and
+/// each block of channels / groups consecutive channels (Wu and He 2018, "Group normalization").
+/// x: (batch, channels, ...), channels divisible by groups; y: the same, of x's dtype. scale and bias:
+/// (channels), each may be undefined; float32 with an x of half precision too, the arithmetic is in
+/// float32 then. On the meta device y has its shape and dtype, without arithmetic.
+LUXTORCH_API Tensor groupnorm(const Tensor& x, const Tensor& scale, const Tensor& bias,
+                              int64_t groups, double epsilon = 1e-5);
+
+}  // namespace luxtorch::ops

@@ -1,0 +1,51 @@
+#include "luxtorch/ops/normalization.h"
+
+#include <gtest/gtest.h>
+
+#include "luxtorch/autodiff/derivatives.h"
+#include "luxtorch/core/ops.h"
+#include "support/compare.h"
+
+namespace luxtorch::testing {
+namespace {
+
+Tensor normal(uint64_t seed, const Sizes& shape, Dtype dtype = kFloat64) {
+  return random::normal(Rng(seed), shape, 0.3, 2, dtype);
+}
+
+TEST(Groupnorm, SetsTheMeanAndVarianceOfEachGroupOfEachSample) {
+  const Tensor x = normal(0, {3, 6, 4, 2});
+  const Tensor y = ops::groupnorm(x, {}, {}, 2, 0);
+  const Tensor grouped = y.reshape({3, 2, 24});
+  EXPECT_LT(grouped.mean(2).abs().max().item<double>(), 1e-14);
+  EXPECT_CLOSE(grouped.square().mean(2), ones({3, 2}, {.dtype = kFloat64}), 1e-13);
+  const Tensor scale = normal(1, {6}), bias = normal(2, {6});
+  EXPECT_CLOSE(ops::groupnorm(x, scale, bias, 2, 0),
+               y * scale.reshape({1, 6, 1, 1}) + bias.reshape({1, 6, 1, 1}), 1e-14);
+  EXPECT_CLOSE(ops::groupnorm(x, scale, {}, 2, 0), y * scale.reshape({1, 6, 1, 1}), 1e-14);
+}
+
+TEST(Groupnorm, OfHalfPrecisionWithFloat32ParametersComputesInFloat32) {
+  const Tensor scale = normal(1, {6}, kFloat32), bias = normal(2, {6}, kFloat32);
+  for (auto dtype : {Dtype::Half, Dtype::BFloat16}) {
+    const Tensor x = normal(0, {3, 6, 5}).to(dtype);
+    const Tensor y = ops::groupnorm(x, scale, bias, 3);
+    EXPECT_EQ(y.scalar_type(), dtype);
+    EXPECT_SAME(y, ops::groupnorm(x.to(kFloat32), scale, bias, 3).to(dtype));
+    const Tensor tangent = jvp([&](const Tensor& t) { return ops::groupnorm(t, scale, bias, 3); },
+                               x, normal(3, {3, 6, 5}).to(dtype))
+                               .dy;
+    EXPECT_EQ(tangent.scalar_type(), dtype);
+  }
+}
+
+TEST(Groupnorm, OfMetaTensorsHasTheirShapeAndDtype) {
+  const Tensor x = normal(0, {3, 6, 5}, kFloat32).to(c10::Device("meta"));
+  const Tensor y = ops::groupnorm(x, {}, {}, 3);
+  EXPECT_TRUE(y.is_meta());
+  EXPECT_EQ(y.sizes(), x.sizes());
+  EXPECT_EQ(y.scalar_type(), kFloat32);
+}
+
+}  // namespace
+}  // namespace luxtorch::testing
