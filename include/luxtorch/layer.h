@@ -36,6 +36,13 @@
 
 namespace luxtorch {
 
+namespace detail {
+class LeafReplacements;
+template <class L>
+std::optional<L> replaced(const L& l, LeafReplacements& r);  // layer_map.h
+LUXTORCH_API std::optional<Layer> replaced_erased(const Layer& l, LeafReplacements& r);
+}  // namespace detail
+
 /// A layer's parameters or states, each leaf's key made from its path. Wrappers add no level; a
 /// container's own are merged after its layers'. An error says at which layer it is.
 template <Initial W, class L>
@@ -144,6 +151,7 @@ class Layer {
   }
 
  private:
+  friend std::optional<Layer> detail::replaced_erased(const Layer& l, detail::LeafReplacements& r);
   struct Interface {
     virtual ~Interface() = default;
     virtual Out<Tree> call(const Tree& x, const Tree& ps, const Tree& st) const = 0;
@@ -153,6 +161,7 @@ class Layer {
     virtual bool is_cell() const = 0;
     virtual const std::type_info& type() const = 0;
     virtual const void* address() const = 0;
+    virtual std::shared_ptr<const Interface> replaced(detail::LeafReplacements& r) const = 0;
   };
   template <class L>
   struct Model;
@@ -282,6 +291,10 @@ struct Layer::Model final : Layer::Interface {
   bool is_cell() const override { return Cell<L>; }
   const std::type_info& type() const override { return typeid(L); }
   const void* address() const override { return &layer; }
+  std::shared_ptr<const Interface> replaced(detail::LeafReplacements& r) const override {
+    auto other = detail::replaced(layer, r);
+    return other ? std::make_shared<Model>(*std::move(other)) : nullptr;
+  }
 };
 
 template <LayerLike L>
@@ -331,3 +344,5 @@ Summary summary(const L& model, const Tree& ps, const Tree& st, const X& x) {
 }
 
 }  // namespace luxtorch
+
+#include "luxtorch/layer_map.h"  // what an erased layer needs of it
