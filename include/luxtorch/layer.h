@@ -23,6 +23,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -82,6 +83,13 @@ std::pair<Tree, Tree> setup(I seed, const L& model) {
 
 /// Every part named `key`, at any depth, replaced by value: update_state(st, "carry", Tree()).
 LUXTORCH_API Tree update_state(const Tree& st, std::string_view key, const Tree& value);
+/// The same, except at or below the parts that `exclude` picks by their paths, "encoder.dropout": they
+/// stay as they are. It is asked about inner nodes too.
+LUXTORCH_API Tree update_state(const Tree& st, std::string_view key, const Tree& value,
+                               const std::function<bool(const std::string& path)>& exclude);
+/// The same, except at or below these paths. TreeError: st has no part there.
+LUXTORCH_API Tree update_state(const Tree& st, std::string_view key, const Tree& value,
+                               const std::vector<std::string>& exclude);
 /// States with every "training" false: Dropout, BatchNorm and their like stop drawing and averaging.
 LUXTORCH_API Tree testmode(const Tree& st);
 /// States for training: the opposite of testmode.
@@ -333,6 +341,22 @@ template <class Y = void, class L, class X>
 auto predict(const L& model, const X& x, const Tree& ps, const Tree& st) {
   detail::NoGrad no_grad;
   return apply<Y>(model, x, ps, testmode(st)).first;
+}
+
+namespace detail {
+LUXTORCH_API Tree constant_states(const Description& d);
+LUXTORCH_API void check_constant(const Tree& before, const Tree& after);
+}  // namespace detail
+
+/// y alone, of a model that needs no states: those of setup must be empty, or the same for every seed
+/// and unchanged by the call, as a flag or a table is. Else an ArgumentError with the state's path:
+/// such a model is called by apply. Y as in apply.
+template <class Y = void, class L, class X>
+auto stateless_apply(const L& model, const X& x, const Tree& ps) {
+  const Tree st = detail::constant_states(describe(model));
+  auto out = apply<Y>(model, x, ps, st);
+  detail::check_constant(st, out.second);
+  return std::move(out.first);
 }
 
 /// A table of the model's layers, with the output shapes of one run on x (in test mode, no graph).
