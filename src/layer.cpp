@@ -7,29 +7,58 @@
 #include "autocast.h"
 #include "mismatches.h"
 #include "text.h"
+#include "transforms.h"
 
 namespace luxtorch {
 
-Tree update_state(const Tree& st, std::string_view key, const Tree& value) {
+namespace {
+
+using Excludes = std::function<bool(const std::string& path)>;
+
+// Without a predicate no path is made.
+Tree updated(const Tree& st, std::string_view key, const Tree& value, const Excludes* exclude,
+             const std::string& path) {
+  if (st.is_leaf()) return st;
+  bool changed = false;
+  auto child = [&](const std::string& name, const Tree& part) {
+    const auto below = exclude ? path_below(path, name) : std::string();
+    if (exclude && (*exclude)(below)) return part;
+    Tree other = st.is_named() && name == key ? value : updated(part, key, value, exclude, below);
+    changed = changed || !other.same_node(part);
+    return other;
+  };
   if (st.is_named()) {
     std::vector<Tree::Item> parts;
-    bool changed = false;
-    for (const auto& [name, part] : st.items()) {
-      parts.emplace_back(name, name == key ? value : update_state(part, key, value));
-      changed = changed || !parts.back().second.same_node(part);
-    }
+    for (const auto& [name, part] : st.items()) parts.emplace_back(name, child(name, part));
     return changed ? named(std::move(parts)) : st;
   }
-  if (st.is_tuple()) {
-    std::vector<Tree> parts;
-    bool changed = false;
-    for (const auto& part : st.elements()) {
-      parts.push_back(update_state(part, key, value));
-      changed = changed || !parts.back().same_node(part);
-    }
-    return changed ? tuple(std::move(parts)) : st;
+  std::vector<Tree> parts;
+  for (const auto& part : st.elements()) {
+    parts.push_back(child(exclude ? std::to_string(parts.size()) : std::string(), part));
   }
-  return st;
+  return changed ? tuple(std::move(parts)) : st;
+}
+
+}  // namespace
+
+Tree update_state(const Tree& st, std::string_view key, const Tree& value) {
+  return updated(st, key, value, nullptr, "");
+}
+Tree update_state(const Tree& st, std::string_view key, const Tree& value,
+                  const Excludes& exclude) {
+  return updated(st, key, value, &exclude, "");
+}
+Tree update_state(const Tree& st, std::string_view key, const Tree& value,
+                  const std::vector<std::string>& exclude) {
+  for (const auto& path : exclude) {
+    if (st.contains(path)) continue;
+    TreeError error("update_state", "expected a part of the states to exclude, got none.");
+    error.prepend_path_(path);
+    throw error;
+  }
+  return update_state(st, key, value, [&](const std::string& path) {
+    return std::ranges::find(exclude, path) != exclude.end();
+  });
 }
 Tree testmode(const Tree& st) { return update_state(st, "training", false); }
 Tree trainmode(const Tree& st) { return update_state(st, "training", true); }
@@ -154,6 +183,39 @@ void rethrow_placed(const ErrorPlace& model, const Tree& ps, const Tree& st) {
     explain_autocast_(placed);
     placed.thrown_by_(model.address, *model.type);
     throw placed;
+  }
+}
+
+namespace {
+constexpr const char* kStateless = "stateless_apply";
+[[noreturn]] void refuse_state(const std::string& path, const char* got) {
+  ArgumentError error(kStateless, std::string("expected states that are empty or constant, got ") +
+                                      got + ". Call the model by apply, with the states of setup.");
+  error.prepend_path_(path);
+  throw error;
+}
+}  // namespace
+
+Tree constant_states(const Description& d) {
+  const transforms::Outside outside;
+  Tree st = draw(d, Initial::states, Rng(0));
+  auto leaves = tree::leaves(st);
+  if (leaves.empty()) return st;
+  auto others = tree::leaves(draw(d, Initial::states, Rng(1)));
+  auto paths = tree::paths(st);
+  for (size_t i = 0; i < leaves.size(); ++i) {
+    if (!tree::equal(leaves[i], others[i]))
+      refuse_state(paths[i], "one that depends on the seed of setup");
+  }
+  return st;
+}
+
+void check_constant(const Tree& before, const Tree& after) {
+  auto leaves = tree::leaves(before), now = tree::leaves(after);
+  auto paths = tree::paths(before);
+  for (size_t i = 0; i < leaves.size(); ++i) {
+    if (i >= now.size() || !leaves[i].same_node(now[i]))
+      refuse_state(paths[i], "one that the call changes");
   }
 }
 

@@ -79,4 +79,58 @@ Tree with_ties_of(const Tree& t, const Tree& like) {
   return tied;
 }
 
+namespace {
+
+constexpr const char* kShare = "share_parameters";
+
+[[noreturn]] void refuse_sharing(const std::string& path, const std::string& message) {
+  TreeError error(kShare, message);
+  error.prepend_path_(path);
+  throw error;
+}
+
+bool is_at_or_below(const std::string& path, const std::string& other) {
+  return path.starts_with(other) &&
+         (other.empty() || path.size() == other.size() || path[other.size()] == '.');
+}
+
+void check_disjoint(const std::vector<std::vector<std::string>>& groups) {
+  std::vector<std::string> all;
+  for (const auto& group : groups) {
+    for (const auto& path : group) {
+      for (const auto& other : all) {
+        if (!is_at_or_below(path, other) && !is_at_or_below(other, path)) continue;
+        refuse_sharing(path, fmt::format("expected parts without a common parameter, got also "
+                                         "\"{}\". Name all places of one parameter in one group.",
+                                         other));
+      }
+      all.push_back(path);
+    }
+  }
+}
+
+}  // namespace
+
+Tree share_parameters(const Tree& ps, const std::vector<std::vector<std::string>>& groups,
+                      const std::vector<Tree>& new_parts) {
+  if (!new_parts.empty() && new_parts.size() != groups.size()) {
+    throw ArgumentError(kShare, fmt::format("expected a new part for each of {} groups, got {}.",
+                                            groups.size(), new_parts.size()));
+  }
+  check_disjoint(groups);
+  Tree shared = ps;
+  for (size_t i = 0; i < groups.size(); ++i) {
+    for (const auto& path : groups[i]) {
+      if (!ps.contains(path)) refuse_sharing(path, "expected a part of the parameters, got none.");
+      const Tree& part = new_parts.empty() ? ps.at(groups[i][0]) : new_parts[i];
+      if (auto d = tree::difference(part, ps.at(path)); !d.empty()) {
+        refuse_sharing(path, fmt::format("expected the structure of {}, got another: {}.",
+                                         new_parts.empty() ? groups[i][0] : "the new part", d));
+      }
+      shared = shared.with(path, part);
+    }
+  }
+  return shared;
+}
+
 }  // namespace luxtorch

@@ -20,6 +20,42 @@ using testing::SumCell;
 using testing::Two;
 using testing::Wrapped;
 
+// ---- stateless_apply
+
+// y = x + table; st has a table that never changes, and a flag.
+struct Table {
+  std::vector<StateSpec> states() const { return {{"table", full({2}, 3)}, {"training", true}}; }
+  Out<Tensor> operator()(const Tensor& x, const Tree&, const Tree& st) const {
+    return {x + st["table"].tensor(), st};
+  }
+};
+// A state that setup draws.
+struct Noise {
+  std::vector<StateSpec> states() const { return {{"noise", Shape{2}, init::randn}}; }
+  Out<Tensor> operator()(const Tensor& x, const Tree&, const Tree& st) const { return {x, st}; }
+};
+
+TEST(StatelessApply, GivesYOfAModelWithoutStates) {
+  auto x = ones({2});
+  auto ps = setup(Rng(1), Slope{2}).first;
+  static_assert(std::is_same_v<decltype(stateless_apply(Slope{2}, x, ps)), Tensor>);
+  EXPECT_SAME(stateless_apply(Slope{2}, x, ps), ps["weight"]);
+  Chain two(Slope{2}, Table{});
+  auto ps2 = setup(Rng(1), two).first;
+  EXPECT_SAME(stateless_apply<Tensor>(two, x, ps2), ps2.at("layer_1.weight").tensor() + 3);
+}
+
+TEST(StatelessApply, RefusesStatesThatAreDrawnOrChange) {
+  EXPECT_ERROR(
+      ArgumentError, stateless_apply(Chain(Slope{2}, Noise{}), ones({2}), Tree()),
+      "[stateless_apply] at layer_2.noise: expected states that are empty or constant, got "
+      "one that depends on the seed of setup. Call the model by apply, with the states of "
+      "setup.");
+  EXPECT_ERROR(ArgumentError, stateless_apply(Counter{}, ones({2}), kNone),
+               "[stateless_apply] at count: expected states that are empty or constant, got one "
+               "that the call changes. Call the model by apply, with the states of setup.");
+}
+
 // ---- apply
 
 TEST(Apply, GivesWhatATypedModelReturns) {

@@ -246,6 +246,19 @@ TEST(States, UpdateStateReplacesLeavesAndNodesOfThatName) {
   EXPECT_EQ(update_state(st, "n", 2).at("cell.n").scalar<int64_t>(), 2);
 }
 
+TEST(States, AnUpdateLeavesOutWhatIsExcluded) {
+  auto flag = named({{"training", true}, {"n", 1}});
+  auto st = named({{"a", tuple({flag, flag})}, {"b", named({{"c", flag}})}, {"training", true}});
+  auto by_paths = update_state(st, "training", false, {"a.1", "b"});
+  EXPECT_SAME(by_paths, st.with("a.0.training", false).with("training", false));
+  auto by_predicate = update_state(st, "training", false, [](const std::string& path) {
+    return path == "training" || path == "b.c.training";
+  });
+  EXPECT_SAME(by_predicate, st.with("a.0.training", false).with("a.1.training", false));
+  EXPECT_ERROR(TreeError, update_state(st, "training", false, {"a.0", "b.d"}),
+               "[update_state] at b.d: expected a part of the states to exclude, got none.");
+}
+
 TEST(States, AnUpdateThatChangesNothingSharesEverything) {
   auto st = named({{"a", tuple({named({{"training", false}})})}, {"b", 1}});
   EXPECT_TRUE(testmode(st).same_node(st));

@@ -67,5 +67,43 @@ TEST(Ties, ComeBackByATreeThatHasThem) {
                "[with_ties_of] at decoder.weight: expected a tensor, got nothing.");
 }
 
+TEST(ShareParameters, MakesPartsOne) {
+  Tree ps = named({{"a", named({{"b", named({{"w", ones({2})}})}})},
+                   {"c", named({{"w", zeros({2})}})},
+                   {"d", tuple({full({2}, 3), full({2}, 4)})}});
+  Tree shared = share_parameters(ps, {{"a.b", "c"}, {"d.0", "d.1"}});
+  EXPECT_EQ(ties(shared),
+            (std::vector<std::vector<std::string>>{{"a.b.w", "c.w"}, {"d.0", "d.1"}}));
+  EXPECT_TRUE(shared.at("c.w").tensor().is_same(ps.at("a.b.w").tensor()));
+  EXPECT_SAME(shared["d"], tuple({full({2}, 3), full({2}, 3)}));
+  EXPECT_TRUE(ties(ps).empty());
+
+  Tree fresh = share_parameters(ps, {{"a.b", "c"}}, {named({{"w", full({2}, 7)}})});
+  EXPECT_SAME(fresh.at("a.b.w"), full({2}, 7));
+  EXPECT_EQ(ties(fresh).size(), 1U);
+  EXPECT_SAME(share_parameters(ps, {}), ps);
+}
+
+TEST(ShareParameters, RefusesPartsThatDoNotFit) {
+  Tree ps = named({{"a", named({{"w", ones({2})}, {"b", ones({3})}})},
+                   {"c", named({{"w", zeros({2})}, {"b", ones({4})}})},
+                   {"ab", ones({2})}});
+  EXPECT_ERROR(TreeError, share_parameters(ps, {{"a.w", "c.w"}, {"ab", "a.w"}}),
+               "[share_parameters] at a.w: expected parts without a common parameter, got also "
+               "\"a.w\". Name all places of one parameter in one group.");
+  EXPECT_ERROR(TreeError, share_parameters(ps, {{"a.w", "a"}}),
+               "[share_parameters] at a: expected parts without a common parameter, got also "
+               "\"a.w\". Name all places of one parameter in one group.");
+  EXPECT_ERROR(TreeError, share_parameters(ps, {{"a.w", "c.v"}}),
+               "[share_parameters] at c.v: expected a part of the parameters, got none.");
+  EXPECT_ERROR(TreeError, share_parameters(ps, {{"a", "c"}}),
+               "[share_parameters] at c: expected the structure of a, got another: at b: a float32 "
+               "tensor of shape (3,) on the left, a float32 tensor of shape (4,) on the right.");
+  EXPECT_THROW(share_parameters(ps, {{"a.w", "c.w"}}, {ones({3})}), TreeError);
+  EXPECT_ERROR(ArgumentError, share_parameters(ps, {{"a.w", "c.w"}}, {ones({2}), ones({2})}),
+               "[share_parameters] expected a new part for each of 1 groups, got 2.");
+  EXPECT_NO_THROW((void)share_parameters(ps, {{"a.w", "ab"}}));  // "ab" is not below "a"
+}
+
 }  // namespace
 }  // namespace luxtorch

@@ -23,6 +23,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -35,6 +36,13 @@
 #include "luxtorch/tree.h"
 
 namespace luxtorch {
+
+namespace detail {
+class LeafReplacements;
+template <class L>
+std::optional<L> replaced(const L& l, LeafReplacements& r);  // layer_map.h
+LUXTORCH_API std::optional<Layer> replaced_erased(const Layer& l, LeafReplacements& r);
+}  // namespace detail
 
 /// A layer's parameters or states, each leaf's key made from its path. Wrappers add no level; a
 /// container's own are merged after its layers'. An error says at which layer it is.
@@ -75,6 +83,13 @@ std::pair<Tree, Tree> setup(I seed, const L& model) {
 
 /// Every part named `key`, at any depth, replaced by value: update_state(st, "carry", Tree()).
 LUXTORCH_API Tree update_state(const Tree& st, std::string_view key, const Tree& value);
+/// The same, except at or below the parts that `exclude` picks by their paths, "encoder.dropout": they
+/// stay as they are. It is asked about inner nodes too.
+LUXTORCH_API Tree update_state(const Tree& st, std::string_view key, const Tree& value,
+                               const std::function<bool(const std::string& path)>& exclude);
+/// The same, except at or below these paths. TreeError: st has no part there.
+LUXTORCH_API Tree update_state(const Tree& st, std::string_view key, const Tree& value,
+                               const std::vector<std::string>& exclude);
 /// States with every "training" false: Dropout, BatchNorm and their like stop drawing and averaging.
 LUXTORCH_API Tree testmode(const Tree& st);
 /// States for training: the opposite of testmode.
@@ -144,6 +159,7 @@ class Layer {
   }
 
  private:
+  friend std::optional<Layer> detail::replaced_erased(const Layer& l, detail::LeafReplacements& r);
   struct Interface {
     virtual ~Interface() = default;
     virtual Out<Tree> call(const Tree& x, const Tree& ps, const Tree& st) const = 0;
@@ -153,6 +169,7 @@ class Layer {
     virtual bool is_cell() const = 0;
     virtual const std::type_info& type() const = 0;
     virtual const void* address() const = 0;
+    virtual std::shared_ptr<const Interface> replaced(detail::LeafReplacements& r) const = 0;
   };
   template <class L>
   struct Model;
@@ -282,6 +299,10 @@ struct Layer::Model final : Layer::Interface {
   bool is_cell() const override { return Cell<L>; }
   const std::type_info& type() const override { return typeid(L); }
   const void* address() const override { return &layer; }
+  std::shared_ptr<const Interface> replaced(detail::LeafReplacements& r) const override {
+    auto other = detail::replaced(layer, r);
+    return other ? std::make_shared<Model>(*std::move(other)) : nullptr;
+  }
 };
 
 template <LayerLike L>
@@ -322,6 +343,22 @@ auto predict(const L& model, const X& x, const Tree& ps, const Tree& st) {
   return apply<Y>(model, x, ps, testmode(st)).first;
 }
 
+namespace detail {
+LUXTORCH_API Tree constant_states(const Description& d);
+LUXTORCH_API void check_constant(const Tree& before, const Tree& after);
+}  // namespace detail
+
+/// y alone, of a model that needs no states: those of setup must be empty, or the same for every seed
+/// and unchanged by the call, as a flag or a table is. Else an ArgumentError with the state's path:
+/// such a model is called by apply. Y as in apply.
+template <class Y = void, class L, class X>
+auto stateless_apply(const L& model, const X& x, const Tree& ps) {
+  const Tree st = detail::constant_states(describe(model));
+  auto out = apply<Y>(model, x, ps, st);
+  detail::check_constant(st, out.second);
+  return std::move(out.first);
+}
+
 /// A table of the model's layers, with the output shapes of one run on x (in test mode, no graph).
 /// Layers that a user's own container calls by themselves are seen if they are the library's.
 template <class L, class X>
@@ -331,3 +368,5 @@ Summary summary(const L& model, const Tree& ps, const Tree& st, const X& x) {
 }
 
 }  // namespace luxtorch
+
+#include "luxtorch/layer_map.h"  // what an erased layer needs of it

@@ -132,6 +132,12 @@ struct LayerAccess {
       l.luxtorch_layers().visit(f);
     }
   }
+  /// True if a macro names the layers, so that they are members of L.
+  template <class L>
+  static constexpr bool names_members() {
+    return requires(const L& l) { l.luxtorch_layers().members; } ||
+           requires(const L& l) { l.luxtorch_wrapped().members; };
+  }
   /// Calls f(name, layer) for the layer that l wraps.
   template <class L, class F>
   static void visit_wrapped(const L& l, const F& f)

@@ -71,6 +71,7 @@ struct Description {
   bool wrapper = false;                  ///< its one field has the same path as itself
   bool range = false;  ///< a vector or array of layers, whose parameters are a tuple
   const detail::LayerHooks* hooks = nullptr;  ///< the type's hooks; nullptr where address is
+  const Layer* erased = nullptr;              ///< the Layer that holds it; nullptr where none does
   struct Field;                               // complete only below, since it holds a Description
   std::vector<Field> fields;  ///< the layers inside, in the order of LUXTORCH_LAYERS
 };
@@ -90,7 +91,9 @@ concept HasLabel = requires(const L& l) {
 template <class L>
 Description describe(const L& l) {
   if constexpr (std::same_as<L, Layer>) {
-    return l.describe();
+    Description d = l.describe();
+    d.erased = &l;
+    return d;
   } else if constexpr (LayerRange<L>) {
     Description d{.text = "(" + std::to_string(l.size()) + " layers)", .range = true, .fields = {}};
     size_t i = 0;

@@ -39,6 +39,7 @@
 #include "luxtorch/io/sha256.h"
 #include "luxtorch/io/torch_archive.h"
 #include "luxtorch/layer.h"
+#include "luxtorch/layer_map.h"
 #include "luxtorch/layer_spec.h"
 #include "luxtorch/layers/bilinear.h"
 #include "luxtorch/layers/checkpointed.h"

@@ -1,6 +1,6 @@
 // Ties: a tensor at several places of a tree, which is one parameter.
 //
-//     ps = ps.with("decoder.weight", ps.at("embedding.weight").tensor());     // tied
+//     ps = share_parameters(ps, {{"embedding.weight", "decoder.weight"}});    // tied
 //     Tree loaded = with_ties_of(numpy::load("model.npz"), ps);               // one tensor again
 //
 // Two places hold one tensor if it is the same Tensor, or if they read the same memory in the same
@@ -25,5 +25,17 @@ LUXTORCH_API std::vector<std::vector<std::string>> ties(const Tree& t);
 /// lacks a tensor there, or its tensors there differ in values, shapes, dtypes or devices (the text
 /// names both places).
 LUXTORCH_API Tree with_ties_of(const Tree& t, const Tree& like);
+
+/// ps with the parts of each group made one: the same tensors stand at all of its paths, those of the
+/// first path, or of new_parts, which has a part for each group. A part is a tensor or a tree, such
+/// as all parameters of a layer. In training their gradients are summed, and they move once (Lux's
+/// share_parameters).
+///
+/// TreeError, with the path: ps has no such part; it differs from the first one, or from the new
+/// one, in structure, shapes or dtypes; a path is there twice, or is below another. ArgumentError:
+/// another number of new parts than of groups.
+LUXTORCH_API Tree share_parameters(const Tree& ps,
+                                   const std::vector<std::vector<std::string>>& groups,
+                                   const std::vector<Tree>& new_parts = {});
 
 }  // namespace luxtorch

@@ -49,6 +49,11 @@ const Layer& Chain::operator[](std::string_view name) const {
   throw ArgumentError("Chain",
                       fmt::format("expected one of its layers {}, got \"{}\".", names, name));
 }
+Chain Chain::with_layers(std::vector<Layer> layers) const {
+  detail::NamedLayers all = layers_;
+  for (size_t i = 0; i < all.size(); ++i) all[i].second = std::move(layers[i]);
+  return Chain(std::move(all));
+}
 Chain Chain::slice(size_t first, size_t last) const {
   if (first > last || last > size()) {
     throw ArgumentError("Chain", fmt::format("expected a range within {} layers, got [{}, {}).",

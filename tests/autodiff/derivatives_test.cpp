@@ -179,6 +179,18 @@ TEST(Hvp, OfAModelAgreesWithDifferencesOfItsGradient) {
       product);
 }
 
+TEST(BatchedJacobian, IsTheJacobianAtEachSample) {
+  const Tensor xs = numbers({0.3, -0.7, 1.1, 2, 0.1, -1, 0.4, 0.5, 0.6, -2, 1, 0}).reshape({4, 3});
+  for (auto mode : {DerivativeMode::Reverse, DerivativeMode::Forward}) {
+    const Tensor all = batched_jacobian(layer_of, xs, {.mode = mode});
+    EXPECT_EQ(all.sizes(), (Sizes{4, 2, 3}));
+    for (int64_t i = 0; i < 4; ++i) EXPECT_CLOSE(all[i], jacobian_of_layer(xs[i]), kPlainFloat64);
+  }
+  auto of_tree = [](const Tree& t) { return named({{"y", layer_of(t["x"].tensor())}}); };
+  const Tree tree = batched_jacobian(of_tree, named({{"x", xs}}));
+  EXPECT_CLOSE(tree["y"]["x"].tensor(), batched_jacobian(layer_of, xs), kPlainFloat64);
+}
+
 TEST(Transforms, ComposeWithEachOther) {
   const Tensor xs = stack({kX, kX * 2, kX - 1});
   const Tensor all = vmap(hessian(energy))(xs);

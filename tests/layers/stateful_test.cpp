@@ -38,6 +38,13 @@ TEST(StatefulLayer, TakesStatesAndOtherParameters) {
   StatefulLayer dropout(Dropout(0.5), named({}), setup(Rng(0), Dropout(0.5)).second);
   dropout.set_states_(testmode(dropout.states()));
   EXPECT_SAME(dropout(x), Tree(x));
+  dropout.trainmode_();
+  EXPECT_TRUE(dropout.states()["training"].scalar<bool>());
+  EXPECT_FALSE(tree::equal(dropout(x), Tree(x)));
+  dropout.testmode_();
+  EXPECT_SAME(dropout(x), Tree(x));
+  dropout.update_state_("rng", Rng(7));
+  EXPECT_SAME(dropout.states()["rng"], Tree(Rng(7)));
 }
 
 TEST(StatefulLayer, KeepsItsStatesWhenACallFails) {

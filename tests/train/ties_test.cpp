@@ -6,6 +6,7 @@
 #include "luxtorch/autodiff/flatten.h"
 #include "luxtorch/autodiff/grad.h"
 #include "luxtorch/checkpoint/checkpoint.h"
+#include "luxtorch/interop/state_dict.h"
 #include "luxtorch/io/safetensors.h"
 #include "luxtorch/losses/loss.h"
 #include "support/compare.h"
@@ -74,6 +75,36 @@ TEST(TiedTraining, ValuesThatAreNotTheSameAreRefused) {
   Tree same = tied().with("layer_2.weight", tied().at("layer_1.weight").tensor().clone());
   ts.set_parameters_(same);
   EXPECT_EQ(ties(ts.parameters()), kPaths);
+}
+
+TEST(TiedTraining, SharedPartsMoveOnceByTheSumOfTheirGradients) {
+  auto [plain, st] = setup(Rng(1), square());
+  Tree ps = share_parameters(plain, {{"layer_1", "layer_2"}});
+  auto grads = grad([&](const Tree& p) {
+    auto [y, _] = square()(square_batch(0)[0], p, st);
+    return MSELoss{}(y.tensor(), square_batch(0)[1].tensor());
+  })(share_parameters(plain, {{"layer_2"}},
+                      {tree::map_tensors([](const Tensor& t) { return t.clone(); },
+                                         ps["layer_1"])}));
+  auto ts = of_two_layers(ps, Descent(0.1));
+  single_train_step_(MSELoss{}, square_batch(0), ts);
+  for (const char* name : {"weight", "bias"}) {
+    Tensor sum = grads["layer_1"][name].tensor() + grads["layer_2"][name].tensor();
+    Tensor expected = ps["layer_1"][name].tensor() - sum * 0.1;
+    EXPECT_CLOSE(ts.parameters()["layer_1"][name].tensor(), expected, testing::kPlainFloat32);
+  }
+  EXPECT_EQ(ties(ts.parameters()), ties(ps));
+}
+
+TEST(TiedTraining, SharedPartsInFilesAndStateDicts) {
+  auto [plain, st] = setup(Rng(1), square());
+  Tree ps = share_parameters(plain, {{"layer_1", "layer_2"}});
+  auto file = test::fresh_folder("shared") / "ps.safetensors";
+  safetensors::save(file, ps);
+  EXPECT_EQ(ties(safetensors::load(file)), ties(ps));
+  Tree dict = to_torch(square(), ps, st);
+  EXPECT_SAME(dict.at("0.weight"), dict.at("1.weight"));
+  EXPECT_EQ(ties(with_ties_of(from_torch(square(), dict).first, ps)), ties(ps));
 }
 
 TEST(TiedTraining, AsOneVectorIsThereOnce) {

@@ -24,6 +24,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "luxtorch/autodiff/vmap.h"
 #include "luxtorch/core/api.h"
 #include "luxtorch/tree.h"
 #include "luxtorch/tree_conversion.h"
@@ -150,6 +151,16 @@ auto jacobian(F f, JacobianOptions options = {}) {
                                                                             const Rest&... rest) {
     return jacobian([&](const X& at) { return std::invoke(f, at, rest...); }, x, options);
   };
+}
+/// The Jacobians of a function of one sample at every sample of a batch, all at once:
+/// vmap(jacobian(f)). x is (batch, ...), f sees a sample without that dimension; shape (batch, y's
+/// shape..., x's shape...), with y and x of one sample. For trees as jacobian gives it, each leaf with
+/// the batch first. Errors are those of jacobian and vmap. (The f of Lux's function of this name takes
+/// the whole batch.)
+template <class F, detail::TensorOrTree X>
+  requires std::invocable<F&, const X&>
+auto batched_jacobian(F f, const X& x, JacobianOptions options = {}) {
+  return vmap([&](const X& sample) { return jacobian(f, sample, options); })(x);
 }
 /// hessian as a function of x, in the same way.
 template <class F>

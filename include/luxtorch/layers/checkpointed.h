@@ -9,6 +9,7 @@
 #pragma once
 
 #include <utility>
+#include <vector>
 
 #include "luxtorch/core/api.h"
 #include "luxtorch/layer.h"
@@ -33,6 +34,10 @@ class LUXTORCH_API Checkpointed {
   template <class F>
   void luxtorch_wrapped(const F& f) const {
     f(std::string_view("layer"), layer_);
+  }
+  /// Another layer, checkpointed: layer_map.
+  Checkpointed with_layers(std::vector<Layer> layers) const {
+    return Checkpointed(std::move(layers[0]));
   }
   /// The layer's y and new states.
   Out<Tree> operator()(const Tree& x, const Tree& ps, const Tree& st) const;

@@ -99,6 +99,8 @@ class LUXTORCH_API Chain {
   const Layer& operator[](std::string_view name) const;
   /// All layers with their names, in order.
   const detail::NamedLayers& items() const { return layers_; }
+  /// Other layers with the same names: layer_map. As many as there are.
+  Chain with_layers(std::vector<Layer> layers) const;
   /// The layers of [first, last), from 0, with their names. ArgumentError: outside [0, size()].
   Chain slice(size_t first, size_t last) const;
 
@@ -126,6 +128,10 @@ class LUXTORCH_API SkipConnection {
     requires(!ConnectionIsLayer)
   void luxtorch_wrapped(const F& f) const {
     f(std::string_view("layers"), layers_);
+  }
+  /// Other layers, and with them another connection if that is a layer: layer_map.
+  SkipConnection with_layers(std::vector<Layer> layers) const {
+    return {std::move(layers[0]), ConnectionIsLayer ? std::move(layers[1]) : connection_};
   }
   /// x and y: any Tree that the layers take, and that the connection gives.
   Out<Tree> operator()(const Tree& x, const Tree& ps, const Tree& st) const;
@@ -156,6 +162,10 @@ class LUXTORCH_API RepeatedLayer {
   template <class F>
   void luxtorch_wrapped(const F& f) const {
     f(std::string_view("model"), model_);
+  }
+  /// The same of another model: layer_map.
+  RepeatedLayer with_layers(std::vector<Layer> layers) const {
+    return RepeatedLayer(std::move(layers[0]), options_);
   }
   /// With input_injection the first run gets (x, x).
   Out<Tree> operator()(const Tree& x, const Tree& ps, const Tree& st) const;

@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "luxtorch/core/api.h"
 #include "luxtorch/layers/containers.h"
@@ -41,6 +42,16 @@ class Joined {
     } else {
       layers_.luxtorch_layers(f);
     }
+  }
+  Joined with_layers(std::vector<Layer> layers) const {
+    Joined other = *this;
+    if (join_is_layer_) {
+      other.layers_ = *layers[0].as<Chain>();
+      other.join_ = std::move(layers[1]);
+    } else {
+      other.layers_ = layers_.with_layers(std::move(layers));
+    }
+    return other;
   }
   const Chain& layers() const { return layers_; }
   size_t size() const { return layers_.size(); }
@@ -73,6 +84,12 @@ class LUXTORCH_API Parallel {
   template <class F>
   void luxtorch_layers(const F& f) const {
     parts_.visit(f);
+  }
+  /// The same of other layers: layer_map.
+  Parallel with_layers(std::vector<Layer> layers) const {
+    Parallel other(*this);
+    other.parts_ = parts_.with_layers(std::move(layers));
+    return other;
   }
   /// ShapeError: x is a tuple of another size than the number of layers.
   Out<Tree> operator()(const Tree& x, const Tree& ps, const Tree& st) const;
@@ -107,6 +124,12 @@ class LUXTORCH_API BranchLayer {
   void luxtorch_layers(const F& f) const {
     parts_.visit(f);
   }
+  /// The same of other layers: layer_map.
+  BranchLayer with_layers(std::vector<Layer> layers) const {
+    BranchLayer other(*this);
+    other.parts_ = parts_.with_layers(std::move(layers));
+    return other;
+  }
   /// x: whatever all layers take.
   Out<Tree> operator()(const Tree& x, const Tree& ps, const Tree& st) const;
   /// The text in a printed model, above its layers.
@@ -137,6 +160,12 @@ class LUXTORCH_API PairwiseFusion {
   template <class F>
   void luxtorch_layers(const F& f) const {
     parts_.visit(f);
+  }
+  /// The same of other layers: layer_map.
+  PairwiseFusion with_layers(std::vector<Layer> layers) const {
+    PairwiseFusion other(*this);
+    other.parts_ = parts_.with_layers(std::move(layers));
+    return other;
   }
   /// ShapeError: x is a tuple of another size than the number of layers and one.
   Out<Tree> operator()(const Tree& x, const Tree& ps, const Tree& st) const;
@@ -172,6 +201,12 @@ class LUXTORCH_API Maxout {
   template <class F>
   void luxtorch_layers(const F& f) const {
     parts_.visit(f);
+  }
+  /// The same of other layers: layer_map.
+  Maxout with_layers(std::vector<Layer> layers) const {
+    Maxout other(*this);
+    other.parts_ = parts_.with_layers(std::move(layers));
+    return other;
   }
   /// ShapeError: the layers' outputs have several shapes.
   Out<Tensor> operator()(const Tree& x, const Tree& ps, const Tree& st) const;

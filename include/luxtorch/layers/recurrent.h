@@ -236,6 +236,10 @@ class LUXTORCH_API Recurrence {
   void luxtorch_wrapped(const F& f) const {
     f(std::string_view("cell"), cell_.layer());
   }
+  /// The same of another cell: layer_map. ArgumentError: it is no cell.
+  Recurrence with_layers(std::vector<Layer> layers) const {
+    return Recurrence(Erased{}, std::move(layers[0]), options_);
+  }
   /// x: a tensor or one of the tuples above. Errors: those of the cell; a TreeError for anything
   /// else; a ShapeError if there is no time step, or if lengths are not integers, of another shape,
   /// or outside 0 to time.

@@ -98,6 +98,10 @@ class LUXTORCH_API BidirectionalRNN {
     f(std::string_view("forward_rnn"), forward_.layer());
     f(std::string_view("backward_rnn"), backward_.layer());
   }
+  /// The same of other cells: layer_map. ArgumentError: one is no cell.
+  BidirectionalRNN with_layers(std::vector<Layer> layers) const {
+    return {std::move(layers[0]), std::move(layers[1]), options_};
+  }
   /// x: a tensor or a tuple, with the errors of Recurrence.
   Out<Tree> operator()(const Tree& x, const Tree& ps, const Tree& st) const;
   /// (x, carry), or (x, lengths) with a tensor of integers in the second place.

@@ -7,6 +7,9 @@
 // One object must not be called from two threads at once.
 #pragma once
 
+#include <string_view>
+#include <utility>
+
 #include "luxtorch/layer.h"
 
 namespace luxtorch {
@@ -33,8 +36,16 @@ class StatefulLayer {
   const Tree& parameters() const { return ps_; }
   /// The states after the last call.
   const Tree& states() const { return st_; }
-  /// Replaces the states, for a new sequence or for testmode(s.states()). They are not checked.
+  /// Replaces the states. They are not checked.
   void set_states_(Tree st) { st_ = std::move(st); }
+  /// Every state named `key` becomes value, as by update_state.
+  void update_state_(std::string_view key, const Tree& value) {
+    st_ = update_state(st_, key, value);
+  }
+  /// From now on as in use: testmode of the states.
+  void testmode_() { st_ = testmode(st_); }
+  /// From now on as in training: trainmode of the states.
+  void trainmode_() { st_ = trainmode(st_); }
 
  private:
   Layer model_;
