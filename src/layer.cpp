@@ -145,7 +145,8 @@ void place_(Error& error, const ErrorPlace& model, const Tree& ps, const Tree& s
 // what it complains of.
 std::string needs_numbers(const std::string& text) {
   auto says = [&](std::string_view part) { return text.find(part) != text.npos; };
-  if (auto end = text.find(": attempted to run this operator with Meta tensors"); end != text.npos) {
+  if (auto end = text.find(": attempted to run this operator with Meta tensors");
+      end != text.npos) {
     auto op = text.substr(0, end);
     return op == "aten::_local_scalar_dense" ? "item(), which reads a number"
                                              : "torch's operator " + op + ", which needs numbers";
@@ -170,7 +171,8 @@ void rethrow_placed(const ErrorPlace& model, const Tree& ps, const Tree& st) {
     if (auto what = needs_numbers(e.what_without_backtrace()); !what.empty()) {
       UnsupportedError refused(
           type_name(*model.type),
-          "expected a call that runs on a tensor without numbers (on the meta device), got " + what +
+          "expected a call that runs on a tensor without numbers (on the meta device), got " +
+              what +
               ". Give the layer a member Shape output_size(Shape x) const: it is asked instead.");
       refused.thrown_by_(model.address, *model.type);
       throw refused;

@@ -12,6 +12,8 @@
 //     auto [ps, st] = setup(Rng(42), Slope{3});
 //     auto [y, st2] = apply(Slope{3}, x, ps, st);
 //
+//     Shape shape = outputsize(Slope{3}, {32, 3});   // of y, without arithmetic
+//
 // There is no base class. A layer is any movable type whose const call operator takes (x, ps, st) and
 // returns Out<Y>; functions of tensors are layers without parameters. Layers hold no tensors, so they
 // are values: copy them, share them between threads.
@@ -370,7 +372,7 @@ Tree output_structure(const L& model, const X& x) {
 
 /// The shape of the model's output for an x of this shape, both with the batch, without arithmetic:
 ///
-///     outputsize(Chain(Dense(2, 8), Dense(8, 1)), {32, 2});          // [32, 1]
+///     outputsize(Chain(Dense(2, 8), Dense(8, 1)), {32, 2});              // [32, 1]
 ///     outputsize(Chain(Embedding(99, 8), GRU(8, 4)), {32, 10}, kInt64);  // [32, 4], of tokens
 ///
 /// Errors are those of output_structure. ArgumentError: a size is below 0; the output is no tensor,
@@ -394,8 +396,7 @@ Summary summary(const L& model, const Tree& ps, const Tree& st, const X& x) {
 template <class L>
 Summary summary(const L& model, const Shape& x, Dtype dtype = kFloat32) {
   auto [ps, st] = structure(model);
-  return summary(model, ps, st,
-                 detail::without_data(detail::without_data("summary", x, dtype)));
+  return summary(model, ps, st, detail::without_data(detail::without_data("summary", x, dtype)));
 }
 
 }  // namespace luxtorch

@@ -2,6 +2,7 @@
 //
 //     std::cout << show(model);                 // as Lux prints it, for every type
 //     std::cout << summary(model, ps, st, x);   // a table with the outputs' shapes and the counts
+//     std::cout << summary(model, {32, 2});     // the same for x of a shape, without arithmetic
 #pragma once
 
 #include <atomic>

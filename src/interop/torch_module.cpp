@@ -301,11 +301,12 @@ Out<Tree> FunctionalModule::operator()(const Tree& x, const Tree& ps, const Tree
   auto is_meta = [](const Tensor& t) { return t.defined() && t.is_meta(); };
   if (std::any_of(inputs.begin(), inputs.end(), is_meta) ||
       std::any_of(call.tensors.begin(), call.tensors.end(), is_meta)) {
-    fail<UnsupportedError>(
-        *this,
-        "expected tensors with numbers, which a torch::nn module needs, got some on the meta device. "
-        "Use summary(model, ps, st, x), or call it in a layer with a member Shape output_size(Shape "
-        "x) const.");
+    fail<UnsupportedError>(*this,
+                           "expected tensors with numbers, which a torch::nn module needs, got "
+                           "some on the meta device. "
+                           "Use summary(model, ps, st, x), or call it in a layer with a member "
+                           "Shape output_size(Shape "
+                           "x) const.");
   }
   call.training = st[kTraining].scalar<bool>();
   auto next = st;

@@ -35,8 +35,7 @@ Tensor& abs_out(const Tensor& x, Tensor& out) { return out.resize_(x.sizes()), o
 Tensor scalar(const Tensor& x) { return x.new_empty({}); }
 
 Tensor chosen(const Tensor& condition, const Tensor& a, const Tensor& b) {
-  auto shape =
-      at::infer_size(at::infer_size(condition.sizes(), a.sizes()), ShapeView(b.sizes()));
+  auto shape = at::infer_size(at::infer_size(condition.sizes(), a.sizes()), ShapeView(b.sizes()));
   const Tensor& there = condition.is_meta() ? condition : a.is_meta() ? a : b;
   return there.new_empty(shape, there.options().dtype(at::result_type(a, b)));
 }
@@ -74,9 +73,11 @@ std::tuple<Tensor, Tensor> variance_and_mean(const Tensor& x, at::OptionalIntArr
   return {reduced(x, dims, keepdim), reduced(x, dims, keepdim)};
 }
 
-std::tuple<Tensor, Tensor, Tensor> native_batch_norm(
-    const Tensor& x, const std::optional<Tensor>&, const std::optional<Tensor>&,
-    const std::optional<Tensor>&, const std::optional<Tensor>&, bool training, double, double) {
+std::tuple<Tensor, Tensor, Tensor> native_batch_norm(const Tensor& x, const std::optional<Tensor>&,
+                                                     const std::optional<Tensor>&,
+                                                     const std::optional<Tensor>&,
+                                                     const std::optional<Tensor>&, bool training,
+                                                     double, double) {
   auto statistics = [&] { return x.new_empty({training ? x.size(1) : 0}); };
   return {at::empty_like(x), statistics(), statistics()};
 }
@@ -122,8 +123,10 @@ struct MetaKernel {
   const char* overload;
   torch::CppFunction (*kernel)();
 };
-#define LUXTORCH_META(op, overload, function) \
-  MetaKernel { op, overload, [] { return torch::CppFunction(TORCH_FN((function))); } }
+#define LUXTORCH_META(op, overload, function)                             \
+  MetaKernel {                                                            \
+    op, overload, [] { return torch::CppFunction(TORCH_FN((function))); } \
+  }
 
 const std::array kKernels{
     LUXTORCH_META("abs", "out", abs_out),

@@ -273,6 +273,7 @@ TEST_P(EveryLayer, IsSeenByASummaryWhenItIsCalledByItsType) {
   if (!row.reports) return;
   const auto seen = row.seen(row.x, ps, testmode(st)), erased = summary(row.layer, ps, st, row.x);
   EXPECT_NE(seen.rows.at(0).output, "");
+  if (row.layer.is_cell()) return;  // its typed call reports y, the erased one (y, carry)
   EXPECT_EQ(seen.rows.at(0).output, erased.rows.at(0).output);
 }
 

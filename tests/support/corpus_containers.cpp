@@ -31,8 +31,7 @@ Tensor times(const Tensor& a, const Tensor& b) { return a * b; }
 
 void add_containers(std::vector<CorpusRow>& all) {
   auto x = input({4, 3});
-  all.push_back(
-      not_reporting(row("Function", [](const Tensor& t) { return t.sin(); }, x, {0, 0})));
+  all.push_back(not_reporting(row("Function", [](const Tensor& t) { return t.sin(); }, x, {0, 0})));
   all.push_back(row("ChainEmpty", Chain(), x, {0, 0}));
   all.push_back(row("Chain",
                     Chain(Dense(3, 4, tanh), Dense(4, 2), [](const Tensor& y) { return y * y; }), x,
