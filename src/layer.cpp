@@ -149,7 +149,7 @@ std::string needs_numbers(const std::string& text) {
       end != text.npos) {
     auto op = text.substr(0, end);
     return op == "aten::_local_scalar_dense" ? "item(), which reads a number"
-                                             : "torch's operator " + op + ", which needs numbers";
+                                             : "torch's operator " + op + ", which does not";
   }
   if (says("Cannot copy out of meta tensor")) return "a copy to another device";
   if (says("its data is not allocated yet")) return "a read of its memory";

@@ -82,7 +82,7 @@ TEST(OutputSize, OfCodeThatReadsNumbersIsAnErrorThatSaysWhatToDo) {
     EXPECT_ERROR(UnsupportedError, outputsize(Chain(Dense(2, 3), f), {5, 2}),
                  "[Function] at layer_2: " + needs_numbers(what));
   };
-  refused("torch's operator aten::nonzero, which needs numbers",
+  refused("torch's operator aten::nonzero, which does not",
           [](const Tensor& x) { return x.nonzero(); });
   refused("item(), which reads a number",
           [](const Tensor& x) { return x.narrow(0, 0, x.argmax().item<int64_t>()); });
@@ -154,16 +154,50 @@ TEST(Summaries, OfAShapeAreThoseOfAnInput) {
         ones({5, 2}));
   alike(Chain(Embedding(9, 4), BidirectionalRNN(LSTMCell(4, 3)), Recurrence(RNNCell(6, 2))),
         ones({5, 7}, {.dtype = kInt64}));
-  EXPECT_EQ(text(summary(Typed{}, {32, 2})),
-            "path           layer                          output   parameters  states  bytes\n"
-            "--------------------------------------------------------------------------------\n"
-            "(model)        Typed                          (32, 4)           0       0      0\n"
-            "trunk          Chain                          (32, 4)           0       0      0\n"
-            "trunk.layer_1  Dense(2 => 4, tanh)            (32, 4)          12       0     48\n"
-            "trunk.layer_2  Dropout(0.5)                   (32, 4)           0       2      0\n"
-            "skip           SkipConnection(Dense(4 => 4))  (32, 4)          20       0     80\n"
-            "--------------------------------------------------------------------------------\n"
-            "total                                                          32       2    128\n");
+  EXPECT_EQ(
+      text(summary(Typed{}, {32, 2})),
+      "path           layer                          output   parameters  states  bytes  flops\n"
+      "---------------------------------------------------------------------------------------\n"
+      "(model)        Typed                          (32, 4)           0       0      0      0\n"
+      "trunk          Chain                          (32, 4)           0       0      0      0\n"
+      "trunk.layer_1  Dense(2 => 4, tanh)            (32, 4)          12       0     48    512\n"
+      "trunk.layer_2  Dropout(0.5)                   (32, 4)           0       2      0      0\n"
+      "skip           SkipConnection(Dense(4 => 4))  (32, 4)          20       0     80  1_024\n"
+      "---------------------------------------------------------------------------------------\n"
+      "total                                                          32       2    128  1_536\n");
+}
+
+TEST(Summaries, CountTheOperationsOfProducts) {
+  auto flops = [](const auto& model, const Shape& x, Dtype dtype = kFloat32) {
+    return summary(model, x, dtype).flops;
+  };
+  const int64_t batch = 4, time = 5, in = 3, out = 2;
+  const Shape x{batch, time, in};
+  EXPECT_EQ(flops(Dense(in, out, relu), x), 2 * batch * time * in * out);
+  EXPECT_EQ(flops(Recurrence(RNNCell(in, out)), x), 2 * batch * time * out * (in + out));
+  EXPECT_EQ(flops(Recurrence(RNNCell(in, out, softsign)), x), 2 * batch * time * out * (in + out));
+  EXPECT_EQ(flops(Recurrence(GRUCell(in, out)), x), 2 * batch * time * 3 * out * (in + out));
+  EXPECT_EQ(flops(BidirectionalRNN(LSTMCell(in, out)), x),
+            2 * 2 * batch * time * 4 * out * (in + out));
+  EXPECT_EQ(flops(LSTM(in, out, {.num_layers = 2}), x),
+            2 * batch * time * 4 * out * (in + out + out + out));
+  EXPECT_EQ(flops(LSTMCell(in, out), {batch, in}), 2 * batch * 4 * out * (in + out));
+  EXPECT_EQ(flops(LSTMCell(in, out), {in}), 2 * 4 * out * (in + out));
+  // A token is a row of the weight.
+  EXPECT_EQ(flops(GRU(9, out), {batch, time}, kInt64), 2 * batch * time * 3 * out * out);
+  EXPECT_EQ(flops(RepeatedLayer(Dense(in, in), {.repeats = 3}), x), 3 * 2 * batch * time * in * in);
+  EXPECT_EQ(flops(Chain(Dropout(0.5), BatchNorm(time), relu), x), 0);
+
+  // They stand in the row of the layer that takes them, and in that of LSTM for its cells.
+  const auto s = summary(Chain(LSTM(in, out), Dense(out, 1)), x);
+  EXPECT_EQ(s.rows[0].flops, 0);
+  EXPECT_EQ(s.rows[1].flops, 2 * batch * time * 4 * out * (in + out));
+  EXPECT_EQ(s.rows[2].flops, 2 * batch * out);
+
+  // With numbers they are the same.
+  Chain model(Recurrence(LSTMCell(in, out)), Dense(out, 1));
+  auto [ps, st] = setup(0, model);
+  EXPECT_EQ(summary(model, ps, st, ones(x)).flops, flops(model, x));
 }
 
 }  // namespace

@@ -129,6 +129,9 @@ struct SummaryRow {
   int64_t parameters = 0;  ///< elements of its parameters, without those of the layers inside
   int64_t states = 0;      ///< elements of its states, counted alike
   int64_t bytes = 0;       ///< of these parameters and states
+  /// Of all its calls in the run, without those of the layers inside: 2 for each multiply-add of Dense
+  /// and of recurrent layers (of all steps, whatever the lengths). Everything else counts 0.
+  int64_t flops = 0;
 };
 /// The table that `summary` makes.
 struct LUXTORCH_API Summary {
@@ -136,6 +139,7 @@ struct LUXTORCH_API Summary {
   int64_t parameters = 0;        ///< elements of all parameters
   int64_t states = 0;            ///< elements of all states
   int64_t bytes = 0;             ///< of both
+  int64_t flops = 0;             ///< of all rows
   /// Prints the table.
   friend LUXTORCH_API std::ostream& operator<<(std::ostream& out, const Summary& s);
 };

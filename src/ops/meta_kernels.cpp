@@ -30,9 +30,28 @@ Tensor same_shape(const Tensor& x, Options...) {
 std::tuple<Tensor, Tensor> log_sigmoid_forward(const Tensor& x) {
   return {at::empty_like(x), x.new_empty({0})};
 }
-Tensor& abs_out(const Tensor& x, Tensor& out) { return out.resize_(x.sizes()), out; }
+Tensor is_nan(const Tensor& x) { return at::empty_like(x, x.options().dtype(kBool)); }
+Tensor& unary_out(const Tensor& x, Tensor& out) { return out.resize_(x.sizes()), out; }
 
-Tensor scalar(const Tensor& x) { return x.new_empty({}); }
+// Broadcast, of the dtype that both promote to.
+template <class... Options>
+Tensor binary(const Tensor& a, const Tensor& b, Options...) {
+  const Tensor& there = a.is_meta() ? a : b;
+  return there.new_empty(at::infer_size(a.sizes(), b.sizes()),
+                         there.options().dtype(at::result_type(a, b)));
+}
+Tensor& binary_out(const Tensor& a, const Tensor& b, Tensor& out) {
+  return out.resize_(at::infer_size(a.sizes(), b.sizes())), out;
+}
+
+template <class... Options>
+Tensor scalar(const Tensor& x, Options...) {
+  return x.new_empty({});
+}
+Tensor product(const Tensor& x, std::optional<Dtype> dtype) {
+  const bool integers = !x.is_floating_point() && !x.is_complex();
+  return x.new_empty({}, x.options().dtype(dtype.value_or(integers ? kInt64 : x.scalar_type())));
+}
 
 Tensor chosen(const Tensor& condition, const Tensor& a, const Tensor& b) {
   auto shape = at::infer_size(at::infer_size(condition.sizes(), a.sizes()), ShapeView(b.sizes()));
@@ -104,6 +123,20 @@ Tensor adaptive_pool(const Tensor& x, ShapeView sizes) {
   return x.new_empty(shape);
 }
 
+// Of (..., channels r^2, height, width) to (..., channels, height r, width r), or the reverse.
+template <bool Apart>
+Tensor pixels_moved(const Tensor& x, int64_t r) {
+  auto shape = x.sizes().vec();
+  TORCH_CHECK(shape.size() >= 3, "pixel_shuffle: expected 3 dimensions or more, got ", shape);
+  auto *size = &shape[shape.size() - 3], *height = size + 1, *width = size + 2;
+  TORCH_CHECK(r > 0, "pixel_shuffle: expected a factor of at least 1, got ", r);
+  const bool fits = Apart ? *size % (r * r) == 0 : *height % r == 0 && *width % r == 0;
+  TORCH_CHECK(fits, "pixel_shuffle: expected sizes divisible by ", r, ", got ", shape);
+  *size = Apart ? *size / (r * r) : *size * r * r;
+  for (auto* s : {height, width}) *s = Apart ? *s * r : *s / r;
+  return x.new_empty(shape);
+}
+
 Tensor reflection_pad2d(const Tensor& x, ShapeView padding) {
   auto shape = x.sizes().vec();
   TORCH_CHECK(shape.size() >= 3, "reflection_pad2d: expected 3 or 4 dimensions, got ", shape);
@@ -129,7 +162,15 @@ struct MetaKernel {
   }
 
 const std::array kKernels{
-    LUXTORCH_META("abs", "out", abs_out),
+    LUXTORCH_META("relu", "", same_shape<>),
+    LUXTORCH_META("abs", "out", unary_out),
+    LUXTORCH_META("isnan", "", is_nan),
+    LUXTORCH_META("logical_not", "out", unary_out),
+    LUXTORCH_META("logical_and", "out", binary_out),
+    LUXTORCH_META("logical_or", "out", binary_out),
+    LUXTORCH_META("logical_xor", "out", binary_out),
+    LUXTORCH_META("floor_divide", "", binary<>),
+    LUXTORCH_META("rsub", "Tensor", binary<const at::Scalar&>),
     LUXTORCH_META("hardtanh", "", (same_shape<const at::Scalar&, const at::Scalar&>)),
     LUXTORCH_META("hardswish", "", same_shape<>),
     LUXTORCH_META("log_sigmoid_forward", "", log_sigmoid_forward),
@@ -138,8 +179,10 @@ const std::array kKernels{
     LUXTORCH_META("where", "self", chosen),
     LUXTORCH_META("where", "self_out", chosen_out),
     LUXTORCH_META("index_select", "", index_select),
-    LUXTORCH_META("max", "", scalar),
-    LUXTORCH_META("min", "", scalar),
+    LUXTORCH_META("max", "", scalar<>),
+    LUXTORCH_META("min", "", scalar<>),
+    LUXTORCH_META("prod", "", product),
+    LUXTORCH_META("dot", "", scalar<const Tensor&>),
     LUXTORCH_META("var", "correction", variance),
     LUXTORCH_META("std", "correction", variance),
     LUXTORCH_META("var_mean", "correction", variance_and_mean),
@@ -148,6 +191,8 @@ const std::array kKernels{
     LUXTORCH_META("convolution_overrideable", "", convolution),
     LUXTORCH_META("_adaptive_avg_pool2d", "", adaptive_pool),
     LUXTORCH_META("_adaptive_avg_pool3d", "", adaptive_pool),
+    LUXTORCH_META("pixel_shuffle", "", pixels_moved<true>),
+    LUXTORCH_META("pixel_unshuffle", "", pixels_moved<false>),
     LUXTORCH_META("reflection_pad2d", "", reflection_pad2d),
 };
 #undef LUXTORCH_META

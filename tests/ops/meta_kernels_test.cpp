@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "luxtorch/core/ops.h"
+#include "luxtorch/ops/activation.h"
 
 namespace luxtorch::ops {
 namespace {
@@ -25,6 +26,40 @@ std::vector<Operator> operators() {
   const auto index = ones({2}, {.dtype = kInt64});
   const auto channels = ones({6});
   return {
+      {"activations",
+       [](In in) {
+         std::vector<Tensor> ys;
+         for (const auto& f : {identity,    sigmoid,   tanh,     relu,       relu6,      leakyrelu,
+                               elu,         celu,      selu,     gelu,       gelu_tanh,  swish,
+                               mish,        softplus,  softsign, softshrink, tanhshrink, logsigmoid,
+                               hardsigmoid, hardswish, hardtanh, logcosh})
+           ys.push_back(f(in[0]));
+         ys.push_back(softmax(in[0])), ys.push_back(logsoftmax(in[0], 1));
+         return ys;
+       },
+       {x}},
+      {"logic",
+       [](In in) {
+         return std::vector{in[0].isnan(), in[1].logical_not(), in[1].logical_and(in[0]),
+                            in[1].logical_or(in[0]), in[1].logical_xor(in[0])};
+       },
+       {x, mask}},
+      {"arithmetic",
+       [](In in) {
+         return std::vector{1 - in[0],
+                            at::rsub(in[1], in[0]),
+                            in[1].floor_divide(in[0]),
+                            in[0].prod(),
+                            in[1].prod(),
+                            in[1].prod(kFloat64),
+                            in[0].flatten().dot(in[0].flatten())};
+       },
+       {x, index.narrow(0, 0, 1)}},
+      {"pixels",
+       [](In in) {
+         return std::vector{at::pixel_shuffle(in[0], 2), at::pixel_unshuffle(in[0], 2)};
+       },
+       {ones({3, 8, 4, 6})}},
       {"abs", [](In in) { return std::vector{in[0].abs()}; }, {x}},
       {"logsumexp", [](In in) { return std::vector{in[0].logsumexp(-1)}; }, {x}},
       {"hardtanh", [](In in) { return std::vector{at::hardtanh(in[0]), at::relu6(in[0])}; }, {x}},

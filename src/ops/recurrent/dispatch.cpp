@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ops/fast_path.h"
+#include "ops/flops.h"
 #include "ops/recurrent/fused.h"
 #include "ops/recurrent/kernels.h"
 #include "ops/recurrent/reference.h"
@@ -123,7 +124,13 @@ SequenceOutput shapes_alone(const RecurrentCall& call) {
 }  // namespace
 
 SequenceOutput run(const RecurrentCall& call) {
-  if (call.x.is_meta() && shapes_fit(call)) return shapes_alone(call);
+  if (shapes_fit(call)) {
+    const int64_t in = call.w.weight_ih.size(1), out = call.w.weight_hh.size(1);
+    const bool tokens = !call.x.is_floating_point();  // rows of the weight, without a product
+    const int64_t rows = tokens ? call.x.numel() : call.x.numel() / in;
+    count_product(rows, (tokens ? 0 : in) + out, kernels::gates_of(call.cell) * out);
+    if (call.x.is_meta()) return shapes_alone(call);
+  }
   switch (choose(call)) {
     case Backend::fused:
       return fused(call);
