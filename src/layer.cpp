@@ -1,11 +1,13 @@
 #include "luxtorch/layer.h"
 
+#include <ATen/EmptyTensor.h>
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
 
 #include "autocast.h"
 #include "mismatches.h"
+#include "ops/meta_kernels.h"
 #include "text.h"
 #include "transforms.h"
 
@@ -167,6 +169,23 @@ void place_(Error& error, const ErrorPlace& model, const Tree& ps, const Tree& s
   explain_autocast_(error);
   error.thrown_by_(model.address, *model.type);  // for whoever called this model
 }
+
+// What torch says that a tensor without numbers cannot do: the operator or the act; "" if that is not
+// what it complains of.
+std::string needs_numbers(const std::string& text) {
+  auto says = [&](std::string_view part) { return text.find(part) != text.npos; };
+  if (auto end = text.find(": attempted to run this operator with Meta tensors");
+      end != text.npos) {
+    auto op = text.substr(0, end);
+    return op == "aten::_local_scalar_dense" ? "item(), which reads a number"
+                                             : "torch's operator " + op + ", which does not";
+  }
+  if (says("Cannot copy out of meta tensor")) return "a copy to another device";
+  if (says("its data is not allocated yet")) return "a read of its memory";
+  if (says("Expected all tensors to be on the same device") && says("meta"))
+    return "an operator with a tensor that has numbers; x.new_zeros(...) makes one that has none";
+  return "";
+}
 }  // namespace
 
 void rethrow_placed(const ErrorPlace& model, const Tree& ps, const Tree& st) {
@@ -178,6 +197,15 @@ void rethrow_placed(const ErrorPlace& model, const Tree& ps, const Tree& st) {
   } catch (const c10::OutOfMemoryError&) {
     throw;
   } catch (const c10::Error& e) {
+    if (auto what = needs_numbers(e.what_without_backtrace()); !what.empty()) {
+      UnsupportedError refused(
+          type_name(*model.type),
+          "expected a call that runs on a tensor without numbers (on the meta device), got " +
+              what +
+              ". Give the layer a member Shape output_size(Shape x) const: it is asked instead.");
+      refused.thrown_by_(model.address, *model.type);
+      throw refused;
+    }
     TorchError placed(type_name(*model.type), e.what_without_backtrace());
     explain_(placed, model, ps, st);
     explain_autocast_(placed);
@@ -238,6 +266,43 @@ void not_a_cell(const void* layer, const std::type_info& type) {
       "return Out<Step>.");
   error.thrown_by_(layer, type);
   throw error;
+}
+
+const Tensor* on_meta(const Tensor& x) { return x.defined() && x.is_meta() ? &x : nullptr; }
+const Tensor* on_meta(const Tree& x) { return x.is_tensor() ? on_meta(x.tensor()) : nullptr; }
+
+Tensor without_data(const char* who, const Shape& shape, Dtype dtype) {
+  if (std::any_of(shape.begin(), shape.end(), [](int64_t size) { return size < 0; })) {
+    throw ArgumentError(who, "expected sizes of at least 0, got " + shape_text(shape) + ".");
+  }
+  return Tensor(at::detail::empty_meta(ShapeView(shape), dtype));
+}
+
+Tree without_data(const Tree& x) {
+  ops::register_meta_kernels();
+  return tree::map_tensors(
+      [](const Tensor& t) { return Tensor(at::detail::empty_meta(t.sizes(), t.scalar_type())); },
+      x);
+}
+
+Tensor of_output_size(const Shape& shape, const Tensor& x, const Tree& ps) {
+  auto dtype = x.scalar_type();
+  if (!x.is_floating_point()) {
+    dtype = kFloat32;
+    for (const auto& p : tree::tensors(ps)) {
+      if (!p.is_floating_point()) continue;
+      dtype = p.scalar_type();
+      break;
+    }
+  }
+  return without_data("output_size", shape, dtype);
+}
+
+Shape shape_of_output(const Tree& y) {
+  if (y.is_tensor()) return y.tensor().sizes();
+  throw ArgumentError("outputsize", "expected a model that gives a tensor, got " +
+                                        describe_kind(y) +
+                                        ". output_structure gives the structure of any output.");
 }
 
 NoGrad::NoGrad() : before_(at::GradMode::is_enabled()) { at::GradMode::set_enabled(false); }

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <ostream>
+#include <utility>
 
+#include "ops/flops.h"
 #include "text.h"
 
 namespace luxtorch {
@@ -85,8 +87,25 @@ struct Observation {
   const void* layer;
   const std::type_info* type;
   std::string output;
+  int64_t flops;  // since the observation before
 };
-thread_local std::vector<Observation>* observations = nullptr;
+// Of the summary that this thread makes.
+struct Watch {
+  std::vector<Observation> seen;
+  ops::FlopCounter flops;
+  Watch* before;
+  Watch();
+  ~Watch();
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+};
+thread_local Watch* watch = nullptr;
+
+Watch::Watch() : before(std::exchange(watch, this)) { ++detail::observers; }
+Watch::~Watch() {
+  --detail::observers;
+  watch = before;
+}
 
 std::string output_text(const Tree& y) {
   if (y.is_tensor()) return y.tensor().defined() ? shape_text(y.tensor().sizes()) : "";
@@ -102,8 +121,9 @@ std::string output_text(const Tree& y) {
   return s + ")";
 }
 
-void add_rows(Summary& s, const Description& d, const std::string& path, const Tree& ps,
-              const Tree& st, const std::vector<Observation>& seen) {
+// layers: those of the rows.
+void add_rows(Summary& s, std::vector<const Description*>& layers, const Description& d,
+              const std::string& path, const Tree& ps, const Tree& st) {
   SummaryRow row{.path = path, .layer = d.text, .output = ""};
   const Tree &p = part(ps, path), &t = part(st, path);
   row.parameters = parameter_length(p), row.states = state_length(t),
@@ -115,14 +135,30 @@ void add_rows(Summary& s, const Description& d, const std::string& path, const T
       row.bytes -= tree::bytes(fp) + tree::bytes(ft);
     }
   }
-  for (const auto& o : seen) {
-    if (d.type && o.layer == d.address && *o.type == *d.type) row.output = o.output;
-  }
   if (d.wrapper && !d.fields.empty()) row.layer += "(" + d.fields[0].layer.text + ")";
   s.rows.push_back(std::move(row));
+  layers.push_back(&d);
   if (d.wrapper) return;
   for (const auto& [name, field] : d.fields)
-    add_rows(s, field, path_below(path, name), ps, st, seen);
+    add_rows(s, layers, field, path_below(path, name), ps, st);
+}
+
+// Operations of a layer without a row, such as a cell of LSTM, are those of the next layer that has
+// one: a layer is observed when its call ends.
+void add_observations(Summary& s, const std::vector<const Description*>& layers,
+                      const std::vector<Observation>& seen) {
+  int64_t flops = 0;
+  for (const auto& o : seen) {
+    flops += o.flops;
+    for (size_t i = 0; i < layers.size(); ++i) {
+      const auto& d = *layers[i];
+      if (!d.type || o.layer != d.address || *o.type != *d.type) continue;
+      s.rows[i].output = o.output;
+      s.rows[i].flops += std::exchange(flops, 0);
+    }
+  }
+  s.rows[0].flops += flops;
+  for (const auto& row : s.rows) s.flops += row.flops;
 }
 
 }  // namespace
@@ -146,7 +182,7 @@ bool find_path(const Description& d, const void* address, const std::type_info& 
 std::atomic<int> observers{0};
 
 void observe(const void* layer, const std::type_info& type, const Tree& y) {
-  if (observations) observations->push_back({layer, &type, output_text(y)});
+  if (watch) watch->seen.push_back({layer, &type, output_text(y), watch->flops.taken()});
 }
 
 std::ostream& print(std::ostream& out, const std::string& text) { return out << text; }
@@ -165,27 +201,15 @@ std::string show(const Description& d, const Structure& structure) {
 
 Summary summarize(const Description& d, const Tree& ps, const Tree& st,
                   const std::function<void()>& run) {
-  std::vector<Observation> seen;
-  struct Watch {
-    std::vector<Observation>* before = observations;
-    explicit Watch(std::vector<Observation>& seen) {
-      observations = &seen;
-      ++observers;
-    }
-    ~Watch() {
-      --observers;
-      observations = before;
-    }
-  };
-  {
-    Watch watch(seen);
-    run();
-  }
+  const Watch watched;
+  run();
   Summary s{.rows = {},
             .parameters = parameter_length(ps),
             .states = state_length(st),
             .bytes = tree::bytes(ps) + tree::bytes(st)};
-  add_rows(s, d, "", ps, st, seen);
+  std::vector<const Description*> layers;
+  add_rows(s, layers, d, "", ps, st);
+  add_observations(s, layers, watched.seen);
   return s;
 }
 
@@ -193,13 +217,14 @@ Summary summarize(const Description& d, const Tree& ps, const Tree& st,
 
 std::ostream& operator<<(std::ostream& out, const Summary& s) {
   using Line = std::vector<std::string>;
-  std::vector<Line> lines{{"path", "layer", "output", "parameters", "states", "bytes"}};
+  std::vector<Line> lines{{"path", "layer", "output", "parameters", "states", "bytes", "flops"}};
   for (const auto& r : s.rows) {
     lines.push_back({r.path.empty() ? "(model)" : r.path, r.layer, r.output, grouped(r.parameters),
-                     grouped(r.states), grouped(r.bytes)});
+                     grouped(r.states), grouped(r.bytes), grouped(r.flops)});
   }
-  Line total{"total", "", "", grouped(s.parameters), grouped(s.states), grouped(s.bytes)};
-  std::vector<size_t> width(6);
+  Line total{"total",         "", "", grouped(s.parameters), grouped(s.states), grouped(s.bytes),
+             grouped(s.flops)};
+  std::vector<size_t> width(total.size());
   for (size_t c = 0; c < width.size(); ++c) {
     width[c] = total[c].size();
     for (const auto& l : lines) width[c] = std::max(width[c], l[c].size());

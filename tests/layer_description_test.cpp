@@ -132,16 +132,16 @@ TEST(Summaries, HaveARowForEachLayerWithShapesCountsAndBytes) {
   auto [ps, st] = setup(Rng(1), model);
   auto s = summary(model, ps, st, ones({32, 2}));
   EXPECT_EQ(text(s),
-            "path            layer                output   parameters  states  bytes\n"
-            "-----------------------------------------------------------------------\n"
-            "(model)         Chain                (32, 8)           0       0      0\n"
-            "layer_1         Dense(2 => 8, tanh)  (32, 8)          24       0     96\n"
-            "layer_2         Counter              (32, 8)           0       2      0\n"
-            "layer_3         Two                  (32, 8)           0       0      0\n"
-            "layer_3.first   Slope(8)                               8       0     32\n"
-            "layer_3.second  Slope(8)                               8       0     32\n"
-            "-----------------------------------------------------------------------\n"
-            "total                                                 40       2    160\n");
+            "path            layer                output   parameters  states  bytes  flops\n"
+            "------------------------------------------------------------------------------\n"
+            "(model)         Chain                (32, 8)           0       0      0      0\n"
+            "layer_1         Dense(2 => 8, tanh)  (32, 8)          24       0     96  1_024\n"
+            "layer_2         Counter              (32, 8)           0       2      0      0\n"
+            "layer_3         Two                  (32, 8)           0       0      0      0\n"
+            "layer_3.first   Slope(8)                               8       0     32      0\n"
+            "layer_3.second  Slope(8)                               8       0     32      0\n"
+            "------------------------------------------------------------------------------\n"
+            "total                                                 40       2    160  1_024\n");
 }
 
 TEST(Summaries, SeeTheFieldsOfACompactModelAndCountItsOwnParts) {

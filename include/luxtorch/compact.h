@@ -275,6 +275,7 @@ class Compact {
           return std::apply(
               [&](auto&... h) {
                 auto y = body_(x..., h.argument()...);
+                detail::report(*this, y);
                 return std::pair<decltype(y), Tree>{std::move(y), new_states(std::tie(f, h)...)};
               },
               handles);

@@ -12,6 +12,8 @@
 //     auto [ps, st] = setup(Rng(42), Slope{3});
 //     auto [y, st2] = apply(Slope{3}, x, ps, st);
 //
+//     Shape shape = outputsize(Slope{3}, {32, 3});   // of y, without arithmetic
+//
 // There is no base class. A layer is any movable type whose const call operator takes (x, ps, st) and
 // returns Out<Y>; functions of tensors are layers without parameters. Layers hold no tensors, so they
 // are values: copy them, share them between threads.
@@ -201,9 +203,32 @@ decltype(auto) located(const L& l, const Tree& ps, const Tree& st, F&& f) {
   }
 }
 
-/// A layer's or a function's call, the inputs as they are.
+// x if it is a tensor on the meta device, else nullptr.
+LUXTORCH_API const Tensor* on_meta(const Tree& x);
+LUXTORCH_API const Tensor* on_meta(const Tensor& x);
+// On the meta device, of the dtype of x if that is floating, else of the parameters'.
+LUXTORCH_API Tensor of_output_size(const Shape& shape, const Tensor& x, const Tree& ps);
+// Its type is a layer's output; not called.
+template <class L, class X>
+auto output_of(const L& l, const X& x, const Tree& t) {
+  if constexpr (CallsAs<L, X>) {
+    return l(x, t, t).first;
+  } else {
+    return l(x);
+  }
+}
+
+/// A layer's or a function's call, the inputs as they are. On the meta device its output_size is
+/// asked instead, if it has one.
 template <class L, class... X>
 auto invoke(const L& l, const Tree& ps, const Tree& st, const X&... x) {
+  if constexpr (HasOutputSize<L> && sizeof...(X) == 1) {
+    using Y = decltype(output_of(l, x..., ps));
+    static_assert(std::constructible_from<Y, Tensor>,
+                  "output_size is for layers whose output is one tensor");
+    if (const Tensor* given = on_meta(x...))
+      return std::pair<Y, Tree>{of_output_size(l.output_size(given->sizes()), *given, ps), st};
+  }
   if constexpr (CallsAs<L, X...> || !FunctionOf<L, X...>) {
     return l(x..., ps, st);
   } else {
@@ -359,12 +384,56 @@ auto stateless_apply(const L& model, const X& x, const Tree& ps) {
   return std::move(out.first);
 }
 
+namespace detail {
+// Of the shape and dtype on the meta device; `who` refuses sizes below 0.
+LUXTORCH_API Tensor without_data(const char* who, const Shape& shape, Dtype dtype);
+// The tree with its tensors on the meta device, and operators ready for them.
+LUXTORCH_API Tree without_data(const Tree& x);
+LUXTORCH_API Shape shape_of_output(const Tree& y);
+}  // namespace detail
+
+/// The structure of the model's output for an x of this structure: its tensors are on the meta device,
+/// so they have shapes and dtypes and no numbers. The model runs in test mode, without a graph, and
+/// without arithmetic: x, parameters and states are on the meta device, too. x: a Tensor, a Tree, or
+/// what the model takes; of its tensors only shapes and dtypes are read, and they may be on the meta
+/// device: zeros({32, 10}, {.dtype = kInt64, .device = Device("meta")}).
+///
+/// Errors are those of apply, with the layer's place. UnsupportedError: a layer's code reads numbers,
+/// or an operator of torch gives no shapes without them; the layer may then have
+/// `Shape output_size(Shape x) const`, which is asked instead.
+template <class L, class X>
+Tree output_structure(const L& model, const X& x) {
+  auto [ps, st] = structure(model);
+  return predict<Tree>(model, detail::without_data(to_tree(x)), ps, st);
+}
+
+/// The shape of the model's output for an x of this shape, both with the batch, without arithmetic:
+///
+///     outputsize(Chain(Dense(2, 8), Dense(8, 1)), {32, 2});              // [32, 1]
+///     outputsize(Chain(Embedding(99, 8), GRU(8, 4)), {32, 10}, kInt64);  // [32, 4], of tokens
+///
+/// Errors are those of output_structure. ArgumentError: a size is below 0; the output is no tensor,
+/// and output_structure gives it.
+template <class L>
+Shape outputsize(const L& model, const Shape& x, Dtype dtype = kFloat32) {
+  return detail::shape_of_output(
+      output_structure(model, detail::without_data("outputsize", x, dtype)));
+}
+
 /// A table of the model's layers, with the output shapes of one run on x (in test mode, no graph).
 /// Layers that a user's own container calls by themselves are seen if they are the library's.
 template <class L, class X>
 Summary summary(const L& model, const Tree& ps, const Tree& st, const X& x) {
   return detail::summarize(describe(model), ps, st,
                            [&] { detail::report(model, predict<Tree>(model, x, ps, st)); });
+}
+
+/// The same table for an x of this shape, with its batch, without parameters and without arithmetic.
+/// Errors are those of outputsize, but the output may be any tree.
+template <class L>
+Summary summary(const L& model, const Shape& x, Dtype dtype = kFloat32) {
+  auto [ps, st] = structure(model);
+  return summary(model, ps, st, detail::without_data(detail::without_data("summary", x, dtype)));
 }
 
 }  // namespace luxtorch

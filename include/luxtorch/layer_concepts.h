@@ -180,6 +180,14 @@ concept HasStates = requires(const L& l, Rng rng) {
   { l.initial_states(rng) } -> std::convertible_to<Tree>;
 };
 
+/// Says the shape of its output without being called: Shape output_size(Shape x) const. It is asked
+/// in place of a call whose x is on the meta device, as outputsize and summary(model, shape) have it.
+/// For layers of one tensor that give one, and whose code needs numbers.
+template <class L>
+concept HasOutputSize = requires(const L& l, const Shape& x) {
+  { l.output_size(x) } -> std::convertible_to<Shape>;
+};
+
 /// Can be called as a layer: (x, ps, st) with x a tensor, up to four tensors, a tensor and a carry, or
 /// a Tree; or a function of up to four tensors or of a Tree.
 template <class L>
@@ -250,6 +258,10 @@ concept DescribesStatesMutable = requires(L& l) {
   { l.states() } -> std::same_as<std::vector<StateSpec>>;
 };
 
+template <class L>
+concept MisshapedOutputSize =
+    !HasOutputSize<L> && requires(L& l, const Shape& x) { l.output_size(x); };
+
 // Is there a hook that nobody calls?
 template <class L>
 constexpr bool misnamed_parameters() {
@@ -283,6 +295,8 @@ constexpr void check_layer() {
                   "parameters must be: std::vector<ParameterSpec> parameters() const");
     static_assert(DescribesStates<L> || !detail::DescribesStatesMutable<L>,
                   "states must be: std::vector<StateSpec> states() const");
+    static_assert(!detail::MisshapedOutputSize<L>,
+                  "output_size must be: Shape output_size(Shape x) const");
     static_assert(!DescribesParameters<L> || !HasParameters<L>,
                   "a layer has parameters() and initial_parameters(Rng): drop "
                   "initial_parameters(Rng), since parameters() says what setup draws");

@@ -2,6 +2,7 @@
 //
 //     std::cout << show(model);                 // as Lux prints it, for every type
 //     std::cout << summary(model, ps, st, x);   // a table with the outputs' shapes and the counts
+//     std::cout << summary(model, {32, 2});     // the same for x of a shape, without arithmetic
 #pragma once
 
 #include <atomic>
@@ -131,6 +132,9 @@ struct SummaryRow {
   int64_t parameters = 0;  ///< elements of its parameters, without those of the layers inside
   int64_t states = 0;      ///< elements of its states, counted alike
   int64_t bytes = 0;       ///< of these parameters and states
+  /// Of all its calls in the run, without those of the layers inside: 2 for each multiply-add of Dense
+  /// and of recurrent layers (of all steps, whatever the lengths). Everything else counts 0.
+  int64_t flops = 0;
 };
 /// The table that `summary` makes.
 struct LUXTORCH_API Summary {
@@ -138,6 +142,7 @@ struct LUXTORCH_API Summary {
   int64_t parameters = 0;        ///< elements of all parameters
   int64_t states = 0;            ///< elements of all states
   int64_t bytes = 0;             ///< of both
+  int64_t flops = 0;             ///< of all rows
   /// Prints the table.
   friend LUXTORCH_API std::ostream& operator<<(std::ostream& out, const Summary& s);
 };

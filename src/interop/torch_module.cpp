@@ -298,6 +298,16 @@ Out<Tree> FunctionalModule::operator()(const Tree& x, const Tree& ps, const Tree
                                       ", got one that a function transform works on. " +
                                       impl_->turns->advice());
   }
+  auto is_meta = [](const Tensor& t) { return t.defined() && t.is_meta(); };
+  if (std::any_of(inputs.begin(), inputs.end(), is_meta) ||
+      std::any_of(call.tensors.begin(), call.tensors.end(), is_meta)) {
+    fail<UnsupportedError>(*this,
+                           "expected tensors with numbers, which a torch::nn module needs, got "
+                           "some on the meta device. "
+                           "Use summary(model, ps, st, x), or call it in a layer with a member "
+                           "Shape output_size(Shape "
+                           "x) const.");
+  }
   call.training = st[kTraining].scalar<bool>();
   auto next = st;
   if (impl_->draws == Draws::Always || (has_rng && call.training)) {

@@ -146,7 +146,7 @@ class Start {
   Tensor initial(const char* name, bool trained, const Initializer& init, int64_t batch) {
     std::vector<int64_t> shape{batch, cell_.out_dims()};
     if (trained) return ps_[name].tensor().expand(shape);
-    if (!init) return at::zeros(shape, weight_.options());
+    if (!init || weight_.is_meta()) return at::zeros(shape, weight_.options());
     detail::NoGrad no_grad;
     // Drawing moves the rng on, so that the next sequence starts from other numbers.
     auto rng = st_["rng"].template scalar<Rng>();
@@ -233,7 +233,7 @@ Out<ops::SequenceOutput> StockCell<C, Options>::sequence(const Tensor& x, const 
                                                          const Tree& ps, const Tree& st,
                                                          ops::SequenceOptions options) const {
   auto w = weights(options_, ps);
-  bool single = is_unbatched(x);
+  const bool all = options.sequence, single = is_unbatched(x);
   int64_t time = options.time_first ? 0 : 1, batch = 1 - time;
   auto batched = [&](const Tensor& t) { return single ? t.unsqueeze(batch) : t; };
   auto xs = x;
@@ -264,6 +264,7 @@ Out<ops::SequenceOutput> StockCell<C, Options>::sequence(const Tensor& x, const 
     auto last = State{out.h, out.c}.squeeze();
     out = {out.y.defined() ? out.y.squeeze(batch) : out.y, last.h, last.c};
   }
+  report(self(), all ? out.y : out.h);
   return {std::move(out), std::move(start).st()};
 }
 

@@ -127,7 +127,11 @@ Out<Tree> Checkpointed::operator()(const Tree& x, const Tree& ps, const Tree& st
   const bool recorded =
       at::GradMode::is_enabled() && !transforms::active() &&
       std::any_of(inputs.begin(), inputs.end(), [](const Tensor& t) { return t.requires_grad(); });
-  if (!recorded) return layer_(x, ps, st);
+  if (!recorded) {
+    auto out = layer_(x, ps, st);
+    detail::report(*this, out.first);
+    return out;
+  }
   Out<Tree> out;
   // The tensors live in the node's saved variables, which notice changes in place.
   Tensors empty;

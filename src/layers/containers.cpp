@@ -33,6 +33,7 @@ Out<Tree> Chain::operator()(const Tree& x, const Tree& ps, const Tree& st) const
     y = std::move(out);
     states.emplace_back(name, std::move(st_layer));
   }
+  detail::report(*this, y);
   return {std::move(y), named(std::move(states))};
 }
 
@@ -70,11 +71,14 @@ Out<Tree> SkipConnection<ConnectionIsLayer>::operator()(const Tree& x, const Tre
   if constexpr (ConnectionIsLayer) {
     auto [y, st_layers] = layers_(x, ps["layers"], st["layers"]);
     auto [joined, st_connection] = connection_(tuple({y, x}), ps["connection"], st["connection"]);
+    detail::report(*this, joined);
     return {std::move(joined),
             named({{"layers", std::move(st_layers)}, {"connection", std::move(st_connection)}})};
   } else {
     auto [y, st_layers] = layers_(x, ps, st);
-    return {connection_(tuple({y, x}), {}, {}).first, std::move(st_layers)};
+    auto joined = connection_(tuple({y, x}), {}, {}).first;
+    detail::report(*this, joined);
+    return {std::move(joined), std::move(st_layers)};
   }
 }
 template class SkipConnection<true>;
@@ -89,6 +93,7 @@ Out<Tree> RepeatedLayer::operator()(const Tree& x, const Tree& ps, const Tree& s
   Out<Tree> out{x, st};
   for (int64_t i = 0; i < options_.repeats; ++i)
     out = model_(options_.input_injection ? tuple({out.first, x}) : out.first, ps, out.second);
+  detail::report(*this, out.first);
   return out;
 }
 

@@ -60,6 +60,7 @@ Out<Tree> Parallel::operator()(const Tree& x, const Tree& ps, const Tree& st) co
   std::vector<Tree> ys;
   for (size_t i = 0; i < parts_.size(); ++i) ys.push_back(call.layer(each_its_own ? x[i] : x));
   auto y = call.join(tuple(std::move(ys)));
+  detail::report(*this, y);
   return {std::move(y), call.states()};
 }
 
@@ -68,6 +69,7 @@ Out<Tree> BranchLayer::operator()(const Tree& x, const Tree& ps, const Tree& st)
   std::vector<Tree> ys;
   for (size_t i = 0; i < parts_.size(); ++i) ys.push_back(call.layer(x));
   auto y = call.join(tuple(std::move(ys)));
+  detail::report(*this, y);
   return {std::move(y), call.states()};
 }
 
@@ -81,6 +83,7 @@ Out<Tree> PairwiseFusion::operator()(const Tree& x, const Tree& ps, const Tree& 
   Tree y = each_its_own ? x[0] : x;
   for (size_t i = 0; i < parts_.size(); ++i)
     y = call.join(tuple({call.layer(y), each_its_own ? x[i + 1] : x}));
+  detail::report(*this, y);
   return {std::move(y), call.states()};
 }
 
@@ -100,6 +103,7 @@ Out<Tensor> Maxout::operator()(const Tree& x, const Tree& ps, const Tree& st) co
     }
     greatest = at::maximum(greatest, y);
   }
+  detail::report(*this, greatest);
   return {std::move(greatest), call.states()};
 }
 

@@ -15,7 +15,7 @@ int64_t first_wrong_token(const Tensor& given, int64_t count) {
   const Tensor tokens = transforms::underlying(given);
   const transforms::Outside outside;
   const int64_t all = given.numel();
-  if (all == 0) return all;
+  if (all == 0 || given.is_meta()) return all;
   auto [least, most] = at::aminmax(tokens);
   if (least.item<int64_t>() >= 0 && most.item<int64_t>() < count) return all;
   auto wrong = tokens.lt(0).logical_or(tokens.ge(count)).flatten();

@@ -13,8 +13,8 @@ namespace luxtorch {
 /// Is x a tensor of tokens? Any integers but booleans.
 bool are_tokens(const Tensor& x);
 
-/// The first element outside 0 to count - 1, or numel() where there is none; under vmap, the first of
-/// any sample's. One pass over the tokens.
+/// The first element outside 0 to count - 1, or numel() where there is none, as on the meta device;
+/// under vmap, the first of any sample's. One pass over the tokens.
 int64_t first_wrong_token(const Tensor& tokens, int64_t count);
 
 /// Refuses the token at `wrong`, counted through the flattened tokens. count_name: what the layer

@@ -9,6 +9,7 @@
 #include "luxtorch/core/ops.h"
 #include "luxtorch/interop/torch_module.h"
 #include "luxtorch/layers/containers.h"
+#include "luxtorch/layers/dense.h"
 #include "support/compare.h"
 
 namespace luxtorch {
@@ -42,6 +43,17 @@ TEST(FunctionalErrors, SayWhereTorchComplains) {
   auto text = message([&] { model(ones({6, 3}), ps, st); });
   EXPECT_THAT(text, HasSubstr("layer_2"));
   EXPECT_THAT(text, HasSubstr("mat1 and mat2"));
+}
+
+TEST(FunctionalErrors, RefuseTensorsWithoutNumbersWithASentence) {
+  Layer model = Chain(Dense(2, 3), functional(nn::Linear(3, 4)));
+  EXPECT_ERROR(
+      UnsupportedError, outputsize(model, {5, 2}),
+      "[FunctionalModule] at layer_2: expected tensors with numbers, which a torch::nn "
+      "module needs, got some on the meta device. Use summary(model, ps, st, x), or call it "
+      "in a layer with a member Shape output_size(Shape x) const.");
+  auto [ps, st] = setup(Rng(0), model);
+  EXPECT_EQ(summary(model, ps, st, ones({5, 2})).rows[2].output, "(5, 4)");
 }
 
 TEST(FunctionalErrors, AnExceptionLeavesTheLayerUsable) {

@@ -1,6 +1,7 @@
 // What holds for every layer, tested on every row of the corpus.
 #include "support/corpus.h"
 
+#include <c10/core/CPUAllocator.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -285,6 +286,65 @@ TEST_P(EveryLayer, IsShownAndSummarised) {
   std::ostringstream text;
   text << s << row.layer;
   EXPECT_NE(text.str().find("total"), std::string::npos);
+}
+
+TEST_P(EveryLayer, IsSeenByASummaryWhenItIsCalledByItsType) {
+  if (!row.reports) return;
+  const auto seen = row.seen(row.x, ps, testmode(st)), erased = summary(row.layer, ps, st, row.x);
+  EXPECT_NE(seen.rows.at(0).output, "");
+  if (row.layer.is_cell()) return;  // its typed call reports y, the erased one (y, carry)
+  EXPECT_EQ(seen.rows.at(0).output, erased.rows.at(0).output);
+}
+
+TEST_P(EveryLayer, HasTheOutputSizeOfItsOutput) {
+  const auto y = predict<Tree>(row.layer, row.x, ps, st);
+  const auto known = output_structure(row.layer, row.x);
+  EXPECT_EQ(tree::difference(known, y), "");
+  for (const auto& t : tree::tensors(known)) EXPECT_TRUE(t.is_meta());
+  if (!row.x.is_tensor() || !y.is_tensor()) return;
+  const auto& x = row.x.tensor();
+  EXPECT_EQ(outputsize(row.layer, x.sizes(), x.scalar_type()), y.tensor().sizes());
+  const auto real = summary(row.layer, ps, st, x),
+             shapes = summary(row.layer, x.sizes(), x.scalar_type());
+  ASSERT_EQ(real.rows.size(), shapes.rows.size());
+  for (size_t i = 0; i < real.rows.size(); ++i)
+    EXPECT_EQ(real.rows[i].output, shapes.rows[i].output) << real.rows[i].path;
+  EXPECT_EQ(real.bytes, shapes.bytes);
+}
+
+// Counts what CPU tensors are allocated, but for single numbers: torch makes one of x * 0.5.
+class CountedAllocations : public c10::Allocator {
+ public:
+  CountedAllocations() { c10::SetCPUAllocator(this); }
+  ~CountedAllocations() override { c10::SetCPUAllocator(before_); }
+  int count = 0;
+
+  c10::DataPtr allocate(size_t bytes) override {
+    if (bytes > sizeof(double)) ++count;
+    return before_->allocate(bytes);
+  }
+  c10::DeleterFnPtr raw_deleter() const override { return before_->raw_deleter(); }
+  void copy_data(void* to, const void* from, size_t bytes) const override {
+    before_->copy_data(to, from, bytes);
+  }
+
+ private:
+  c10::Allocator* before_ = c10::GetCPUAllocator();
+};
+
+TEST_P(EveryLayer, ComputesNothingForItsOutputSize) {
+  const auto known = structure(row.layer);
+  const auto x = detail::without_data(row.x);
+  auto with_numbers = [&] {
+    const CountedAllocations counted;
+    (void)zeros({8}), (void)zeros({8});
+    return counted.count;
+  };
+  EXPECT_EQ(with_numbers(), 2);
+  const CountedAllocations counted;
+  const auto [y, st2] = apply<Tree>(row.layer, x, known.parameters, testmode(known.states));
+  EXPECT_EQ(counted.count, 0);
+  for (const auto& t : tree::tensors(st2)) EXPECT_TRUE(t.is_meta());
 }
 
 INSTANTIATE_TEST_SUITE_P(Corpus, EveryLayer, ::testing::ValuesIn(corpus()),

@@ -97,6 +97,12 @@ struct L : Call {
 };
 auto bad = run(L{});
 #endif
+#ifdef OUTPUT_SIZE_IS_NOT_CONST
+struct L : Call {
+  Shape output_size(Shape x) { return x; }
+};
+auto bad = run(L{});
+#endif
 #ifdef MEMBER_IS_A_TENSOR
 struct L : Call {
   Tensor weight;
@@ -136,6 +142,11 @@ struct Describes : Call {
   std::vector<ParameterSpec> init_parameters() const { return {}; }
   Tree states() const { return named({}); }
 };
+// What has the hook's name and takes no shape is no hook.
+struct WithASize : Call {
+  int64_t output_size() const { return 3; }
+};
+auto with_a_size = run(WithASize{});
 auto helped = run(Helped{});
 auto describes = run(Describes{});
 auto with_data = run(WithData{});

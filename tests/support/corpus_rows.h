@@ -37,8 +37,15 @@ CorpusRow row(std::string name, L layer, Tree x, Counts counts) {
   auto typed = [layer](const Tree& x, const Tree& ps, const Tree& st) {
     return call(layer, x, ps, st);
   };
-  return {std::move(name), Layer(std::move(layer)), typed,
+  auto seen = [layer](const Tree& x, const Tree& ps, const Tree& st) {
+    return detail::summarize(describe(layer), ps, st, [&] { (void)call(layer, x, ps, st); });
+  };
+  return {std::move(name), Layer(std::move(layer)), typed,        seen,
           std::move(x),    counts.parameters,       counts.states};
+}
+inline CorpusRow not_reporting(CorpusRow row) {
+  row.reports = false;
+  return row;
 }
 inline CorpusRow time_first(CorpusRow row, int64_t y_rows) {
   row.x_rows = 1, row.y_rows = y_rows;

@@ -1,4 +1,5 @@
 // Which backend runs a call, and the operators of luxtorch/ops/recurrent.h, each of which is a call.
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/flip.h>
 #include <ATen/ops/gru_cell.h>
 #include <ATen/ops/lstm_cell.h>
@@ -6,6 +7,7 @@
 #include <vector>
 
 #include "ops/fast_path.h"
+#include "ops/flops.h"
 #include "ops/recurrent/fused.h"
 #include "ops/recurrent/kernels.h"
 #include "ops/recurrent/reference.h"
@@ -108,9 +110,27 @@ SequenceOutput by_torch(const RecurrentCall& call) {
   return {ordered(out.y), out.h.squeeze(0), out.c.defined() ? out.c.squeeze(0) : out.c};
 }
 
+// What a call gives of tensors without numbers, and of no more operators than there are outputs.
+SequenceOutput shapes_alone(const RecurrentCall& call) {
+  auto like = [](const Tensor& t) { return t.defined() ? at::empty_like(t) : Tensor(); };
+  SequenceOutput out{{}, like(call.h), like(call.c)};
+  if (call.step) return out;
+  auto shape = call.x.sizes().slice(0, 2).vec();
+  shape.push_back(call.h.size(-1));
+  out.y = call.h.new_empty(shape);
+  return out;
+}
+
 }  // namespace
 
 SequenceOutput run(const RecurrentCall& call) {
+  if (shapes_fit(call)) {
+    const int64_t in = call.w.weight_ih.size(1), out = call.w.weight_hh.size(1);
+    const bool tokens = !call.x.is_floating_point();  // rows of the weight, without a product
+    const int64_t rows = tokens ? call.x.numel() : call.x.numel() / in;
+    count_product(rows, (tokens ? 0 : in) + out, kernels::gates_of(call.cell) * out);
+    if (call.x.is_meta()) return shapes_alone(call);
+  }
   switch (choose(call)) {
     case Backend::fused:
       return fused(call);
