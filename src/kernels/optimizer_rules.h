@@ -240,6 +240,21 @@ struct Accumulate {
   }
 };
 
+/// c: factors for another sign and for the same, least and largest step size. s: g, step size.
+struct Rprop {
+  static constexpr int slots = 2;
+  template <class V, class C>
+  static V direction(const C* c, const V& g, const V&, V* s) {
+    V now = sign(g);
+    V turn = sign(s[0]) * now;  // 1: the same sign, -1: the other one
+    V same = turn * (turn + C(1)) * C(0.5), other = turn * (turn + C(-1)) * C(0.5);
+    V stay = turn * turn * C(-1) + C(1), kept = other * C(-1) + C(1);
+    s[1] = clamp(V(s[1] * (other * c[0] + same * c[1] + stay)), c[2], c[3]);
+    s[0] = g * kept;
+    return s[1] * now * kept;
+  }
+};
+
 }  // namespace luxtorch::kernels::rules
 
 /// Every formula, for tables of loops.
@@ -248,5 +263,5 @@ struct Accumulate {
   X(Scale) X(Momentum) X(Nesterov) X(RMSProp) X(CentredRMSProp) \
   X(Adam) X(RAdam) X(AdamW) X(AdaMax) X(NAdam) X(OAdam) \
   X(AMSGrad) X(AdaBelief) X(AdaGrad) X(AdaDelta) X(Lion) \
-  X(WeightDecay) X(SignDecay) X(ClipGrad) X(Accumulate)
+  X(WeightDecay) X(SignDecay) X(ClipGrad) X(Accumulate) X(Rprop)
 // clang-format on

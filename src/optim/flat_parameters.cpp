@@ -29,7 +29,7 @@ FlatParameters::FlatParameters(const Tree& ps, Program program, const Tree* stat
     for (size_t a = 0; a < tensors.size(); ++a) layout_->view(x_, a).copy_(tensors[a]);
     for (const Stage* stage : stages) {
       for (size_t s = 0; s < stage->slots(); ++s)
-        state_.slots.push_back(fresh(stage->rule()->initial()));
+        state_.slots.push_back(fresh(stage->rule()->initial(s)));
       state_.counts.emplace_back(tensors.size(), 0);
     }
   }

@@ -25,7 +25,7 @@ size_t slots_before_a_throw(std::span<const Stage* const> stages, Pass pass) {
   size_t slots = 0, before = 0;
   bool late = pass == Pass::flush;  // directions that no schedule was asked about
   for (const Stage* stage : stages) {
-    const bool asks = late && stage->rule() && !stage->rule()->schedules.empty();
+    const bool asks = late && stage->rule() && stage->rule()->is_scheduled();
     if (clips(*stage) || stage->own() || asks) before = slots;
     late = late || stage->own();
     slots += stage->slots();

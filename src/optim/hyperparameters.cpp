@@ -8,24 +8,29 @@ namespace luxtorch::detail {
 
 namespace {
 
-bool at_least_0(double v) { return v >= 0 && std::isfinite(v); }
-bool below_1(double v) { return v >= 0 && v < 1; }
-bool above_0(double v) { return v > 0; }
-bool at_least_1(double v) { return v >= 1; }
+using Numbers = std::span<const double>;
+bool at_least_0(Numbers v, size_t i) { return v[i] >= 0 && std::isfinite(v[i]); }
+bool below_1(Numbers v, size_t i) { return v[i] >= 0 && v[i] < 1; }
+bool above_0(Numbers v, size_t i) { return v[i] > 0; }
+bool around_1(Numbers v, size_t i) {
+  return i == 0 ? v[i] > 0 && v[i] < 1 : v[i] > 1 && std::isfinite(v[i]);
+}
+bool ordered(Numbers v, size_t i) { return v[i] > 0 && (i == 0 || v[i] >= v[0]); }
 
-using H = Hyperparameters;
+using Set = Hyperparameters;
 constexpr std::string_view kAtLeast0 = "finite and at least 0", kBelow1 = "in [0, 1)",
                            kAbove0 = "above 0";
 constexpr HyperWord kVocabulary[] = {
-    {"lr", &H::lr, nullptr, at_least_0, kAtLeast0, &Schedules::lr},
-    {"beta", nullptr, &H::beta, below_1, kBelow1},
-    {"rho", &H::rho, nullptr, below_1, kBelow1, &Schedules::rho},
-    {"epsilon", &H::epsilon, nullptr, at_least_0, kAtLeast0},
-    {"lambda", &H::lambda, nullptr, at_least_0, kAtLeast0, &Schedules::lambda},
-    {"delta", &H::delta, nullptr, above_0, kAbove0},
-    {"omega", &H::omega, nullptr, above_0, kAbove0},
-    {"p", &H::p, nullptr, above_0, kAbove0},
-    {"n", nullptr, nullptr, at_least_1, "of at least 1"},
+    {"lr", &Set::lr, nullptr, at_least_0, kAtLeast0, &Schedules::lr},
+    {"beta", nullptr, &Set::beta, below_1, kBelow1},
+    {"rho", &Set::rho, nullptr, below_1, kBelow1, &Schedules::rho},
+    {"epsilon", &Set::epsilon, nullptr, at_least_0, kAtLeast0},
+    {"lambda", &Set::lambda, nullptr, at_least_0, kAtLeast0, &Schedules::lambda},
+    {"delta", &Set::delta, nullptr, above_0, kAbove0},
+    {"omega", &Set::omega, nullptr, above_0, kAbove0},
+    {"p", &Set::p, nullptr, above_0, kAbove0},
+    {"ell", nullptr, &Set::ell, around_1, "in (0, 1) and above 1"},
+    {"gamma", nullptr, &Set::gamma, ordered, "above 0 and in order"},
 };
 
 }  // namespace
@@ -43,7 +48,14 @@ void HyperWord::set(Hyperparameters& h, std::span<const double> numbers) const {
   }
 }
 
-std::span<const HyperWord> vocabulary() { return kVocabulary; }
+void HyperWord::check(const std::string& who, const Hyperparameters& h) const {
+  if (!is_set(h)) return;
+  const auto all = numbers(h);
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (!allows(all, i))
+      throw ArgumentError(who, fmt::format("expected {} {}, got {}.", name, words, all[i]));
+  }
+}
 
 const HyperWord& hyper_word(std::string_view name) {
   for (const auto& word : kVocabulary) {
@@ -94,7 +106,7 @@ std::optional<Hyperparameters> OwnOptimizer::of_tree(const Tree& t) {
   Hyperparameters h;
   size_t known = 0;
   for (const auto& word : kVocabulary) {
-    if (!word.adjustable() || !t.contains(word.name)) continue;
+    if (!t.contains(word.name)) continue;
     const Tree& value = t[word.name];
     if (word.one && is_number(value)) {
       word.set(h, std::array{value.scalar<double>()});

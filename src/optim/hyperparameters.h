@@ -1,7 +1,8 @@
 // The vocabulary of hyper-parameters, written once: name, place in Hyperparameters and Schedules,
 // allowed values.
 //
-// Level 4. A new hyper-parameter is a member of Hyperparameters and a row of vocabulary().
+// Level 4. A new hyper-parameter is a member of Hyperparameters and a row of the table in
+// hyperparameters.cpp.
 #pragma once
 
 #include <array>
@@ -23,20 +24,20 @@ struct HyperWord {
 
   std::string_view name;
   One one = nullptr;    // its member of Hyperparameters, of one number
-  Pair pair = nullptr;  // or of two; neither: adjust does not change it
-  bool (*allows)(double v) = nullptr;
+  Pair pair = nullptr;  // or of two
+  bool (*allows)(std::span<const double> numbers, size_t i) = nullptr;
   std::string_view words = {};   // what is allowed: "expected lr {words}, got -1."
   Scheduled schedule = nullptr;  // its member of Schedules, if it may follow one
 
-  bool adjustable() const { return one || pair; }
   bool is_set(const Hyperparameters& h) const { return (one && h.*one) || (pair && h.*pair); }
   /// The numbers of one that is set.
   std::vector<double> numbers(const Hyperparameters& h) const;
   /// Sets it to as many numbers as numbers() gives.
   void set(Hyperparameters& h, std::span<const double> numbers) const;
+  /// ArgumentError of `who` for one that is set and out of range.
+  void check(const std::string& who, const Hyperparameters& h) const;
 };
 
-std::span<const HyperWord> vocabulary();
 /// ArgumentError when there is no such name: only a mistake of ours.
 const HyperWord& hyper_word(std::string_view name);
 

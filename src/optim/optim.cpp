@@ -92,8 +92,9 @@ Optimizer::Stages Optimizer::own(std::shared_ptr<const detail::OwnOptimizer> opt
   return std::make_shared<const Program>(Stage{std::move(optimizer)});
 }
 
-Optimizer::Stages Optimizer::rule(std::string_view name, const std::vector<double>& values) {
-  const auto& kind = detail::rule_kind(name);
+Optimizer::Stages Optimizer::rule(const std::type_info& type, const detail::RuleValues& values,
+                                  std::string_view variant) {
+  const auto& kind = detail::rule_kind(type, variant);
   detail::check_values(kind, values);
   return std::make_shared<const Program>(Stage{detail::Rule{&kind, values}});
 }
@@ -137,39 +138,64 @@ void OwnOptimizer::lacks(const std::type_info& type, const char* function) {
 
 std::ostream& operator<<(std::ostream& out, const Optimizer& o) { return out << o.label(); }
 
-Descent::Descent(double lr) : Optimizer(rule("Descent", {lr})) {}
-Momentum::Momentum(double lr, double rho) : Optimizer(rule("Momentum", {lr, rho})) {}
-Nesterov::Nesterov(double lr, double rho) : Optimizer(rule("Nesterov", {lr, rho})) {}
+namespace {
+
+detail::RuleValues like_adam(double lr, const auto& o) {
+  return {{.lr = lr, .beta = o.beta, .epsilon = o.epsilon}};
+}
+
+detail::RuleValues norm(double omega, const ClipNormOptions& o) {
+  detail::RuleValues values{{.omega = omega, .p = o.p}};
+  values.check_finite = o.check_finite;
+  return values;
+}
+
+detail::RuleValues window(int64_t n) {
+  if (n < 1) throw ArgumentError("AccumGrad", fmt::format("expected n of at least 1, got {}.", n));
+  detail::RuleValues values;
+  values.n = static_cast<double>(n);
+  return values;
+}
+
+}  // namespace
+
+Descent::Descent(double lr) : Optimizer(rule(typeid(Descent), {{.lr = lr}})) {}
+Momentum::Momentum(double lr, double rho)
+    : Optimizer(rule(typeid(Momentum), {{.lr = lr, .rho = rho}})) {}
+Nesterov::Nesterov(double lr, double rho)
+    : Optimizer(rule(typeid(Nesterov), {{.lr = lr, .rho = rho}})) {}
 RMSProp::RMSProp(double lr, RMSPropOptions o)
-    : Optimizer(rule(o.centred ? "RMSProp centred" : "RMSProp", {lr, o.rho, o.epsilon})) {}
-Adam::Adam(double lr, AdamOptions o)
-    : Optimizer(rule("Adam", {lr, o.beta[0], o.beta[1], o.epsilon})) {}
+    : Optimizer(rule(typeid(RMSProp), {{.lr = lr, .rho = o.rho, .epsilon = o.epsilon}},
+                     o.centred ? "centred" : "")) {}
+Rprop::Rprop(double lr, RpropOptions o)
+    : Optimizer(rule(typeid(Rprop), {{.lr = lr, .ell = o.ell, .gamma = o.gamma}})) {}
+Adam::Adam(double lr, AdamOptions o) : Optimizer(rule(typeid(Adam), like_adam(lr, o))) {}
 AdamW::AdamW(double lr, AdamWOptions o)
-    : Optimizer(rule(o.couple ? "AdamW" : "AdamW decoupled",
-                     {lr, o.beta[0], o.beta[1], o.epsilon, o.lambda})) {}
-AdaMax::AdaMax(double lr, AdamOptions o)
-    : Optimizer(rule("AdaMax", {lr, o.beta[0], o.beta[1], o.epsilon})) {}
-NAdam::NAdam(double lr, AdamOptions o)
-    : Optimizer(rule("NAdam", {lr, o.beta[0], o.beta[1], o.epsilon})) {}
-RAdam::RAdam(double lr, AdamOptions o)
-    : Optimizer(rule("RAdam", {lr, o.beta[0], o.beta[1], o.epsilon})) {}
-OAdam::OAdam(double lr, OAdamOptions o)
-    : Optimizer(rule("OAdam", {lr, o.beta[0], o.beta[1], o.epsilon})) {}
-AMSGrad::AMSGrad(double lr, AdamOptions o)
-    : Optimizer(rule("AMSGrad", {lr, o.beta[0], o.beta[1], o.epsilon})) {}
+    : Optimizer(rule(typeid(AdamW),
+                     {{.lr = lr, .beta = o.beta, .epsilon = o.epsilon, .lambda = o.lambda}},
+                     o.couple ? "" : "decoupled")) {}
+AdaMax::AdaMax(double lr, AdamOptions o) : Optimizer(rule(typeid(AdaMax), like_adam(lr, o))) {}
+NAdam::NAdam(double lr, AdamOptions o) : Optimizer(rule(typeid(NAdam), like_adam(lr, o))) {}
+RAdam::RAdam(double lr, AdamOptions o) : Optimizer(rule(typeid(RAdam), like_adam(lr, o))) {}
+OAdam::OAdam(double lr, OAdamOptions o) : Optimizer(rule(typeid(OAdam), like_adam(lr, o))) {}
+AMSGrad::AMSGrad(double lr, AdamOptions o) : Optimizer(rule(typeid(AMSGrad), like_adam(lr, o))) {}
 AdaBelief::AdaBelief(double lr, AdaBeliefOptions o)
-    : Optimizer(rule("AdaBelief", {lr, o.beta[0], o.beta[1], o.epsilon})) {}
-AdaGrad::AdaGrad(double lr, double epsilon) : Optimizer(rule("AdaGrad", {lr, epsilon})) {}
-AdaDelta::AdaDelta(double rho, double epsilon) : Optimizer(rule("AdaDelta", {rho, epsilon})) {}
-Lion::Lion(double lr, LionOptions o) : Optimizer(rule("Lion", {lr, o.beta[0], o.beta[1]})) {}
-WeightDecay::WeightDecay(double lambda) : Optimizer(rule("WeightDecay", {lambda})) {}
-SignDecay::SignDecay(double lambda) : Optimizer(rule("SignDecay", {lambda})) {}
-ClipGrad::ClipGrad(double delta) : Optimizer(rule("ClipGrad", {delta})) {}
+    : Optimizer(rule(typeid(AdaBelief), like_adam(lr, o))) {}
+AdaGrad::AdaGrad(double lr, double epsilon)
+    : Optimizer(rule(typeid(AdaGrad), {{.lr = lr, .epsilon = epsilon}})) {}
+AdaDelta::AdaDelta(double rho, double epsilon)
+    : Optimizer(rule(typeid(AdaDelta), {{.rho = rho, .epsilon = epsilon}})) {}
+Lion::Lion(double lr, LionOptions o)
+    : Optimizer(rule(typeid(Lion), {{.lr = lr, .beta = o.beta}})) {}
+WeightDecay::WeightDecay(double lambda)
+    : Optimizer(rule(typeid(WeightDecay), {{.lambda = lambda}})) {}
+SignDecay::SignDecay(double lambda) : Optimizer(rule(typeid(SignDecay), {{.lambda = lambda}})) {}
+ClipGrad::ClipGrad(double delta) : Optimizer(rule(typeid(ClipGrad), {{.delta = delta}})) {}
 ClipNorm::ClipNorm(double omega, ClipNormOptions o)
-    : Optimizer(rule("ClipNorm", {omega, o.p, static_cast<double>(o.check_finite)})) {}
+    : Optimizer(rule(typeid(ClipNorm), norm(omega, o))) {}
 ClipGlobalNorm::ClipGlobalNorm(double omega, ClipNormOptions o)
-    : Optimizer(rule("ClipGlobalNorm", {omega, o.p, static_cast<double>(o.check_finite)})) {}
-AccumGrad::AccumGrad(int64_t n) : Optimizer(rule("AccumGrad", {static_cast<double>(n)})) {}
+    : Optimizer(rule(typeid(ClipGlobalNorm), norm(omega, o))) {}
+AccumGrad::AccumGrad(int64_t n) : Optimizer(rule(typeid(AccumGrad), window(n))) {}
 OptimiserChain::OptimiserChain(const std::vector<Optimizer>& parts) : Optimizer(chain(parts)) {}
 
 }  // namespace luxtorch

@@ -84,7 +84,7 @@ class RecordedRun {
       for (size_t a = 0; a < x_.size(); ++a)
         for (size_t s = 0; s < stage->slots(); ++s)
           memory_.back()[a].slots.push_back(
-              at::full_like(wide(x_[a].detach()), stage->rule()->initial()));
+              at::full_like(wide(x_[a].detach()), stage->rule()->initial(s)));
     }
     own_.resize(stages_.size());
     steps_.resize(program_.scheduled_from().size());
@@ -279,15 +279,15 @@ class RecordedRun {
 
   void move(const Rule& rule, Memory& memory, size_t a) {
     int64_t t = rule.counts() ? ++memory.count : 0;
-    auto values = rule.schedules.empty() ? rule.values : rule.values_at(t);
+    const auto values = rule.values_at(t);
     double c[kernels::kMaxCoefficients] = {};
-    rule.kind->coefficients(values.data(), static_cast<double>(t), c);
+    rule.kind->coefficients(values, static_cast<double>(t), c);
     d_[a] = direction(rule.kind->formula, c, d_[a], wide(x_[a]), memory.slots.data());
   }
 
   void accumulate(const Rule& rule, Memory& memory, size_t a) {
     if (d_[a].defined()) move(rule, memory, a);
-    const double n = rule.values[0];
+    const double n = rule.values.n;
     const auto count = static_cast<double>(memory.count);
     const bool early = flushes_ && count > 0 && count < n;
     if (early) d_[a] = memory.slots[0] * (n / count);
@@ -300,17 +300,17 @@ class RecordedRun {
   }
 
   static Tensor norm(const Tensor& g, const Rule& rule) {
-    return at::linalg_vector_norm(g, rule.values[1], std::nullopt, false, kFloat64);
+    return at::linalg_vector_norm(g, *rule.values.p, std::nullopt, false, kFloat64);
   }
 
   static Tensor checked(const Rule& rule, Tensor norm, const std::string* path) {
-    if (rule.values[2] == 0) return norm;
+    if (rule.values.check_finite == 0) return norm;
     const transforms::Outside outside;
     const at::NoGradGuard no_grad;
     const Tensor plain = transforms::underlying(norm);
     if (at::isfinite(plain).all().item<bool>()) return norm;
     ArgumentError error(
-        std::string(rule.kind->name),
+        std::string(rule.kind->name()),
         "expected a gradient with a finite norm, got one that is not. The loss or its gradient is "
         "not finite; {.check_finite = false} lets it pass.");
     if (path) error.prepend_path_(*path);
@@ -318,7 +318,7 @@ class RecordedRun {
   }
 
   void clip(size_t a, const Tensor& norm, const Rule& rule) {
-    const double omega = rule.values[0];
+    const double omega = *rule.values.omega;
     if (std::isinf(omega)) return;
     d_[a] = d_[a] * (omega / norm.clamp_min(omega)).to(d_[a].scalar_type());
   }

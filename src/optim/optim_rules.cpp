@@ -4,50 +4,55 @@
 
 #include <cmath>
 
-#include "optim/hyperparameters.h"
-
 namespace luxtorch::detail {
 
 namespace {
 
 using kernels::Formula;
+using H = RuleValues;
 
 // The coefficients of kernels/optimizer_rules.h, in double and once per step.
-void no_coefficients(const double*, double, double*) {}
-void first(const double* h, double, double* c) { c[0] = h[0]; }
-void momentum(const double* h, double, double* c) { c[0] = h[1], c[1] = h[0]; }
-void nesterov(const double* h, double, double* c) {
-  c[0] = h[1], c[1] = h[0], c[2] = h[1] * h[1], c[3] = (1 + h[1]) * h[0];
+void none(const H&, double, double*) {}
+void descent(const H& h, double, double* c) { c[0] = *h.lr; }
+void momentum(const H& h, double, double* c) { c[0] = *h.rho, c[1] = *h.lr; }
+void nesterov(const H& h, double, double* c) {
+  c[0] = *h.rho, c[1] = *h.lr, c[2] = *h.rho * *h.rho, c[3] = (1 + *h.rho) * *h.lr;
 }
-void rmsprop(const double* h, double, double* c) {
-  c[0] = h[1], c[1] = 1 - h[1], c[2] = h[0], c[3] = h[2];
+void rmsprop(const H& h, double, double* c) {
+  c[0] = *h.rho, c[1] = 1 - *h.rho, c[2] = *h.lr, c[3] = *h.epsilon;
+}
+void rprop(const H& h, double, double* c) {
+  c[0] = (*h.ell)[0], c[1] = (*h.ell)[1], c[2] = (*h.gamma)[0], c[3] = (*h.gamma)[1];
 }
 
-// h: lr, beta1, beta2, epsilon.
-void moments(const double* h, double* c) {
-  c[0] = h[1], c[1] = 1 - h[1], c[2] = h[2], c[3] = 1 - h[2];
+void moments(const H& h, double* c) {
+  const auto [b1, b2] = *h.beta;
+  c[0] = b1, c[1] = 1 - b1, c[2] = b2, c[3] = 1 - b2;
 }
-void adam(const double* h, double t, double* c) {
+void adam(const H& h, double t, double* c) {
   moments(h, c);
-  c[4] = h[0] / (1 - std::pow(h[1], t));
-  c[5] = 1 / std::sqrt(1 - std::pow(h[2], t));
-  c[6] = h[3];
+  const auto [b1, b2] = *h.beta;
+  c[4] = *h.lr / (1 - std::pow(b1, t));
+  c[5] = 1 / std::sqrt(1 - std::pow(b2, t));
+  c[6] = *h.epsilon;
 }
-void adamw_coupled(const double* h, double t, double* c) { adam(h, t, c), c[7] = h[0] * h[4]; }
-void adamw_decoupled(const double* h, double t, double* c) { adam(h, t, c), c[7] = h[4]; }
-void adamax(const double* h, double t, double* c) {
-  c[0] = h[1], c[1] = 1 - h[1], c[2] = h[2], c[3] = h[0] / (1 - std::pow(h[1], t)), c[4] = h[3];
+void adamw_coupled(const H& h, double t, double* c) { adam(h, t, c), c[7] = *h.lr * *h.lambda; }
+void adamw_decoupled(const H& h, double t, double* c) { adam(h, t, c), c[7] = *h.lambda; }
+void adamax(const H& h, double t, double* c) {
+  const auto [b1, b2] = *h.beta;
+  c[0] = b1, c[1] = 1 - b1, c[2] = b2, c[3] = *h.lr / (1 - std::pow(b1, t)), c[4] = *h.epsilon;
 }
-void nadam(const double* h, double t, double* c) {
+void nadam(const H& h, double t, double* c) {
   moments(h, c);
-  double b1t = std::pow(h[1], t), b2t = std::pow(h[2], t);
-  c[4] = h[0] * h[1] / (1 - h[1] * b1t), c[5] = h[0] * (1 - h[1]) / (1 - b1t),
-  c[6] = h[2] / (1 - b2t), c[7] = h[3];
+  const auto [b1, b2] = *h.beta;
+  const double b1t = std::pow(b1, t), b2t = std::pow(b2, t);
+  c[4] = *h.lr * b1 / (1 - b1 * b1t), c[5] = *h.lr * (1 - b1) / (1 - b1t), c[6] = b2 / (1 - b2t),
+  c[7] = *h.epsilon;
 }
-void radam(const double* h, double t, double* c) {
+void radam(const H& h, double t, double* c) {
   adam(h, t, c);
-  double b2t = std::pow(h[2], t), longest = 2 / (1 - h[2]) - 1,
-         length = longest - 2 * t * b2t / (1 - b2t);
+  const double b2 = (*h.beta)[1], b2t = std::pow(b2, t), longest = 2 / (1 - b2) - 1,
+               length = longest - 2 * t * b2t / (1 - b2t);
   if (length > 4) {
     c[4] *=
         std::sqrt((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length));
@@ -55,121 +60,177 @@ void radam(const double* h, double t, double* c) {
     c[5] = 0;
   }
 }
-void amsgrad(const double* h, double, double* c) {
-  moments(h, c), c[4] = h[0], c[5] = 1, c[6] = h[3];
+void amsgrad(const H& h, double, double* c) {
+  moments(h, c), c[4] = *h.lr, c[5] = 1, c[6] = *h.epsilon;
 }
-void adagrad(const double* h, double, double* c) { c[0] = h[0], c[1] = h[1]; }
-void adadelta(const double* h, double, double* c) { c[0] = h[0], c[1] = 1 - h[0], c[2] = h[1]; }
-void lion(const double* h, double, double* c) { moments(h, c), c[4] = h[0]; }
-void clip(const double* h, double, double* c) { c[0] = -h[0], c[1] = h[0]; }
-void one_over(const double* h, double, double* c) { c[0] = 1 / h[0]; }
+void adagrad(const H& h, double, double* c) { c[0] = *h.lr, c[1] = *h.epsilon; }
+void adadelta(const H& h, double, double* c) {
+  c[0] = *h.rho, c[1] = 1 - *h.rho, c[2] = *h.epsilon;
+}
+void lion(const H& h, double, double* c) { moments(h, c), c[4] = *h.lr; }
+void decay(const H& h, double, double* c) { c[0] = *h.lambda; }
+void clip(const H& h, double, double* c) { c[0] = -*h.delta, c[1] = *h.delta; }
+void one_over_n(const H& h, double, double* c) { c[0] = 1 / h.n; }
 
-double fourth(const double* h) { return h[3]; }
-double second(const double* h) { return h[1]; }
+double epsilon(const H& h, size_t) { return *h.epsilon; }
+double rprop_start(const H& h, size_t slot) { return slot == 0 ? 0 : *h.lr; }
 
-const std::vector<RuleKind>& table() {
-  const HyperName lr{"lr", 0, 1, true};
-  const std::vector<HyperName> lr_rho{lr, {"rho", 1, 1, true}},
-      lr_rho_epsilon{lr, {"rho", 1}, {"epsilon", 2}}, like_adam{lr, {"beta", 1, 2}, {"epsilon", 3}},
-      like_adamw{lr, {"beta", 1, 2}, {"lambda", 4}, {"epsilon", 3}},
-      norm{{"omega", 0, 1, true}, {"p", 1}};
-  static const std::vector<RuleKind> kinds{
-      {"Descent", {lr}, {}, Formula::Scale, first},
-      {"Momentum", lr_rho, {"v"}, Formula::Momentum, momentum},
-      {"Nesterov", lr_rho, {"v"}, Formula::Nesterov, nesterov},
-      {"RMSProp", lr_rho_epsilon, {"q"}, Formula::RMSProp, rmsprop},
-      {"RMSProp centred", lr_rho_epsilon, {"q", "l"}, Formula::CentredRMSProp, rmsprop},
-      {"Adam", like_adam, {"m", "v"}, Formula::Adam, adam, true},
-      {"AdamW", like_adamw, {"m", "v"}, Formula::AdamW, adamw_coupled, true},
-      {"AdamW decoupled", like_adamw, {"m", "v"}, Formula::AdamW, adamw_decoupled, true},
-      {"AdaMax", like_adam, {"m", "u"}, Formula::AdaMax, adamax, true},
-      {"NAdam", like_adam, {"m", "v"}, Formula::NAdam, nadam, true},
-      {"RAdam", like_adam, {"m", "v"}, Formula::RAdam, radam, true},
-      {"OAdam", like_adam, {"m", "v", "d"}, Formula::OAdam, adam, true},
-      {"AMSGrad", like_adam, {"m", "v", "w"}, Formula::AMSGrad, amsgrad, false, fourth},
-      {"AdaBelief", like_adam, {"m", "v"}, Formula::AdaBelief, adam, true},
-      {"AdaGrad", {lr, {"epsilon", 1}}, {"a"}, Formula::AdaGrad, adagrad, false, second},
-      {"AdaDelta", {{"rho", 0, 1, true}, {"epsilon", 1}}, {"a", "b"}, Formula::AdaDelta, adadelta},
-      {"Lion", {lr, {"beta", 1, 2}}, {"m"}, Formula::Lion, lion},
-      {"WeightDecay", {{"lambda", 0, 1, true}}, {}, Formula::WeightDecay, first},
-      {"SignDecay", {{"lambda", 0, 1, true}}, {}, Formula::SignDecay, first},
-      {"ClipGrad", {{"delta", 0, 1, true}}, {}, Formula::ClipGrad, clip},
-      {"ClipNorm", norm, {}, Formula::Scale, no_coefficients, false, nullptr, Role::clip_norm},
-      {"ClipGlobalNorm",
-       norm,
-       {},
-       Formula::Scale,
-       no_coefficients,
-       false,
-       nullptr,
-       Role::clip_global_norm},
-      {"AccumGrad",
-       {{"n", 0, 1, true}},
-       {"sum"},
-       Formula::Accumulate,
-       one_over,
-       true,
-       nullptr,
-       Role::accumulate},
+std::vector<RuleKind> make_table() {
+  auto first = [](std::string_view name) { return HyperName{&hyper_word(name), true}; };
+  auto other = [](std::string_view name) { return HyperName{&hyper_word(name)}; };
+  const HyperName lr = first("lr"), rho = other("rho"), epsilon_ = other("epsilon"),
+                  beta = other("beta"), lambda = other("lambda");
+  const std::vector<HyperName> lr_rho{lr, first("rho")}, lr_rho_epsilon{lr, rho, epsilon_},
+      like_adam{lr, beta, epsilon_}, like_adamw{lr, beta, lambda, epsilon_},
+      norm{first("omega"), other("p")};
+  const std::vector<std::string_view> saved_adamw{"lr", "beta", "epsilon", "lambda"};
+  auto row = [](const std::type_info& type, std::string_view name, std::vector<HyperName> hyper,
+                std::vector<std::string_view> slots, Formula formula, auto coefficients) {
+    RuleKind kind{&type,   "",          name, std::move(hyper), "", {}, nullptr, std::move(slots),
+                  formula, coefficients};
+    return kind;
   };
-  return kinds;
+  auto counting = [](RuleKind kind) { return kind.counts = true, kind; };
+  auto starting = [](RuleKind kind, auto initial) { return kind.initial = initial, kind; };
+  auto variant = [](RuleKind kind, std::string_view which, std::string_view label_end) {
+    return kind.variant = which, kind.label_end = label_end, kind;
+  };
+  auto saved = [](RuleKind kind, std::vector<std::string_view> order) {
+    return kind.saved = std::move(order), kind;
+  };
+  auto special = [](RuleKind kind, Role role, double RuleValues::* extra) {
+    return kind.role = role, kind.extra = extra, kind;
+  };
+  const RuleKind centred = variant(row(typeid(RMSProp), "RMSProp centred", lr_rho_epsilon,
+                                       {"q", "l"}, Formula::CentredRMSProp, rmsprop),
+                                   "centred", ", centred = true");
+  const RuleKind adamw = saved(
+      counting(row(typeid(AdamW), "AdamW", like_adamw, {"m", "v"}, Formula::AdamW, adamw_coupled)),
+      saved_adamw);
+  const RuleKind decoupled =
+      variant(saved(counting(row(typeid(AdamW), "AdamW decoupled", like_adamw, {"m", "v"},
+                                 Formula::AdamW, adamw_decoupled)),
+                    saved_adamw),
+              "decoupled", ", couple = false");
+  return {
+      row(typeid(Descent), "Descent", {lr}, {}, Formula::Scale, descent),
+      row(typeid(Momentum), "Momentum", lr_rho, {"v"}, Formula::Momentum, momentum),
+      row(typeid(Nesterov), "Nesterov", lr_rho, {"v"}, Formula::Nesterov, nesterov),
+      row(typeid(RMSProp), "RMSProp", lr_rho_epsilon, {"q"}, Formula::RMSProp, rmsprop),
+      centred,
+      starting(row(typeid(Rprop), "Rprop",
+                   {{&hyper_word("lr"), true, true}, other("ell"), other("gamma")}, {"g", "eta"},
+                   Formula::Rprop, rprop),
+               rprop_start),
+      counting(row(typeid(Adam), "Adam", like_adam, {"m", "v"}, Formula::Adam, adam)),
+      adamw,
+      decoupled,
+      counting(row(typeid(AdaMax), "AdaMax", like_adam, {"m", "u"}, Formula::AdaMax, adamax)),
+      counting(row(typeid(NAdam), "NAdam", like_adam, {"m", "v"}, Formula::NAdam, nadam)),
+      counting(row(typeid(RAdam), "RAdam", like_adam, {"m", "v"}, Formula::RAdam, radam)),
+      counting(row(typeid(OAdam), "OAdam", like_adam, {"m", "v", "d"}, Formula::OAdam, adam)),
+      starting(
+          row(typeid(AMSGrad), "AMSGrad", like_adam, {"m", "v", "w"}, Formula::AMSGrad, amsgrad),
+          epsilon),
+      counting(
+          row(typeid(AdaBelief), "AdaBelief", like_adam, {"m", "v"}, Formula::AdaBelief, adam)),
+      starting(row(typeid(AdaGrad), "AdaGrad", {lr, epsilon_}, {"a"}, Formula::AdaGrad, adagrad),
+               epsilon),
+      row(typeid(AdaDelta), "AdaDelta", {first("rho"), epsilon_}, {"a", "b"}, Formula::AdaDelta,
+          adadelta),
+      row(typeid(Lion), "Lion", {lr, beta}, {"m"}, Formula::Lion, lion),
+      row(typeid(WeightDecay), "WeightDecay", {first("lambda")}, {}, Formula::WeightDecay, decay),
+      row(typeid(SignDecay), "SignDecay", {first("lambda")}, {}, Formula::SignDecay, decay),
+      row(typeid(ClipGrad), "ClipGrad", {first("delta")}, {}, Formula::ClipGrad, clip),
+      special(row(typeid(ClipNorm), "ClipNorm", norm, {}, Formula::Scale, none), Role::clip_norm,
+              &RuleValues::check_finite),
+      special(row(typeid(ClipGlobalNorm), "ClipGlobalNorm", norm, {}, Formula::Scale, none),
+              Role::clip_global_norm, &RuleValues::check_finite),
+      counting(
+          special(row(typeid(AccumGrad), "AccumGrad", {}, {"sum"}, Formula::Accumulate, one_over_n),
+                  Role::accumulate, &RuleValues::n)),
+  };
 }
 
-std::string_view shown(const RuleKind& kind) { return kind.name.substr(0, kind.name.find(' ')); }
+// In the order of a checkpoint.
+std::vector<const HyperWord*> saved_order(const RuleKind& kind) {
+  std::vector<const HyperWord*> all;
+  for (const auto& h : kind.hyper) all.push_back(h.word);
+  for (size_t i = 0; i < kind.saved.size(); ++i) all[i] = &hyper_word(kind.saved[i]);
+  return all;
+}
 
 }  // namespace
 
-bool adjustable(const Rule& rule, const HyperName& h) {
-  return hyper_word(h.name).adjustable() && !rule.follows(h);
-}
-
-const RuleKind& rule_kind(std::string_view name) {
-  for (const auto& kind : table()) {
-    if (kind.name == name) return kind;
+const RuleKind& rule_kind(const std::type_info& type, std::string_view variant) {
+  static const std::vector<RuleKind> kinds = make_table();
+  for (const auto& kind : kinds) {
+    if (*kind.type == type && kind.variant == variant) return kind;
   }
-  throw ArgumentError("Optimizer", fmt::format("expected a rule's name, got {}.", name));
+  throw ArgumentError("Optimizer", fmt::format("expected a rule of the library, got {} {}.",
+                                               type_name(type), variant));
 }
 
-void check_values(const RuleKind& kind, std::span<const double> values) {
-  for (const auto& h : kind.hyper) {
-    for (size_t i = h.first; i < h.first + h.count; ++i) {
-      if (const auto& word = hyper_word(h.name); !word.allows(values[i])) {
-        throw ArgumentError(std::string(shown(kind)),
-                            fmt::format("expected {} {}, got {}.", h.name, word.words, values[i]));
-      }
-    }
-  }
+void check_values(const RuleKind& kind, const RuleValues& values) {
+  for (const auto& h : kind.hyper) h.word->check(std::string(kind.name()), values);
 }
 
-std::vector<double> Rule::values_at(int64_t t) const {
-  auto now = values;
+const HyperName* Rule::find(const HyperWord& word) const {
   for (const auto& h : kind->hyper) {
-    if (!follows(h)) continue;
-    const auto& s = *schedules[h.first];
-    double v = now[h.first] = s(t);
-    if (const auto& word = hyper_word(h.name); !word.allows(v)) {
+    if (h.word == &word) return &h;
+  }
+  return nullptr;
+}
+
+RuleValues Rule::values_at(int64_t t) const {
+  RuleValues now = values;
+  for (const auto& [word, s] : listed(schedules)) {
+    const double v = (*s)(t);
+    word->set(now, std::array{v});
+    if (!word->allows(std::array{v}, 0)) {
       throw ArgumentError("Scheduler", fmt::format("expected {} {}, got {} from {} at step {}.",
-                                                   h.name, word.words, v, s.label(), t));
+                                                   word->name, word->words, v, s->label(), t));
     }
   }
   return now;
 }
 
-std::string label(const Rule& rule) {
-  std::string text = rule.schedules.empty() ? "" : "Scheduler(";
-  text += std::string(shown(*rule.kind)) + "(";
-  bool leading = true;
-  for (const auto& h : rule.kind->hyper) {
-    if (!leading) text += ", ";
-    leading = false;
-    if (!h.positional) text += std::string(h.name) + " = ";
-    text += rule.follows(h) ? rule.schedules[h.first]->label()
-            : h.count == 2 ? fmt::format("({}, {})", rule.values[h.first], rule.values[h.first + 1])
-                           : fmt::format("{}", rule.values[h.first]);
+std::string Rule::label() const {
+  std::string text;
+  for (const auto& h : kind->hyper) {
+    if (!text.empty()) text += ", ";
+    if (!h.positional) text += std::string(h.word->name) + " = ";
+    const auto numbers = h.word->numbers(values);
+    text += follows(*h.word)      ? (schedules.*(h.word->schedule))->label()
+            : numbers.size() == 2 ? fmt::format("({}, {})", numbers[0], numbers[1])
+                                  : fmt::format("{}", numbers[0]);
   }
-  if (rule.kind->name == "RMSProp centred") text += ", centred = true";
-  if (rule.kind->name == "AdamW decoupled") text += ", couple = false";
-  return text + (rule.schedules.empty() ? ")" : "))");
+  if (kind->role == Role::accumulate) text = fmt::format("{}", values.n);
+  text = fmt::format("{}({}{})", kind->name(), text, kind->label_end);
+  return is_scheduled() ? "Scheduler(" + text + ")" : text;
+}
+
+Tree Rule::saved() const {
+  std::vector<Tree> row = {kind->saved_name};
+  for (const auto* word : saved_order(*kind)) {
+    for (double v : word->numbers(values)) row.emplace_back(v);
+  }
+  if (kind->extra) row.emplace_back(values.*(kind->extra));
+  return tuple(std::move(row));
+}
+
+bool Rule::take_up(const Tree& row) {
+  if (!row.is_tuple() || row.size() != saved().size() || !row[0].is_string() ||
+      row[0].scalar<std::string>() != kind->saved_name)
+    return false;
+  size_t i = 1;
+  for (const auto* word : saved_order(*kind)) {
+    std::vector<double> numbers = word->numbers(values);
+    for (double& v : numbers) v = row[i++].scalar<double>();
+    word->set(values, numbers);
+  }
+  if (kind->extra) values.*(kind->extra) = row[i].scalar<double>();
+  return true;
 }
 
 }  // namespace luxtorch::detail

@@ -96,19 +96,19 @@ class Run {
     scheduled_.resize(stages_.size());
     for (size_t r = 0; r < stages_.size(); ++r) {
       const Rule* rule = stages_[r]->rule();
-      if (!rule || rule->schedules.empty()) continue;
+      if (!rule || !rule->is_scheduled()) continue;
       for (const auto& slice : slices_)
         if (slice.active) values(*rule, r, counts_[r][slice.array] + 1);
     }
   }
 
   // A rule's hyper-parameters at update t. Parameters that were never skipped share one t.
-  const double* values(const Rule& rule, size_t r, int64_t t) {
-    if (rule.schedules.empty()) return rule.values.data();
+  const RuleValues& values(const Rule& rule, size_t r, int64_t t) {
+    if (!rule.is_scheduled()) return rule.values;
     for (const auto& [known, at_known] : scheduled_[r]) {
-      if (known == t) return at_known.data();
+      if (known == t) return at_known;
     }
-    return scheduled_[r].emplace_back(t, rule.values_at(t)).second.data();
+    return scheduled_[r].emplace_back(t, rule.values_at(t)).second;
   }
 
   void one(const Rule& rule, size_t r, size_t slot) {
@@ -121,14 +121,14 @@ class Run {
         accumulate(rule, r, slot);
         break;
       case Role::clip_norm: {
-        auto norms = power_sums(rule.values[1]);
+        auto norms = power_sums(*rule.values.p);
         for (size_t i = 0; i < slices_.size(); ++i)
           norms[i] = checked_norm(rule, norms[i], slices_[i].path);
         scale_by([&](size_t i) { return factor(rule, norms[i]); });
         break;
       }
       case Role::clip_global_norm: {
-        double p = rule.values[1], total = 0;
+        double p = *rule.values.p, total = 0;
         for (double v : power_sums(p))
           total = std::isinf(p) ? kernels::rules::maximum(v, total) : total + v;
         double f = factor(rule, checked_norm(rule, total, nullptr));
@@ -184,7 +184,7 @@ class Run {
       needed = needed || c[i][0] != 1;
     }
     // A gradient below the limit goes on as it is.
-    if (needed) move(rule_kind("Descent"), 0, c, applies());
+    if (needed) move(rule_kind(typeid(Descent)), 0, c, applies());
   }
 
   void pass_on() {
@@ -192,7 +192,7 @@ class Run {
   }
 
   void accumulate(const Rule& rule, size_t r, size_t slot) {
-    const double n = rule.values[0];
+    const double n = rule.values.n;
     move(*rule.kind, slot, coefficients(rule, r), false);
     std::vector<Coefficients> to_mean(slices_.size());
     bool early = false;
@@ -215,7 +215,7 @@ class Run {
       }
       if (slice.active) count = 0;
     }
-    if (early) move(rule_kind("Descent"), 0, to_mean, false);
+    if (early) move(rule_kind(typeid(Descent)), 0, to_mean, false);
     for (Slice& slice : slices_) {
       if (!slice.active) continue;
       if (slice.loops) {
@@ -259,13 +259,13 @@ class Run {
   }
 
   static double checked_norm(const Rule& rule, double power_sum, const std::string* path) {
-    double p = rule.values[1];
+    double p = *rule.values.p;
     double norm = p == 2                    ? std::sqrt(power_sum)
                   : p == 1 || std::isinf(p) ? power_sum
                                             : std::pow(power_sum, 1 / p);
-    if (rule.values[2] != 0 && !std::isfinite(norm)) {
+    if (rule.values.check_finite != 0 && !std::isfinite(norm)) {
       ArgumentError error(
-          std::string(rule.kind->name),
+          std::string(rule.kind->name()),
           fmt::format(
               "expected a gradient with a finite norm, got {}. The loss or its gradient is not "
               "finite; {{.check_finite = false}} lets it pass.",
@@ -277,7 +277,8 @@ class Run {
   }
 
   static double factor(const Rule& rule, double norm) {
-    return norm <= rule.values[0] ? 1.0 : rule.values[0] / norm;
+    const double omega = *rule.values.omega;
+    return norm <= omega ? 1.0 : omega / norm;
   }
 
   std::span<const Stage* const> stages_;
@@ -286,7 +287,7 @@ class Run {
   Pass pass_;
   bool last_ = false;
   const OwnStage& own_;
-  std::vector<std::vector<std::pair<int64_t, std::vector<double>>>> scheduled_;  // by stage, by t
+  std::vector<std::vector<std::pair<int64_t, RuleValues>>> scheduled_;  // by stage, by t
 };
 
 }  // namespace

@@ -36,7 +36,7 @@ Program Program::scheduled(const Program& program, const Schedules& schedules) {
   }
   Program next = program;
   for (const auto& [word, s] : all) {
-    auto with = next.with_schedule(word->name, *s);
+    auto with = next.with_schedule(*word, *s);
     if (!with) {
       throw ArgumentError("Scheduler", fmt::format("expected an optimiser with the hyper-parameter "
                                                    "{}, got {}.",
@@ -95,7 +95,7 @@ Program Program::at(const int64_t*& step) const {
 }
 
 std::string Program::label() const {
-  if (stage_) return stage_->rule() ? detail::label(*stage_->rule()) : stage_->own()->label();
+  if (stage_) return stage_->rule() ? stage_->rule()->label() : stage_->own()->label();
   std::string text;
   for (const auto& part : parts_) text += (text.empty() ? "" : ", ") + part.label();
   if (!schedules_) return "OptimiserChain(" + text + ")";
@@ -152,14 +152,13 @@ Program Program::adjusted_rules(const Hyperparameters& changes) const {
     std::string there;
     const auto numbers = word->numbers(change);
     next.each_rule_([&](Rule& rule) {
+      follows = follows || (rule.find(*word) && rule.follows(*word));
       for (const auto& h : rule.kind->hyper) {
-        const bool named = h.name == word->name;
-        follows = follows || (named && rule.follows(h));
-        if (!adjustable(rule, h)) continue;
-        there += (there.empty() ? "" : ", ") + std::string(h.name);
-        if (!named) continue;
+        if (!rule.adjustable(h)) continue;
+        there += (there.empty() ? "" : ", ") + std::string(h.word->name);
+        if (h.word != word) continue;
         found = true;
-        std::ranges::copy(numbers, rule.values.begin() + static_cast<std::ptrdiff_t>(h.first));
+        word->set(rule.values, numbers);
       }
     });
     if (!found) {
@@ -177,17 +176,15 @@ Program Program::adjusted_rules(const Hyperparameters& changes) const {
   return next;
 }
 
-std::optional<Program> Program::with_schedule(std::string_view name,
+std::optional<Program> Program::with_schedule(const HyperWord& word,
                                               const schedule::Schedule& s) const {
   Program next = *this;
   bool found = false;
   next.each_rule_([&](Rule& rule) {
-    for (const auto& h : rule.kind->hyper) {
-      if (h.name != name) continue;
-      rule.schedules.resize(rule.values.size());
-      rule.schedules[h.first] = s;
-      found = true;
-    }
+    const HyperName* h = rule.find(word);
+    if (!h || h->fixed) return;
+    rule.schedules.*word.schedule = s;
+    found = true;
   });
   return found ? std::optional(std::move(next)) : std::nullopt;
 }
@@ -196,8 +193,8 @@ bool Program::has(const Hyperparameters& changes) const {
   for (const auto& [word, change] : apart(changes)) {
     bool found = false;
     for (const Stage* stage : stages()) {
-      for (const auto& h : stage->rule()->kind->hyper)
-        found = found || (adjustable(*stage->rule(), h) && h.name == word->name);
+      const HyperName* h = stage->rule()->find(*word);
+      found = found || (h && stage->rule()->adjustable(*h));
     }
     if (!found) return false;
   }
@@ -207,12 +204,7 @@ bool Program::has(const Hyperparameters& changes) const {
 Tree Program::hyperparameters() const {
   std::vector<Tree> all;
   if (!has_own()) {
-    for (const Stage* stage : stages()) {
-      const Rule& rule = *stage->rule();
-      std::vector<Tree> row = {rule.kind->name};
-      row.insert(row.end(), rule.values.begin(), rule.values.end());
-      all.push_back(tuple(std::move(row)));
-    }
+    for (const Stage* stage : stages()) all.push_back(stage->rule()->saved());
     return tuple(std::move(all));
   }
   if (stage_) return stage_->own()->hyperparameters();
@@ -227,12 +219,7 @@ std::optional<Program> Program::with_hyperparameters(const Tree& saved) const {
     if (!saved.is_tuple() || saved.size() != stages().size()) return std::nullopt;
     size_t i = 0;
     bool fits = true;
-    next.each_rule_([&](Rule& rule) {
-      const Tree& row = saved[i++];
-      fits = fits && row.is_tuple() && row.size() == rule.values.size() + 1 && row[0].is_string() &&
-             row[0].scalar<std::string>() == rule.kind->name;
-      for (size_t j = 1; fits && j < row.size(); ++j) rule.values[j - 1] = row[j].scalar<double>();
-    });
+    next.each_rule_([&](Rule& rule) { fits = fits && rule.take_up(saved[i++]); });
     return fits ? std::optional(std::move(next)) : std::nullopt;
   }
   if (stage_) {

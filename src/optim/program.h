@@ -77,7 +77,7 @@ class Program {
  private:
   Program() = default;
   Program adjusted_rules(const Hyperparameters& changes) const;
-  std::optional<Program> with_schedule(std::string_view name, const schedule::Schedule& s) const;
+  std::optional<Program> with_schedule(const HyperWord& word, const schedule::Schedule& s) const;
   bool has(const Hyperparameters& changes) const;
   template <class F>
   void each_rule_(const F& f);

@@ -27,6 +27,7 @@ inline std::vector<Optimizer> every_kind() {
           Nesterov(),
           RMSProp(),
           RMSProp(0.01, {.centred = true}),
+          Rprop(),
           Adam(),
           AdamW(0.01, {.lambda = 0.1}),
           AdamW(0.01, {.lambda = 0.1, .couple = false}),

@@ -114,6 +114,9 @@ TEST(OptimErrors, AnUnknownHyperparameterIsRefusedWithTheOnesThatThereAre) {
   EXPECT_ERROR(
       ArgumentError, adjust(AccumGrad(3), {.lr = 0.5}),
       "[adjust] expected a hyper-parameter of AccumGrad(3), which has none to adjust, got lr.");
+  EXPECT_ERROR(ArgumentError, adjust(Rprop(), {.lr = 0.5}),
+               "[adjust] expected a hyper-parameter of Rprop(0.001, ell = (0.5, 1.2), gamma = "
+               "(1e-06, 50)), which has ell, gamma, got lr.");
   EXPECT_ERROR(ArgumentError, adjust(Optimizer(Double{}), {.lr = 0.5}),
                "[adjust] expected a hyper-parameter of Double, which has none to adjust. Give it "
                "an Double adjust(const "
@@ -134,9 +137,46 @@ TEST(OptimErrors, HyperparametersOutOfRangeAreRefused) {
   EXPECT_ERROR(ArgumentError, ClipNorm(kNan), "[ClipNorm] expected omega above 0, got nan.");
   EXPECT_ERROR(ArgumentError, ClipGlobalNorm(1, {.p = 0}),
                "[ClipGlobalNorm] expected p above 0, got 0.");
+  EXPECT_ERROR(ArgumentError, Rprop(0.1, {.ell = {0.5, 0.9}}),
+               "[Rprop] expected ell in (0, 1) and above 1, got 0.9.");
+  EXPECT_ERROR(ArgumentError, Rprop(0.1, {.gamma = {1, 0.5}}),
+               "[Rprop] expected gamma above 0 and in order, got 0.5.");
   EXPECT_ERROR(ArgumentError, AccumGrad(0), "[AccumGrad] expected n of at least 1, got 0.");
   EXPECT_ERROR(ArgumentError, adjust(Adam(), {.lr = -1}),
                "[Adam] expected lr finite and at least 0, got -1.");
+}
+
+// Rows of checkpoints from before there was this table: names, and numbers in these places.
+TEST(OptimHyperparameters, HaveTheFormThatOldCheckpointsHave) {
+  auto row = [](const char* name, std::vector<double> numbers) {
+    std::vector<Tree> all = {name};
+    all.insert(all.end(), numbers.begin(), numbers.end());
+    return tuple(std::move(all));
+  };
+  const std::vector<std::pair<Optimizer, Tree>> all = {
+      {Momentum(0.1, 0.5), row("Momentum", {0.1, 0.5})},
+      {RMSProp(0.1, {.rho = 0.5, .epsilon = 0.25}), row("RMSProp", {0.1, 0.5, 0.25})},
+      {RMSProp(0.1, {.rho = 0.5, .epsilon = 0.25, .centred = true}),
+       row("RMSProp centred", {0.1, 0.5, 0.25})},
+      {Adam(0.1, {.beta = {0.2, 0.3}, .epsilon = 0.4}), row("Adam", {0.1, 0.2, 0.3, 0.4})},
+      {AdamW(0.1, {.beta = {0.2, 0.3}, .lambda = 0.5, .epsilon = 0.4}),
+       row("AdamW", {0.1, 0.2, 0.3, 0.4, 0.5})},
+      {AdamW(0.1, {.beta = {0.2, 0.3}, .lambda = 0.5, .epsilon = 0.4, .couple = false}),
+       row("AdamW decoupled", {0.1, 0.2, 0.3, 0.4, 0.5})},
+      {AdaDelta(0.1, 0.2), row("AdaDelta", {0.1, 0.2})},
+      {Lion(0.1, {.beta = {0.2, 0.3}}), row("Lion", {0.1, 0.2, 0.3})},
+      {ClipNorm(0.1, {.p = 3, .check_finite = false}), row("ClipNorm", {0.1, 3, 0})},
+      {ClipGlobalNorm(0.1), row("ClipGlobalNorm", {0.1, 2, 1})},
+      {AccumGrad(3), row("AccumGrad", {3})}};
+  for (const auto& [o, saved] : all) {
+    SCOPED_TRACE(o.label());
+    EXPECT_SAME(o.hyperparameters(), tuple({saved}));
+    ASSERT_TRUE(o.with_hyperparameters(tuple({saved})));
+    EXPECT_EQ(o.with_hyperparameters(tuple({saved}))->label(), o.label());
+    EXPECT_FALSE(Descent().with_hyperparameters(tuple({saved})));
+  }
+  EXPECT_SAME(OptimiserChain(ClipNorm(0.5), SignDescent{}).hyperparameters(),
+              named({{"parts", tuple({tuple({row("ClipNorm", {0.5, 2, 1})}), named({})})}}));
 }
 
 TEST(OptimErrors, ANormThatIsNotFiniteIsRefusedUnlessAllowed) {

@@ -23,6 +23,8 @@ std::vector<std::pair<std::string, Optimizer>> golden_optimizers() {
       {"nesterov", Nesterov()},
       {"rmsprop", RMSProp()},
       {"rmsprop_centred", RMSProp(0.001, {.centred = true})},
+      {"rprop", Rprop()},
+      {"rprop_options", Rprop(0.02, {.ell = {0.3, 1.5}, .gamma = {0.01, 0.04}})},
       {"adam", Adam(0.01)},
       {"adam_options", Adam(0.02, {.beta = {0.7, 0.95}, .epsilon = 1e-3})},
       {"adamw", AdamW(0.01, {.lambda = 0.02})},

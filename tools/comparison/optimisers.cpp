@@ -31,6 +31,7 @@ Optimizer make_optimiser(const std::string& name, double lr) {
       {"rmsprop", [](double lr) { return RMSProp(lr, {.rho = 0.9, .epsilon = 1e-8}); }},
       {"rmsprop_centred",
        [](double lr) { return RMSProp(lr, {.rho = 0.9, .epsilon = 1e-8, .centred = true}); }},
+      {"rprop", [](double lr) { return Rprop(lr, {.ell = {0.5, 1.2}, .gamma = {1e-6, 50}}); }},
       {"clipped", [](double lr) { return OptimiserChain(ClipGrad(0.01), Momentum(lr, 0.9)); }},
   };
   const auto found = all.find(name);

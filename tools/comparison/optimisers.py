@@ -35,6 +35,7 @@ ALL = {
         ps, lr=lr, alpha=0.9, eps=1e-8, weight_decay=0, momentum=0, centered=False),
     "rmsprop_centred": lambda ps, lr: torch.optim.RMSprop(
         ps, lr=lr, alpha=0.9, eps=1e-8, weight_decay=0, momentum=0, centered=True),
+    "rprop": lambda ps, lr: torch.optim.Rprop(ps, lr=lr, etas=(0.5, 1.2), step_sizes=(1e-6, 50)),
     "clipped": clipped,
 }
 

@@ -166,6 +166,8 @@ CASES = {
     "nesterov": by_numpy(nesterov),
     "rmsprop": by_torch(lambda ps: torch.optim.RMSprop(ps, lr=0.001, alpha=0.9, eps=1e-8)),
     "rmsprop_centred": by_torch(lambda ps: torch.optim.RMSprop(ps, lr=0.001, alpha=0.9, eps=1e-8, centered=True)),
+    "rprop": by_torch(lambda ps: torch.optim.Rprop(ps, lr=0.001)),
+    "rprop_options": by_torch(lambda ps: torch.optim.Rprop(ps, lr=0.02, etas=(0.3, 1.5), step_sizes=(0.01, 0.04))),
     "adam": by_torch(lambda ps: torch.optim.Adam(ps, lr=0.01)),
     "adam_options": by_torch(lambda ps: torch.optim.Adam(ps, lr=0.02, betas=(0.7, 0.95), eps=1e-3)),
     "adamw": by_torch(lambda ps: torch.optim.AdamW(ps, lr=0.01, weight_decay=0.02)),

@@ -28,7 +28,7 @@
 // sign), the derivative counts as 0. tree::detach makes constants.
 //
 // Hyper-parameters out of range are an ArgumentError: lr, lambda and epsilon must be finite and >=
-// 0, beta and rho in [0, 1), and delta, omega and p > 0.
+// 0, beta and rho in [0, 1), delta, omega and p > 0, ell in (0, 1) and > 1, and gamma > 0 in order.
 #pragma once
 
 #include <array>
@@ -57,6 +57,8 @@ struct Hyperparameters {
   std::optional<double> delta = {};                ///< The limit of ClipGrad.
   std::optional<double> omega = {};                ///< The limit of ClipNorm and ClipGlobalNorm.
   std::optional<double> p = {};                    ///< Which norm ClipNorm and ClipGlobalNorm take.
+  std::optional<std::array<double, 2>> ell = {};   ///< The factors of Rprop's step sizes.
+  std::optional<std::array<double, 2>> gamma = {};  ///< The limits of Rprop's step sizes.
 };
 
 /// A user's own optimizer has Tree init(const Tree& ps) const and std::pair<Tree, Tree>
@@ -84,6 +86,7 @@ concept GradientTransform = requires(const O& o, const Tree& t) {
 namespace detail {
 
 class Program;
+struct RuleValues;
 
 /// A user's own optimizer with its type erased. The functions are those of Optimizer.
 struct LUXTORCH_API OwnOptimizer {
@@ -184,8 +187,9 @@ class LUXTORCH_API Optimizer {
 
   /// A user's own optimizer.
   static Stages own(std::shared_ptr<const detail::OwnOptimizer> optimizer);
-  /// One rule of this header, by name. ArgumentError: a value out of range.
-  static Stages rule(std::string_view kind, const std::vector<double>& values);
+  /// The rule of a class of this header. ArgumentError: a value out of range.
+  static Stages rule(const std::type_info& type, const detail::RuleValues& values,
+                     std::string_view variant = "");
   /// As the constructor of OptimiserChain.
   static Stages chain(const std::vector<Optimizer>& parts);
   /// As the constructor of Scheduler.
@@ -226,6 +230,20 @@ struct RMSPropOptions {
 struct LUXTORCH_API RMSProp : Optimizer {
   /// lr: the learning rate.
   explicit RMSProp(double lr = 0.001, RMSPropOptions options = {});
+};
+
+/// Options of Rprop.
+struct RpropOptions {
+  std::array<double, 2> ell = {0.5, 1.2};    ///< The factors: below 1, and above 1.
+  std::array<double, 2> gamma = {1e-6, 50};  ///< The smallest and the largest step size.
+};
+/// A step size eta for each element, which starts at lr. Where g has the sign of the g of the update
+/// before, eta = min(ell2 eta, gamma2); where it has the other one, eta = max(ell1 eta, gamma1) and
+/// g counts as 0, now and in the next update. d = eta sign(g) (Riedmiller and Braun 1993;
+/// torch.optim.Rprop with its default of lr 0.01). For gradients of all observations together.
+struct LUXTORCH_API Rprop : Optimizer {
+  /// lr: the first step sizes. No adjust changes it, and it follows no schedule.
+  explicit Rprop(double lr = 0.001, RpropOptions options = {});
 };
 
 /// Options of Adam, AdaMax, NAdam, RAdam and AMSGrad.

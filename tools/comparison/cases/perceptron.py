@@ -3,7 +3,8 @@
 from case import Case, case
 
 RATES = {"sgd": 0.1, "momentum": 0.05, "nesterov": 0.05, "clipped": 0.05, "adam": 1e-3, "adam_l2": 1e-3, "adamw": 1e-3,
-         "adamax": 1e-3, "adagrad": 0.05, "adadelta": 1.0, "rmsprop": 1e-3, "rmsprop_centred": 1e-3}
+         "adamax": 1e-3, "adagrad": 0.05, "adadelta": 1.0, "rmsprop": 1e-3, "rmsprop_centred": 1e-3,
+         "rprop": 1e-3}
 
 
 @case("optimisers/perceptron", optimisers=tuple(RATES), lr=RATES)
