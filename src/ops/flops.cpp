@@ -11,6 +11,8 @@ thread_local FlopCounter* counter = nullptr;
 FlopCounter::FlopCounter() : before_(std::exchange(counter, this)) {}
 FlopCounter::~FlopCounter() { counter = before_; }
 
+bool FlopCounter::active() { return counter != nullptr; }
+
 int64_t FlopCounter::taken() { return std::exchange(count_, 0); }
 
 void count_product(int64_t rows, int64_t in, int64_t out) {

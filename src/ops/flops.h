@@ -20,6 +20,8 @@ class FlopCounter {
   FlopCounter(const FlopCounter&) = delete;
   FlopCounter& operator=(const FlopCounter&) = delete;
 
+  /// Does this thread count?
+  static bool active();
   /// What was counted since the last call.
   int64_t taken();
 

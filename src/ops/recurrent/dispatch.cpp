@@ -124,10 +124,10 @@ SequenceOutput shapes_alone(const RecurrentCall& call) {
 }  // namespace
 
 SequenceOutput run(const RecurrentCall& call) {
-  if (shapes_fit(call)) {
+  if ((FlopCounter::active() || call.x.is_meta()) && shapes_fit(call)) [[unlikely]] {
     const int64_t in = call.w.weight_ih.size(1), out = call.w.weight_hh.size(1);
     const bool tokens = !call.x.is_floating_point();  // rows of the weight, without a product
-    const int64_t rows = tokens ? call.x.numel() : call.x.numel() / in;
+    const int64_t rows = call.x.size(0) * (call.step ? 1 : call.x.size(1));
     count_product(rows, (tokens ? 0 : in) + out, kernels::gates_of(call.cell) * out);
     if (call.x.is_meta()) return shapes_alone(call);
   }
