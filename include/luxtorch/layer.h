@@ -325,8 +325,11 @@ struct Layer::Model final : Layer::Interface {
   const std::type_info& type() const override { return typeid(L); }
   const void* address() const override { return &layer; }
   std::shared_ptr<const Interface> replaced(detail::LeafReplacements& r) const override {
-    auto other = detail::replaced(layer, r);
-    return other ? std::make_shared<Model>(*std::move(other)) : nullptr;
+    if constexpr (HasLayers<L> || HasWrapped<L>) {
+      if (auto other = detail::replaced(layer, r))
+        return std::make_shared<Model>(*std::move(other));
+    }
+    return nullptr;
   }
 };
 

@@ -102,6 +102,12 @@ template <class L>
 concept RebuildsItself = requires(const L& l, std::vector<Layer> layers) {
   { l.with_layers(std::move(layers)) } -> std::same_as<L>;
 };
+// Its leaves are those of the layers inside. Whether there are any, only the visit says.
+template <class L>
+concept HasInner = (HasWrapped<L> && !OwnsTrees<L>) || (HasLayers<L> && !HasWrapped<L>);
+template <class L>
+concept IsLeaf = !HasInner<L> && !std::same_as<L, Layer> && !is_optional<L> && !LayerRange<L>;
+
 template <class L, class F>
 void visit_inner(const L& l, const F& f) {
   if constexpr (HasWrapped<L>) {
@@ -139,7 +145,7 @@ std::optional<L> replaced(const L& l, LeafReplacements& r) {
     } else {
       r.refuse_container(typeid(L));
     }
-  } else if constexpr ((HasWrapped<L> && !OwnsTrees<L>) || (HasLayers<L> && !HasWrapped<L>)) {
+  } else if constexpr (HasInner<L>) {
     size_t count = 0;
     if constexpr (RebuildsItself<L>) {
       std::vector<Layer> layers;
@@ -154,11 +160,16 @@ std::optional<L> replaced(const L& l, LeafReplacements& r) {
       L copy = l;
       visit_inner(copy, [&]<class F>(std::string_view, const F& field) {
         ++count;
-        auto other = replaced(field, r);
-        if (!other) return;
-        changed = true;
-        // A member of the copy, which is not const: the visit alone makes it so.
-        if constexpr (std::copyable<F>) const_cast<F&>(field) = std::move(*other);
+        // The member is one of the copy, which is not const: the visit alone makes it so.
+        if constexpr (IsLeaf<F>) {  // as below, with fewer templates
+          const F* other = r.next_as<F>();
+          if (!other) return;
+          if constexpr (std::copyable<F>) const_cast<F&>(field) = *other;
+          changed = true;
+        } else if (auto other = replaced(field, r)) {
+          const_cast<F&>(field) = std::move(*other);
+          changed = true;
+        }
       });
       if (changed) return copy;
     } else {
@@ -170,7 +181,7 @@ std::optional<L> replaced(const L& l, LeafReplacements& r) {
     }
     if (count > 0) return std::nullopt;
   }
-  if constexpr (!std::same_as<L, Layer> && !is_optional<L> && !LayerRange<L>) {
+  if constexpr (IsLeaf<L> || HasInner<L>) {
     if (const L* other = r.next_as<L>()) {
       if constexpr (std::copyable<L>) return *other;
     }

@@ -1,5 +1,6 @@
 // What save writes, load reads: bit for bit, and as the rules of JLD2.jl say.
 #include <ATen/ops/arange.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/randn.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -7,6 +8,7 @@
 #include "io/jld2_corpus.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/io/jld2.h"
+#include "luxtorch/ties.h"
 #include "support/files.h"
 
 namespace luxtorch {
@@ -35,6 +37,17 @@ TEST_P(Jld2RoundTrip, EveryFileSatisfiesTheCheckerAndHasItsValues) {
     test::write_file(folder / (name + ".json"), test::exact_json(tree));
   }
   EXPECT_EQ(test::compare_with_checker(folder, "--ours"), 0);
+}
+
+TEST(Jld2Ties, SharedParametersHaveTheirValuesAtEachPlace) {
+  auto layer = [](double x) { return named({{"weight", at::full({2, 3}, x)}}); };
+  Tree ps = share_parameters(named({{"a", layer(1)}, {"b", layer(2)}}), {{"b", "a"}});
+  auto path = test::fresh_folder("jld2_ties") / "ps.jld2";
+  jld2::save(path, ps);
+  Tree read = jld2::load(path);
+  EXPECT_TRUE(tree::equal(read, ps));
+  EXPECT_TRUE(ties(read).empty());
+  EXPECT_EQ(ties(with_ties_of(read, ps)), ties(ps));
 }
 
 INSTANTIATE_TEST_SUITE_P(Compression, Jld2RoundTrip, ::testing::Bool(),
