@@ -65,6 +65,7 @@
 #include "luxtorch/optim/scheduler.h"
 #include "luxtorch/rng.h"
 #include "luxtorch/ties.h"
+#include "luxtorch/train/ema.h"
 #include "luxtorch/train/freeze.h"
 #include "luxtorch/train/progress.h"
 #include "luxtorch/train/train_state.h"

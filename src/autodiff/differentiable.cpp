@@ -87,7 +87,7 @@ void explain(const char* who) {
   }
 }
 
-void refuse_followed(const char* who, const Tree& t) {
+void refuse_followed(const char* who, const Tree& t, const char* advice) {
   const bool recording = in_differentiated_function() && at::GradMode::is_enabled();
   tree::for_each(
       [&](const std::string& path, const Tree& leaf) {
@@ -97,9 +97,9 @@ void refuse_followed(const char* who, const Tree& t) {
         if (!wrapped && !(recording && x.requires_grad()) && !x._fw_grad(0).defined()) return;
         ArgumentError error(
             who,
-            "expected a tensor that no derivative or transform follows, got one of a function that "
-            "is being differentiated or transformed; a TrainState would make a constant of it. Use "
-            "Optimizer::update there, or for a constant tree::detach or an at::NoGradGuard.");
+            std::string("expected a tensor that no derivative or transform follows, got one of "
+                        "a function that is being differentiated or transformed; ") +
+                advice);
         error.prepend_path_(path);
         throw error;
       },

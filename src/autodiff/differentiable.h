@@ -47,8 +47,12 @@ ValueAndGradients differentiate(const std::function<Tensor(const std::vector<Ten
 bool in_differentiated_function();
 
 /// Throws an ArgumentError for a tensor of t that a derivative or a transform which is under way follows: `who` would make
-/// a constant of it.
-void refuse_followed(const char* who, const Tree& t);
+/// a constant of it. The error's text ends with `advice`.
+void refuse_followed(
+    const char* who, const Tree& t,
+    const char* advice =
+        "a TrainState would make a constant of it. Use Optimizer::update there, or "
+        "for a constant tree::detach or an at::NoGradGuard.");
 
 /// Notices changes in place of the tensors of a tree, in their wrappers, too.
 class Unchanged {

@@ -96,6 +96,7 @@ fs::path CheckpointFolder::save_all(const std::vector<NamedTrainState>& all,
   Tree program = named({{"values", extras.values},
                         {"rng", extras.rng ? Tree(*extras.rng) : Tree()},
                         {"data", extras.data}});
+  if (!extras.ema.is_none()) program = program.with("ema", extras.ema);
   const std::array<Tree, detail::kParts.size()> trees = {
       of_each([](const TrainState& ts) { return ts.parameters(); }),
       of_each([](const TrainState& ts) { return ts.states(); }),

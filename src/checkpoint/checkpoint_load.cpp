@@ -76,6 +76,7 @@ Checkpoint load_whole(const fs::path& path, Manifest m) {
   c.values = program["values"];
   if (const Tree& rng = program["rng"]; rng.is_rng()) c.rng = rng.scalar<Rng>();
   c.data = program["data"];
+  if (program.contains("ema")) c.ema = program["ema"];
   return c;
 }
 

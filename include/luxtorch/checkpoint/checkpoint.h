@@ -66,6 +66,7 @@ struct LUXTORCH_API Checkpoint {
   Tree values;                      ///< CheckpointExtras::values, as it was saved.
   std::optional<Rng> rng;           ///< CheckpointExtras::rng, as it was saved.
   Tree data;                        ///< CheckpointExtras::data, as it was saved.
+  Tree ema;                         ///< CheckpointExtras::ema, as it was saved.
   std::optional<double> metric;     ///< CheckpointExtras::metric, as it was saved.
   std::string luxtorch_version,     ///< The version of luxtorch that saved it.
       torch_version;                ///< The version of torch that saved it.
@@ -108,6 +109,8 @@ struct CheckpointExtras {
   std::optional<Rng> rng = {};  ///< The key of the program's own draws.
   Tree data = {};               ///< The position in the data: DataLoader::position().
   std::optional<double> metric = {};  ///< Lower is better; NaN is never the best.
+  /// AveragedParameters::state() of an average (ema.h); of several, a named tree of theirs.
+  Tree ema = {};
 };
 
 /// A damaged checkpoint that resume passed over.
