@@ -23,6 +23,7 @@ FlatParameters::FlatParameters(const Tree& ps, Program program, const Tree* stat
   std::vector<Tensor> tensors;
   layout_ = std::make_shared<const Layout>(ps, tensors);
   const auto stages = program_.stages();
+  check_matrices(program_, *layout_);
   {
     const at::NoGradGuard no_grad;
     x_ = blank();

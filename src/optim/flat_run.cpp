@@ -25,7 +25,7 @@ size_t slots_before_a_throw(std::span<const Stage* const> stages, Pass pass) {
   size_t slots = 0, before = 0;
   bool late = pass == Pass::flush;  // directions that no schedule was asked about
   for (const Stage* stage : stages) {
-    const bool asks = late && stage->rule() && stage->rule()->is_scheduled();
+    const bool asks = late && stage->rule() && stage->rule()->scheduled;
     if (clips(*stage) || stage->own() || asks) before = slots;
     late = late || stage->own();
     slots += stage->slots();
@@ -36,7 +36,12 @@ size_t slots_before_a_throw(std::span<const Stage* const> stages, Pass pass) {
 bool writes_directions(std::span<const Stage* const> stages, Pass pass) {
   for (size_t i = 0; i < stages.size(); ++i) {
     const bool applies = i + 1 == stages.size() && pass != Pass::transform;
-    if (stages[i]->rule() && (!applies || stages[i]->accumulates())) return true;
+    const Rule* rule = stages[i]->rule();
+    if (!rule) continue;
+    const Role role = rule->kind->role;
+    const bool between =
+        role == Role::accumulate || role == Role::trust_ratio || role == Role::muon;
+    if (!applies || between) return true;
   }
   return stages.empty() && pass == Pass::transform;
 }
@@ -78,8 +83,9 @@ Tree FlatParameters::run_(const std::vector<Tensor>& gradients, Pass pass) {
   try {
     const at::NoGradGuard no_grad;
     const auto steps = steps_of(pass);
-    const Program now = steps.empty() ? program_ : program_.at(steps);
-    const auto stages = now.stages();
+    const std::optional<Program> now =
+        steps.empty() ? std::nullopt : std::optional(program_.at(steps));
+    const auto stages = now ? now->stages() : all;
     if (pass != Pass::transform) make_own_(x_);
     for (auto& slot : state_.slots) make_own_(slot);
     Flat directions = writes_directions(stages, pass) ? unset() : Flat();
@@ -116,7 +122,7 @@ std::vector<Slice> FlatParameters::make_slices(const std::vector<Tensor>& gradie
   const bool own = program_.has_own();
   bool apart = own;
   for (const Stage* stage : program_.stages())
-    apart = apart || (stage->rule() && stage->rule()->kind->role == Role::clip_norm);
+    apart = apart || (stage->rule() && stage->rule()->kind->by_array());
   // What may get a direction on the way.
   auto takes_part = [&](size_t a) {
     return gradients[a].defined() || ((own || pass == Pass::flush) && !frozen[a]);
@@ -126,6 +132,7 @@ std::vector<Slice> FlatParameters::make_slices(const std::vector<Tensor>& gradie
   auto start = [&](size_t a) {
     Slice slice;
     slice.array = a, slice.group = arrays[a].group, slice.path = &arrays[a].path;
+    slice.sizes = &arrays[a].sizes;
     slice.dtype = layout_->groups[arrays[a].group].dtype, slice.n = arrays[a].numel;
     slice.active = gradients[a].defined();
     return slice;

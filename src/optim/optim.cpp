@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <ostream>
+#include <tuple>
 
 #include "optim/flat_parameters.h"
 #include "optim/optim_recorded.h"
@@ -150,6 +151,17 @@ detail::RuleValues norm(double omega, const ClipNormOptions& o) {
   return values;
 }
 
+detail::RuleValues muon(double lr, const MuonOptions& o) {
+  if (o.ns_steps < 1 || o.ns_steps > 99) {
+    throw ArgumentError("Muon", fmt::format("expected ns_steps from 1 to 99, got {}.", o.ns_steps));
+  }
+  detail::RuleValues values{{.lr = lr, .rho = o.rho, .epsilon = o.epsilon, .lambda = o.lambda}};
+  values.nesterov = o.nesterov, values.match_rms = o.match_rms_adamw;
+  values.ns_steps = static_cast<double>(o.ns_steps);
+  std::tie(values.ns_a, values.ns_b, values.ns_c) = std::tuple_cat(o.ns_coefficients);
+  return values;
+}
+
 detail::RuleValues window(int64_t n) {
   if (n < 1) throw ArgumentError("AccumGrad", fmt::format("expected n of at least 1, got {}.", n));
   detail::RuleValues values;
@@ -187,6 +199,10 @@ AdaDelta::AdaDelta(double rho, double epsilon)
     : Optimizer(rule(typeid(AdaDelta), {{.rho = rho, .epsilon = epsilon}})) {}
 Lion::Lion(double lr, LionOptions o)
     : Optimizer(rule(typeid(Lion), {{.lr = lr, .beta = o.beta}})) {}
+LAMB::LAMB(double lr, LAMBOptions o)
+    : Optimizer(rule(typeid(LAMB),
+                     {{.lr = lr, .beta = o.beta, .epsilon = o.epsilon, .lambda = o.lambda}})) {}
+Muon::Muon(double lr, MuonOptions o) : Optimizer(rule(typeid(Muon), muon(lr, o))) {}
 WeightDecay::WeightDecay(double lambda)
     : Optimizer(rule(typeid(WeightDecay), {{.lambda = lambda}})) {}
 SignDecay::SignDecay(double lambda) : Optimizer(rule(typeid(SignDecay), {{.lambda = lambda}})) {}

@@ -255,6 +255,15 @@ class RecordedRun {
       case Role::accumulate:
         for (size_t a = 0; a < x_.size(); ++a) accumulate(rule, memory_[r][a], a);
         break;
+      case Role::trust_ratio:
+        for (size_t a = 0; a < x_.size(); ++a)
+          if (d_[a].defined()) move(rule, memory_[r][a], a), trust(rule, memory_[r][a].count, a);
+        break;
+      case Role::muon:
+        throw UnsupportedError("Muon",
+                               "expected constants, got tensors that record a graph or are under a "
+                               "transform: the iteration runs in bfloat16. tree::detach makes "
+                               "constants.");
       case Role::clip_norm:
         for (size_t a = 0; a < x_.size(); ++a) {
           if (!d_[a].defined()) continue;
@@ -297,6 +306,18 @@ class RecordedRun {
       memory.count = 0;
       memory.slots[0] = at::zeros_like(memory.slots[0]);
     }
+  }
+
+  // LAMB's scale: lr |x| / |d|, lr where either is 0.
+  void trust(const Rule& rule, int64_t t, size_t a) {
+    auto norm = [](const Tensor& v, const Tensor& none) {
+      const Tensor sum = v.to(kFloat64).square().sum();
+      return at::sqrt(sum.masked_fill(none, 1));
+    };
+    const Tensor x = wide(x_[a]);
+    const Tensor none = (x == 0).all().logical_or((d_[a] == 0).all());
+    const Tensor ratio = norm(x, none) / norm(d_[a], none) * *rule.values_at(t).lr;
+    d_[a] = d_[a] * ratio.to(d_[a].scalar_type());
   }
 
   static Tensor norm(const Tensor& g, const Rule& rule) {

@@ -38,6 +38,12 @@ void adam(const H& h, double t, double* c) {
 }
 void adamw_coupled(const H& h, double t, double* c) { adam(h, t, c), c[7] = *h.lr * *h.lambda; }
 void adamw_decoupled(const H& h, double t, double* c) { adam(h, t, c), c[7] = *h.lambda; }
+// With lr = 1: it scales the direction when its norm is known.
+void lamb(const H& h, double t, double* c) {
+  H one = h;
+  one.lr = 1;
+  adamw_coupled(one, t, c);
+}
 void adamax(const H& h, double t, double* c) {
   const auto [b1, b2] = *h.beta;
   c[0] = b1, c[1] = 1 - b1, c[2] = b2, c[3] = *h.lr / (1 - std::pow(b1, t)), c[4] = *h.epsilon;
@@ -73,6 +79,17 @@ void clip(const H& h, double, double* c) { c[0] = -*h.delta, c[1] = *h.delta; }
 void one_over_n(const H& h, double, double* c) { c[0] = 1 / h.n; }
 
 double epsilon(const H& h, size_t) { return *h.epsilon; }
+std::string muon_options(const H& h) {
+  const H by_default;
+  std::string text;
+  if (h.nesterov == 0) text += ", nesterov = false";
+  if (h.ns_a != by_default.ns_a || h.ns_b != by_default.ns_b || h.ns_c != by_default.ns_c)
+    text += fmt::format(", ns_coefficients = ({}, {}, {})", h.ns_a, h.ns_b, h.ns_c);
+  if (h.ns_steps != by_default.ns_steps) text += fmt::format(", ns_steps = {}", h.ns_steps);
+  if (h.match_rms != 0) text += ", match_rms_adamw = true";
+  return text;
+}
+
 double rprop_start(const H& h, size_t slot) { return slot == 0 ? 0 : *h.lr; }
 
 std::vector<RuleKind> make_table() {
@@ -86,24 +103,25 @@ std::vector<RuleKind> make_table() {
   const std::vector<std::string_view> saved_adamw{"lr", "beta", "epsilon", "lambda"};
   auto row = [](const std::type_info& type, std::string_view name, std::vector<HyperName> hyper,
                 std::vector<std::string_view> slots, Formula formula, auto coefficients) {
-    RuleKind kind{&type,   "",          name, std::move(hyper), "", {}, nullptr, std::move(slots),
+    RuleKind kind{&type,   "",          name, std::move(hyper), nullptr, {}, {}, std::move(slots),
                   formula, coefficients};
     return kind;
   };
   auto counting = [](RuleKind kind) { return kind.counts = true, kind; };
   auto starting = [](RuleKind kind, auto initial) { return kind.initial = initial, kind; };
-  auto variant = [](RuleKind kind, std::string_view which, std::string_view label_end) {
+  auto variant = [](RuleKind kind, std::string_view which, auto label_end) {
     return kind.variant = which, kind.label_end = label_end, kind;
   };
   auto saved = [](RuleKind kind, std::vector<std::string_view> order) {
     return kind.saved = std::move(order), kind;
   };
-  auto special = [](RuleKind kind, Role role, double RuleValues::* extra) {
-    return kind.role = role, kind.extra = extra, kind;
+  auto special = [](RuleKind kind, Role role, std::vector<double RuleValues::*> extras) {
+    return kind.role = role, kind.extras = std::move(extras), kind;
   };
-  const RuleKind centred = variant(row(typeid(RMSProp), "RMSProp centred", lr_rho_epsilon,
-                                       {"q", "l"}, Formula::CentredRMSProp, rmsprop),
-                                   "centred", ", centred = true");
+  const RuleKind centred =
+      variant(row(typeid(RMSProp), "RMSProp centred", lr_rho_epsilon, {"q", "l"},
+                  Formula::CentredRMSProp, rmsprop),
+              "centred", [](const H&) -> std::string { return ", centred = true"; });
   const RuleKind adamw = saved(
       counting(row(typeid(AdamW), "AdamW", like_adamw, {"m", "v"}, Formula::AdamW, adamw_coupled)),
       saved_adamw);
@@ -111,7 +129,11 @@ std::vector<RuleKind> make_table() {
       variant(saved(counting(row(typeid(AdamW), "AdamW decoupled", like_adamw, {"m", "v"},
                                  Formula::AdamW, adamw_decoupled)),
                     saved_adamw),
-              "decoupled", ", couple = false");
+              "decoupled", [](const H&) -> std::string { return ", couple = false"; });
+  RuleKind muon = special(
+      row(typeid(Muon), "Muon", {lr, rho, lambda, epsilon_}, {"m"}, Formula::Scale, none),
+      Role::muon, {&H::nesterov, &H::ns_steps, &H::ns_a, &H::ns_b, &H::ns_c, &H::match_rms});
+  muon.label_end = muon_options;
   return {
       row(typeid(Descent), "Descent", {lr}, {}, Formula::Scale, descent),
       row(typeid(Momentum), "Momentum", lr_rho, {"v"}, Formula::Momentum, momentum),
@@ -139,16 +161,19 @@ std::vector<RuleKind> make_table() {
       row(typeid(AdaDelta), "AdaDelta", {first("rho"), epsilon_}, {"a", "b"}, Formula::AdaDelta,
           adadelta),
       row(typeid(Lion), "Lion", {lr, beta}, {"m"}, Formula::Lion, lion),
+      counting(special(row(typeid(LAMB), "LAMB", like_adamw, {"m", "v"}, Formula::AdamW, lamb),
+                       Role::trust_ratio, {})),
+      muon,
       row(typeid(WeightDecay), "WeightDecay", {first("lambda")}, {}, Formula::WeightDecay, decay),
       row(typeid(SignDecay), "SignDecay", {first("lambda")}, {}, Formula::SignDecay, decay),
       row(typeid(ClipGrad), "ClipGrad", {first("delta")}, {}, Formula::ClipGrad, clip),
       special(row(typeid(ClipNorm), "ClipNorm", norm, {}, Formula::Scale, none), Role::clip_norm,
-              &RuleValues::check_finite),
+              {&RuleValues::check_finite}),
       special(row(typeid(ClipGlobalNorm), "ClipGlobalNorm", norm, {}, Formula::Scale, none),
-              Role::clip_global_norm, &RuleValues::check_finite),
+              Role::clip_global_norm, {&RuleValues::check_finite}),
       counting(
           special(row(typeid(AccumGrad), "AccumGrad", {}, {"sum"}, Formula::Accumulate, one_over_n),
-                  Role::accumulate, &RuleValues::n)),
+                  Role::accumulate, {&RuleValues::n})),
   };
 }
 
@@ -206,8 +231,9 @@ std::string Rule::label() const {
                                   : fmt::format("{}", numbers[0]);
   }
   if (kind->role == Role::accumulate) text = fmt::format("{}", values.n);
-  text = fmt::format("{}({}{})", kind->name(), text, kind->label_end);
-  return is_scheduled() ? "Scheduler(" + text + ")" : text;
+  text = fmt::format("{}({}{})", kind->name(), text,
+                     kind->label_end ? kind->label_end(values) : std::string());
+  return scheduled ? "Scheduler(" + text + ")" : text;
 }
 
 Tree Rule::saved() const {
@@ -215,7 +241,7 @@ Tree Rule::saved() const {
   for (const auto* word : saved_order(*kind)) {
     for (double v : word->numbers(values)) row.emplace_back(v);
   }
-  if (kind->extra) row.emplace_back(values.*(kind->extra));
+  for (auto extra : kind->extras) row.emplace_back(values.*extra);
   return tuple(std::move(row));
 }
 
@@ -229,7 +255,7 @@ bool Rule::take_up(const Tree& row) {
     for (double& v : numbers) v = row[i++].scalar<double>();
     word->set(values, numbers);
   }
-  if (kind->extra) values.*(kind->extra) = row[i].scalar<double>();
+  for (auto extra : kind->extras) values.*extra = row[i++].scalar<double>();
   return true;
 }
 

@@ -21,6 +21,8 @@ namespace luxtorch::detail {
 struct RuleValues : Hyperparameters {
   double n = 1;             // of AccumGrad
   double check_finite = 1;  // of ClipNorm and ClipGlobalNorm
+  // Of Muon: see MuonOptions.
+  double nesterov = 1, ns_steps = 5, ns_a = 3.4445, ns_b = -4.775, ns_c = 2.0315, match_rms = 0;
 };
 
 /// A hyper-parameter of a kind of rules.
@@ -30,23 +32,27 @@ struct HyperName {
   bool fixed = false;       // counts at the start alone: no adjust, no schedule
 };
 
-enum class Role { elementwise, clip_norm, clip_global_norm, accumulate };
+enum class Role { elementwise, clip_norm, clip_global_norm, accumulate, trust_ratio, muon };
 
 struct RuleKind {
-  const std::type_info* type;           // the class of optim.h
-  std::string_view variant;             // "" or which form of it
-  std::string_view saved_name;          // in checkpoints
-  std::vector<HyperName> hyper;         // as printed
-  std::string_view label_end;           // of the variant
-  std::vector<std::string_view> saved;  // the order of hyper in checkpoints, where it differs
-  double RuleValues::* extra;           // saved after them; nullptr: nothing
-  std::vector<std::string_view> slots;  // its moments' names
+  const std::type_info* type;                     // the class of optim.h
+  std::string_view variant;                       // "" or which form of it
+  std::string_view saved_name;                    // in checkpoints
+  std::vector<HyperName> hyper;                   // as printed
+  std::string (*label_end)(const RuleValues& h);  // nullptr: nothing
+  std::vector<std::string_view> saved;       // the order of hyper in checkpoints, where it differs
+  std::vector<double RuleValues::*> extras;  // saved after them
+  std::vector<std::string_view> slots;       // its moments' names
   kernels::Formula formula;
   void (*coefficients)(const RuleValues& h, double t, double* c);  // t: this update, from 1
   bool counts = false;
   double (*initial)(const RuleValues& h, size_t slot) = nullptr;  // of a moment; none: 0
   Role role = Role::elementwise;
 
+  /// Does it look at each parameter array by itself?
+  bool by_array() const {
+    return role == Role::clip_norm || role == Role::trust_ratio || role == Role::muon;
+  }
   /// As it is printed.
   std::string_view name() const { return saved_name.substr(0, saved_name.find(' ')); }
 };
@@ -58,11 +64,11 @@ struct Rule {
   const RuleKind* kind;
   RuleValues values;
   Schedules schedules = {};
+  bool scheduled = false;  // is one of them set?
 
   double initial(size_t slot) const { return kind->initial ? kind->initial(values, slot) : 0; }
-  bool is_scheduled() const { return !listed(schedules).empty(); }
   /// Do its updates have numbers?
-  bool counts() const { return kind->counts || is_scheduled(); }
+  bool counts() const { return kind->counts || scheduled; }
   /// Does a schedule set it?
   bool follows(const HyperWord& word) const {
     return word.schedule && (schedules.*word.schedule).has_value();

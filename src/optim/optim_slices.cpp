@@ -1,5 +1,7 @@
 #include "optim/optim_slices.h"
 
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/lerp.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <fmt/format.h>
 
@@ -7,6 +9,7 @@
 #include <cmath>
 
 #include "core/parallel.h"
+#include "optim/newton_schulz.h"
 
 namespace luxtorch::detail {
 
@@ -93,10 +96,10 @@ class Run {
 
   // Before anything moves: a schedule may complain.
   void ask_schedules() {
-    scheduled_.resize(stages_.size());
     for (size_t r = 0; r < stages_.size(); ++r) {
       const Rule* rule = stages_[r]->rule();
-      if (!rule || !rule->is_scheduled()) continue;
+      if (!rule || !rule->scheduled) continue;
+      scheduled_.resize(stages_.size());
       for (const auto& slice : slices_)
         if (slice.active) values(*rule, r, counts_[r][slice.array] + 1);
     }
@@ -104,7 +107,7 @@ class Run {
 
   // A rule's hyper-parameters at update t. Parameters that were never skipped share one t.
   const RuleValues& values(const Rule& rule, size_t r, int64_t t) {
-    if (!rule.is_scheduled()) return rule.values;
+    if (!rule.scheduled) return rule.values;
     for (const auto& [known, at_known] : scheduled_[r]) {
       if (known == t) return at_known;
     }
@@ -135,7 +138,48 @@ class Run {
         scale_by([&](size_t) { return f; });
         break;
       }
+      case Role::trust_ratio: {
+        move(kind, slot, coefficients(rule, r), false);
+        const auto size = power_sums(2, true), way = power_sums(2);
+        scale_by([&](size_t i) {
+          const bool both = size[i] > 0 && way[i] > 0;
+          return *at_its_count(rule, r, slices_[i]).lr * (both ? std::sqrt(size[i] / way[i]) : 1);
+        });
+        break;
+      }
+      case Role::muon:
+        for (Slice& slice : slices_) {
+          if (!slice.active) continue;
+          if (rule.counts()) ++counts_[r][slice.array];
+          muon(at_its_count(rule, r, slice), slice, slot);
+        }
+        if (applies()) pass_on();
+        break;
     }
+  }
+
+  const RuleValues& at_its_count(const Rule& rule, size_t r, const Slice& slice) {
+    return values(rule, r, counts_[r][slice.array]);
+  }
+
+  // torch.optim.Muon's step of one matrix.
+  static void muon(const RuleValues& h, Slice& slice, size_t slot) {
+    auto tensor = [&](const void* p, const Tensor& t) {
+      if (!slice.loops) return t.to(arithmetic_of(slice.dtype));
+      return at::from_blob(const_cast<void*>(p), *slice.sizes, at::TensorOptions(slice.dtype));
+    };
+    const Tensor g = tensor(slice.g, slice.tg), x = tensor(slice.x, slice.tx);
+    const Tensor m = slice.loops ? tensor(slice.s[slot], {}) : slice.ts[slot];
+    m.lerp_(g, 1 - *h.rho);
+    const Tensor o =
+        orthogonalized(h.nesterov != 0 ? at::lerp(g, m, *h.rho) : m, {h.ns_a, h.ns_b, h.ns_c},
+                       static_cast<int64_t>(h.ns_steps), *h.epsilon);
+    const auto rows = static_cast<double>(g.size(0)), columns = static_cast<double>(g.size(1));
+    const double ratio = h.match_rms != 0 ? 0.2 * std::sqrt(std::max(rows, columns))
+                                          : std::sqrt(std::max(1.0, rows / columns));
+    (slice.loops ? tensor(slice.d, {}) : slice.td)
+        .copy_(o.to(g.scalar_type()) * (*h.lr * ratio) + x * (*h.lr * *h.lambda));
+    slice.g = slice.d, slice.tg = slice.td;
   }
 
   // One set of coefficients per slice: parameters that were skipped once are behind in their
@@ -229,16 +273,17 @@ class Run {
     if (applies()) pass_on();
   }
 
-  // sum |g|^p of each slice (max |g| for infinity).
-  std::vector<double> power_sums(double p) {
+  // sum |g|^p of each slice, or of its parameter (max |g| for infinity).
+  std::vector<double> power_sums(double p, bool of_parameters = false) {
     auto work = chunks(slices_);
     std::vector<double> parts(work.size());
     for_each_chunk(work, [&](size_t i, const Chunk& chunk) {
       const Slice& slice = slices_[chunk.slice];
       int64_t n = chunk.end - chunk.begin;
+      const void* from = of_parameters ? slice.x : slice.g;
       parts[i] = slice.dtype == kFloat32
-                     ? kernels::power_sum(static_cast<const float*>(slice.g) + chunk.begin, n, p)
-                     : kernels::power_sum(static_cast<const double*>(slice.g) + chunk.begin, n, p);
+                     ? kernels::power_sum(static_cast<const float*>(from) + chunk.begin, n, p)
+                     : kernels::power_sum(static_cast<const double*>(from) + chunk.begin, n, p);
     });
     std::vector<double> sums(slices_.size(), 0.0);
     for (size_t i = 0; i < work.size(); ++i) {
@@ -249,10 +294,11 @@ class Run {
       const Slice& slice = slices_[i];
       if (!slice.active || slice.loops || slice.n == 0) continue;
       // float64 is slow on many GPUs.
+      const Tensor& from = of_parameters ? slice.tx : slice.tg;
       bool wide = slice.dtype == kFloat64 || slice.tg.device().is_cpu();
       auto accumulated = wide ? kFloat64 : kFloat32;
       double norm =
-          at::linalg_vector_norm(slice.tg, p, std::nullopt, false, accumulated).item<double>();
+          at::linalg_vector_norm(from, p, std::nullopt, false, accumulated).item<double>();
       sums[i] = std::isinf(p) ? norm : std::pow(norm, p);
     }
     return sums;

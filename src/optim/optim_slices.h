@@ -18,6 +18,7 @@ struct Slice {
   size_t array = 0, group = 0;  // of the layout; of several parameters the first
   bool whole_group = false;
   const std::string* path = nullptr;
+  const std::vector<int64_t>* sizes = nullptr;
   Dtype dtype = kFloat32;
   int64_t n = 0;
   bool loops = false;  // plain memory: the pointers hold; else the tensors

@@ -183,7 +183,7 @@ std::optional<Program> Program::with_schedule(const HyperWord& word,
   next.each_rule_([&](Rule& rule) {
     const HyperName* h = rule.find(word);
     if (!h || h->fixed) return;
-    rule.schedules.*word.schedule = s;
+    rule.schedules.*word.schedule = s, rule.scheduled = true;
     found = true;
   });
   return found ? std::optional(std::move(next)) : std::nullopt;
@@ -271,6 +271,21 @@ void Program::split(const Tree& state, StateParts& parts) const {
                                                label(), parts_.size(), describe_kind(state)));
     }
     for (size_t i = 0; i < parts_.size(); ++i) parts_[i].split(state[i], parts);
+  }
+}
+
+void check_matrices(const Program& program, const Layout& layout) {
+  for (const Stage* stage : program.stages()) {
+    if (!stage->rule() || stage->rule()->kind->role != Role::muon) continue;
+    for (const auto& array : layout.arrays) {
+      if (array.sizes.size() == 2) continue;
+      ArgumentError error("Muon",
+                          fmt::format("expected matrices, got a parameter of shape {}. Train it "
+                                      "with another optimizer, such as AdamW.",
+                                      shape_text(array.sizes)));
+      error.prepend_path_(array.path);
+      throw error;
+    }
   }
 }
 

@@ -16,6 +16,7 @@
 
 #include "luxtorch/optim/optim.h"
 #include "luxtorch/optim/scheduler.h"
+#include "optim/layout.h"
 #include "optim/optim_rules.h"
 
 namespace luxtorch::detail {
@@ -90,5 +91,8 @@ class Program {
   std::vector<Program> parts_;
   std::optional<Schedules> schedules_;
 };
+
+/// ArgumentError where a rule for matrices stands before parameters that are none.
+void check_matrices(const Program& program, const Layout& layout);
 
 }  // namespace luxtorch::detail

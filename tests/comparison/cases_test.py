@@ -19,7 +19,7 @@ NOT_THERE = {
         "DiceCoeffLoss",
         "SiameseContrastiveLoss",
     },
-    "optimisers": {"OAdam", "AdaBelief", "Lion", "SignDecay", "ClipNorm", "AccumGrad"}  # not there
+    "optimisers": {"OAdam", "AdaBelief", "Lion", "SignDecay", "ClipNorm", "AccumGrad", "LAMB", "Muon"}  # not there
     | {"NAdam", "RAdam", "AMSGrad", "ClipGlobalNorm"},  # other formulas
 }
 

@@ -40,6 +40,7 @@ inline std::vector<Optimizer> every_kind() {
           AdaGrad(),
           AdaDelta(),
           Lion(),
+          LAMB(),
           WeightDecay(),
           SignDecay(),
           ClipGrad(0.1),

@@ -339,6 +339,42 @@ struct LUXTORCH_API Lion : Optimizer {
   explicit Lion(double lr = 0.001, LionOptions options = {});
 };
 
+/// Options of LAMB.
+struct LAMBOptions {
+  std::array<double, 2> beta = {0.9, 0.999};  ///< The decay rates of m and v.
+  double lambda = 0.01;                       ///< The strength of the weight decay.
+  double epsilon = 1e-6;                      ///< Added to the denominator.
+};
+/// For large batches (You et al. 2020). With a for Adam's d at lr = 1, r = a + lambda x and d = lr r
+/// |x| / |r|, with the norms of each parameter array; where one of them is 0, d = lr r.
+struct LUXTORCH_API LAMB : Optimizer {
+  /// lr: the learning rate.
+  explicit LAMB(double lr = 0.001, LAMBOptions options = {});
+};
+
+/// Options of Muon; the defaults are those of torch.optim.Muon.
+struct MuonOptions {
+  double rho = 0.95;      ///< The momentum.
+  double lambda = 0.1;    ///< The strength of the weight decay.
+  double epsilon = 1e-7;  ///< The smallest norm that a direction is divided by.
+  bool nesterov = true;   ///< Look ahead: u = (1 - rho) g + rho m in place of u = m.
+  /// a, b and c of the iteration u = a u + (b A + c A^2) u, with A = u u^T.
+  std::array<double, 3> ns_coefficients = {3.4445, -4.775, 2.0315};
+  int64_t ns_steps = 5;  ///< How many iterations, from 1 to 99.
+  /// Multiply o by 0.2 sqrt(max(rows, columns)), the size of AdamW's steps, in place of sqrt(max(1,
+  /// rows / columns)).
+  bool match_rms_adamw = false;
+};
+/// Momentum whose direction is made nearly orthogonal (Jordan et al. 2024; torch.optim.Muon): m =
+/// rho m + (1 - rho) g, o = u after Newton and Schulz's iteration in bfloat16, and d = lr (lambda x +
+/// s o), where s is one of the factors above. For matrices alone: another parameter is an
+/// ArgumentError, at init. An update that records a graph or is under a transform is an
+/// UnsupportedError.
+struct LUXTORCH_API Muon : Optimizer {
+  /// lr: the learning rate. ArgumentError: ns_steps out of range.
+  explicit Muon(double lr = 0.001, MuonOptions options = {});
+};
+
 /// d = g + lambda x, which adds the gradient of lambda / 2 sum x^2. For the first place in a chain.
 struct LUXTORCH_API WeightDecay : Optimizer {
   /// lambda: the strength of the decay.
