@@ -56,6 +56,7 @@
 #include "luxtorch/losses/loss.h"
 #include "luxtorch/ops/activation.h"
 #include "luxtorch/ops/fast_path.h"
+#include "luxtorch/optim/groups.h"
 #include "luxtorch/optim/optim.h"
 #include "luxtorch/optim/schedule.h"
 #include "luxtorch/optim/scheduler.h"

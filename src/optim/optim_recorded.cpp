@@ -86,6 +86,7 @@ class RecordedRun {
           memory_.back()[a].slots.push_back(
               at::full_like(wide(x_[a].detach()), stage->rule()->initial(s)));
     }
+    masks_ = program_.masks(layout_);
     own_.resize(stages_.size());
     steps_.resize(program_.scheduled_from().size());
     moved_.resize(x_.size());
@@ -111,6 +112,7 @@ class RecordedRun {
       for (size_t s = 0; s < rule->kind->slots.size(); ++s) {
         layout_.for_each(part[rule->kind->slots[s]], who, "moments",
                          [&](size_t a, const Tree& leaf) {
+                           if (!covers(r, a)) return;
                            bool fits = leaf.is_tensor() && leaf.tensor().defined() &&
                                        leaf.tensor().sizes() == layout_.arrays[a].sizes;
                            if (!fits) layout_.refuse(who, a, "a moment", leaf);
@@ -119,7 +121,7 @@ class RecordedRun {
       }
       if (rule->counts()) {
         layout_.for_each(part["step"], who, "counts", [&](size_t a, const Tree& leaf) {
-          memory_[r][a].count = leaf.scalar<int64_t>();
+          if (covers(r, a)) memory_[r][a].count = leaf.scalar<int64_t>();
         });
       }
     }
@@ -171,11 +173,13 @@ class RecordedRun {
       std::vector<Tree::Item> items;
       std::vector<Tree> parts(x_.size());
       for (size_t s = 0; s < rule->kind->slots.size(); ++s) {
-        for (size_t a = 0; a < parts.size(); ++a) parts[a] = memory_[r][a].slots[s];
+        for (size_t a = 0; a < parts.size(); ++a)
+          if (covers(r, a)) parts[a] = memory_[r][a].slots[s];
         items.emplace_back(std::string(rule->kind->slots[s]), layout_.tree(parts, false));
       }
       if (rule->counts()) {
-        for (size_t a = 0; a < parts.size(); ++a) parts[a] = memory_[r][a].count;
+        for (size_t a = 0; a < parts.size(); ++a)
+          if (covers(r, a)) parts[a] = memory_[r][a].count;
         items.emplace_back("step", layout_.tree(parts, false));
       }
       all.stages[r] = named(std::move(items));
@@ -187,6 +191,10 @@ class RecordedRun {
   static Tensor wide(const Tensor& t) { return t.to(arithmetic_of(t.scalar_type())); }
   static Tensor wide(const Tensor& t, const Tensor& like) {
     return t.to(arithmetic_of(like.scalar_type()));
+  }
+
+  bool covers(size_t stage, size_t array) const {
+    return masks_[stage].empty() || masks_[stage][array];
   }
 
   bool holds_before(size_t stage) const {
@@ -206,7 +214,13 @@ class RecordedRun {
     for (size_t r = 0; r < stages.size(); ++r) {
       const bool moves = r + 1 == stages.size() && result == Result::parameters;
       if (const Rule* rule = stages[r]->rule()) {
+        // Other groups' directions wait beside.
+        std::vector<Tensor> others(x_.size());
+        for (size_t a = 0; a < x_.size(); ++a)
+          if (!covers(r, a)) std::swap(d_[a], others[a]);
         one(*rule, r);
+        for (size_t a = 0; a < x_.size(); ++a)
+          if (!covers(r, a)) d_[a] = std::move(others[a]);
       } else {
         one(*stages[r]->own(), r, moves && stages[r]->own()->updates());
       }
@@ -253,7 +267,8 @@ class RecordedRun {
           if (d_[a].defined()) move(rule, memory_[r][a], a);
         break;
       case Role::accumulate:
-        for (size_t a = 0; a < x_.size(); ++a) accumulate(rule, memory_[r][a], a);
+        for (size_t a = 0; a < x_.size(); ++a)
+          if (covers(r, a)) accumulate(rule, memory_[r][a], a);
         break;
       case Role::trust_ratio:
         for (size_t a = 0; a < x_.size(); ++a)
@@ -353,6 +368,7 @@ class RecordedRun {
   std::vector<Tensor> moved_;                // parameters that a user's own optimizer has moved
   std::vector<std::vector<Memory>> memory_;  // by stage, by array
   std::vector<Tree> own_;                    // by stage
+  std::vector<Mask> masks_;                  // by stage
   std::vector<int64_t> steps_;               // of the programs that follow schedules
   bool flushes_ = false;
 };

@@ -69,28 +69,52 @@ void run_block(kernels::Formula formula, const Slice& slice, const Chunk& chunk,
 
 class Run {
  public:
-  Run(std::span<const Stage* const> stages, std::vector<Slice>& slices,
+  Run(std::span<const Stage* const> stages, std::span<const Place> places,
+      std::span<const Mask> masks, std::vector<Slice>& slices,
       std::vector<std::vector<int64_t>>& counts, Pass pass, const OwnStage& own)
-      : stages_(stages), slices_(slices), counts_(counts), pass_(pass), own_(own) {}
+      : stages_(stages),
+        places_(places),
+        masks_(masks),
+        slices_(slices),
+        counts_(counts),
+        pass_(pass),
+        own_(own) {}
 
   void all() {
     ask_schedules();
-    size_t slot = 0;
     for (size_t i = 0; i < stages_.size(); ++i) {
-      last_ = i + 1 == stages_.size();
+      last_ = places_[i].last;
       if (const Rule* rule = stages_[i]->rule()) {
-        one(*rule, i, slot);
+        here_ = &masks_[i];
+        const auto others = hide();
+        one(*rule, i, places_[i].slot);
+        for (size_t k : others) slices_[k].active = true;
       } else if (pass_ != Pass::flush || std::ranges::any_of(slices_, &Slice::active)) {
         own_(i, slices_);
         if (last_ && pass_ != Pass::transform) pass_on();
       }
-      slot += stages_[i]->slots();
     }
     if (stages_.empty()) last_ = true, pass_on();
   }
 
  private:
   using Coefficients = std::array<double, kernels::kMaxCoefficients>;
+
+  static bool is_in(const Mask& mask, const Slice& slice) {
+    return mask.empty() || mask[slice.array];
+  }
+
+  // The slices of other groups than this stage's, which it must not see.
+  std::vector<size_t> hide() {
+    std::vector<size_t> hidden;
+    if (here_->empty()) return hidden;
+    for (size_t k = 0; k < slices_.size(); ++k) {
+      if (!slices_[k].active || is_in(*here_, slices_[k])) continue;
+      slices_[k].active = false;
+      hidden.push_back(k);
+    }
+    return hidden;
+  }
 
   bool applies() const { return last_ && pass_ != Pass::transform; }
 
@@ -101,7 +125,7 @@ class Run {
       if (!rule || !rule->scheduled) continue;
       scheduled_.resize(stages_.size());
       for (const auto& slice : slices_)
-        if (slice.active) values(*rule, r, counts_[r][slice.array] + 1);
+        if (slice.active && is_in(masks_[r], slice)) values(*rule, r, counts_[r][slice.array] + 1);
     }
   }
 
@@ -242,6 +266,7 @@ class Run {
     bool early = false;
     for (size_t i = 0; i < slices_.size(); ++i) {
       Slice& slice = slices_[i];
+      if (!is_in(*here_, slice)) continue;
       int64_t& count = counts_[r][slice.array];
       const bool full = slice.active && static_cast<double>(count) >= n;
       to_mean[i] = {1.0};
@@ -328,19 +353,23 @@ class Run {
   }
 
   std::span<const Stage* const> stages_;
+  std::span<const Place> places_;
+  std::span<const Mask> masks_;
   std::vector<Slice>& slices_;
   std::vector<std::vector<int64_t>>& counts_;
   Pass pass_;
   bool last_ = false;
+  const Mask* here_ = nullptr;  // of the stage that runs
   const OwnStage& own_;
   std::vector<std::vector<std::pair<int64_t, RuleValues>>> scheduled_;  // by stage, by t
 };
 
 }  // namespace
 
-void run_stages(std::span<const Stage* const> stages, std::vector<Slice>& slices,
+void run_stages(std::span<const Stage* const> stages, std::span<const Place> places,
+                std::span<const Mask> masks, std::vector<Slice>& slices,
                 std::vector<std::vector<int64_t>>& counts, Pass pass, const OwnStage& own) {
-  Run(stages, slices, counts, pass, own).all();
+  Run(stages, places, masks, slices, counts, pass, own).all();
 }
 
 }  // namespace luxtorch::detail
