@@ -20,17 +20,23 @@ bool clips(const Stage& stage) {
                           stage.rule()->kind->role == Role::clip_global_norm);
 }
 
-// How many slots belong to stages with a stage behind them that may throw for what it gets.
-size_t slots_before_a_throw(std::span<const Stage* const> stages, std::span<const Place> places,
-                            Pass pass) {
-  size_t slots = 0, before = 0;
+// What has moved when a stage throws for what it gets.
+struct Moved {
+  size_t slots = 0;         // the first ones
+  bool parameters = false;  // those of another group
+};
+
+Moved moved_before_a_throw(std::span<const Stage* const> stages, std::span<const Place> places,
+                           Pass pass) {
+  Moved so_far, before;
   bool late = pass == Pass::flush;  // directions that no schedule was asked about
   for (size_t i = 0; i < stages.size(); ++i) {
     const Stage* stage = stages[i];
     const bool asks = late && stage->rule() && stage->rule()->scheduled;
-    if (clips(*stage) || stage->own() || asks) before = slots;
+    if (clips(*stage) || stage->own() || asks) before = so_far;
     late = late || stage->own();
-    slots = std::max(slots, places[i].slot + stage->slots());
+    so_far.slots = std::max(so_far.slots, places[i].slot + stage->slots());
+    so_far.parameters = so_far.parameters || (places[i].last && pass != Pass::transform);
   }
   return before;
 }
@@ -80,10 +86,11 @@ Tree FlatParameters::run_(const std::vector<Tensor>& gradients, Pass pass) {
   const auto all = program_.stages();
   State before{.slots = {}, .counts = state_.counts, .own = state_.own, .steps = state_.steps};
   const auto places = program_.places();
-  const size_t late = slots_before_a_throw(all, places, pass);
+  const Moved late = moved_before_a_throw(all, places, pass);
   // Their second holder: what moves is a copy.
   before.slots.assign(state_.slots.begin(),
-                      state_.slots.begin() + static_cast<std::ptrdiff_t>(late));
+                      state_.slots.begin() + static_cast<std::ptrdiff_t>(late.slots));
+  Flat x_before = late.parameters ? x_ : Flat();
   try {
     const at::NoGradGuard no_grad;
     const auto steps = steps_of(pass);
@@ -116,6 +123,7 @@ Tree FlatParameters::run_(const std::vector<Tensor>& gradients, Pass pass) {
     std::ranges::move(before.slots, state_.slots.begin());
     before.slots = std::move(state_.slots);
     state_ = std::move(before);
+    if (!x_before.empty()) x_ = std::move(x_before);
     throw;
   }
   return layout_->tree(moved, false);

@@ -1,7 +1,6 @@
 #include "optim/optim_slices.h"
 
 #include <ATen/ops/from_blob.h>
-#include <ATen/ops/lerp.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <fmt/format.h>
 
@@ -9,7 +8,7 @@
 #include <cmath>
 
 #include "core/parallel.h"
-#include "optim/newton_schulz.h"
+#include "optim/muon.h"
 
 namespace luxtorch::detail {
 
@@ -186,23 +185,14 @@ class Run {
     return values(rule, r, counts_[r][slice.array]);
   }
 
-  // torch.optim.Muon's step of one matrix.
   static void muon(const RuleValues& h, Slice& slice, size_t slot) {
     auto tensor = [&](const void* p, const Tensor& t) {
       if (!slice.loops) return t.to(arithmetic_of(slice.dtype));
       return at::from_blob(const_cast<void*>(p), *slice.sizes, at::TensorOptions(slice.dtype));
     };
-    const Tensor g = tensor(slice.g, slice.tg), x = tensor(slice.x, slice.tx);
-    const Tensor m = slice.loops ? tensor(slice.s[slot], {}) : slice.ts[slot];
-    m.lerp_(g, 1 - *h.rho);
-    const Tensor o =
-        orthogonalized(h.nesterov != 0 ? at::lerp(g, m, *h.rho) : m, {h.ns_a, h.ns_b, h.ns_c},
-                       static_cast<int64_t>(h.ns_steps), *h.epsilon);
-    const auto rows = static_cast<double>(g.size(0)), columns = static_cast<double>(g.size(1));
-    const double ratio = h.match_rms != 0 ? 0.2 * std::sqrt(std::max(rows, columns))
-                                          : std::sqrt(std::max(1.0, rows / columns));
-    (slice.loops ? tensor(slice.d, {}) : slice.td)
-        .copy_(o.to(g.scalar_type()) * (*h.lr * ratio) + x * (*h.lr * *h.lambda));
+    muon_step(h, tensor(slice.g, slice.tg), tensor(slice.x, slice.tx),
+              slice.loops ? tensor(slice.s[slot], {}) : slice.ts[slot],
+              slice.loops ? tensor(slice.d, {}) : slice.td);
     slice.g = slice.d, slice.tg = slice.td;
   }
 

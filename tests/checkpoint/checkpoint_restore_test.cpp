@@ -73,8 +73,9 @@ TEST(CheckpointRestore, EveryOptimiserGoesOn) {
   all.push_back(OptimiserChain(ClipGlobalNorm(1.0), Scheduler(AdamW(), schedule::Exp(0.01, 0.5))));
   all.push_back(Scheduler(Momentum(), schedule::Exp(0.1, 0.5)));
   all.push_back(Scheduler(Adjustable{}, schedule::Exp(0.1, 0.5)));
-  all.push_back(OptimiserChain(
-      ClipGlobalNorm(1.0), OptimizerGroups(AdamW(0.01), {{"*.bias", Rprop()}, {"layer_2", LAMB()}})));
+  all.push_back(
+      OptimiserChain(ClipGlobalNorm(1.0),
+                     OptimizerGroups(AdamW(0.01), {{"*.bias", Rprop()}, {"layer_2", LAMB()}})));
   all.push_back(Remembering{});
   all.push_back(OptimiserChain(ClipNorm(1.0), Remembering{}));
   for (const Optimizer& o : all) {

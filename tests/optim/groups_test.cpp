@@ -136,6 +136,19 @@ TEST(OptimizerGroups, AreAdjustedPrintedSavedAndScheduled) {
             "= (0.9, 0.999), epsilon = 1e-08)))");
 }
 
+TEST(OptimizerGroups, AStepThatThrowsInOneChangesNone) {
+  const Optimizer o =
+      OptimizerGroups(OptimiserChain(ClipNorm(1), Momentum(0.1)), {{"*.weight", Momentum(0.2)}});
+  TrainState ts = fresh(o), other = fresh(o);
+  for (int i = 0; i < 2; ++i) {
+    single_train_step_(MSELoss{}, batch(i), ts);
+    single_train_step_(MSELoss{}, batch(i), other);
+    const Tree bad = tree::map_tensors([](const Tensor& t) { return t / 0.0; }, ts.parameters());
+    EXPECT_THROW(apply_gradients_(ts, bad), ArgumentError);
+    expect_same(ts, other);
+  }
+}
+
 TEST(OptimizerGroups, ServeMuonItsMatrices) {
   const Optimizer o = OptimizerGroups(AdamW(1e-3), {{"*.weight", Muon(0.02)}});
   Tree ps = parameters(), g = gradients(1), next = o.update(g, o.init(ps), ps).first;
