@@ -59,6 +59,7 @@
 #include "luxtorch/ops/activation.h"
 #include "luxtorch/ops/fast_path.h"
 #include "luxtorch/ops/normalization.h"
+#include "luxtorch/optim/groups.h"
 #include "luxtorch/optim/loss_scale.h"
 #include "luxtorch/optim/optim.h"
 #include "luxtorch/optim/schedule.h"

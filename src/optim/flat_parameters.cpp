@@ -23,14 +23,21 @@ FlatParameters::FlatParameters(const Tree& ps, Program program, const Tree* stat
   std::vector<Tensor> tensors;
   layout_ = std::make_shared<const Layout>(ps, tensors);
   const auto stages = program_.stages();
-  check_matrices(program_, *layout_);
+  masks_ = program_.masks(*layout_);
+  check_matrices(program_, *layout_, masks_);
+  const auto places = program_.places();
   {
     const at::NoGradGuard no_grad;
     x_ = blank();
     for (size_t a = 0; a < tensors.size(); ++a) layout_->view(x_, a).copy_(tensors[a]);
-    for (const Stage* stage : stages) {
-      for (size_t s = 0; s < stage->slots(); ++s)
-        state_.slots.push_back(fresh(stage->rule()->initial(s)));
+    for (size_t i = 0; i < stages.size(); ++i) {
+      for (size_t s = 0; s < stages[i]->slots(); ++s) {
+        const size_t slot = places[i].slot + s;
+        const double start = stages[i]->rule()->initial(s);
+        if (slot == state_.slots.size()) state_.slots.push_back(fresh(start));
+        for (size_t a = 0; a < tensors.size() && !masks_[i].empty(); ++a)
+          if (masks_[i][a]) layout_->view(state_.slots[slot], a).fill_(start);
+      }
       state_.counts.emplace_back(tensors.size(), 0);
     }
   }
@@ -80,20 +87,23 @@ Tree FlatParameters::parameters() const {
 
 Tree FlatParameters::state() const {
   StateParts all{.stages = state_.own, .steps = state_.steps};
-  size_t slot = 0;
   const auto stages = program_.stages();
+  const auto places = program_.places();
   for (size_t i = 0; i < stages.size(); ++i) {
     const Rule* rule = stages[i]->rule();
     if (!rule) continue;
     std::vector<Tree::Item> items;
     std::vector<Tree> parts(layout_->arrays.size());
+    size_t slot = places[i].slot;
     for (const auto& name : rule->kind->slots) {
-      for (size_t a = 0; a < parts.size(); ++a) parts[a] = layout_->view(state_.slots[slot], a);
+      for (size_t a = 0; a < parts.size(); ++a)
+        if (covers(i, a)) parts[a] = layout_->view(state_.slots[slot], a);
       ++slot;
       items.emplace_back(std::string(name), layout_->tree(parts, false));
     }
     if (rule->counts()) {
-      for (size_t a = 0; a < parts.size(); ++a) parts[a] = state_.counts[i][a];
+      for (size_t a = 0; a < parts.size(); ++a)
+        if (covers(i, a)) parts[a] = state_.counts[i][a];
       items.emplace_back("step", layout_->tree(parts, false));
     }
     all.stages[i] = named(std::move(items));
@@ -140,7 +150,11 @@ void FlatParameters::load_state_(const Tree& state) {
   constexpr auto who = "opt_state";
   const auto stages = program_.stages();
   StateParts parts = program_.split(state);
-  State next{.slots = {}, .counts = state_.counts, .own = state_.own, .steps = parts.steps};
+  State next{
+      .slots = state_.slots, .counts = state_.counts, .own = state_.own, .steps = parts.steps};
+  for (auto& slot : next.slots)
+    for (auto& t : slot) t = t.clone();
+  const auto places = program_.places();
   for (size_t i = 0; i < stages.size(); ++i) {
     const Rule* rule = stages[i]->rule();
     if (!rule) {
@@ -148,11 +162,12 @@ void FlatParameters::load_state_(const Tree& state) {
       continue;
     }
     const Tree& part = parts.stages[i];
+    size_t at = places[i].slot;
     for (const auto& name : rule->kind->slots) {
-      auto& slot = next.slots.emplace_back(state_.slots[next.slots.size()]);
-      for (auto& t : slot) t = t.clone();
+      auto& slot = next.slots[at++];
       std::vector<char> seen(layout_->arrays.size(), 0);
       layout_->for_each(part[name], who, "moments", [&](size_t a, const Tree& leaf) {
+        if (!covers(i, a)) return;
         bool fits = leaf.is_tensor() && leaf.tensor().defined() &&
                     leaf.tensor().sizes() == layout_->arrays[a].sizes;
         if (!fits) layout_->refuse(who, a, "a moment", leaf);
@@ -163,7 +178,7 @@ void FlatParameters::load_state_(const Tree& state) {
     }
     if (rule->counts()) {
       layout_->for_each(part["step"], who, "counts", [&](size_t a, const Tree& leaf) {
-        next.counts[i][a] = leaf.scalar<int64_t>();
+        if (covers(i, a)) next.counts[i][a] = leaf.scalar<int64_t>();
       });
     }
   }

@@ -82,6 +82,9 @@ class FlatParameters {
   Flat blank() const;              // zeros for parameters
   Flat fresh(double value) const;  // moments
   Flat unset() const;              // directions
+  bool covers(size_t stage, size_t array) const {
+    return masks_[stage].empty() || masks_[stage][array];
+  }
   void make_own_(Flat& flat);
   void check_tied(const char* who, const Tree& t, size_t array) const;
   std::vector<Tensor> gather(const Tree& grads) const;
@@ -99,6 +102,7 @@ class FlatParameters {
 
   std::shared_ptr<const Layout> layout_;
   Program program_;
+  std::vector<Mask> masks_;  // by stage of the program
   Flat x_;
   State state_;
   bool follows_graphs_ = false;

@@ -20,22 +20,31 @@ bool clips(const Stage& stage) {
                           stage.rule()->kind->role == Role::clip_global_norm);
 }
 
-// How many slots belong to stages with a stage behind them that may throw for what it gets.
-size_t slots_before_a_throw(std::span<const Stage* const> stages, Pass pass) {
-  size_t slots = 0, before = 0;
+// What has moved when a stage throws for what it gets.
+struct Moved {
+  size_t slots = 0;         // the first ones
+  bool parameters = false;  // those of another group
+};
+
+Moved moved_before_a_throw(std::span<const Stage* const> stages, std::span<const Place> places,
+                           Pass pass) {
+  Moved so_far, before;
   bool late = pass == Pass::flush;  // directions that no schedule was asked about
-  for (const Stage* stage : stages) {
+  for (size_t i = 0; i < stages.size(); ++i) {
+    const Stage* stage = stages[i];
     const bool asks = late && stage->rule() && stage->rule()->scheduled;
-    if (clips(*stage) || stage->own() || asks) before = slots;
+    if (clips(*stage) || stage->own() || asks) before = so_far;
     late = late || stage->own();
-    slots += stage->slots();
+    so_far.slots = std::max(so_far.slots, places[i].slot + stage->slots());
+    so_far.parameters = so_far.parameters || (places[i].last && pass != Pass::transform);
   }
   return before;
 }
 
-bool writes_directions(std::span<const Stage* const> stages, Pass pass) {
+bool writes_directions(std::span<const Stage* const> stages, std::span<const Place> places,
+                       Pass pass) {
   for (size_t i = 0; i < stages.size(); ++i) {
-    const bool applies = i + 1 == stages.size() && pass != Pass::transform;
+    const bool applies = places[i].last && pass != Pass::transform;
     const Rule* rule = stages[i]->rule();
     if (!rule) continue;
     const Role role = rule->kind->role;
@@ -76,10 +85,12 @@ Tree FlatParameters::run_(const std::vector<Tensor>& gradients, Pass pass) {
 
   const auto all = program_.stages();
   State before{.slots = {}, .counts = state_.counts, .own = state_.own, .steps = state_.steps};
-  const size_t late = slots_before_a_throw(all, pass);
+  const auto places = program_.places();
+  const Moved late = moved_before_a_throw(all, places, pass);
   // Their second holder: what moves is a copy.
   before.slots.assign(state_.slots.begin(),
-                      state_.slots.begin() + static_cast<std::ptrdiff_t>(late));
+                      state_.slots.begin() + static_cast<std::ptrdiff_t>(late.slots));
+  Flat x_before = late.parameters ? x_ : Flat();
   try {
     const at::NoGradGuard no_grad;
     const auto steps = steps_of(pass);
@@ -88,12 +99,13 @@ Tree FlatParameters::run_(const std::vector<Tensor>& gradients, Pass pass) {
     const auto stages = now ? now->stages() : all;
     if (pass != Pass::transform) make_own_(x_);
     for (auto& slot : state_.slots) make_own_(slot);
-    Flat directions = writes_directions(stages, pass) ? unset() : Flat();
+    Flat directions = writes_directions(stages, places, pass) ? unset() : Flat();
     auto slices = make_slices(gradients, pass);
     point_(slices, directions);
-    run_stages(stages, slices, state_.counts, pass, [&](size_t i, std::vector<Slice>& active) {
-      run_own_(i, *stages[i]->own(), active, directions, pass, i + 1 == stages.size());
-    });
+    run_stages(stages, places, masks_, slices, state_.counts, pass,
+               [&](size_t i, std::vector<Slice>& active) {
+                 run_own_(i, *stages[i]->own(), active, directions, pass, i + 1 == stages.size());
+               });
     for (const Slice& slice : slices) {
       const auto& arrays = layout_->arrays;
       for (size_t a = slice.array; a < arrays.size(); ++a) {
@@ -111,6 +123,7 @@ Tree FlatParameters::run_(const std::vector<Tensor>& gradients, Pass pass) {
     std::ranges::move(before.slots, state_.slots.begin());
     before.slots = std::move(state_.slots);
     state_ = std::move(before);
+    if (!x_before.empty()) x_ = std::move(x_before);
     throw;
   }
   return layout_->tree(moved, false);
@@ -120,7 +133,7 @@ std::vector<Slice> FlatParameters::make_slices(const std::vector<Tensor>& gradie
                                                Pass pass) const {
   const auto& arrays = layout_->arrays;
   const bool own = program_.has_own();
-  bool apart = own;
+  bool apart = own || program_.has_groups();
   for (const Stage* stage : program_.stages())
     apart = apart || (stage->rule() && stage->rule()->kind->by_array());
   // What may get a direction on the way.

@@ -1,13 +1,9 @@
 #include "optim/optim_recorded.h"
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/abs.h>
-#include <ATen/ops/clamp.h>
 #include <ATen/ops/full_like.h>
 #include <ATen/ops/isfinite.h>
 #include <ATen/ops/linalg_vector_norm.h>
-#include <ATen/ops/maximum.h>
-#include <ATen/ops/sign.h>
 #include <ATen/ops/sqrt.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros_like.h>
@@ -19,55 +15,13 @@
 
 #include "luxtorch/core/error.h"
 #include "optim/layout.h"
+#include "optim/recorded_formulas.h"
 #include "text.h"
 #include "transforms.h"
 
 namespace luxtorch::detail {
 
 namespace {
-
-// A tensor whose square root has the derivative 0 at 0, not infinity: there the formulas' own limit
-// does not depend on it, and infinity times 0 is NaN.
-struct Value {
-  Tensor t;
-  friend Value operator+(const Value& a, const Value& b) { return {a.t + b.t}; }
-  friend Value operator-(const Value& a, const Value& b) { return {a.t - b.t}; }
-  friend Value operator*(const Value& a, const Value& b) { return {a.t * b.t}; }
-  friend Value operator/(const Value& a, const Value& b) { return {a.t / b.t}; }
-  friend Value operator+(const Value& a, double b) { return {a.t + b}; }
-  friend Value operator*(const Value& a, double b) { return {a.t * b}; }
-  friend Value sqrt(const Value& a) {
-    const Tensor zero = a.t.detach() == 0;
-    return {at::sqrt(a.t.masked_fill(zero, 1)).masked_fill(zero, 0)};
-  }
-  friend Value abs(const Value& a) { return {at::abs(a.t)}; }
-  friend Value sign(const Value& a) { return {at::sign(a.t)}; }
-  friend Value maximum(const Value& a, const Value& b) { return {at::maximum(a.t, b.t)}; }
-  friend Value clamp(const Value& a, double low, double high) {
-    return {at::clamp(a.t, low, high)};
-  }
-};
-
-template <class Rule>
-Tensor direction(const double* c, const Tensor& g, const Tensor& x, Tensor* slots) {
-  Value s[kernels::kMaxSlots];
-  for (int i = 0; i < Rule::slots; ++i) s[i].t = slots[i];
-  Value d = Rule::template direction<Value, double>(c, Value{g}, Value{x}, s);
-  for (int i = 0; i < Rule::slots; ++i) slots[i] = s[i].t;
-  return d.t;
-}
-
-Tensor direction(kernels::Formula formula, const double* c, const Tensor& g, const Tensor& x,
-                 Tensor* slots) {
-  switch (formula) {
-#define LUXTORCH_CASE(rule)    \
-  case kernels::Formula::rule: \
-    return direction<kernels::rules::rule>(c, g, x, slots);
-    LUXTORCH_FOR_EACH_OPTIMIZER_RULE(LUXTORCH_CASE)
-#undef LUXTORCH_CASE
-  }
-  return {};
-}
 
 // What a rule has of one parameter.
 struct Memory {
@@ -86,6 +40,7 @@ class RecordedRun {
           memory_.back()[a].slots.push_back(
               at::full_like(wide(x_[a].detach()), stage->rule()->initial(s)));
     }
+    masks_ = program_.masks(layout_);
     own_.resize(stages_.size());
     steps_.resize(program_.scheduled_from().size());
     moved_.resize(x_.size());
@@ -111,6 +66,7 @@ class RecordedRun {
       for (size_t s = 0; s < rule->kind->slots.size(); ++s) {
         layout_.for_each(part[rule->kind->slots[s]], who, "moments",
                          [&](size_t a, const Tree& leaf) {
+                           if (!covers(r, a)) return;
                            bool fits = leaf.is_tensor() && leaf.tensor().defined() &&
                                        leaf.tensor().sizes() == layout_.arrays[a].sizes;
                            if (!fits) layout_.refuse(who, a, "a moment", leaf);
@@ -119,7 +75,7 @@ class RecordedRun {
       }
       if (rule->counts()) {
         layout_.for_each(part["step"], who, "counts", [&](size_t a, const Tree& leaf) {
-          memory_[r][a].count = leaf.scalar<int64_t>();
+          if (covers(r, a)) memory_[r][a].count = leaf.scalar<int64_t>();
         });
       }
     }
@@ -171,11 +127,13 @@ class RecordedRun {
       std::vector<Tree::Item> items;
       std::vector<Tree> parts(x_.size());
       for (size_t s = 0; s < rule->kind->slots.size(); ++s) {
-        for (size_t a = 0; a < parts.size(); ++a) parts[a] = memory_[r][a].slots[s];
+        for (size_t a = 0; a < parts.size(); ++a)
+          if (covers(r, a)) parts[a] = memory_[r][a].slots[s];
         items.emplace_back(std::string(rule->kind->slots[s]), layout_.tree(parts, false));
       }
       if (rule->counts()) {
-        for (size_t a = 0; a < parts.size(); ++a) parts[a] = memory_[r][a].count;
+        for (size_t a = 0; a < parts.size(); ++a)
+          if (covers(r, a)) parts[a] = memory_[r][a].count;
         items.emplace_back("step", layout_.tree(parts, false));
       }
       all.stages[r] = named(std::move(items));
@@ -187,6 +145,10 @@ class RecordedRun {
   static Tensor wide(const Tensor& t) { return t.to(arithmetic_of(t.scalar_type())); }
   static Tensor wide(const Tensor& t, const Tensor& like) {
     return t.to(arithmetic_of(like.scalar_type()));
+  }
+
+  bool covers(size_t stage, size_t array) const {
+    return masks_[stage].empty() || masks_[stage][array];
   }
 
   bool holds_before(size_t stage) const {
@@ -206,7 +168,13 @@ class RecordedRun {
     for (size_t r = 0; r < stages.size(); ++r) {
       const bool moves = r + 1 == stages.size() && result == Result::parameters;
       if (const Rule* rule = stages[r]->rule()) {
+        // Other groups' directions wait beside.
+        std::vector<Tensor> others(x_.size());
+        for (size_t a = 0; a < x_.size(); ++a)
+          if (!covers(r, a)) std::swap(d_[a], others[a]);
         one(*rule, r);
+        for (size_t a = 0; a < x_.size(); ++a)
+          if (!covers(r, a)) d_[a] = std::move(others[a]);
       } else {
         one(*stages[r]->own(), r, moves && stages[r]->own()->updates());
       }
@@ -253,7 +221,8 @@ class RecordedRun {
           if (d_[a].defined()) move(rule, memory_[r][a], a);
         break;
       case Role::accumulate:
-        for (size_t a = 0; a < x_.size(); ++a) accumulate(rule, memory_[r][a], a);
+        for (size_t a = 0; a < x_.size(); ++a)
+          if (covers(r, a)) accumulate(rule, memory_[r][a], a);
         break;
       case Role::trust_ratio:
         for (size_t a = 0; a < x_.size(); ++a)
@@ -291,7 +260,7 @@ class RecordedRun {
     const auto values = rule.values_at(t);
     double c[kernels::kMaxCoefficients] = {};
     rule.kind->coefficients(values, static_cast<double>(t), c);
-    d_[a] = direction(rule.kind->formula, c, d_[a], wide(x_[a]), memory.slots.data());
+    d_[a] = recorded_direction(rule.kind->formula, c, d_[a], wide(x_[a]), memory.slots.data());
   }
 
   void accumulate(const Rule& rule, Memory& memory, size_t a) {
@@ -353,6 +322,7 @@ class RecordedRun {
   std::vector<Tensor> moved_;                // parameters that a user's own optimizer has moved
   std::vector<std::vector<Memory>> memory_;  // by stage, by array
   std::vector<Tree> own_;                    // by stage
+  std::vector<Mask> masks_;                  // by stage
   std::vector<int64_t> steps_;               // of the programs that follow schedules
   bool flushes_ = false;
 };

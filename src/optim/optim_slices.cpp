@@ -1,7 +1,6 @@
 #include "optim/optim_slices.h"
 
 #include <ATen/ops/from_blob.h>
-#include <ATen/ops/lerp.h>
 #include <ATen/ops/linalg_vector_norm.h>
 #include <fmt/format.h>
 
@@ -9,7 +8,7 @@
 #include <cmath>
 
 #include "core/parallel.h"
-#include "optim/newton_schulz.h"
+#include "optim/muon.h"
 
 namespace luxtorch::detail {
 
@@ -69,28 +68,52 @@ void run_block(kernels::Formula formula, const Slice& slice, const Chunk& chunk,
 
 class Run {
  public:
-  Run(std::span<const Stage* const> stages, std::vector<Slice>& slices,
+  Run(std::span<const Stage* const> stages, std::span<const Place> places,
+      std::span<const Mask> masks, std::vector<Slice>& slices,
       std::vector<std::vector<int64_t>>& counts, Pass pass, const OwnStage& own)
-      : stages_(stages), slices_(slices), counts_(counts), pass_(pass), own_(own) {}
+      : stages_(stages),
+        places_(places),
+        masks_(masks),
+        slices_(slices),
+        counts_(counts),
+        pass_(pass),
+        own_(own) {}
 
   void all() {
     ask_schedules();
-    size_t slot = 0;
     for (size_t i = 0; i < stages_.size(); ++i) {
-      last_ = i + 1 == stages_.size();
+      last_ = places_[i].last;
       if (const Rule* rule = stages_[i]->rule()) {
-        one(*rule, i, slot);
+        here_ = &masks_[i];
+        const auto others = hide();
+        one(*rule, i, places_[i].slot);
+        for (size_t k : others) slices_[k].active = true;
       } else if (pass_ != Pass::flush || std::ranges::any_of(slices_, &Slice::active)) {
         own_(i, slices_);
         if (last_ && pass_ != Pass::transform) pass_on();
       }
-      slot += stages_[i]->slots();
     }
     if (stages_.empty()) last_ = true, pass_on();
   }
 
  private:
   using Coefficients = std::array<double, kernels::kMaxCoefficients>;
+
+  static bool is_in(const Mask& mask, const Slice& slice) {
+    return mask.empty() || mask[slice.array];
+  }
+
+  // The slices of other groups than this stage's, which it must not see.
+  std::vector<size_t> hide() {
+    std::vector<size_t> hidden;
+    if (here_->empty()) return hidden;
+    for (size_t k = 0; k < slices_.size(); ++k) {
+      if (!slices_[k].active || is_in(*here_, slices_[k])) continue;
+      slices_[k].active = false;
+      hidden.push_back(k);
+    }
+    return hidden;
+  }
 
   bool applies() const { return last_ && pass_ != Pass::transform; }
 
@@ -101,7 +124,7 @@ class Run {
       if (!rule || !rule->scheduled) continue;
       scheduled_.resize(stages_.size());
       for (const auto& slice : slices_)
-        if (slice.active) values(*rule, r, counts_[r][slice.array] + 1);
+        if (slice.active && is_in(masks_[r], slice)) values(*rule, r, counts_[r][slice.array] + 1);
     }
   }
 
@@ -162,23 +185,14 @@ class Run {
     return values(rule, r, counts_[r][slice.array]);
   }
 
-  // torch.optim.Muon's step of one matrix.
   static void muon(const RuleValues& h, Slice& slice, size_t slot) {
     auto tensor = [&](const void* p, const Tensor& t) {
       if (!slice.loops) return t.to(arithmetic_of(slice.dtype));
       return at::from_blob(const_cast<void*>(p), *slice.sizes, at::TensorOptions(slice.dtype));
     };
-    const Tensor g = tensor(slice.g, slice.tg), x = tensor(slice.x, slice.tx);
-    const Tensor m = slice.loops ? tensor(slice.s[slot], {}) : slice.ts[slot];
-    m.lerp_(g, 1 - *h.rho);
-    const Tensor o =
-        orthogonalized(h.nesterov != 0 ? at::lerp(g, m, *h.rho) : m, {h.ns_a, h.ns_b, h.ns_c},
-                       static_cast<int64_t>(h.ns_steps), *h.epsilon);
-    const auto rows = static_cast<double>(g.size(0)), columns = static_cast<double>(g.size(1));
-    const double ratio = h.match_rms != 0 ? 0.2 * std::sqrt(std::max(rows, columns))
-                                          : std::sqrt(std::max(1.0, rows / columns));
-    (slice.loops ? tensor(slice.d, {}) : slice.td)
-        .copy_(o.to(g.scalar_type()) * (*h.lr * ratio) + x * (*h.lr * *h.lambda));
+    muon_step(h, tensor(slice.g, slice.tg), tensor(slice.x, slice.tx),
+              slice.loops ? tensor(slice.s[slot], {}) : slice.ts[slot],
+              slice.loops ? tensor(slice.d, {}) : slice.td);
     slice.g = slice.d, slice.tg = slice.td;
   }
 
@@ -242,6 +256,7 @@ class Run {
     bool early = false;
     for (size_t i = 0; i < slices_.size(); ++i) {
       Slice& slice = slices_[i];
+      if (!is_in(*here_, slice)) continue;
       int64_t& count = counts_[r][slice.array];
       const bool full = slice.active && static_cast<double>(count) >= n;
       to_mean[i] = {1.0};
@@ -328,19 +343,23 @@ class Run {
   }
 
   std::span<const Stage* const> stages_;
+  std::span<const Place> places_;
+  std::span<const Mask> masks_;
   std::vector<Slice>& slices_;
   std::vector<std::vector<int64_t>>& counts_;
   Pass pass_;
   bool last_ = false;
+  const Mask* here_ = nullptr;  // of the stage that runs
   const OwnStage& own_;
   std::vector<std::vector<std::pair<int64_t, RuleValues>>> scheduled_;  // by stage, by t
 };
 
 }  // namespace
 
-void run_stages(std::span<const Stage* const> stages, std::vector<Slice>& slices,
+void run_stages(std::span<const Stage* const> stages, std::span<const Place> places,
+                std::span<const Mask> masks, std::vector<Slice>& slices,
                 std::vector<std::vector<int64_t>>& counts, Pass pass, const OwnStage& own) {
-  Run(stages, slices, counts, pass, own).all();
+  Run(stages, places, masks, slices, counts, pass, own).all();
 }
 
 }  // namespace luxtorch::detail

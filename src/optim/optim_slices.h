@@ -41,7 +41,8 @@ using OwnStage = std::function<void(size_t stage, std::vector<Slice>&)>;
 
 /// d must be there unless the only stage is a rule that does not accumulate. counts: by stage, by
 /// array. Slices that end inactive have not moved.
-void run_stages(std::span<const Stage* const> stages, std::vector<Slice>& slices,
+void run_stages(std::span<const Stage* const> stages, std::span<const Place> places,
+                std::span<const Mask> masks, std::vector<Slice>& slices,
                 std::vector<std::vector<int64_t>>& counts, Pass pass, const OwnStage& own);
 
 /// A formula on tensors, in place: x -= direction, or d = direction where d is defined.

@@ -15,7 +15,7 @@ Program Program::chain(std::vector<Program> parts) {
   Program whole;
   const bool rules = std::ranges::none_of(parts, [](const Program& p) { return p.has_own(); });
   for (auto& part : parts) {
-    if (rules && !part.stage_) {
+    if (rules && !part.stage_ && part.patterns_.empty()) {
       std::ranges::move(part.parts_, std::back_inserter(whole.parts_));
     } else {
       whole.parts_.push_back(std::move(part));
@@ -97,6 +97,12 @@ Program Program::at(const int64_t*& step) const {
 std::string Program::label() const {
   if (stage_) return stage_->rule() ? stage_->rule()->label() : stage_->own()->label();
   std::string text;
+  if (!patterns_.empty()) {
+    text = "OptimizerGroups(" + parts_.back().label();
+    for (size_t i = 0; i < patterns_.size(); ++i)
+      text += fmt::format(", {} = {}", patterns_[i], parts_[i].label());
+    return text + ")";
+  }
   for (const auto& part : parts_) text += (text.empty() ? "" : ", ") + part.label();
   if (!schedules_) return "OptimiserChain(" + text + ")";
   for (const auto& [word, s] : listed(*schedules_))
@@ -274,14 +280,16 @@ void Program::split(const Tree& state, StateParts& parts) const {
   }
 }
 
-void check_matrices(const Program& program, const Layout& layout) {
-  for (const Stage* stage : program.stages()) {
-    if (!stage->rule() || stage->rule()->kind->role != Role::muon) continue;
-    for (const auto& array : layout.arrays) {
-      if (array.sizes.size() == 2) continue;
+void check_matrices(const Program& program, const Layout& layout, std::span<const Mask> masks) {
+  const auto stages = program.stages();
+  for (size_t i = 0; i < stages.size(); ++i) {
+    if (!stages[i]->rule() || stages[i]->rule()->kind->role != Role::muon) continue;
+    for (size_t a = 0; a < layout.arrays.size(); ++a) {
+      const auto& array = layout.arrays[a];
+      if (array.sizes.size() == 2 || (!masks[i].empty() && !masks[i][a])) continue;
       ArgumentError error("Muon",
-                          fmt::format("expected matrices, got a parameter of shape {}. Train it "
-                                      "with another optimizer, such as AdamW.",
+                          fmt::format("expected matrices, got a parameter of shape {}. Give it "
+                                      "another optimizer by OptimizerGroups.",
                                       shape_text(array.sizes)));
       error.prepend_path_(array.path);
       throw error;

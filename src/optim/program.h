@@ -36,6 +36,14 @@ struct Stage {
   bool accumulates() const { return rule() && rule()->kind->role == Role::accumulate; }
 };
 
+/// Where a stage stands.
+struct Place {
+  size_t slot = 0;    // its first one; groups share theirs
+  bool last = false;  // behind it comes no other stage for its parameters
+};
+/// By array: does the stage work on it? Empty: on all.
+using Mask = std::vector<char>;
+
 /// A state in parts.
 struct StateParts {
   std::vector<Tree> stages;
@@ -50,9 +58,17 @@ class Program {
   /// Rules look the schedules up themselves; a program with a user's own optimizer is adjusted
   /// before each update. ArgumentError: no schedule, or no such hyper-parameter.
   static Program scheduled(const Program& program, const Schedules& schedules);
+  /// parts: one for each pattern, and one for the other parameters. ArgumentError: a user's own
+  /// optimizer, groups in groups, an empty chain.
+  static Program groups(std::vector<std::string> patterns, std::vector<Program> parts);
 
   /// In the order in which they run; valid as long as the program.
   std::vector<const Stage*> stages() const;
+  /// By stage.
+  std::vector<Place> places() const;
+  /// By stage. ArgumentError: a pattern that matches nothing.
+  std::vector<Mask> masks(const Layout& layout) const;
+  bool has_groups() const;
   /// The one stage of a program that is neither a chain nor scheduled; else nullptr.
   const Stage* alone() const { return stage_ ? &*stage_ : nullptr; }
   bool has_own() const;
@@ -66,6 +82,8 @@ class Program {
   std::string label() const;
   /// ArgumentError for a change that no stage has or that is out of range.
   Program adjusted(const Hyperparameters& changes) const;
+  /// The same of the parameters of one group. ArgumentError: there is none of this pattern.
+  Program adjusted(const Hyperparameters& changes, std::string_view pattern) const;
   /// For files: of rules (name, numbers...).
   Tree hyperparameters() const;
   /// The same stages and schedules with those hyper-parameters; nothing where they do not fit.
@@ -80,19 +98,24 @@ class Program {
   Program adjusted_rules(const Hyperparameters& changes) const;
   std::optional<Program> with_schedule(const HyperWord& word, const schedule::Schedule& s) const;
   bool has(const Hyperparameters& changes) const;
+  void place(size_t& slot, bool last, std::vector<Place>& all) const;
+  void mask(const Layout& layout, const Mask& here, std::vector<Mask>& all) const;
+  bool adjust_group_(const Hyperparameters& changes, std::string_view pattern,
+                     std::string& patterns);
   template <class F>
   void each_rule_(const F& f);
   Program at(const int64_t*& step) const;
   Tree joined(const Tree*& stage, const int64_t*& step) const;
   void split(const Tree& state, StateParts& parts) const;
 
-  // One of: a stage, a chain of parts, one part that follows schedules.
+  // One of: a stage, a chain of parts, one part that follows schedules, groups of parameters.
   std::optional<Stage> stage_;
   std::vector<Program> parts_;
   std::optional<Schedules> schedules_;
+  std::vector<std::string> patterns_;  // of all parts but the last
 };
 
 /// ArgumentError where a rule for matrices stands before parameters that are none.
-void check_matrices(const Program& program, const Layout& layout);
+void check_matrices(const Program& program, const Layout& layout, std::span<const Mask> masks);
 
 }  // namespace luxtorch::detail

@@ -85,16 +85,31 @@ std::ostream& operator<<(std::ostream& out, const TrainState& ts) {
   return out << "\n  optimizer: " << ts.optimizer_.label();
 }
 
+namespace {
+
+void set_optimizer_(TrainState& ts, Optimizer next) {
+  TrainStateAccess::own_(ts).flat.set_program_(next.program());
+  TrainStateAccess::set_optimizer_(ts, std::move(next));
+}
+
+}  // namespace
+
 TrainState adjust(const TrainState& ts, const Hyperparameters& changes) {
   TrainState next = ts;
   adjust_(next, changes);
   return next;
 }
-
 void adjust_(TrainState& ts, const Hyperparameters& changes) {
-  Optimizer next = adjust(ts.optimizer(), changes);
-  TrainStateAccess::own_(ts).flat.set_program_(next.program());
-  TrainStateAccess::set_optimizer_(ts, std::move(next));
+  set_optimizer_(ts, adjust(ts.optimizer(), changes));
+}
+
+TrainState adjust(const TrainState& ts, const Hyperparameters& changes, std::string_view group) {
+  TrainState next = ts;
+  adjust_(next, changes, group);
+  return next;
+}
+void adjust_(TrainState& ts, const Hyperparameters& changes, std::string_view group) {
+  set_optimizer_(ts, adjust(ts.optimizer(), changes, group));
 }
 
 }  // namespace luxtorch

@@ -6,6 +6,7 @@
 #include "luxtorch/layers/norm.h"
 #include "luxtorch/layers/recurrent.h"
 #include "luxtorch/losses/loss.h"
+#include "luxtorch/optim/groups.h"
 #include "luxtorch/optim/scheduler.h"
 #include "luxtorch/train/freeze.h"
 #include "support/compare.h"
@@ -72,6 +73,9 @@ TEST(CheckpointRestore, EveryOptimiserGoesOn) {
   all.push_back(OptimiserChain(ClipGlobalNorm(1.0), Scheduler(AdamW(), schedule::Exp(0.01, 0.5))));
   all.push_back(Scheduler(Momentum(), schedule::Exp(0.1, 0.5)));
   all.push_back(Scheduler(Adjustable{}, schedule::Exp(0.1, 0.5)));
+  all.push_back(
+      OptimiserChain(ClipGlobalNorm(1.0),
+                     OptimizerGroups(AdamW(0.01), {{"*.bias", Rprop()}, {"layer_2", LAMB()}})));
   all.push_back(Remembering{});
   all.push_back(OptimiserChain(ClipNorm(1.0), Remembering{}));
   for (const Optimizer& o : all) {

@@ -146,8 +146,8 @@ TEST(Muon, IsPrintedAndSaved) {
 
 TEST(Muon, RefusesWhatIsNoMatrixAndGraphs) {
   EXPECT_ERROR(ArgumentError, Muon().init(parameters()),
-               "[Muon] at dense.bias: expected matrices, got a parameter of shape (5,). Train it "
-               "with another optimizer, such as AdamW.");
+               "[Muon] at dense.bias: expected matrices, got a parameter of shape (5,). Give it "
+               "another optimizer by OptimizerGroups.");
   EXPECT_ERROR(ArgumentError, Muon(0.1, {.ns_steps = 0}),
                "[Muon] expected ns_steps from 1 to 99, got 0.");
   Tree ps = named({{"w", values({3, 3}, 1).requires_grad_()}}),

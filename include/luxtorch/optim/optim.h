@@ -131,7 +131,8 @@ template <class O>
 struct OwnModel;
 
 }  // namespace detail
-struct Schedules;  // scheduler.h
+struct Schedules;       // scheduler.h
+struct OptimizerGroup;  // groups.h
 
 /// Any optimizer, with its type erased.
 class LUXTORCH_API Optimizer {
@@ -168,6 +169,12 @@ class LUXTORCH_API Optimizer {
   [[nodiscard]] friend Optimizer adjust(const Optimizer& o, const Hyperparameters& changes) {
     return o.adjusted(changes);
   }
+  /// The same with the parameters of one group of OptimizerGroups alone. ArgumentError, too: there
+  /// is no group of this pattern.
+  [[nodiscard]] friend Optimizer adjust(const Optimizer& o, const Hyperparameters& changes,
+                                        std::string_view group) {
+    return o.adjusted(changes, group);
+  }
 
   /// The hyper-parameters, for files: for a rule of this header its name and numbers, for a user's
   /// own optimizer what adjust has changed since it was made.
@@ -194,9 +201,12 @@ class LUXTORCH_API Optimizer {
   static Stages chain(const std::vector<Optimizer>& parts);
   /// As the constructor of Scheduler.
   static Stages scheduled(const Optimizer& o, const Schedules& schedules);
+  /// As the constructor of OptimizerGroups.
+  static Stages grouped(const Optimizer& rest, const std::vector<OptimizerGroup>& groups);
 
  private:
   Optimizer adjusted(const Hyperparameters& changes) const;
+  Optimizer adjusted(const Hyperparameters& changes, std::string_view group) const;
   Stages program_;
 };
 
@@ -346,7 +356,8 @@ struct LAMBOptions {
   double epsilon = 1e-6;                      ///< Added to the denominator.
 };
 /// For large batches (You et al. 2020). With a for Adam's d at lr = 1, r = a + lambda x and d = lr r
-/// |x| / |r|, with the norms of each parameter array; where one of them is 0, d = lr r.
+/// |x| / |r|, with the norms of each parameter array; where one of them is 0, d = lr r. On a GPU the
+/// norms wait for the device.
 struct LUXTORCH_API LAMB : Optimizer {
   /// lr: the learning rate.
   explicit LAMB(double lr = 0.001, LAMBOptions options = {});

@@ -164,5 +164,10 @@ LUXTORCH_API void flush_gradients_(TrainState& ts);
 [[nodiscard]] LUXTORCH_API TrainState adjust(const TrainState& ts, const Hyperparameters& changes);
 /// adjust in place.
 LUXTORCH_API void adjust_(TrainState& ts, const Hyperparameters& changes);
+/// Changes hyper-parameters of one group of OptimizerGroups, by its pattern.
+[[nodiscard]] LUXTORCH_API TrainState adjust(const TrainState& ts, const Hyperparameters& changes,
+                                             std::string_view group);
+/// adjust of one group in place.
+LUXTORCH_API void adjust_(TrainState& ts, const Hyperparameters& changes, std::string_view group);
 
 }  // namespace luxtorch
