@@ -136,10 +136,9 @@ void explain_(Error& error, const detail::ErrorPlace& model, const Tree& ps, con
     bool leaf = description.fields.empty();
     bool empty = error.message().ends_with("got an empty tree.");
     auto whose = leaf ? type_name(*model.type) : "the layer that asks";
-    error.append_((empty ? "Does " + whose + " define Tree " +
-                               (leaf && expected.parameters.size() > 0 ? "initial_states"
-                                                                       : "initial_parameters") +
-                               "(Rng) const? A"
+    const std::string trees = leaf && expected.parameters.size() > 0 ? "states" : "parameters";
+    error.append_((empty ? "Does " + whose + " define " + trees + "() const, or Tree initial_" +
+                               trees + "(Rng) const? A"
                          : std::string("Is it a layer's? A")) +
                   " member that is a layer must be named in LUXTORCH_LAYERS(...).");
   }

@@ -239,8 +239,11 @@ auto invoke(const L& l, const Tree& ps, const Tree& st, const X&... x) {
 template <class L>
 constexpr const char* takes_text() {
   using P = TensorProbe;
-  if constexpr (Takes<L, P>)
-    return CallsAs<L, P, Tree> ? "a tensor or a tuple (x, carry)" : "a tensor";
+  if constexpr (Takes<L, P>) {
+    return CallsAs<L, P, Tree> ? "a tensor or a tuple (x, carry)"
+           : Takes<L, P, P>    ? "a tensor or a tuple of 2 tensors"
+                               : "a tensor";
+  }
   if constexpr (Takes<L, P, P>) return "a tuple of 2 tensors";
   if constexpr (Takes<L, P, P, P>) return "a tuple of 3 tensors";
   if constexpr (Takes<L, P, P, P, P>) return "a tuple of 4 tensors";

@@ -92,14 +92,14 @@ Tree widened(const Tree& now, const Tree& saved) {
   });
 }
 
-// ts' optimiser with the numbers that the checkpoint's had. Schedules are functions: they are ts'.
+// ts' optimizer with the numbers that the checkpoint's had. Schedules are functions: they are ts'.
 Optimizer with_numbers_of(const Checkpoint& c, const Optimizer& mine) {
-  // Older checkpoints have no numbers of a user's own optimiser.
+  // Older checkpoints have no numbers of a user's own optimizer.
   const bool known = !mine.program().has_own() || !c.hyperparameters.is_none();
   auto same = known ? mine.with_hyperparameters(c.hyperparameters) : std::optional(mine);
   if (!same || same->label() != c.optimizer)
-    refuse(c, fmt::format("expected a checkpoint of the optimiser {}, got one of {}. Make the "
-                          "optimiser as it was.",
+    refuse(c, fmt::format("expected a checkpoint of the optimizer {}, got one of {}. Make the "
+                          "optimizer as it was.",
                           (same ? *same : mine).label(), c.optimizer));
   return *same;
 }

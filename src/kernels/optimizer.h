@@ -1,4 +1,4 @@
-// Optimiser loops over plain memory.
+// Optimizer loops over plain memory.
 //
 //     Block<float> b{.n = 393, .x = x, .g = g, .d = nullptr, .s = {m, v}, .c = coefficients};
 //     run(Formula::Adam, b);                    // x -= direction, m and v move on

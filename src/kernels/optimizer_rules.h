@@ -1,4 +1,4 @@
-// The optimisers' formulas, one element at a time.
+// The optimizers' formulas, one element at a time.
 //
 //     V d = Adam::direction(c, g, x, s);      // x' = x - d
 //

@@ -11,9 +11,13 @@ void FlatGradients::reset_() {
   buffers_.resize(groups.size());
   for (size_t g = 0; g < groups.size(); ++g) {
     Tensor& buffer = buffers_[g];
-    if (buffer.defined() && buffer.use_count() == 1 && buffer.storage().use_count() == 1) continue;
-    buffer = at::zeros({groups[g].numel},
-                       at::TensorOptions().dtype(groups[g].dtype).device(groups[g].device));
+    if (buffer.defined() && buffer.use_count() == 1 && buffer.storage().use_count() == 1) {
+      buffer.zero_();
+    } else {
+      const auto dtype = arithmetic_of(groups[g].dtype);
+      buffer =
+          at::zeros({groups[g].numel}, at::TensorOptions().dtype(dtype).device(groups[g].device));
+    }
   }
   there_.assign(layout_->arrays.size(), 0);
 }
@@ -33,17 +37,11 @@ void FlatGradients::add_(const std::vector<Tensor>& gradients, double weight) {
   }
 }
 
-const std::vector<Tensor>& FlatGradients::all_() {
-  const at::NoGradGuard no_grad;
-  for (size_t a = 0; a < there_.size(); ++a)
-    if (!there_[a]) layout_->view(buffers_, a).zero_();
-  return buffers_;
-}
-
 std::vector<Tensor> FlatGradients::by_array() const {
   std::vector<Tensor> all(there_.size());
   for (size_t a = 0; a < all.size(); ++a)
-    if (there_[a]) all[a] = layout_->view(buffers_, a);
+    if (there_[a])
+      all[a] = layout_->view(buffers_, a).to(layout_->groups[layout_->arrays[a].group].dtype);
   return all;
 }
 

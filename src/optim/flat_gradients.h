@@ -20,9 +20,9 @@ class FlatGradients {
   /// Adds weight * gradients, by array; undefined: none.
   void add_(const std::vector<Tensor>& gradients, double weight);
 
-  /// The arrays, one per dtype and device, 0 where there is no gradient.
-  const std::vector<Tensor>& all_();
-  /// Views of them, by array; undefined: none.
+  /// The arrays, one per dtype and device, 0 where there is no gradient; float32 for narrower dtypes.
+  const std::vector<Tensor>& all() const { return buffers_; }
+  /// Of the parameters' dtypes, by array; undefined: none. Views of them, except for narrow dtypes.
   std::vector<Tensor> by_array() const;
 
  private:

@@ -31,7 +31,8 @@ bool lies_in(const Tensor& t, const Tensor& flat) {
 std::vector<Tensor> FlatParameters::own_result(const std::string& who, const char* what,
                                                const Tree& result, bool any_dtype) const {
   std::vector<Tensor> all(layout_->arrays.size());
-  const std::string one = fmt::format("a {} as its parameter", what);
+  const std::string one =
+      what == std::string_view("parameter") ? "a parameter" : "a direction like its parameter";
   const std::string many = fmt::format("{}s", what);
   layout_->for_each(result, who.c_str(), many.c_str(), [&](size_t a, const Tree& leaf) {
     if (leaf.is_none() || frozen[a]) return;

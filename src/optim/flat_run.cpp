@@ -81,7 +81,10 @@ Tree FlatParameters::run_(const std::vector<Tensor>& gradients, Pass pass) {
   std::vector<Tree> moved(layout_->arrays.size());
   const bool none = std::ranges::none_of(gradients, [](const Tensor& g) { return g.defined(); });
   const bool own = program_.has_own();
-  if (none && pass != Pass::flush && !own) return layout_->tree(moved, false);
+  const auto result = [&] {
+    return pass == Pass::transform ? layout_->tree(moved, false) : Tree();
+  };
+  if (none && pass != Pass::flush && !own) return result();
 
   const auto all = program_.stages();
   State before{.slots = {}, .counts = state_.counts, .own = state_.own, .steps = state_.steps};
@@ -126,7 +129,7 @@ Tree FlatParameters::run_(const std::vector<Tensor>& gradients, Pass pass) {
     if (!x_before.empty()) x_ = std::move(x_before);
     throw;
   }
-  return layout_->tree(moved, false);
+  return result();
 }
 
 std::vector<Slice> FlatParameters::make_slices(const std::vector<Tensor>& gradients,

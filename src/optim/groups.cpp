@@ -1,5 +1,6 @@
 #include "luxtorch/optim/groups.h"
 
+#include "luxtorch/core/error.h"
 #include "optim/program.h"
 
 namespace luxtorch {
@@ -10,8 +11,13 @@ Optimizer::Stages Optimizer::grouped(const Optimizer& rest,
   std::vector<detail::Program> parts;
   for (const auto& group : groups) {
     patterns.push_back(group.pattern);
-    parts.push_back(group.optimizer ? group.optimizer->program()
-                                    : rest.program().adjusted(group.changes));
+    try {
+      parts.push_back(group.optimizer ? group.optimizer->program()
+                                      : rest.program().adjusted(group.changes));
+    } catch (Error& error) {
+      error.prepend_path_("\"" + group.pattern + "\" of OptimizerGroups");
+      throw;
+    }
   }
   parts.push_back(rest.program());
   return std::make_shared<const detail::Program>(

@@ -13,7 +13,7 @@
 
 namespace luxtorch::detail {
 
-/// What an optimiser computes in for parameters of this dtype, and its moments' dtype: float32 for
+/// What an optimizer computes in for parameters of this dtype, and its moments' dtype: float32 for
 /// narrower ones.
 inline Dtype arithmetic_of(Dtype dtype) { return c10::elementSize(dtype) < 4 ? kFloat32 : dtype; }
 

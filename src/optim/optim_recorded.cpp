@@ -203,9 +203,8 @@ class RecordedRun {
                       leaf.tensor().sizes() == layout_.arrays[a].sizes &&
                       leaf.tensor().device() == x_[a].device();
           if (!fits)
-            layout_.refuse(
-                who.c_str(), a,
-                updates ? "a parameter as its parameter" : "a direction as its parameter", leaf);
+            layout_.refuse(who.c_str(), a,
+                           updates ? "a parameter" : "a direction like its parameter", leaf);
           if (updates) {
             moved_[a] = leaf.tensor().to(x_[a].scalar_type());
           } else {

@@ -39,7 +39,7 @@ enum class Pass {
 /// Runs a stage of a user's own: it changes the slices' g and active.
 using OwnStage = std::function<void(size_t stage, std::vector<Slice>&)>;
 
-/// d must be there unless the only stage is a rule that does not accumulate. counts: by stage, by
+/// d must be there where a stage writes directions (writes_directions in flat_run.cpp). counts: by stage, by
 /// array. Slices that end inactive have not moved.
 void run_stages(std::span<const Stage* const> stages, std::span<const Place> places,
                 std::span<const Mask> masks, std::vector<Slice>& slices,

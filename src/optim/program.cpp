@@ -38,7 +38,7 @@ Program Program::scheduled(const Program& program, const Schedules& schedules) {
   for (const auto& [word, s] : all) {
     auto with = next.with_schedule(*word, *s);
     if (!with) {
-      throw ArgumentError("Scheduler", fmt::format("expected an optimiser with the hyper-parameter "
+      throw ArgumentError("Scheduler", fmt::format("expected an optimizer with the hyper-parameter "
                                                    "{}, got {}.",
                                                    word->name, program.label()));
     }

@@ -3,8 +3,9 @@
 //     Program program = Program::chain({Program(clip), Program(own), Program(adam)});
 //     for (const Stage* stage : program.stages()) ...
 //
-// Level 4. A stage is a rule of optim.h or a user's own optimizer. What runs is the list of stages;
-// how they are nested matters for states, labels, adjust and saved hyper-parameters only.
+// Level 4. A stage is a rule of optim.h or a user's own optimizer. What runs is the list of stages, each
+// for the parameters of its group; how they are nested matters for states, labels, adjust and saved
+// hyper-parameters.
 #pragma once
 
 #include <memory>

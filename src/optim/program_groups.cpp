@@ -83,6 +83,7 @@ void Program::mask(const Layout& layout, const Mask& here, std::vector<Mask>& al
     return;
   }
   Mask free(layout.arrays.size(), 1);
+  const auto paths = patterns_.empty() ? std::vector<std::string>() : layout.paths();
   for (size_t i = 0; i < parts_.size(); ++i) {
     if (patterns_.empty()) {
       parts_[i].mask(layout, here, all);
@@ -93,19 +94,32 @@ void Program::mask(const Layout& layout, const Mask& here, std::vector<Mask>& al
       continue;
     }
     Mask mine(free.size(), 0);
-    bool any = false;
-    for (size_t a = 0; a < free.size(); ++a) {
-      if (!matches(patterns_[i], layout.arrays[a].path)) continue;
+    bool any = false, some_free = false;
+    // A parameter at several places is named by each of them.
+    for (size_t leaf = 0; leaf < paths.size(); ++leaf) {
+      if (layout.array_at[leaf] < 0 || !matches(patterns_[i], paths[leaf])) continue;
+      const auto a = static_cast<size_t>(layout.array_at[leaf]);
       any = true;
-      mine[a] = std::exchange(free[a], 0);
+      if (!free[a]) continue;
+      some_free = true;
+      free[a] = 0, mine[a] = 1;
+    }
+    if (any && !some_free) {
+      throw ArgumentError(
+          "OptimizerGroups",
+          fmt::format(
+              "expected each pattern to name parameters that no pattern before it does, got "
+              "\"{}\". Put it before the pattern that matches them.",
+              patterns_[i]));
     }
     if (!any) {
-      std::string paths;
-      for (const auto& array : layout.arrays) paths += (paths.empty() ? "" : ", ") + array.path;
+      std::string there;
+      for (size_t leaf = 0; leaf < paths.size(); ++leaf)
+        if (layout.array_at[leaf] >= 0) there += (there.empty() ? "" : ", ") + paths[leaf];
       throw ArgumentError("OptimizerGroups",
                           fmt::format("expected patterns of parameters, got \"{}\", which matches "
                                       "none. There are {}.",
-                                      patterns_[i], paths.empty() ? "none" : paths));
+                                      patterns_[i], there.empty() ? "none" : there));
     }
     parts_[i].mask(layout, mine, all);
   }

@@ -82,7 +82,8 @@ Part differentiate_part(const Objective& objective, const Tree& batch, const Tre
         const auto& options = TrainStateAccess::options(ts);
         if (value.defined() && value.dim() == 0 && reads(value, options, scale.has_value()))
           check_finite(value, who, ts.step + 1);
-        return scale ? value * *scale : value;
+        const bool floating = value.defined() && value.is_floating_point();
+        return scale && floating ? value * *scale : value;
       },
       at);
   out = settled(out, GradOptions{});
@@ -146,7 +147,7 @@ BatchGradients batch_gradients(const Objective& objective, const Tree& batch, co
     states = std::move(out.st);
     stats.push_back(std::move(out.stats));
   }
-  if (options.reduce) options.reduce(kept.all_());
+  if (options.reduce) options.reduce(kept.all());
   auto sums = kept.by_array();
   return {sums, at_first_places(sums, leaves, flat.layout()), std::move(loss),
           options.micro_batches == 1 ? std::move(stats.at(0)) : tuple(std::move(stats)),

@@ -33,7 +33,10 @@ TrainState::TrainState(Layer m, const Tree& ps, Tree st, Optimizer optimizer,
 }
 
 TrainState::Storage& TrainState::own_() {
-  if (storage_.use_count() > 1) storage_ = std::make_shared<Storage>(*storage_);
+  if (storage_.use_count() > 1) {
+    const auto& flat = storage_->flat;
+    storage_ = std::make_shared<Storage>(Storage{flat, FlatGradients(flat.shared_layout())});
+  }
   return *storage_;
 }
 

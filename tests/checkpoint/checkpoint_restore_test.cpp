@@ -248,9 +248,9 @@ TEST(CheckpointRestore, AnotherOptimiserIsRefused) {
   auto c = saved(trained(fresh(Adam(0.01))));
   EXPECT_EQ(
       refusal(c, fresh(OptimiserChain(ClipNorm(1.0), Adam(0.01)))),
-      "expected a checkpoint of the optimiser OptimiserChain(ClipNorm(1, p = 2), Adam(0.01, beta "
+      "expected a checkpoint of the optimizer OptimiserChain(ClipNorm(1, p = 2), Adam(0.01, beta "
       "= (0.9, 0.999), epsilon = 1e-08)), got one of Adam(0.01, beta = (0.9, 0.999), epsilon = "
-      "1e-08). Make the optimiser as it was.");
+      "1e-08). Make the optimizer as it was.");
   EXPECT_NE(refusal(c, fresh(OptimiserChain(Adam(0.01)))), "");
   EXPECT_NE(refusal(c, fresh(AdamW(0.01))), "");
   EXPECT_NE(refusal(c, fresh(Remembering{})), "");

@@ -19,7 +19,8 @@ NOT_THERE = {
         "DiceCoeffLoss",
         "SiameseContrastiveLoss",
     },
-    "optimisers": {"OAdam", "AdaBelief", "Lion", "SignDecay", "ClipNorm", "AccumGrad", "LAMB", "Muon"}  # not there
+    "optimisers": {"OAdam", "AdaBelief", "Lion", "SignDecay", "ClipNorm", "AccumGrad", "LAMB"}  # not there
+    | {"Muon"}  # for matrices alone; its golden values are torch.optim.Muon's
     | {"NAdam", "RAdam", "AMSGrad", "ClipGlobalNorm"},  # other formulas
 }
 

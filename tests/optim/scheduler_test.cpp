@@ -178,9 +178,9 @@ TEST(Scheduler, PrintsItsSchedule) {
 
 TEST(Scheduler, RefusesWhatHasNoSuchHyperParameter) {
   EXPECT_ERROR(ArgumentError, Scheduler(ClipGrad(1), Exp(1, 0.5)),
-               "[Scheduler] expected an optimiser with the hyper-parameter lr, got ClipGrad(1).");
+               "[Scheduler] expected an optimizer with the hyper-parameter lr, got ClipGrad(1).");
   EXPECT_ERROR(ArgumentError, Scheduler(Adam(), {.lambda = 0.5}),
-               "[Scheduler] expected an optimiser with the hyper-parameter lambda, got Adam(0.001, "
+               "[Scheduler] expected an optimizer with the hyper-parameter lambda, got Adam(0.001, "
                "beta = (0.9, 0.999), epsilon = 1e-08).");
   EXPECT_ERROR(ArgumentError, Scheduler(Adam(), Schedules{}),
                "[Scheduler] expected at least one schedule, got none.");

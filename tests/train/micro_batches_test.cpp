@@ -108,6 +108,21 @@ TEST(MicroBatches, OfAModelWhosePartsAreTiedAddUp) {
   EXPECT_SAME(again.parameters(), parts.parameters());
 }
 
+// Parts of 1 / 64 each are not lost beside their sum: it is float32 for narrow dtypes.
+TEST(MicroBatches, AddUpInFloat32) {
+  const Objective slope = [](const Layer&, const Tree& ps, const Tree& st,
+                             const Tree& b) -> LossOut {
+    return {(ps["weight"].tensor().to(kFloat32) * b.tensor().mean()).sum(), st};
+  };
+  const auto model = Dense(3, 2, {.use_bias = false});
+  auto [ps, st] = setup(Rng(1), model);
+  TrainState ts(model, tree::to(ps, Dtype::BFloat16), st, Descent(0.1), {.micro_batches = 1024});
+  const Tensor x = ones({1024, 1});
+  const Tensor g = single_train_step_(slope, x, ts).grads["weight"].tensor();
+  EXPECT_EQ(g.scalar_type(), Dtype::BFloat16);
+  EXPECT_NEAR(g.to(kFloat32).min().item<double>(), 1, 1e-3);
+}
+
 TEST(MicroBatches, RefuseWhatTheyCannotCut) {
   TrainState ts = fresh();
   auto [ps, st] = setup(Rng(1), model());

@@ -7,7 +7,7 @@
 // A pattern names parameters by their paths: '*' stands for any characters, '?' for one, and a
 // pattern that matches a part of the tree matches everything in it. The first pattern that matches
 // counts; what matches none has the settings of the first argument. So each parameter is in one
-// group.
+// group. A parameter that stands at several places is named by each of them.
 #pragma once
 
 #include <optional>
@@ -36,12 +36,13 @@ struct OptimizerGroup {
 
 /// An optimizer with groups of parameters. It is one pass over memory, and each group's moments lie
 /// in the same flat arrays. What looks at all gradients (ClipGlobalNorm) sees those of its group;
-/// before OptimizerGroups in a chain it sees all. The state is a tuple with that of each group, and
+/// before OptimizerGroups in a chain it sees all, and costs less: a clip of a later group can fail when
+/// earlier groups have moved, so a step then works on copies. The state is a tuple with that of each group, and
 /// at the end that of the other parameters. adjust without a pattern changes all groups.
 ///
 /// ArgumentError: a hyper-parameter that the optimizer does not have, a user's own optimizer as a
 /// part, groups in groups; at init, a pattern that matches no parameter (the message lists the
-/// paths).
+/// paths), or only those of patterns before it.
 struct LUXTORCH_API OptimizerGroups : Optimizer {
   /// optimizer: for the parameters that are in no group.
   OptimizerGroups(const Optimizer& optimizer, const std::vector<OptimizerGroup>& groups);

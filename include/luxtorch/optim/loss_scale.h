@@ -1,6 +1,9 @@
 // LossScale: training in float16 without losing small gradients.
 //
 //     TrainState ts(model, tree::to(ps, kFloat16), st, OptimiserChain(LossScale(), Adam(1e-3)));
+//     single_train_step_([](const Tensor& y_hat, const Tensor& y) {
+//       return MSELoss{}(y_hat.to(kFloat32), y);  // the loss in float32: 65536 is no float16
+//     }, batch, ts);
 //
 // The smallest float16 above 0 is 6e-8, so small gradients vanish. A training step differentiates the
 // loss times a scale, and LossScale divides the gradients by it again, in float32. bfloat16 and float32
@@ -30,7 +33,8 @@ struct LossScaleOptions {
 /// the parts after it; ts.step counts it. Then the scale is multiplied by backoff. The scale and the number
 /// of finite steps are the state, {"scale", "finite_steps"}, so checkpoints keep them.
 ///
-/// Losses are given without the scale. Gradients that a training step gives, and that apply_gradients
+/// The loss must be float32: in float16 the first scale is infinite. A Scheduler belongs around a rule
+/// of the chain: around the chain it counts steps that were left out. Losses are given without the scale. Gradients that a training step gives, and that apply_gradients
 /// takes, are those of the scaled loss. With a LossScale a TrainState does not check that the loss is
 /// finite, unless TrainStateOptions::check_finite is true.
 class LUXTORCH_API LossScale {

@@ -7,8 +7,8 @@
 //     Optimizer careful = OptimiserChain(ClipNorm(1.0), AdamW(1e-3, {.lambda = 0.01}));
 //
 // An optimizer is a value: it holds hyper-parameters, and no arrays. update is pure; TrainState
-// does the same arithmetic in place. Formulas and defaults are those of Optimisers.jl. In the
-// formulas g is the gradient, x a parameter, x' = x - d its new value, and t the number of updates
+// does the same arithmetic in place. Formulas and defaults are those of Optimisers.jl, of LAMB the
+// paper's, and of Muon PyTorch's. In the formulas g is the gradient, x a parameter, x' = x - d its new value, and t the number of updates
 // that the parameter has had, this one included.
 //
 // Arithmetic and moments have the parameter's dtype. For float16 and bfloat16 they are float32, and

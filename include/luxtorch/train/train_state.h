@@ -46,13 +46,13 @@ struct TrainStateOptions {
   /// and the gradients are means over the parts, weighted by their rows: for a loss that is a mean
   /// over rows the same as of the whole batch. All tensors of a batch must have its rows in dimension
   /// 0. Each part gets the states that the one before it returned, so batch norms average over
-  /// parts. stats is the tuple of the parts' stats, also where there are fewer rows than parts, and
+  /// parts; states with a row for each row of the batch, such as a carry, do not fit. stats is the tuple of the parts' stats, also where there are fewer rows than parts, and
   /// so fewer parts.
   int64_t micro_batches = 1;
   /// Called once per step, between the gradients and the optimizer, with all gradients: flat tensors,
-  /// one per dtype and device, of the same layout in every step, 0 where there is none. It may change
+  /// one per dtype and device (float32 for narrower dtypes), of the same layout in every step, 0 where there is none. It may change
   /// them in place: a sum over processes, a clip, a compression. All that comes later (TrainStep::grads,
-  /// the optimizer's rules) sees what it left.
+  /// the optimizer's rules) sees what it left. With a LossScale they are those of the scaled loss.
   std::function<void(const std::vector<Tensor>& gradients)> reduce = {};
 };
 
@@ -62,11 +62,11 @@ class LUXTORCH_API TrainState {
  public:
   /// ps and st: as the model's setup made them, on any devices and of any floating dtypes. The
   /// optimizer's state is a new one, and step is 0. TreeError, which lists them: parts that are
-  /// missing, unexpected or misshaped.
+  /// missing, unexpected or misshaped. ArgumentError: an option out of its range.
   TrainState(Layer model, const Tree& ps, Tree st, Optimizer optimizer,
              TrainStateOptions options = {});
 
-  /// The model whose parameters are trained.
+  /// The model whose parameters are trained. Another one in its place must have the same structure.
   Layer model;
   /// The number of gradients that have been applied. With AccumGrad(n) the parameters change at
   /// each n-th one. flush_gradients_ does not change it.
