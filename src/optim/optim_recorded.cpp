@@ -211,6 +211,8 @@ class RecordedRun {
             d_[a] = wide(leaf.tensor(), x_[a]);
           }
         });
+    for (size_t a = 0; updates && a < x_.size(); ++a)
+      if (!moved_[a].defined()) layout_.refuse(who.c_str(), a, "a parameter", Tree());
   }
 
   void one(const Rule& rule, size_t r) {

@@ -32,8 +32,7 @@ TEST(LossScale, DividesGradientsAndGrowsAfterFiniteSteps) {
 TEST(LossScale, LeavesOutAStepThatIsNotFiniteAndShrinks) {
   const LossScale rule({.initial = 8, .backoff = 0.25});
   for (double bad : {std::numeric_limits<double>::infinity(), std::nan("")}) {
-    const Tree grads =
-        named({{"a", values({3}, 1)}, {"b", named({{"c", at::full({2}, bad, kFloat32)}})}});
+    const Tree grads = named({{"a", values({3}, 1)}, {"b", named({{"c", ones({2}) * bad}})}});
     auto [d, next] = rule.transform(grads, state(8, 5), grads);
     EXPECT_TRUE(d["a"].is_none());
     EXPECT_TRUE(d["b"]["c"].is_none());
