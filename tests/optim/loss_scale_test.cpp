@@ -68,9 +68,9 @@ TEST(LossScale, KeepsSmallGradientsOfFloat16) {
   auto model = Dense(3, 2, {.use_bias = false});
   auto [ps, st] = setup(Rng(1), model);
   const auto moved = [&, ps = ps, st = st](Optimizer o) {
-    TrainState ts(model, tree::to(ps, kFloat16), st, std::move(o));
+    TrainState ts(model, tree::to(ps, Dtype::Half), st, std::move(o));
     single_train_step_(small, named({}), ts);
-    return (ts.parameters()["weight"].tensor() - ps["weight"].tensor().to(kFloat16)).abs().max();
+    return (ts.parameters()["weight"].tensor() - ps["weight"].tensor().to(Dtype::Half)).abs().max();
   };
   EXPECT_EQ(moved(Descent(1e8)).item<double>(), 0);
   EXPECT_NEAR(moved(OptimiserChain(LossScale(), Descent(1e8))).item<double>(), 0.1, 2e-3);

@@ -1,6 +1,6 @@
 // LossScale: training in float16 without losing small gradients.
 //
-//     TrainState ts(model, tree::to(ps, kFloat16), st, OptimiserChain(LossScale(), Adam(1e-3)));
+//     TrainState ts(model, tree::to(ps, Dtype::Half), st, OptimiserChain(LossScale(), Adam(1e-3)));
 //     single_train_step_([](const Tensor& y_hat, const Tensor& y) {
 //       return MSELoss{}(y_hat.to(kFloat32), y);  // the loss in float32: 65536 is no float16
 //     }, batch, ts);
