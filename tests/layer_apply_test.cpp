@@ -190,25 +190,27 @@ TEST(ErrorPlaces, AMissingHookIsAskedFor) {
     }
   };
   EXPECT_ERROR(TreeError, apply(Forgetful{}, ones({2}), kNone, kNone),
-               "[Tree] expected a key \"weight\", got an empty tree. Does Forgetful define Tree "
-               "initial_parameters(Rng) const? A member that is a layer must be named in "
+               "[Tree] expected a key \"weight\", got an empty tree. Does Forgetful define "
+               "parameters() const, or Tree initial_parameters(Rng) const? A member that is a "
+               "layer must be named in "
                "LUXTORCH_LAYERS(...).");
   Chain chain(Counter{}, Forgetful{});
   auto [ps, st] = setup(Rng(1), chain);
-  EXPECT_ERROR(
-      TreeError, apply(chain, ones({2}), ps, st),
-      "[Tree] at layer_2: expected a key \"weight\", got an empty tree. Does Forgetful define Tree "
-      "initial_parameters(Rng) const? A member that is a layer must be named in "
-      "LUXTORCH_LAYERS(...).");
+  EXPECT_ERROR(TreeError, apply(chain, ones({2}), ps, st),
+               "[Tree] at layer_2: expected a key \"weight\", got an empty tree. Does Forgetful "
+               "define parameters() const, or Tree initial_parameters(Rng) const? A member that is "
+               "a layer must be named in "
+               "LUXTORCH_LAYERS(...).");
   struct Stateless : Slope {
     Out<Tensor> operator()(const Tensor& x, const Tree&, const Tree& st) const {
       return {x * st["count"].scalar<double>(), st};
     }
   };
-  EXPECT_ERROR(TreeError, apply(Stateless{}, ones({2}), setup(Rng(1), Stateless{}).first, kNone),
-               "[Tree] expected a key \"count\", got an empty tree. Does Stateless define Tree "
-               "initial_states(Rng) const? A member that is a layer must be named in "
-               "LUXTORCH_LAYERS(...).");
+  EXPECT_ERROR(
+      TreeError, apply(Stateless{}, ones({2}), setup(Rng(1), Stateless{}).first, kNone),
+      "[Tree] expected a key \"count\", got an empty tree. Does Stateless define states() "
+      "const, or Tree initial_states(Rng) const? A member that is a layer must be named in "
+      "LUXTORCH_LAYERS(...).");
 }
 
 TEST(ErrorPlaces, AMemberThatTheMacroDoesNotNameIsAskedFor) {
@@ -221,8 +223,9 @@ TEST(ErrorPlaces, AMemberThatTheMacroDoesNotNameIsAskedFor) {
   };
   auto [ps, st] = setup(Rng(1), NoMacro{});
   EXPECT_ERROR(TreeError, apply(NoMacro{}, ones({2}), ps, st),
-               "[Tree] expected a key \"first\", got an empty tree. Does NoMacro define Tree "
-               "initial_parameters(Rng) const? A member that is a layer must be named in "
+               "[Tree] expected a key \"first\", got an empty tree. Does NoMacro define "
+               "parameters() const, or Tree initial_parameters(Rng) const? A member that is a "
+               "layer must be named in "
                "LUXTORCH_LAYERS(...).");
   struct LeftOut {
     Slope first{2}, second{2};

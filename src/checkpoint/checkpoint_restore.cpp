@@ -48,8 +48,8 @@ std::string other_model(const Checkpoint& c, const TrainState& ts) {
 void check_same(const Checkpoint& c, const TrainState& ts, const char* what, const Tree& expected,
                 const Tree& got) {
   if (auto d = tree::difference(expected, got); !d.empty())
-    refuse(c, fmt::format("expected {} like those of the model, got others: {}.{}", what, d,
-                          other_model(c, ts)));
+    refuse(c, fmt::format("expected {} like those of the model (left), got others (right): {}.{}",
+                          what, d, other_model(c, ts)));
 }
 
 using Leaf = std::function<Tensor(const Tensor& now, const Tensor& saved)>;

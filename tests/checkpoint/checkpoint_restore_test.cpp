@@ -195,8 +195,10 @@ TrainState of(Layer m, Optimizer o = Adam(0.01)) {
 TEST(CheckpointRestore, ACheckpointOfAnotherModelIsRefusedWithTheLineThatDiffers) {
   auto c = saved(trained(fresh()));
   EXPECT_EQ(refusal(c, of(Chain(Dense(3, 5, tanh), Dense(5, 1)))),
-            "expected parameters like those of the model, got others: at layer_1.weight: expected "
-            "a float32 tensor of shape (5, 3), got a float32 tensor of shape (4, 3). Line 2 of the "
+            "expected parameters like those of the model (left), got others (right): at "
+            "layer_1.weight: a "
+            "float32 tensor of shape (5, 3) on the left, a float32 tensor of shape (4, 3) on the "
+            "right. Line 2 of the "
             "saved model's text is `layer_1 = Dense(3 => 4, tanh)` in place of `layer_1 = Dense(3 "
             "=> 5, tanh)`.");
   auto with_dropout = refusal(c, of(Chain(Dense(3, 4, tanh), Dense(4, 1), Dropout(0.1))));
@@ -228,15 +230,15 @@ TEST(CheckpointRestore, TreesThatDoNotFitAreRefused) {
   auto wide = [](const Tensor& t) { return t.to(kFloat64); };
   EXPECT_EQ(with([&](Checkpoint& o) {
               o.parameters = tree::map_tensors(wide, o.parameters);
-            }).find("expected parameters like those of the model, got others: "),
+            }).find("expected parameters like those of the model (left), got others (right): "),
             0U);
   EXPECT_EQ(with([&](Checkpoint& o) {
               o.parameters = o.parameters.without("layer_2.bias");
-            }).find("expected parameters like those of the model, got others: "),
+            }).find("expected parameters like those of the model (left), got others (right): "),
             0U);
   EXPECT_EQ(with([&](Checkpoint& o) {
               o.optimizer_state = tree::map_tensors(wide, o.optimizer_state);
-            }).find("expected moments like those of the model, got others: "),
+            }).find("expected moments like those of the model (left), got others (right): "),
             0U);
   EXPECT_EQ(with([&](Checkpoint& o) {
               o.states = named({{"layer_1", 1}});

@@ -240,11 +240,11 @@ TEST(OwnStage, WhatDoesNotFitIsNamedWithItsStage) {
     return o.update(g, o.init(ps), ps).first;
   };
   EXPECT_ERROR(ShapeError, given(g.with("dense.bias", zeros({4}))),
-               "[Giving] at dense.bias: expected a direction as "
+               "[Giving] at dense.bias: expected a direction like "
                "its parameter: a float32 tensor of shape (5,) on cpu, got a float32 tensor of "
                "shape (4,) on cpu.");
   EXPECT_ERROR(ShapeError, given(g.with("scale", zeros({}, {.dtype = kFloat64}))),
-               "[Giving] at scale: expected a direction as its "
+               "[Giving] at scale: expected a direction like its "
                "parameter: a float32 tensor of shape () on cpu, got a float64 tensor of shape () "
                "on cpu.");
   EXPECT_ERROR(TreeError, given(g.without("dense.bias")),
