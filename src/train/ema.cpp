@@ -73,7 +73,8 @@ void move_(Tensor average, const Tensor& to, double weight) {
 
 }  // namespace detail
 
-struct AveragedParameters::Storage {
+// Not exported, as its class is.
+struct __attribute__((visibility("hidden"))) AveragedParameters::Storage {
   detail::AverageRule rule;
   std::shared_ptr<const detail::Layout> layout;
   std::vector<Tensor> flat;  // one per group
