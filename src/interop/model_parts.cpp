@@ -20,22 +20,12 @@ int64_t gates_of(const Description& d) {
   return 0;
 }
 
-ModelPart below(const ModelPart& where, const std::string& name, const std::string& torch,
-                const std::string& lux) {
-  return {PartKind::Other,
-          join_path(where.parameters, name),
-          join_path(where.states, name),
-          join_path(where.torch, torch),
-          "",
-          join_path(where.lux, lux)};
-}
-
 template <class Spec>
 ModelPart part_of(const ModelPart& where, const Spec& spec) {
   auto named_as = [&](const TensorLayout& layout) {
     return layout.name.empty() ? spec.name : layout.name;
   };
-  auto part = below(where, spec.name, named_as(spec.torch), named_as(spec.lux));
+  auto part = part_below(where, spec.name, named_as(spec.torch), named_as(spec.lux));
   part.torch_layout = spec.torch, part.lux_layout = spec.lux;
   part.shape = spec.shape;
   return part;
@@ -101,7 +91,7 @@ class Walk {
     }
     // Torch has no module for it: one for each direction.
     auto each = [&](const Description& cell, const char* name, const char* lux) {
-      auto part = below(where, name, name, lux);
+      auto part = part_below(where, name, name, lux);
       part.suffix = "_l0";
       visit(cell, part);
     };
@@ -132,7 +122,7 @@ class Walk {
       const auto& [name, field] = d.fields[i];
       bool automatic = numbered && name == "layer_" + std::to_string(i + 1);
       auto position = std::to_string(i), count = std::to_string(i + 1);
-      auto part = below(where, name, automatic ? position : name, lux_counts ? count : name);
+      auto part = part_below(where, name, automatic ? position : name, lux_counts ? count : name);
       if (field_names == FieldNames::RangesCountedInLux && is_range(field)) {
         container(field, part, true);
         add(PartKind::NumberedRange, part);
@@ -150,7 +140,7 @@ class Walk {
       if (!tree.contains(path) || !tree.at(path).is_named()) return;
       for (const auto& key : tree.at(path).keys()) {
         if (std::ranges::none_of(d.fields, [&](const auto& f) { return f.name == key; }))
-          add_of(which, below(where, key, key, key));
+          add_of(which, part_below(where, key, key, key));
       }
     };
     if (d.hooks->parameters) {
@@ -172,6 +162,16 @@ class Walk {
 
 std::string join_path(const std::string& a, const std::string& b) {
   return a.empty() ? b : b.empty() ? a : a + "." + b;
+}
+
+ModelPart part_below(const ModelPart& where, const std::string& name, const std::string& torch,
+                     const std::string& lux) {
+  return {PartKind::Other,
+          join_path(where.parameters, name),
+          join_path(where.states, name),
+          join_path(where.torch, torch),
+          "",
+          join_path(where.lux, lux)};
 }
 
 void append_specs(std::vector<ModelPart>& parts, const ModelPart& where,

@@ -35,6 +35,10 @@ struct ModelPart {
 /// "a.b"; either may be empty.
 std::string join_path(const std::string& a, const std::string& b);
 
+/// The part of this name below `where`, with its names in a state dict and in Lux.
+ModelPart part_below(const ModelPart& where, const std::string& name, const std::string& torch,
+                     const std::string& lux);
+
 /// The parts that a layer at `where` describes as its own.
 void append_specs(std::vector<ModelPart>& parts, const ModelPart& where,
                   const std::vector<ParameterSpec>& specs);

@@ -1,23 +1,17 @@
 #include "optim/flat_gradients.h"
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/zeros.h>
+
+#include <algorithm>
 
 namespace luxtorch::detail {
 
 void FlatGradients::reset_() {
   const at::NoGradGuard no_grad;
-  const auto& groups = layout_->groups;
-  buffers_.resize(groups.size());
-  for (size_t g = 0; g < groups.size(); ++g) {
-    Tensor& buffer = buffers_[g];
-    if (buffer.defined() && buffer.use_count() == 1 && buffer.storage().use_count() == 1) {
-      buffer.zero_();
-    } else {
-      const auto dtype = arithmetic_of(groups[g].dtype);
-      buffer =
-          at::zeros({groups[g].numel}, at::TensorOptions().dtype(dtype).device(groups[g].device));
-    }
+  if (!buffers_.empty() && std::ranges::none_of(buffers_, held_elsewhere)) {
+    for (Tensor& buffer : buffers_) buffer.zero_();
+  } else {
+    buffers_ = layout_->filled(0);
   }
   there_.assign(layout_->arrays.size(), 0);
 }

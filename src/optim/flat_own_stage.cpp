@@ -47,7 +47,7 @@ std::vector<Tensor> FlatParameters::own_result(const std::string& who, const cha
     }
     if (!fits) layout_->refuse(who.c_str(), a, one.c_str(), leaf);
     if (all[a].defined()) {
-      if (!all[a].is_same(leaf.tensor())) check_tied(who.c_str(), result, a);
+      if (!all[a].is_same(leaf.tensor())) layout_->check_tied(who.c_str(), result, a);
       return;
     }
     all[a] = leaf.tensor();

@@ -34,7 +34,7 @@ FlatParameters::FlatParameters(const Tree& ps, Program program, const Tree* stat
       for (size_t s = 0; s < stages[i]->slots(); ++s) {
         const size_t slot = places[i].slot + s;
         const double start = stages[i]->rule()->initial(s);
-        if (slot == state_.slots.size()) state_.slots.push_back(fresh(start));
+        if (slot == state_.slots.size()) state_.slots.push_back(layout_->filled(start));
         for (size_t a = 0; a < tensors.size() && !masks_[i].empty(); ++a)
           if (masks_[i][a]) layout_->view(state_.slots[slot], a).fill_(start);
       }
@@ -56,15 +56,6 @@ FlatParameters::Flat FlatParameters::blank() const {
   Flat flat;
   for (const auto& g : layout_->groups) {
     flat.push_back(at::full({g.numel}, 0, at::TensorOptions().dtype(g.dtype).device(g.device)));
-  }
-  return flat;
-}
-
-FlatParameters::Flat FlatParameters::fresh(double value) const {
-  Flat flat;
-  for (const auto& g : layout_->groups) {
-    flat.push_back(at::full({g.numel}, value,
-                            at::TensorOptions().dtype(arithmetic_of(g.dtype)).device(g.device)));
   }
   return flat;
 }
@@ -119,7 +110,7 @@ void FlatParameters::load_parameters_(const Tree& ps) {
     bool fits = leaf.is_tensor() && leaf.tensor().defined() &&
                 leaf.tensor().sizes() == layout_->arrays[a].sizes;
     if (!fits) layout_->refuse("set_parameters_", a, "a parameter", leaf);
-    if (seen[a]) return check_tied("set_parameters_", ps, a);
+    if (seen[a]) return layout_->check_tied("set_parameters_", ps, a);
     layout_->view(loaded, a).copy_(leaf.tensor());
     seen[a] = 1;
   });
@@ -127,22 +118,6 @@ void FlatParameters::load_parameters_(const Tree& ps) {
     if (!seen[a]) layout_->refuse("set_parameters_", a, "a parameter", Tree());
   }
   x_ = std::move(loaded);
-}
-
-// The values of an array that ps has at several places must be the same there.
-void FlatParameters::check_tied(const char* who, const Tree& t, size_t array) const {
-  auto paths = layout_->paths();
-  const auto& first = layout_->arrays[array].path;
-  for (size_t leaf = 0; leaf < paths.size(); ++leaf) {
-    if (layout_->array_at[leaf] != static_cast<int>(array) || paths[leaf] == first) continue;
-    if (tree::equal(t.at(paths[leaf]), t.at(first))) continue;
-    ArgumentError error(
-        who, fmt::format("expected the values of {}, with which it is tied, got others. Give both "
-                         "the same, or make a TrainState whose parameters are not tied.",
-                         first));
-    error.prepend_path_(paths[leaf]);
-    throw error;
-  }
 }
 
 void FlatParameters::load_state_(const Tree& state) {
@@ -171,7 +146,7 @@ void FlatParameters::load_state_(const Tree& state) {
         bool fits = leaf.is_tensor() && leaf.tensor().defined() &&
                     leaf.tensor().sizes() == layout_->arrays[a].sizes;
         if (!fits) layout_->refuse(who, a, "a moment", leaf);
-        if (seen[a]) return check_tied(who, part[name], a);
+        if (seen[a]) return layout_->check_tied(who, part[name], a);
         layout_->view(slot, a).copy_(leaf.tensor());
         seen[a] = 1;
       });
@@ -187,7 +162,7 @@ void FlatParameters::load_state_(const Tree& state) {
 
 void FlatParameters::make_own_(Flat& flat) {
   for (auto& t : flat) {
-    if (t.use_count() > 1 || t.storage().use_count() > 1) t = t.clone();
+    if (held_elsewhere(t)) t = t.clone();
   }
 }
 

@@ -79,14 +79,12 @@ class FlatParameters {
   };
 
   FlatParameters(const Tree& ps, Program program, const Tree* state);
-  Flat blank() const;              // zeros for parameters
-  Flat fresh(double value) const;  // moments
-  Flat unset() const;              // directions
+  Flat blank() const;  // zeros for parameters
+  Flat unset() const;  // directions
   bool covers(size_t stage, size_t array) const {
     return masks_[stage].empty() || masks_[stage][array];
   }
   void make_own_(Flat& flat);
-  void check_tied(const char* who, const Tree& t, size_t array) const;
   std::vector<Tensor> gather(const Tree& grads) const;
 
   Tree run_(const std::vector<Tensor>& gradients, Pass pass);

@@ -1,5 +1,6 @@
 #include "optim/layout.h"
 
+#include <ATen/ops/full.h>
 #include <c10/core/TensorImpl.h>
 #include <fmt/format.h>
 
@@ -86,6 +87,8 @@ struct LayoutWalk {
 
 }  // namespace
 
+bool held_elsewhere(const Tensor& t) { return t.use_count() > 1 || t.storage().use_count() > 1; }
+
 Layout::Layout(const Tree& ps, std::vector<Tensor>& tensors) {
   std::map<const void*, std::vector<int>> at_address;
   skeleton = tree::map(
@@ -135,22 +138,52 @@ Layout::Layout(const Tree& ps, std::vector<Tensor>& tensors) {
       ps);
 }
 
-Tree Layout::tree(const std::vector<Tree>& parts, bool keep_others) const {
+namespace {
+
+// The tree with part_at(leaf, array) at the parameters' places.
+template <class F>
+Tree with_parts(const Layout& layout, bool keep_others, const F& part_at) {
   size_t leaf = 0;
-  return rebuild(skeleton, [&](const Tree& other) -> Tree {
-    int array = array_at[leaf++];
-    if (array >= 0) return parts[static_cast<size_t>(array)];
+  return rebuild(layout.skeleton, [&](const Tree& other) -> Tree {
+    const size_t here = leaf++;
+    const int array = layout.array_at[here];
+    if (array >= 0) return part_at(here, static_cast<size_t>(array));
     return keep_others ? other : Tree();
   });
 }
 
+}  // namespace
+
+Tree Layout::tree(const std::vector<Tree>& parts, bool keep_others) const {
+  return with_parts(*this, keep_others, [&](size_t, size_t array) { return parts[array]; });
+}
+
 Tree Layout::tree_by_leaf(const std::vector<Tree>& parts, bool keep_others) const {
-  size_t leaf = 0;
-  return rebuild(skeleton, [&](const Tree& other) -> Tree {
-    const size_t here = leaf++;
-    if (array_at[here] >= 0) return parts[here];
-    return keep_others ? other : Tree();
-  });
+  return with_parts(*this, keep_others, [&](size_t leaf, size_t) { return parts[leaf]; });
+}
+
+std::vector<Tensor> Layout::filled(double value) const {
+  std::vector<Tensor> flat;
+  for (const auto& g : groups) {
+    flat.push_back(at::full({g.numel}, value,
+                            at::TensorOptions().dtype(arithmetic_of(g.dtype)).device(g.device)));
+  }
+  return flat;
+}
+
+void Layout::check_tied(const char* who, const Tree& t, size_t array) const {
+  const auto all = paths();
+  const auto& first = arrays[array].path;
+  for (size_t leaf = 0; leaf < all.size(); ++leaf) {
+    if (array_at[leaf] != static_cast<int>(array) || all[leaf] == first) continue;
+    if (tree::equal(t.at(all[leaf]), t.at(first))) continue;
+    ArgumentError error(
+        who, fmt::format("expected the values of {}, with which it is tied, got others. Give both "
+                         "the same, or make a TrainState whose parameters are not tied.",
+                         first));
+    error.prepend_path_(all[leaf]);
+    throw error;
+  }
 }
 
 void Layout::for_each(const Tree& t, const char* who, const char* what,

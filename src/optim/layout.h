@@ -17,6 +17,9 @@ namespace luxtorch::detail {
 /// narrower ones.
 inline Dtype arithmetic_of(Dtype dtype) { return c10::elementSize(dtype) < 4 ? kFloat32 : dtype; }
 
+/// Does somebody else hold the tensor or its memory? Then it must not be written to.
+bool held_elsewhere(const Tensor& t);
+
 struct Layout {
   struct Array {
     std::string path;  // its first place
@@ -48,6 +51,13 @@ struct Layout {
   /// parameters' structure, ...`.
   void for_each(const Tree& t, const char* who, const char* what,
                 const std::function<void(size_t array, const Tree& leaf)>& f) const;
+
+  /// Flat tensors of one value in the dtypes that optimizers compute in, one per group.
+  std::vector<Tensor> filled(double value) const;
+
+  /// The values of an array that t has at several places must be the same there: else an ArgumentError
+  /// of `who` that names two places.
+  void check_tied(const char* who, const Tree& t, size_t array) const;
 
   /// The array's part of a flat tensor, as a fresh alias of its storage.
   Tensor view(const std::vector<Tensor>& flat, size_t array) const;

@@ -1,7 +1,6 @@
 #include "luxtorch/train/ema.h"
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/zeros.h>
 #include <c10/util/BFloat16.h>
 #include <c10/util/Half.h>
 #include <fmt/format.h>
@@ -86,11 +85,12 @@ struct __attribute__((visibility("hidden"))) AveragedParameters::Storage {
   std::vector<Tensor> tensors_of(const Tree& ps, const std::string& who) const {
     std::vector<Tensor> all(layout->arrays.size());
     layout->for_each(ps, who.c_str(), "parameters", [&](size_t a, const Tree& leaf) {
-      if (all[a].defined()) return;
       const bool fits = leaf.is_tensor() && leaf.tensor().defined() &&
                         leaf.tensor().is_floating_point() &&
+                        leaf.tensor().layout() == c10::Layout::Strided &&
                         leaf.tensor().sizes() == layout->arrays[a].sizes;
       if (!fits) layout->refuse(who.c_str(), a, "a parameter", leaf);
+      if (all[a].defined()) return layout->check_tied(who.c_str(), ps, a);
       all[a] = leaf.tensor();
     });
     for (size_t a = 0; a < all.size(); ++a) {
@@ -138,12 +138,7 @@ AveragedParameters::AveragedParameters(const detail::AverageRule& rule, const Tr
   const at::NoGradGuard no_grad;
   std::vector<Tensor> tensors;
   auto layout = std::make_shared<const detail::Layout>(ps, tensors);
-  Storage s{rule, layout, {}, layout->skeleton, std::move(st)};
-  for (const auto& group : layout->groups) {
-    s.flat.push_back(at::zeros(
-        {group.numel},
-        at::TensorOptions().dtype(detail::arithmetic_of(group.dtype)).device(group.device)));
-  }
+  Storage s{rule, layout, layout->filled(0), layout->skeleton, std::move(st)};
   for (size_t a = 0; !rule.debias && a < tensors.size(); ++a)
     layout->view(s.flat, a).copy_(tensors[a]);
   storage_ = std::make_shared<Storage>(std::move(s));
@@ -151,9 +146,8 @@ AveragedParameters::AveragedParameters(const detail::AverageRule& rule, const Tr
 
 AveragedParameters::Storage& AveragedParameters::own_() {
   if (storage_.use_count() > 1) storage_ = std::make_shared<Storage>(*storage_);
-  for (auto& t : storage_->flat) {
-    if (t.use_count() > 1 || t.storage().use_count() > 1) t = t.clone();
-  }
+  for (auto& t : storage_->flat)
+    if (detail::held_elsewhere(t)) t = t.clone();
   return *storage_;
 }
 

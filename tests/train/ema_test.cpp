@@ -193,5 +193,17 @@ TEST(EmaErrors, LeaveItAsItWas) {
   EXPECT_SAME(ema.state(), Ema(0.5, at(0)).state());
 }
 
+TEST(EmaErrors, OtherValuesAtATiedPlaceChangeNothing) {
+  const Tensor w = values({5, 3}, 1);
+  Ema ema(0.5, named({{"a", w}, {"b", w}}));
+  const Tree before = ema.state();
+  const Tree apart = named({{"a", values({5, 3}, 2)}, {"b", values({5, 3}, 3)}});
+  EXPECT_ERROR(ArgumentError, ema.update_(apart),
+               "[Ema::update_] at b: expected the values of a, with which it is tied, got others. "
+               "Give both the same, or make a TrainState whose parameters are not tied.");
+  EXPECT_THROW(ema.set_state_(before.with("parameters", apart)), ArgumentError);
+  EXPECT_SAME(ema.state(), before);
+}
+
 }  // namespace
 }  // namespace luxtorch::testing

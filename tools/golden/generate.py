@@ -21,6 +21,18 @@ HERE = Path(__file__).resolve().parent
 TARGET = HERE.parents[1] / "tests" / "golden"
 
 
+def nested(state_dict):
+    """A state dict as a tree, by its names' dots."""
+    tree = {}
+    for name, tensor in state_dict.items():
+        *path, last = name.split(".")
+        node = tree
+        for key in path:
+            node = node.setdefault(key, {})
+        node[last] = tensor.detach().clone()
+    return tree
+
+
 def values(*shape, seed=0, scale=1.0, shift=0.0, dtype=torch.float64):
     """A tensor of fixed numbers between shift - scale and shift + scale, of the shape given; no two seeds agree."""
     count = int(np.prod(shape))

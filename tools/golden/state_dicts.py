@@ -9,7 +9,7 @@ parameters, and a head; tokens (batch, time). State dicts are nested on their na
 import torch
 from torch import nn
 
-from generate import values
+from generate import nested, values
 
 IN, OUT, BATCH, TIME = 2, 3, 2, 4
 
@@ -25,17 +25,6 @@ def filled(module, seed):
         for i, p in enumerate(module.parameters()):
             p.copy_(given(*p.shape, seed=seed + i, scale=0.7))
     return module
-
-
-def nested(state_dict):
-    tree = {}
-    for name, tensor in state_dict.items():
-        *path, last = name.split(".")
-        node = tree
-        for key in path:
-            node = node.setdefault(key, {})
-        node[last] = tensor.detach().clone()
-    return tree
 
 
 def sequences():

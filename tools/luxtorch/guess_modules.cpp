@@ -14,6 +14,7 @@
 
 using luxtorch::named, luxtorch::Tree;
 using luxtorch::detail::join_path, luxtorch::detail::Model, luxtorch::detail::ModelPart;
+using luxtorch::detail::part_below;
 using luxtorch::detail::PartKind;
 
 namespace {
@@ -49,7 +50,7 @@ class ModuleWalk {
     Items ps, st;
     if (!tensors.empty()) of_its_own(named(tensors), where, ps, st);
     for (const auto& [name, part] : modules) {
-      auto model = visit(part, below(where, name, name));
+      auto model = visit(part, part_below(where, name, name, name));
       ps.emplace_back(name, std::move(model.ps));
       st.emplace_back(name, std::move(model.st));
     }
@@ -59,16 +60,6 @@ class ModuleWalk {
   Found found;
 
  private:
-  static ModelPart below(const ModelPart& where, const std::string& ours,
-                         const std::string& torch) {
-    return {PartKind::Other,
-            join_path(where.parameters, ours),
-            join_path(where.states, ours),
-            join_path(where.torch, torch),
-            "",
-            join_path(where.lux, ours)};
-  }
-
   // A Chain. What has no parameters counts there.
   Model sequential(const Items& modules, const ModelPart& where) {
     std::map<int64_t, const Tree*> by_number;
@@ -79,7 +70,7 @@ class ModuleWalk {
       auto part = by_number.find(i);
       auto model = part == by_number.end()
                        ? Model{named({}), named({})}
-                       : visit(*part->second, below(where, name, std::to_string(i)));
+                       : visit(*part->second, part_below(where, name, std::to_string(i), name));
       ps.emplace_back(name, std::move(model.ps));
       st.emplace_back(name, std::move(model.st));
     }
@@ -118,7 +109,8 @@ class ModuleWalk {
               luxtorch::describe_kind(module["weight"]) +
               ", whose layer in Lux cannot be told from the file.");
     } else {
-      for (const auto& [name, _] : module.items()) found.add_as_it_is(below(where, name, name));
+      for (const auto& [name, _] : module.items())
+        found.add_as_it_is(part_below(where, name, name, name));
     }
   }
 

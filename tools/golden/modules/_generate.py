@@ -16,22 +16,11 @@ from pathlib import Path
 
 import torch
 
-from generate import values
+from generate import nested, values
 
 
 def given(*shape, seed, scale=1.0, shift=0.0):
     return values(*shape, seed=seed, scale=scale, shift=shift).float().double()
-
-
-def nested(state_dict):
-    tree = {}
-    for name, tensor in state_dict.items():
-        *path, last = name.split(".")
-        node = tree
-        for key in path:
-            node = node.setdefault(key, {})
-        node[last] = tensor.detach().clone()
-    return tree
 
 
 def fill(module):
