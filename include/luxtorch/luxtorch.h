@@ -44,6 +44,7 @@
 #include "luxtorch/layers/bilinear.h"
 #include "luxtorch/layers/checkpointed.h"
 #include "luxtorch/layers/containers.h"
+#include "luxtorch/layers/conv.h"
 #include "luxtorch/layers/dense.h"
 #include "luxtorch/layers/dropout.h"
 #include "luxtorch/layers/embedding.h"
