@@ -31,6 +31,25 @@ std::string kernel_mismatch(ShapeView x, ShapeView kernel, const ConvPlan& plan)
 /// Of tensors that fit; counts its floating-point operations.
 Tensor convolved(const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvPlan& plan);
 
+/// As ConvPlan, of a transposed convolution.
+struct ConvTransposePlan {
+  Shape stride, dilation;
+  Pads pads;  // cut off from the output
+  Shape outpad;
+  int64_t groups;
+  bool cross_correlation;
+
+  size_t dims() const { return stride.size(); }
+};
+/// ArgumentError of `who`: as conv_plan; SamePad with a kernel below its stride.
+ConvTransposePlan conv_transpose_plan(const std::string& who, ShapeView kernel, int64_t in,
+                                      int64_t out, const ConvTransposeOptions& options);
+/// Why there is no output of x, of these sizes; "" if there is one.
+std::string output_mismatch(ShapeView x, ShapeView kernel, const ConvTransposePlan& plan);
+/// Of tensors that fit; counts its floating-point operations.
+Tensor conv_transposed(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                       const ConvTransposePlan& plan);
+
 /// ArgumentError of `who`: groups below 1, or channels that they do not divide.
 void check_groups(const std::string& who, int64_t in, int64_t out, int64_t groups);
 /// ShapeError of `who`: a weight without 1 to 3 spatial dimensions.
