@@ -79,6 +79,7 @@ std::string options_text(const Options& options, const Activation& activation) {
   std::string text = activation == identity ? "" : std::string(", ") + activation.name();
   text += shown("pad", options.pad.sides(), 0) + shown("stride", options.stride, 1) +
           shown("dilation", options.dilation, 1) + shown("groups", options.groups, 1);
+  if constexpr (requires { options.outpad; }) text += shown("outpad", options.outpad, 0);
   if (!options.use_bias) text += ", use_bias=false";
   if (!options.cross_correlation) text += ", cross_correlation=false";
   return text;
@@ -98,6 +99,16 @@ ops::ConvPlan plan_of(const Shape& kernel, int64_t in, int64_t out, const ConvOp
                          .groups = options.groups,
                          .cross_correlation = options.cross_correlation,
                          .pad_mode = options.pad_mode});
+}
+ops::ConvTransposePlan plan_of(const Shape& kernel, int64_t in, int64_t out,
+                               const ConvTransposeOptions& options) {
+  return ops::conv_transpose_plan("ConvTranspose", kernel, in, out,
+                                  {.stride = options.stride,
+                                   .pad = options.pad,
+                                   .outpad = options.outpad,
+                                   .dilation = options.dilation,
+                                   .groups = options.groups,
+                                   .cross_correlation = options.cross_correlation});
 }
 
 }  // namespace
@@ -138,6 +149,43 @@ std::string Conv::label() const {
   return fmt::format("Conv({}, {} => {}{}{})", shape_text(kernel_), in_channels_, out_channels_,
                      options_text(options_, activation_),
                      mode == PadMode::Zeros ? "" : std::string(", pad_mode=") + ops::name_of(mode));
+}
+
+ConvTranspose::ConvTranspose(Shape kernel, int64_t in_channels, int64_t out_channels,
+                             Activation activation, ConvTransposeOptions options)
+    : kernel_(std::move(kernel)),
+      in_channels_(in_channels),
+      out_channels_(out_channels),
+      activation_(activation),
+      options_(std::move(options)) {
+  check_sizes("ConvTranspose", kernel_, in_channels, out_channels);
+  const auto plan = plan_of(kernel_, in_channels_, out_channels_, options_);
+  options_.stride = plan.stride;
+  options_.outpad = plan.outpad;
+  options_.dilation = plan.dilation;
+  options_.pad = ops::in_pairs(plan.pads);
+}
+
+std::vector<ParameterSpec> ConvTranspose::parameters() const {
+  return kernel_and_bias(weight_shape(in_channels_, out_channels_ / options_.groups, kernel_),
+                         out_channels_, options_);
+}
+
+Out<Tensor> ConvTranspose::operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
+  const auto& weight = ps["weight"].tensor();
+  check_that(*this, ops::channels_mismatch(x.sizes(), in_channels_, kernel_.size()));
+  check_alike(*this, "x", x, weight);
+  const auto plan = plan_of(kernel_, in_channels_, out_channels_, options_);
+  check_that(*this, ops::output_mismatch(x.sizes(), kernel_, plan));
+  auto y = activation_(
+      ops::conv_transposed(x, weight, options_.use_bias ? ps["bias"].tensor() : Tensor(), plan));
+  detail::report(*this, y);
+  return {std::move(y), st};
+}
+
+std::string ConvTranspose::label() const {
+  return fmt::format("ConvTranspose({}, {} => {}{})", shape_text(kernel_), in_channels_,
+                     out_channels_, options_text(options_, activation_));
 }
 
 }  // namespace luxtorch
