@@ -8,6 +8,9 @@
 // shape and the place of every element). The exceptions:
 //
 // - Embedding: weight (vocabulary, dims) here, (dims, vocabulary) in Lux; Scale: sizes reversed.
+// - Conv, ConvTranspose: the weight's dimensions reversed and its taps flipped, for a layer of Lux that
+//   flips them in each call. A Lux layer with cross_correlation = true does not, and looks the same in a
+//   file: flip the weight of such a one.
 // - Every other layer that describes its parameters and states: as its specs say (layer_spec.h).
 // - StatefulRecurrentCell: carry (batch, out) here, (out, batch) in Lux.
 // - BidirectionalRNN, and each layer of a bidirectional RNN, LSTM or GRU: backward_rnn holds the
