@@ -60,6 +60,7 @@
 #include "luxtorch/ops/conv.h"
 #include "luxtorch/ops/fast_path.h"
 #include "luxtorch/ops/normalization.h"
+#include "luxtorch/ops/pooling.h"
 #include "luxtorch/ops/window.h"
 #include "luxtorch/optim/groups.h"
 #include "luxtorch/optim/loss_scale.h"
