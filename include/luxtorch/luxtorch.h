@@ -50,6 +50,7 @@
 #include "luxtorch/layers/function.h"
 #include "luxtorch/layers/norm.h"
 #include "luxtorch/layers/parallel.h"
+#include "luxtorch/layers/pooling.h"
 #include "luxtorch/layers/recurrent.h"
 #include "luxtorch/layers/reshape.h"
 #include "luxtorch/layers/scale.h"
