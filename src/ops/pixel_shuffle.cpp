@@ -58,7 +58,8 @@ Tensor shuffled(const Tensor& x, int64_t r) {
 }
 
 Tensor unshuffled(const Tensor& x, int64_t r) {
-  if (x.dim() == 4 && !x.is_meta()) return at::pixel_unshuffle(x, r);
+  // Torch's gives an x without elements back in the shape that it has.
+  if (x.dim() == 4 && !x.is_meta() && x.numel() != 0) return at::pixel_unshuffle(x, r);
   // (B, C, S_1, r, S_2, r, ...) to (B, C, r, ..., r, S_1, ...).
   const int64_t dims = x.dim() - 2, channels = x.size(1) * elements_of_block(x, r);
   std::vector<int64_t> apart{x.size(0), x.size(1)}, order{0, 1}, together{x.size(0), channels};
