@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "luxtorch/core/types.h"
+#include "ops/pool_windows.h"
 
 namespace luxtorch::ops {
 
@@ -123,6 +124,21 @@ Tensor adaptive_pool(const Tensor& x, ShapeView sizes) {
   return x.new_empty(shape);
 }
 
+std::tuple<Tensor, Tensor> max_pool3d(const Tensor& x, ShapeView window, ShapeView stride,
+                                      ShapeView padding, ShapeView dilation, bool ceil_mode) {
+  auto three = [](ShapeView v) { return v.size() == 1 ? Shape{v[0], v[0], v[0]} : Shape(v); };
+  const Shape pad = three(padding);
+  const PoolWindows windows{.window = three(window),
+                            .stride = three(stride.empty() ? window : stride),
+                            .dilation = three(dilation),
+                            .pads = {pad, pad},
+                            .ceil_mode = ceil_mode};
+  const std::string mismatch = pool_mismatch(x, windows);
+  TORCH_CHECK(mismatch.empty(), "max_pool3d: ", mismatch);
+  const Shape shape = pooled_shape(x.sizes(), windows);
+  return {x.new_empty(shape), x.new_empty(shape, x.options().dtype(kInt64))};
+}
+
 // Of (..., channels r^2, height, width) to (..., channels, height r, width r), or the reverse.
 template <bool Apart>
 Tensor pixels_moved(const Tensor& x, int64_t r) {
@@ -191,6 +207,7 @@ const std::array kKernels{
     LUXTORCH_META("convolution_overrideable", "", convolution),
     LUXTORCH_META("_adaptive_avg_pool2d", "", adaptive_pool),
     LUXTORCH_META("_adaptive_avg_pool3d", "", adaptive_pool),
+    LUXTORCH_META("max_pool3d_with_indices", "", max_pool3d),
     LUXTORCH_META("pixel_shuffle", "", pixels_moved<true>),
     LUXTORCH_META("pixel_unshuffle", "", pixels_moved<false>),
     LUXTORCH_META("reflection_pad2d", "", reflection_pad2d),

@@ -130,6 +130,14 @@ std::vector<Operator> operators() {
                             at::adaptive_avg_pool3d(in[1], {3, 2, 1})};
        },
        {x, image}},
+      {"max_pool3d",
+       [](In in) {
+         return std::vector{
+             at::max_pool3d(in[0], 2),
+             at::max_pool3d(in[0][0], {2, 3, 2}, {1, 2, 3}, {1, 1, 0}, {1, 2, 1}, true),
+             std::get<1>(at::max_pool3d_with_indices(in[0], {2, 1, 2}))};
+       },
+       {ones({2, 3, 4, 7, 6})}},
       {"reflection_pad2d",
        [](In in) {
          return std::vector{at::reflection_pad2d(in[0], {1, 2, 0, 3}),

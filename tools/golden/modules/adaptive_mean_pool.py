@@ -1,0 +1,17 @@
+"""AdaptiveMeanPool: torch.nn.AdaptiveAvgPool1d, AdaptiveAvgPool2d and AdaptiveAvgPool3d; uniform windows as a plain pool."""
+
+
+def golden(nn):
+    return {
+        "sequence": {"module": nn.AdaptiveAvgPool1d(3), "x": [(2, 3, 5)]},
+        "image": {"module": nn.AdaptiveAvgPool2d((3, 4)), "x": [(2, 2, 5, 10)]},
+        "volume": {"module": nn.AdaptiveAvgPool3d((2, 1, 3)), "x": [(2, 2, 3, 4, 5)]},
+        "repeated": {"module": nn.AdaptiveAvgPool2d((4, 2)), "x": [(2, 2, 3, 4)]},
+        "uniform": {"module": nn.AvgPool2d((3, 4), stride=(1, 2)), "x": [(2, 2, 5, 10)]},
+        "one_sample": {"module": nn.AdaptiveAvgPool2d((1, 1)), "x": [(3, 5, 4)]},
+    }
+
+
+def compared(nn):
+    return {"words": "AdaptiveMeanPool of 16 channels of 32 by 32 to 5 by 5, then a mean square; batch 32",
+            "module": nn.AdaptiveAvgPool2d(5), "x": (16, 32, 32), "y": (16, 5, 5)}
