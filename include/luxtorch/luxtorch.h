@@ -48,6 +48,7 @@
 #include "luxtorch/layers/dropout.h"
 #include "luxtorch/layers/embedding.h"
 #include "luxtorch/layers/function.h"
+#include "luxtorch/layers/layer_norm.h"
 #include "luxtorch/layers/norm.h"
 #include "luxtorch/layers/parallel.h"
 #include "luxtorch/layers/recurrent.h"

@@ -149,10 +149,7 @@ GroupNorm::GroupNorm(int64_t channels, int64_t groups, Activation activation,
                                     "groups.",
                                     channels, groups));
   }
-  if (!(options_.epsilon >= 0)) {
-    throw ArgumentError("GroupNorm",
-                        fmt::format("expected .epsilon of at least 0, got {}.", options_.epsilon));
-  }
+  check_epsilon("GroupNorm", options_.epsilon);
 }
 
 std::vector<ParameterSpec> GroupNorm::parameters() const {
@@ -167,14 +164,7 @@ Out<Tensor> GroupNorm::operator()(const Tensor& x, const Tree& ps, const Tree& s
   Tensor scale, bias;
   if (options_.affine) {
     scale = ps["scale"].tensor(), bias = ps["bias"].tensor();
-    const Dtype dtype = x.scalar_type();
-    const bool half_of_float32 =
-        scale.scalar_type() == kFloat32 && (dtype == Dtype::Half || dtype == Dtype::BFloat16);
-    if (half_of_float32) {
-      check_device(*this, "x", x, scale);
-    } else {
-      check_alike(*this, "x", x, scale);
-    }
+    check_alike_or_half(*this, "x", x, scale);
   }
   auto y = activation_(ops::groupnorm(x, scale, bias, groups_, options_.epsilon));
   detail::report(*this, y);

@@ -1,6 +1,7 @@
 // Normalizations of tensors, which the layers of layers/norm.h call.
 //
 //     Tensor y = ops::groupnorm(x, scale, bias, 4);     // 4 groups of x's channels
+//     Tensor z = ops::layernorm(x, scale, bias, {-1});  // each sample's features
 //
 // Differentiable, any number of times, in reverse and in forward mode. Shapes and dtypes that do not
 // fit together are errors of torch; the layers check them first.
@@ -18,5 +19,12 @@ namespace luxtorch::ops {
 /// float32 then. On the meta device y has its shape and dtype, without arithmetic.
 LUXTORCH_API Tensor groupnorm(const Tensor& x, const Tensor& scale, const Tensor& bias,
                               int64_t groups, double epsilon = 1e-5);
+
+/// y = (x - mean) / sqrt(var + epsilon) * scale + bias, mean and biased variance over the dimensions
+/// `dims` of x, negative ones from the end (Ba et al. 2016, "Layer normalization", over the features).
+/// scale and bias broadcast against x's last dimensions, each may be undefined. y: x's shape and dtype.
+/// Half precision and the meta device: as of groupnorm.
+LUXTORCH_API Tensor layernorm(const Tensor& x, const Tensor& scale, const Tensor& bias,
+                              ShapeView dims, double epsilon = 1e-5);
 
 }  // namespace luxtorch::ops
