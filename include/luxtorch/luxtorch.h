@@ -53,6 +53,7 @@
 #include "luxtorch/layers/parallel.h"
 #include "luxtorch/layers/recurrent.h"
 #include "luxtorch/layers/reshape.h"
+#include "luxtorch/layers/rms_norm.h"
 #include "luxtorch/layers/scale.h"
 #include "luxtorch/layers/sequence.h"
 #include "luxtorch/layers/stateful.h"

@@ -2,11 +2,13 @@
 
 #include <ATen/ops/group_norm.h>
 #include <ATen/ops/layer_norm.h>
+#include <ATen/ops/rms_norm.h>
 #include <c10/core/WrapDimMinimal.h>
 
 #include <algorithm>
 #include <optional>
-#include <vector>
+
+#include "transforms.h"
 
 namespace luxtorch::ops {
 
@@ -16,12 +18,23 @@ std::optional<Tensor> optional(const Tensor& t) {
   return t.defined() ? std::optional(t) : std::nullopt;
 }
 
-// x as the arithmetic takes it: in float32 where it is of half precision and a parameter is not.
+bool is_narrow(const Tensor& x) {
+  return x.scalar_type() == Dtype::Half || x.scalar_type() == Dtype::BFloat16;
+}
+
+// x as torch's operators take it: in float32 where it is of half precision and a parameter is not.
 Tensor widened(const Tensor& x, const Tensor& scale, const Tensor& bias) {
-  const Dtype dtype = x.scalar_type();
-  const bool narrow = dtype == Dtype::Half || dtype == Dtype::BFloat16;
-  auto is_wider = [&](const Tensor& t) { return t.defined() && t.scalar_type() != dtype; };
-  return narrow && (is_wider(scale) || is_wider(bias)) ? x.to(kFloat32) : x;
+  auto is_wider = [&](const Tensor& t) {
+    return t.defined() && t.scalar_type() != x.scalar_type();
+  };
+  return is_narrow(x) && (is_wider(scale) || is_wider(bias)) ? x.to(kFloat32) : x;
+}
+
+// x as plain operators take it, whose sums need float32 in any case.
+Tensor in_float32(const Tensor& x) { return is_narrow(x) ? x.to(kFloat32) : x; }
+
+ShapeView last_sizes(const Tensor& x, size_t count) {
+  return x.sizes().slice(x.sizes().size() - count);
 }
 
 // Are dims the last ones of x, in order, and are the parameters there of their shape? torch's operators
@@ -32,7 +45,7 @@ bool are_last(const Tensor& x, ShapeView dims, const Tensor& scale, const Tensor
     if (c10::maybe_wrap_dim(dims[i], x.dim()) != first + static_cast<int64_t>(i)) return false;
   }
   auto fits = [&](const Tensor& t) {
-    return !t.defined() || t.sizes() == x.sizes().slice(static_cast<size_t>(first));
+    return !t.defined() || t.sizes() == last_sizes(x, dims.size());
   };
   return !dims.empty() && fits(scale) && fits(bias);
 }
@@ -50,17 +63,29 @@ Tensor groupnorm(const Tensor& x, const Tensor& scale, const Tensor& bias, int64
 Tensor layernorm(const Tensor& x, const Tensor& scale, const Tensor& bias, ShapeView dims,
                  double epsilon) {
   if (x.is_meta()) return x.new_empty(x.sizes());  // LibTorch alone has no kernel there
-  const Tensor wide = widened(x, scale, bias);
   if (are_last(x, dims, scale, bias)) {
-    const auto shape = x.sizes().slice(static_cast<size_t>(x.dim()) - dims.size());
-    return at::layer_norm(wide, shape, optional(scale), optional(bias), epsilon,
-                          /*cudnn_enable=*/true)
+    return at::layer_norm(widened(x, scale, bias), last_sizes(x, dims.size()), optional(scale),
+                          optional(bias), epsilon, /*cudnn_enable=*/true)
         .to(x.scalar_type());
   }
+  const Tensor wide = in_float32(x);
   const Tensor from_mean = wide.sub(wide.mean(dims, /*keepdim=*/true));
   Tensor y = from_mean.mul(from_mean.square().mean(dims, /*keepdim=*/true).add(epsilon).rsqrt());
   if (scale.defined()) y = y.mul(scale);
   if (bias.defined()) y = y.add(bias);
+  return y.to(x.scalar_type());
+}
+
+Tensor rms_norm(const Tensor& x, const Tensor& scale, ShapeView dims, double epsilon) {
+  if (x.is_meta()) return x.new_empty(x.sizes());
+  // Not every device's operator has a forward mode.
+  if (!transforms::active() && are_last(x, dims, scale, {})) {
+    return at::rms_norm(widened(x, scale, {}), last_sizes(x, dims.size()), optional(scale), epsilon)
+        .to(x.scalar_type());
+  }
+  const Tensor wide = in_float32(x);
+  Tensor y = wide.mul(wide.square().mean(dims, /*keepdim=*/true).add(epsilon).rsqrt());
+  if (scale.defined()) y = y.mul(scale);
   return y.to(x.scalar_type());
 }
 

@@ -2,6 +2,7 @@
 //
 //     Tensor y = ops::groupnorm(x, scale, bias, 4);     // 4 groups of x's channels
 //     Tensor z = ops::layernorm(x, scale, bias, {-1});  // each sample's features
+//     Tensor r = ops::rms_norm(x, scale, {-1});
 //
 // Differentiable, any number of times, in reverse and in forward mode. Shapes and dtypes that do not
 // fit together are errors of torch; the layers check them first.
@@ -26,5 +27,12 @@ LUXTORCH_API Tensor groupnorm(const Tensor& x, const Tensor& scale, const Tensor
 /// Half precision and the meta device: as of groupnorm.
 LUXTORCH_API Tensor layernorm(const Tensor& x, const Tensor& scale, const Tensor& bias,
                               ShapeView dims, double epsilon = 1e-5);
+
+/// y = x / sqrt(mean(x^2) + epsilon) * scale, the mean over the dimensions `dims` of x, negative ones
+/// from the end (Zhang and Sennrich 2019, "Root mean square layer normalization"). scale broadcasts
+/// against x's last dimensions, and may be undefined. y: x's shape and dtype. Half precision and the
+/// meta device: as of groupnorm.
+LUXTORCH_API Tensor rms_norm(const Tensor& x, const Tensor& scale, ShapeView dims,
+                             double epsilon = 1e-5);
 
 }  // namespace luxtorch::ops
