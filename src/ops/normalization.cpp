@@ -60,6 +60,10 @@ Tensor groupnorm(const Tensor& x, const Tensor& scale, const Tensor& bias, int64
       .to(x.scalar_type());
 }
 
+Tensor instancenorm(const Tensor& x, const Tensor& scale, const Tensor& bias, double epsilon) {
+  return groupnorm(x, scale, bias, x.size(1), epsilon);
+}
+
 Tensor layernorm(const Tensor& x, const Tensor& scale, const Tensor& bias, ShapeView dims,
                  double epsilon) {
   if (x.is_meta()) return x.new_empty(x.sizes());  // LibTorch alone has no kernel there

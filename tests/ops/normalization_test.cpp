@@ -47,6 +47,12 @@ TEST(Groupnorm, OfMetaTensorsHasTheirShapeAndDtype) {
   EXPECT_EQ(y.scalar_type(), kFloat32);
 }
 
+TEST(Instancenorm, SetsTheMeanAndVarianceOfEachChannelOfEachSample) {
+  const Tensor y = ops::instancenorm(normal(0, {3, 4, 5, 2}), {}, {}, 0);
+  EXPECT_LT(y.mean({2, 3}).abs().max().item<double>(), 1e-14);
+  EXPECT_CLOSE(y.square().mean({2, 3}), ones({3, 4}, {.dtype = kFloat64}), 1e-13);
+}
+
 TEST(Layernorm, SetsTheMeanAndVarianceOverItsDimensions) {
   const Tensor x = normal(0, {3, 4, 5});
   for (const Sizes& dims : {Sizes{-1}, Sizes{1, 2}, Sizes{1}, Sizes{0, 2}, Sizes{0, 1, 2}}) {

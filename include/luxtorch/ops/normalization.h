@@ -21,6 +21,11 @@ namespace luxtorch::ops {
 LUXTORCH_API Tensor groupnorm(const Tensor& x, const Tensor& scale, const Tensor& bias,
                               int64_t groups, double epsilon = 1e-5);
 
+/// The same over each channel of each sample (Ulyanov et al. 2016, "Instance normalization"): groupnorm
+/// with a group for each channel.
+LUXTORCH_API Tensor instancenorm(const Tensor& x, const Tensor& scale, const Tensor& bias,
+                                 double epsilon = 1e-5);
+
 /// y = (x - mean) / sqrt(var + epsilon) * scale + bias, mean and biased variance over the dimensions
 /// `dims` of x, negative ones from the end (Ba et al. 2016, "Layer normalization", over the features).
 /// scale and bias broadcast against x's last dimensions, each may be undefined. y: x's shape and dtype.
