@@ -51,6 +51,7 @@
 #include "luxtorch/layers/layer_norm.h"
 #include "luxtorch/layers/norm.h"
 #include "luxtorch/layers/parallel.h"
+#include "luxtorch/layers/prelu.h"
 #include "luxtorch/layers/recurrent.h"
 #include "luxtorch/layers/reshape.h"
 #include "luxtorch/layers/rms_norm.h"

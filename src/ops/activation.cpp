@@ -10,6 +10,7 @@
 #include <ATen/ops/log_sigmoid.h>
 #include <ATen/ops/log_softmax.h>
 #include <ATen/ops/mish.h>
+#include <ATen/ops/prelu.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/relu6.h>
 #include <ATen/ops/selu.h>
@@ -19,8 +20,10 @@
 #include <ATen/ops/softplus.h>
 #include <ATen/ops/softshrink.h>
 #include <ATen/ops/tanh.h>
+#include <ATen/ops/where.h>
 
 #include <numbers>
+#include <vector>
 
 #include "transforms.h"
 
@@ -58,3 +61,15 @@ Tensor logsoftmax(const Tensor& x) { return at::log_softmax(x, -1); }
 Tensor logsoftmax(const Tensor& x, int64_t dim) { return at::log_softmax(x, dim); }
 
 }  // namespace luxtorch::detail::activation
+
+namespace luxtorch::ops {
+
+Tensor prelu(const Tensor& x, const Tensor& weight) {
+  if (x.is_meta()) return x.new_empty(x.sizes());  // LibTorch alone has no kernel there
+  if (!transforms::active()) return at::prelu(x, weight);
+  std::vector<int64_t> beside_x(static_cast<size_t>(x.dim()), 1);
+  if (weight.numel() > 1) beside_x[1] = weight.numel();
+  return at::where(x.gt(0), x, x.mul(weight.reshape(beside_x)));
+}
+
+}  // namespace luxtorch::ops

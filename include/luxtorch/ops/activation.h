@@ -102,4 +102,10 @@ LUXTORCH_DIMENSION_ACTIVATION(softmax)     // exp(x) / sum(exp(x)), without over
 LUXTORCH_DIMENSION_ACTIVATION(logsoftmax)  // torch's log_softmax
 #undef LUXTORCH_DIMENSION_ACTIVATION
 
+namespace ops {
+/// x above 0, else weight * x (He et al. 2015), torch.nn.functional.prelu. weight: (1), or (channels)
+/// with x of shape (batch, channels, ...), of x's dtype. y: x's shape and dtype.
+LUXTORCH_API Tensor prelu(const Tensor& x, const Tensor& weight);
+}  // namespace ops
+
 }  // namespace luxtorch
