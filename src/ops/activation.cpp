@@ -29,6 +29,7 @@
 #include <vector>
 
 #include "luxtorch/core/error.h"
+#include "text.h"
 #include "transforms.h"
 
 namespace luxtorch {
@@ -100,6 +101,19 @@ Tensor logsoftmax(const Tensor& x) { return at::log_softmax(x, -1); }
 Tensor logsoftmax(const Tensor& x, int64_t dim) { return at::log_softmax(x, dim); }
 
 }  // namespace luxtorch::detail::activation
+
+namespace luxtorch {
+
+Tensor detail::glu(const Tensor& x, int64_t dim) {
+  if (dim < -x.dim() || dim >= x.dim() || x.size(dim) % 2 != 0) {
+    throw ShapeError("glu", fmt::format("expected x with an even size in dimension {}, got {}.",
+                                        dim, shape_text(x.sizes())));
+  }
+  const auto half = x.size(dim) / 2;
+  return x.narrow(dim, 0, half).mul(at::sigmoid(x.narrow(dim, half, half)));
+}
+
+}  // namespace luxtorch
 
 namespace luxtorch::ops {
 

@@ -176,5 +176,26 @@ TEST(Activations, RefuseNumbersThatTheyCannotTake) {
                "[hardtanh] expected two numbers, the first not above the second, got 1 and -1.");
 }
 
+TEST(Glu, GatesTheFirstHalfByTheSecond) {
+  const Tensor x = random::normal(Rng(0), {3, 4, 2}, 0, 1, kFloat64);
+  const Tensor a = x.narrow(1, 0, 2), b = x.narrow(1, 2, 2);
+  EXPECT_CLOSE(glu(x, 1), a / (1 + (-b).exp()), 1e-14);
+  EXPECT_CLOSE(glu(x, -2), glu(x, 1), 1e-14);
+  EXPECT_EQ(glu(x).sizes(), Shape({3, 4, 1}));
+  EXPECT_EQ(glu(x.to(c10::Device("meta")), 1).sizes(), Shape({3, 2, 2}));
+  auto sum = [](const Tensor& at) { return glu(at, 1).square().sum(); };
+  auto of = [&](const Tree& t) { return sum(t["x"].tensor()); };
+  EXPECT_TRUE(testing::gradients_match(of, named({{"x", x}}), named({{"x", grad(sum, x)}})));
+}
+
+TEST(Glu, RefusesOddSizesAndDimensionsThatXHasNot) {
+  EXPECT_ERROR(ShapeError, glu(ones({2, 3})),
+               "[glu] expected x with an even size in dimension -1, got (2, 3).");
+  EXPECT_ERROR(ShapeError, glu(ones({2, 4}), 2),
+               "[glu] expected x with an even size in dimension 2, got (2, 4).");
+  EXPECT_ERROR(ShapeError, glu(ones({})),
+               "[glu] expected x with an even size in dimension -1, got ().");
+}
+
 }  // namespace
 }  // namespace luxtorch

@@ -9,6 +9,7 @@
 // own.
 #pragma once
 
+#include <concepts>
 #include <string>
 
 #include "luxtorch/core/api.h"
@@ -184,6 +185,18 @@ LUXTORCH_NUMBERED_ACTIVATION(hardtanh, 2, ActivationNumbers::Ordered, -1, 1)
 LUXTORCH_DIMENSION_ACTIVATION(softmax)     // exp(x) / sum(exp(x)), without overflow
 LUXTORCH_DIMENSION_ACTIVATION(logsoftmax)  // torch's log_softmax
 #undef LUXTORCH_DIMENSION_ACTIVATION
+
+namespace detail {
+LUXTORCH_API Tensor glu(const Tensor& x, int64_t dim);
+}  // namespace detail
+
+/// a sigmoid(b), a and b the first and the second half of x along the dimension (Dauphin et al. 2017,
+/// gated linear units): torch.nn.functional.glu, NNlib's glu. y: half of x's size there. ShapeError: a
+/// dimension that x has not, or of an odd size.
+template <std::derived_from<Tensor> T>
+Tensor glu(const T& x, int64_t dim = -1) {
+  return detail::glu(x, dim);
+}
 
 namespace ops {
 /// x above 0, else weight * x (He et al. 2015), torch.nn.functional.prelu. weight: (1), or (channels)
