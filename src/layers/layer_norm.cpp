@@ -11,21 +11,15 @@ namespace luxtorch {
 
 namespace {
 
-// Lux's arrays: the dimensions reversed, and behind them a 1 for the batch. In files of models on
-// sequences there are more of these.
-Tensor to_lux_array(const Tensor& ours) {
+Tensor reversed(const Tensor& t) {
   std::vector<int64_t> dims;
-  for (int64_t i = ours.dim(); i-- > 0;) dims.push_back(i);
-  return ours.permute(dims).unsqueeze(-1).contiguous();
+  for (int64_t i = t.dim(); i-- > 0;) dims.push_back(i);
+  return t.permute(dims);
 }
 
-Tensor from_lux_array(const Tensor& theirs, int64_t rank) {
-  Tensor array = theirs;
-  while (array.dim() > rank && array.size(-1) == 1) array = array.squeeze(-1);
-  std::vector<int64_t> dims;
-  for (int64_t i = array.dim(); i-- > 0;) dims.push_back(i);
-  return array.permute(dims).contiguous();
-}
+// Lux's arrays: the dimensions reversed, and behind them a 1 for the batch.
+Tensor to_lux_array(const Tensor& ours) { return reversed(ours).unsqueeze(-1).contiguous(); }
+Tensor from_lux_array(const Tensor& theirs) { return reversed(theirs.squeeze(-1)).contiguous(); }
 
 }  // namespace
 
@@ -37,16 +31,13 @@ LayerNorm::LayerNorm(std::vector<int64_t> shape, Activation activation, LayerNor
 
 std::vector<ParameterSpec> LayerNorm::parameters() const {
   if (!options_.affine) return {};
-  const auto rank = static_cast<int64_t>(shape_.size());
   auto spec = [&](const char* name, const Initializer& chosen, const init::Constant& otherwise,
                   const char* in_torch) -> ParameterSpec {
     return {.name = name,
             .shape = shape_,
             .init = chosen ? chosen : otherwise,
             .torch = {.name = in_torch},
-            .lux = {.from_ours = to_lux_array, .to_ours = [rank](const Tensor& theirs) {
-                      return from_lux_array(theirs, rank);
-                    }}};
+            .lux = {.from_ours = to_lux_array, .to_ours = from_lux_array}};
   };
   return {spec("bias", options_.init_bias, init::zeros, ""),
           spec("scale", options_.init_scale, init::ones, "weight")};

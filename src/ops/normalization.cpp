@@ -67,7 +67,8 @@ Tensor instancenorm(const Tensor& x, const Tensor& scale, const Tensor& bias, do
 Tensor layernorm(const Tensor& x, const Tensor& scale, const Tensor& bias, ShapeView dims,
                  double epsilon) {
   if (x.is_meta()) return x.new_empty(x.sizes());  // LibTorch alone has no kernel there
-  if (are_last(x, dims, scale, bias)) {
+  // torch's forward rule gives wrong numbers when it is differentiated (pytorch/pytorch issue 196700).
+  if (!transforms::active() && are_last(x, dims, scale, bias)) {
     return at::layer_norm(widened(x, scale, bias), last_sizes(x, dims.size()), optional(scale),
                           optional(bias), epsilon, /*cudnn_enable=*/true)
         .to(x.scalar_type());
