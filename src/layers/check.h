@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <string>
 
@@ -40,6 +41,28 @@ void check_alike(const L& layer, const char* what, const Tensor& t, const Tensor
   check_device(layer, what, t, parameter);
 }
 
+/// As check_alike, but half precision goes with float32 parameters, as in normalizations.
+template <class L>
+void check_alike_or_half(const L& layer, const char* what, const Tensor& t,
+                         const Tensor& parameter) {
+  const Dtype dtype = t.scalar_type();
+  const bool half = dtype == Dtype::Half || dtype == Dtype::BFloat16;
+  if (half && parameter.scalar_type() == kFloat32) {
+    check_device(layer, what, t, parameter);
+  } else {
+    check_alike(layer, what, t, parameter);
+  }
+}
+
+/// The last sizes of x are those of `shape`.
+template <class L>
+void check_last_sizes(const L& layer, const Tensor& x, ShapeView shape) {
+  if (x.sizes().size() >= shape.size() && x.sizes().slice(x.sizes().size() - shape.size()) == shape)
+    return;
+  fail(layer, fmt::format("expected x of shape (..., {}), got {}.", fmt::join(shape, ", "),
+                          shape_text(x.sizes())));
+}
+
 /// x has `features` as its last size, and the parameters' dtype and device. leading: how the
 /// layer's input is written before its features, as "batch, "; ranks outside [least, most] are
 /// refused too.
@@ -56,6 +79,19 @@ void check_input(const L& layer, const Tensor& x, int64_t features, const Tensor
 inline void check_positive(const char* layer, const char* name, int64_t value) {
   if (value >= 1) return;
   throw ArgumentError(layer, fmt::format("expected {} of at least 1, got {}.", name, value));
+}
+
+/// Sizes that a layer is made with: one at least, none below 1.
+inline void check_sizes(const char* layer, const char* name, ShapeView sizes) {
+  if (sizes.empty())
+    throw ArgumentError(layer, fmt::format("expected {} of at least one size, got none.", name));
+  for (int64_t size : sizes) check_positive(layer, fmt::format("sizes in {}", name).c_str(), size);
+}
+
+/// What a normalization adds to a variance or mean square.
+inline void check_epsilon(const char* layer, double epsilon) {
+  if (epsilon >= 0) return;
+  throw ArgumentError(layer, fmt::format("expected .epsilon of at least 0, got {}.", epsilon));
 }
 
 }  // namespace luxtorch

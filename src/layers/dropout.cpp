@@ -3,43 +3,56 @@
 #include <fmt/ranges.h>
 
 #include "layers/check.h"
+#include "luxtorch/ops/dropout.h"
 
 namespace luxtorch {
 
-Dropout::Dropout(double p, DropoutOptions options) : p_(p), options_(std::move(options)) {
-  if (!(p >= 0 && p < 1)) {
-    throw ArgumentError("Dropout",
-                        fmt::format("expected a probability from 0 to below 1, got {}.", p));
-  }
+namespace {
+
+void check_probability(const char* layer, double p) {
+  if (p >= 0 && p <= 1) return;
+  throw ArgumentError(layer, fmt::format("expected a probability from 0 to 1, got {}.", p));
 }
 
-std::vector<StateSpec> Dropout::states() const { return {StateSpec::rng(), {"training", true}}; }
+template <class L>
+void check_floating(const L& layer, const Tensor& x) {
+  if (x.is_floating_point()) return;
+  fail(layer, "expected x of a floating dtype, got " + dtype_text(x.scalar_type()) + ".");
+}
 
-Out<Tensor> Dropout::operator()(const Tensor& x, const Tree&, const Tree& st) const {
-  if (p_ == 0 || !st["training"].scalar<bool>()) {
-    detail::report(*this, x);
+std::vector<StateSpec> rng_and_training() { return {StateSpec::rng(), {"training", true}}; }
+
+// y and the new states: x and st themselves where nothing is dropped, else drop(the key).
+template <class L, class F>
+Out<Tensor> dropped(const L& layer, const Tensor& x, double p, const Tree& st, const F& drop) {
+  if (p == 0 || !st["training"].scalar<bool>()) {
+    detail::report(layer, x);
     return {x, st};
   }
-  if (!x.is_floating_point())
-    fail(*this, "expected x of a floating dtype, got " + dtype_text(x.scalar_type()) + ".");
-  std::vector<int64_t> shape(x.sizes().begin(), x.sizes().end());
-  if (!options_.dims.empty()) {
-    std::vector<int64_t> shared(shape.size(), 1);
-    for (auto d : options_.dims) {
-      auto at = d < 0 ? d + x.dim() : d;
-      if (at < 0 || at >= x.dim()) {
-        fail<ArgumentError>(*this, fmt::format("expected .dims within x of shape {}, got {}.",
-                                               shape_text(x.sizes()), d));
-      }
-      shared[static_cast<size_t>(at)] = shape[static_cast<size_t>(at)];
-    }
-    shape = shared;
-  }
-  auto rng = st["rng"].scalar<Rng>();
-  auto mask = random::uniform(rng, shape).ge(p_).to(x.options().requires_grad(false)).div_(1 - p_);
-  auto y = x * mask;
-  detail::report(*this, y);
+  check_floating(layer, x);
+  const auto rng = st["rng"].scalar<Rng>();
+  Tensor y = drop(rng);
+  detail::report(layer, y);
   return {std::move(y), st.with("rng", rng.fold_in("next"))};
+}
+
+}  // namespace
+
+Dropout::Dropout(double p, DropoutOptions options) : p_(p), options_(std::move(options)) {
+  check_probability("Dropout", p);
+}
+
+std::vector<StateSpec> Dropout::states() const { return rng_and_training(); }
+
+Out<Tensor> Dropout::operator()(const Tensor& x, const Tree&, const Tree& st) const {
+  return dropped(*this, x, p_, st, [&](Rng rng) {
+    for (auto d : options_.dims) {
+      if (d >= -x.dim() && d < x.dim()) continue;
+      fail<ArgumentError>(*this, fmt::format("expected .dims within x of shape {}, got {}.",
+                                             shape_text(x.sizes()), d));
+    }
+    return ops::dropout(rng, x, p_, options_.dims);
+  });
 }
 
 std::string Dropout::label() const {
@@ -47,5 +60,28 @@ std::string Dropout::label() const {
   if (!options_.dims.empty()) s += fmt::format(", dims=({})", fmt::join(options_.dims, ", "));
   return s + ")";
 }
+
+AlphaDropout::AlphaDropout(double p) : p_(p) { check_probability("AlphaDropout", p); }
+
+std::vector<StateSpec> AlphaDropout::states() const { return rng_and_training(); }
+
+Out<Tensor> AlphaDropout::operator()(const Tensor& x, const Tree&, const Tree& st) const {
+  return dropped(*this, x, p_, st, [&](Rng rng) { return ops::alpha_dropout(rng, x, p_); });
+}
+
+std::string AlphaDropout::label() const { return fmt::format("AlphaDropout({})", p_); }
+
+DropPath::DropPath(double p) : p_(p) { check_probability("DropPath", p); }
+
+std::vector<StateSpec> DropPath::states() const { return rng_and_training(); }
+
+Out<Tensor> DropPath::operator()(const Tensor& x, const Tree&, const Tree& st) const {
+  return dropped(*this, x, p_, st, [&](Rng rng) {
+    if (x.dim() == 0) fail(*this, "expected x of shape (batch, ...), got ().");
+    return ops::dropout(rng, x, p_, {{0}});
+  });
+}
+
+std::string DropPath::label() const { return fmt::format("DropPath({})", p_); }
 
 }  // namespace luxtorch

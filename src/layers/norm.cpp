@@ -46,18 +46,35 @@ std::vector<ParameterSpec> scale_and_bias(int64_t channels, const Options& optio
       {.name = "bias", .shape = {channels}, .init = or_constant(options.init_bias, init::zeros)}};
 }
 
+std::vector<StateSpec> statistics(int64_t channels, bool tracked) {
+  if (!tracked) return {{"training", true}};
+  return {{"running_mean", {channels}, init::zeros},
+          {"running_var", {channels}, init::ones},
+          {"training", true},
+          StateSpec::only_in_torch("num_batches_tracked", zeros({}, {.dtype = kInt64}))};
+}
+
+void check_momentum(const char* layer, double momentum) {
+  if (momentum >= 0 && momentum <= 1) return;
+  throw ArgumentError(layer, fmt::format("expected .momentum from 0 to 1, got {}.", momentum));
+}
+
+template <class L>
+void check_states(const L& layer, const Tensor& x, const Tensor& mean) {
+  if (mean.scalar_type() == x.scalar_type() && mean.device() == x.device()) return;
+  fail(layer, fmt::format("expected x of dtype {} on {} like the states, got {} on {}. Move or "
+                          "convert the states too: tree::to(st, ...).",
+                          dtype_text(mean.scalar_type()), mean.device().str(),
+                          dtype_text(x.scalar_type()), x.device().str()));
+}
+
 }  // namespace
 
 BatchNorm::BatchNorm(int64_t channels, Activation activation, BatchNormOptions options)
     : channels_(channels), activation_(activation), options_(std::move(options)) {
   check_positive("BatchNorm", "channels", channels);
-  auto check = [](const char* name, double value, bool fine, const char* range) {
-    if (fine) return;
-    throw ArgumentError("BatchNorm", fmt::format("expected .{} {}, got {}.", name, range, value));
-  };
-  double m = options_.momentum, e = options_.epsilon;
-  check("momentum", m, m >= 0 && m <= 1, "from 0 to 1");
-  check("epsilon", e, e >= 0, "of at least 0");
+  check_momentum("BatchNorm", options_.momentum);
+  check_epsilon("BatchNorm", options_.epsilon);
 }
 
 std::vector<ParameterSpec> BatchNorm::parameters() const {
@@ -65,11 +82,7 @@ std::vector<ParameterSpec> BatchNorm::parameters() const {
 }
 
 std::vector<StateSpec> BatchNorm::states() const {
-  if (!options_.track_stats) return {{"training", true}};
-  return {{"running_mean", {channels_}, init::zeros},
-          {"running_var", {channels_}, init::ones},
-          {"training", true},
-          StateSpec::only_in_torch("num_batches_tracked", zeros({}, {.dtype = kInt64}))};
+  return statistics(channels_, options_.track_stats);
 }
 
 Out<Tensor> BatchNorm::operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
@@ -93,12 +106,7 @@ Out<Tensor> BatchNorm::operator()(const Tensor& x, const Tree& ps, const Tree& s
   Tree st2 = st;
   if (options_.track_stats) {
     mean = st["running_mean"].tensor(), var = st["running_var"].tensor();
-    if (mean->scalar_type() != x.scalar_type() || mean->device() != x.device()) {
-      fail(*this, fmt::format("expected x of dtype {} on {} like the states, got {} on {}. Move or "
-                              "convert the states too: tree::to(st, ...).",
-                              dtype_text(mean->scalar_type()), mean->device().str(),
-                              dtype_text(x.scalar_type()), x.device().str()));
-    }
+    check_states(*this, x, *mean);
   }
   auto of_shape = [&](const Tensor& t) {  // (channels) beside x
     std::vector<int64_t> shape(static_cast<size_t>(x.dim()) - 1, 1);
@@ -149,10 +157,7 @@ GroupNorm::GroupNorm(int64_t channels, int64_t groups, Activation activation,
                                     "groups.",
                                     channels, groups));
   }
-  if (!(options_.epsilon >= 0)) {
-    throw ArgumentError("GroupNorm",
-                        fmt::format("expected .epsilon of at least 0, got {}.", options_.epsilon));
-  }
+  check_epsilon("GroupNorm", options_.epsilon);
 }
 
 std::vector<ParameterSpec> GroupNorm::parameters() const {
@@ -167,14 +172,7 @@ Out<Tensor> GroupNorm::operator()(const Tensor& x, const Tree& ps, const Tree& s
   Tensor scale, bias;
   if (options_.affine) {
     scale = ps["scale"].tensor(), bias = ps["bias"].tensor();
-    const Dtype dtype = x.scalar_type();
-    const bool half_of_float32 =
-        scale.scalar_type() == kFloat32 && (dtype == Dtype::Half || dtype == Dtype::BFloat16);
-    if (half_of_float32) {
-      check_device(*this, "x", x, scale);
-    } else {
-      check_alike(*this, "x", x, scale);
-    }
+    check_alike_or_half(*this, "x", x, scale);
   }
   auto y = activation_(ops::groupnorm(x, scale, bias, groups_, options_.epsilon));
   detail::report(*this, y);
@@ -185,6 +183,83 @@ std::string GroupNorm::label() const {
   return fmt::format("GroupNorm({}, {}{}{})", channels_, groups_,
                      activation_ == identity ? "" : std::string(", ") + activation_.name(),
                      options_.affine ? "" : ", affine=false");
+}
+
+InstanceNorm::InstanceNorm(int64_t channels, Activation activation, InstanceNormOptions options)
+    : channels_(channels), activation_(activation), options_(std::move(options)) {
+  check_positive("InstanceNorm", "channels", channels);
+  check_momentum("InstanceNorm", options_.momentum);
+  check_epsilon("InstanceNorm", options_.epsilon);
+}
+
+std::vector<ParameterSpec> InstanceNorm::parameters() const {
+  return scale_and_bias(channels_, options_);
+}
+
+std::vector<StateSpec> InstanceNorm::states() const {
+  return statistics(channels_, options_.track_stats);
+}
+
+Out<Tensor> InstanceNorm::operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
+  if (x.dim() < 3 || x.size(1) != channels_) {
+    fail(*this, fmt::format("expected x of shape (batch, {}, ...) with a dimension behind the "
+                            "channels, got {}.",
+                            channels_, shape_text(x.sizes())));
+  }
+  const bool training = st["training"].scalar<bool>(), tracked = options_.track_stats;
+  const bool of_the_sample = training || !tracked;
+  std::vector<int64_t> dims;
+  int64_t values = 1;  // of a channel
+  for (int64_t d = 2; d < x.dim(); ++d) dims.push_back(d), values *= x.size(d);
+  if (of_the_sample && values < 2) {
+    fail(*this, fmt::format("expected more than one value per channel of a sample{}, got x of "
+                            "shape {}.{}",
+                            tracked ? " in training" : "", shape_text(x.sizes()),
+                            tracked ? " In test mode, testmode(st), one is enough." : ""));
+  }
+  Tensor scale, bias;
+  if (options_.affine) {
+    scale = ps["scale"].tensor(), bias = ps["bias"].tensor();
+    check_alike_or_half(*this, "x", x, scale);
+  }
+  Tensor mean, var, wide = x;
+  if (tracked) {
+    mean = st["running_mean"].tensor(), var = st["running_var"].tensor();
+    const bool half = x.scalar_type() == Dtype::Half || x.scalar_type() == Dtype::BFloat16;
+    if (half && mean.scalar_type() == kFloat32) wide = x.to(kFloat32);
+    check_states(*this, wide, mean);
+  }
+  Tree st2 = st;
+  Tensor y;
+  if (of_the_sample) {
+    y = ops::instancenorm(x, scale, bias, options_.epsilon);
+    if (tracked && x.size(0) > 0) {
+      auto moved = [&](const Tensor& running, const Tensor& now) {
+        return running.mul(1 - options_.momentum)
+            .add(transforms::detached(now.mean(0)), options_.momentum);
+      };
+      st2 = st.with("running_mean", moved(mean, wide.mean(dims)))
+                .with("running_var", moved(var, wide.var(dims, /*unbiased=*/true)));
+    }
+  } else {
+    auto wide_or_none = [&](const Tensor& t) {
+      return t.defined() ? std::optional(t.to(wide.scalar_type())) : std::nullopt;
+    };
+    y = at::batch_norm(wide, wide_or_none(scale), wide_or_none(bias), mean, var,
+                       /*training=*/false, options_.momentum, options_.epsilon,
+                       /*cudnn_enabled=*/true)
+            .to(x.scalar_type());
+  }
+  y = activation_(y);
+  detail::report(*this, y);
+  return {std::move(y), std::move(st2)};
+}
+
+std::string InstanceNorm::label() const {
+  return fmt::format("InstanceNorm({}{}{}{})", channels_,
+                     activation_ == identity ? "" : std::string(", ") + activation_.name(),
+                     options_.affine ? ", affine=true" : "",
+                     options_.track_stats ? ", track_stats=true" : "");
 }
 
 }  // namespace luxtorch

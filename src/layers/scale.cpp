@@ -21,8 +21,7 @@ bool broadcasts(ShapeView x, ShapeView dims) {
 
 Scale::Scale(std::vector<int64_t> dims, Activation activation, ScaleOptions options)
     : dims_(std::move(dims)), activation_(activation), options_(std::move(options)) {
-  if (dims_.empty()) throw ArgumentError("Scale", "expected dims of at least one size, got none.");
-  for (int64_t size : dims_) check_positive("Scale", "sizes in dims", size);
+  check_sizes("Scale", "dims", dims_);
 }
 
 std::vector<ParameterSpec> Scale::parameters() const {

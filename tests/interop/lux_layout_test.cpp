@@ -8,6 +8,7 @@
 #include "luxtorch/layers/dense.h"
 #include "luxtorch/layers/dropout.h"
 #include "luxtorch/layers/embedding.h"
+#include "luxtorch/layers/layer_norm.h"
 #include "luxtorch/layers/norm.h"
 #include "luxtorch/layers/parallel.h"
 #include "luxtorch/layers/sequence.h"
@@ -144,6 +145,16 @@ TEST(LuxLayout, StatesThatAreMissingAreANewModels) {
   auto [ps2, st2] = from_lux(model, ps, empty, Rng(4));
   EXPECT_SAME(st2, st.with("layer_1.training", false));
   EXPECT_SAME(from_lux(model, named({{"parameters", ps}}), Rng(4)).second, st);
+}
+
+TEST(LuxLayout, OfLayerNormIsReversedWithAOneBehindIt) {
+  const LayerNorm layer({2, 3});
+  const Tensor scale = tensor({1., 2., 3., 4., 5., 6.}).reshape({2, 3});
+  const Tree ps = named({{"bias", scale * 10}, {"scale", scale}});
+  const Tree st = setup(Rng(0), layer).second;
+  const Tree lux = to_lux(layer, ps, st).first;
+  EXPECT_SAME(lux["scale"], Tree(scale.t().reshape({3, 2, 1}).contiguous()));
+  EXPECT_SAME(from_lux(layer, lux, st).first, ps);
 }
 
 }  // namespace

@@ -2,8 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "luxtorch/core/functions.h"
 #include "luxtorch/core/ops.h"
+#include "luxtorch/ops/dropout.h"
 #include "support/compare.h"
 
 namespace luxtorch::testing {
@@ -50,6 +53,50 @@ TEST(Dropout, OfNothingIsTheIdentityAndKeepsItsRng) {
   EXPECT_SAME(st2, st);
 }
 
+TEST(Dropout, OfEverythingIsZerosInTraining) {
+  Dropout layer(1);
+  auto st = setup(Rng(1), layer).second;
+  auto [y, st2] = layer(ones({4, 4}), {}, st);
+  EXPECT_SAME(y, zeros({4, 4}));
+  EXPECT_FALSE(tree::equal(st2, st));
+  EXPECT_SAME(layer(ones({4, 4}), {}, testmode(st)).first, ones({4, 4}));
+}
+
+TEST(AlphaDropout, KeepsMeanAndVariance) {
+  auto st = setup(Rng(1), AlphaDropout(0.3)).second;
+  auto x = random::normal(Rng(2), {500, 400}, 0, 1, kFloat64);
+  auto y = AlphaDropout(0.3)(x, {}, st).first;
+  EXPECT_NEAR(y.mean().item<double>(), 0, 0.01);
+  EXPECT_NEAR(y.var().item<double>(), 1, 0.02);
+}
+
+// y = A x + B where x is kept, else A a + B.
+TEST(AlphaDropout, IsItsFormula) {
+  const double p = 0.4, a = -1.7580993408473766, scale = 1 / std::sqrt((1 - p) * (1 + p * a * a));
+  auto st = setup(Rng(1), AlphaDropout(p)).second;
+  auto x = random::normal(Rng(2), {50, 40}, 0, 1, kFloat64);
+  auto [y, st2] = AlphaDropout(p)(x, {}, st);
+  auto kept_y = x * scale - scale * a * p, dropped_y = x * 0 + scale * a * (1 - p);
+  auto kept = (y - kept_y).abs() < 1e-12, dropped = (y - dropped_y).abs() < 1e-12;
+  EXPECT_TRUE((kept || dropped).all().item<bool>());
+  EXPECT_NEAR(dropped.to(kFloat64).mean().item<double>(), p, 0.044);  // four deviations
+  EXPECT_FALSE(tree::equal(st2, st));
+  EXPECT_SAME(AlphaDropout(1)(x, {}, st).first, x * 0);
+  EXPECT_SAME(AlphaDropout(1)(x, {}, testmode(st)).first, x);
+  EXPECT_SAME(AlphaDropout(0)(x, {}, st).first, x);
+}
+
+TEST(DropPath, DropsWholeSamples) {
+  auto st = setup(Rng(1), DropPath(0.25)).second;
+  auto x = ones({2000, 3, 2});
+  auto y = DropPath(0.25)(x, {}, st).first;
+  EXPECT_SAME(y, y.narrow(1, 0, 1).narrow(2, 0, 1).expand({2000, 3, 2}).contiguous());
+  auto dropped = y.select(1, 0).select(1, 0) == 0;
+  EXPECT_NEAR(dropped.to(kFloat64).mean().item<double>(), 0.25, 0.039);  // four deviations
+  EXPECT_CLOSE(y.max(), tensor({1 / 0.75})[0], 1e-6);
+  EXPECT_SAME(DropPath(0.25)(x, {}, testmode(st)).first, x);
+}
+
 TEST(Dropout, VariesAlongTheDimensionsItIsGivenAndNoOther) {
   auto x = ones({30, 6, 20});
   for (auto dims : {std::vector<int64_t>{0, 2}, std::vector<int64_t>{-3, -1}}) {
@@ -74,10 +121,10 @@ TEST(Dropout, SaysItsProbability) {
 }
 
 TEST(Dropout, RefusesProbabilitiesOutsideItsRange) {
-  EXPECT_ERROR(ArgumentError, Dropout(1),
-               "[Dropout] expected a probability from 0 to below 1, got 1.");
+  EXPECT_ERROR(ArgumentError, Dropout(1.5),
+               "[Dropout] expected a probability from 0 to 1, got 1.5.");
   EXPECT_ERROR(ArgumentError, Dropout(-0.125),
-               "[Dropout] expected a probability from 0 to below 1, got -0.125.");
+               "[Dropout] expected a probability from 0 to 1, got -0.125.");
   EXPECT_THROW(Dropout(std::nan("")), ArgumentError);
 }
 
@@ -88,6 +135,16 @@ TEST(Dropout, RefusesIntegersAndDimensionsThatXHasNot) {
   Dropout layer(0.5, {.dims = {2}});
   EXPECT_ERROR(ArgumentError, apply(layer, ones({3, 4}), Tree(), st),
                "[Dropout] expected .dims within x of shape (3, 4), got 2.");
+}
+
+TEST(DropoutOfTensors, RefusesWhatItCannotTake) {
+  auto x = ones({3, 4});
+  EXPECT_ERROR(ArgumentError, (void)ops::dropout(Rng(0), x, 1.5),
+               "[dropout] expected a probability from 0 to 1, got 1.5.");
+  EXPECT_ERROR(ArgumentError, (void)ops::dropout(Rng(0), x, 0.5, {{-3}}),
+               "[dropout] expected dims within x of shape (3, 4), got -3.");
+  EXPECT_ERROR(ShapeError, (void)ops::alpha_dropout(Rng(0), x.to(kInt64), 0.5),
+               "[alpha_dropout] expected x of a floating dtype, got int64.");
 }
 
 }  // namespace

@@ -99,5 +99,28 @@ TEST(BatchNorm, RefusesOptionsOutsideTheirRange) {
                "[BatchNorm] expected .epsilon of at least 0, got -1.");
 }
 
+TEST(InstanceNorm, KeepsRunningStatisticsThatABatchOfNoRowsLeavesAsTheyAre) {
+  InstanceNorm layer(1, {.track_stats = true, .momentum = 0.25});
+  auto [ps, st] = setup(Rng(0), layer);
+  auto st2 = layer(tensor({1., 2., 3., 5., 5., 5.}).reshape({2, 1, 3}), ps, st).second;
+  EXPECT_CLOSE(st2["running_mean"].tensor(), tensor({0.25 * 3.5}), 1e-6);        // of 2 and 5
+  EXPECT_CLOSE(st2["running_var"].tensor(), tensor({0.75 + 0.25 * 0.5}), 1e-6);  // of 1 and 0
+  EXPECT_SAME(layer(zeros({0, 1, 3}), ps, st2).second, st2);
+}
+
+TEST(InstanceNorm, OfHalfPrecisionComputesInFloat32) {
+  InstanceNorm layer(3, {.affine = true, .track_stats = true});
+  auto [ps, st] = setup(Rng(0), layer);
+  for (auto dtype : {Dtype::Half, Dtype::BFloat16}) {
+    const Tensor x = random::normal(Rng(1), {2, 3, 5}).to(dtype);
+    for (const Tree& states : {st, testmode(st)}) {
+      auto [y, st2] = layer(x, ps, states);
+      auto [wide, st_wide] = layer(x.to(kFloat32), ps, states);
+      EXPECT_SAME(y, wide.to(dtype));
+      EXPECT_SAME(st2, st_wide);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace luxtorch::testing

@@ -55,6 +55,16 @@ const std::vector<Formula>& formulas() {
       {hardswish, [](double x) { return x * std::clamp(x / 6 + 0.5, 0.0, 1.0); }},
       {hardtanh, [](double x) { return std::clamp(x, -1.0, 1.0); }},
       {logcosh, [](double x) { return std::log(std::cosh(x)); }},
+      {lisht, [](double x) { return x * std::tanh(x); }},
+      {thresholdrelu, [](double x) { return x > 1 ? x : 0; }},
+      {thresholdrelu(-0.5), [](double x) { return x > -0.5 ? x : 0; }},
+      {leakyrelu(0.2), [](double x) { return x > 0 ? x : 0.2 * x; }},
+      {elu(0.5), [](double x) { return x > 0 ? x : 0.5 * std::expm1(x); }},
+      {celu(2), [](double x) { return x > 0 ? x : 2 * std::expm1(x / 2); }},
+      {softshrink(0.25), [](double x) { return x > 0.25    ? x - 0.25
+                                               : x < -0.25 ? x + 0.25
+                                                           : 0; }},
+      {hardtanh(-2, 0.5), [](double x) { return std::clamp(x, -2.0, 0.5); }},
   };
   return all;
 }
@@ -137,7 +147,7 @@ TEST(Activations, SoftmaxSumsToOneOverTheLastDimension) {
 }
 
 TEST(Activations, AreValuesWithAName) {
-  EXPECT_STREQ(gelu_tanh.name(), "gelu_tanh");
+  EXPECT_EQ(gelu_tanh.name(), "gelu_tanh");
   EXPECT_EQ(relu.label(), "relu");
   Activation mine = relu;
   EXPECT_EQ(mine, relu);
@@ -145,6 +155,46 @@ TEST(Activations, AreValuesWithAName) {
   mine = Activation{"cube", [](const Tensor& x) { return x * x * x; }};
   EXPECT_SAME(mine(tensor({2.})), tensor({8.}));
   static_assert(std::is_trivially_copyable_v<Activation>);
+}
+
+TEST(Activations, WithNumbersShowAndCompareThem) {
+  EXPECT_EQ(leakyrelu.name(), "leakyrelu");
+  EXPECT_EQ(leakyrelu(0.2).name(), "leakyrelu(0.2)");
+  EXPECT_EQ(hardtanh(-2, 0.5).label(), "hardtanh(-2, 0.5)");
+  static_assert(leakyrelu == leakyrelu(0.01));
+  static_assert(leakyrelu(0.2) == leakyrelu(0.2));
+  static_assert(!(leakyrelu(0.2) == leakyrelu));
+  static_assert(!(elu(1) == celu(1)));
+}
+
+TEST(Activations, RefuseNumbersThatTheyCannotTake) {
+  EXPECT_ERROR(ArgumentError, leakyrelu(std::nan("")), "[leakyrelu] expected a number, got nan.");
+  EXPECT_ERROR(ArgumentError, celu(0), "[celu] expected a number other than 0, got 0.");
+  EXPECT_ERROR(ArgumentError, softshrink(-0.1),
+               "[softshrink] expected a number of at least 0, got -0.1.");
+  EXPECT_ERROR(ArgumentError, hardtanh(1, -1),
+               "[hardtanh] expected two numbers, the first not above the second, got 1 and -1.");
+}
+
+TEST(Glu, GatesTheFirstHalfByTheSecond) {
+  const Tensor x = random::normal(Rng(0), {3, 4, 2}, 0, 1, kFloat64);
+  const Tensor a = x.narrow(1, 0, 2), b = x.narrow(1, 2, 2);
+  EXPECT_CLOSE(glu(x, 1), a / (1 + (-b).exp()), 1e-14);
+  EXPECT_CLOSE(glu(x, -2), glu(x, 1), 1e-14);
+  EXPECT_EQ(glu(x).sizes(), Shape({3, 4, 1}));
+  EXPECT_EQ(glu(x.to(c10::Device("meta")), 1).sizes(), Shape({3, 2, 2}));
+  auto sum = [](const Tensor& at) { return glu(at, 1).square().sum(); };
+  auto of = [&](const Tree& t) { return sum(t["x"].tensor()); };
+  EXPECT_TRUE(testing::gradients_match(of, named({{"x", x}}), named({{"x", grad(sum, x)}})));
+}
+
+TEST(Glu, RefusesOddSizesAndDimensionsThatXHasNot) {
+  EXPECT_ERROR(ShapeError, glu(ones({2, 3})),
+               "[glu] expected x with an even size in dimension -1, got (2, 3).");
+  EXPECT_ERROR(ShapeError, glu(ones({2, 4}), 2),
+               "[glu] expected x with an even size in dimension 2, got (2, 4).");
+  EXPECT_ERROR(ShapeError, glu(ones({})),
+               "[glu] expected x with an even size in dimension -1, got ().");
 }
 
 }  // namespace

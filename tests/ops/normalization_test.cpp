@@ -47,5 +47,73 @@ TEST(Groupnorm, OfMetaTensorsHasTheirShapeAndDtype) {
   EXPECT_EQ(y.scalar_type(), kFloat32);
 }
 
+TEST(Instancenorm, SetsTheMeanAndVarianceOfEachChannelOfEachSample) {
+  const Tensor y = ops::instancenorm(normal(0, {3, 4, 5, 2}), {}, {}, 0);
+  EXPECT_LT(y.mean({2, 3}).abs().max().item<double>(), 1e-14);
+  EXPECT_CLOSE(y.square().mean({2, 3}), ones({3, 4}, {.dtype = kFloat64}), 1e-13);
+}
+
+TEST(Layernorm, SetsTheMeanAndVarianceOverItsDimensions) {
+  const Tensor x = normal(0, {3, 4, 5});
+  for (const Sizes& dims : {Sizes{-1}, Sizes{1, 2}, Sizes{1}, Sizes{0, 2}, Sizes{0, 1, 2}}) {
+    const Tensor y = ops::layernorm(x, {}, {}, dims, 0);
+    EXPECT_LT(y.mean(dims).abs().max().item<double>(), 1e-14);
+    const Tensor squares = y.square().mean(dims);
+    EXPECT_CLOSE(squares, squares * 0 + 1, 1e-13);
+    const Tensor scale = normal(1, {5}), bias = normal(2, {4, 1});
+    EXPECT_CLOSE(ops::layernorm(x, scale, bias, dims, 0), y * scale + bias, 1e-14);
+    EXPECT_CLOSE(ops::layernorm(x, scale, {}, dims, 0), y * scale, 1e-14);
+  }
+}
+
+TEST(Layernorm, OfHalfPrecisionWithFloat32ParametersComputesInFloat32) {
+  const Tensor scale = normal(1, {5}, kFloat32), bias = normal(2, {5}, kFloat32);
+  for (auto dtype : {Dtype::Half, Dtype::BFloat16}) {
+    const Tensor x = normal(0, {3, 5}).to(dtype);
+    for (const Sizes& dims : {Sizes{-1}, Sizes{0, 1}}) {
+      const Tensor y = ops::layernorm(x, scale, bias, dims);
+      EXPECT_EQ(y.scalar_type(), dtype);
+      EXPECT_SAME(y, ops::layernorm(x.to(kFloat32), scale, bias, dims).to(dtype));
+    }
+  }
+}
+
+TEST(Layernorm, OfMetaTensorsHasTheirShapeAndDtype) {
+  const Tensor y =
+      ops::layernorm(normal(0, {3, 5}, kFloat32).to(c10::Device("meta")), {}, {}, {{-1}});
+  EXPECT_TRUE(y.is_meta());
+  EXPECT_EQ(y.sizes(), Shape({3, 5}));
+  EXPECT_EQ(y.scalar_type(), kFloat32);
+}
+
+TEST(RmsNorm, SetsTheMeanSquareOverItsDimensions) {
+  const Tensor x = normal(0, {3, 4, 5});
+  for (const Sizes& dims : {Sizes{-1}, Sizes{1, 2}, Sizes{1}, Sizes{0, 2}}) {
+    const Tensor y = ops::rms_norm(x, {}, dims, 0);
+    const Tensor squares = y.square().mean(dims);
+    EXPECT_CLOSE(squares, squares * 0 + 1, 1e-13);
+    EXPECT_CLOSE(y * x.square().mean(dims, true).sqrt(), x, 1e-13);
+    const Tensor scale = normal(1, {4, 1});
+    EXPECT_CLOSE(ops::rms_norm(x, scale, dims, 0), y * scale, 1e-14);
+  }
+}
+
+TEST(RmsNorm, OfHalfPrecisionTakesTheMeanOfSquaresInFloat32) {
+  const Tensor scale = normal(1, {5}, kFloat32);
+  const Tensor x = full({3, 5}, 300).to(Dtype::Half);  // whose squares are beyond float16
+  for (const Sizes& dims : {Sizes{-1}, Sizes{0, 1}}) {
+    const Tensor y = ops::rms_norm(x, scale, dims);
+    EXPECT_EQ(y.scalar_type(), Dtype::Half);
+    EXPECT_SAME(y, ops::rms_norm(x.to(kFloat32), scale, dims).to(Dtype::Half));
+    EXPECT_SAME(ops::rms_norm(x, {}, dims), full({3, 5}, 1).to(Dtype::Half));
+  }
+}
+
+TEST(RmsNorm, OfMetaTensorsHasTheirShapeAndDtype) {
+  const Tensor y = ops::rms_norm(normal(0, {3, 5}, kFloat32).to(c10::Device("meta")), {}, {{-1}});
+  EXPECT_TRUE(y.is_meta());
+  EXPECT_EQ(y.sizes(), Shape({3, 5}));
+}
+
 }  // namespace
 }  // namespace luxtorch::testing

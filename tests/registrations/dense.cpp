@@ -13,10 +13,14 @@ const Registration registered_dense(+[] {
       .rows = {row("Dense", Dense(3, 2), x, {8, 0}),
                row("DenseTanhNoBias", Dense(3, 2, tanh, {.use_bias = false}), x, {6, 0}),
                row("DenseOfASequence", Dense(3, 2, gelu), input({4, 5, 3}), {8, 0}),
+               row("DenseLeakyreluOfASlope", Dense(3, 2, leakyrelu(0.2)), x, {8, 0}),
                without_rows(row("DenseOfAVector", Dense(3, 2, sigmoid), input({3}), {8, 0}))},
       .golden_in = "layers/layers_golden_test.cpp",
       .compared_in = "cases/dense.cpp",
-      .digest = "74bc5a797ed6f1f3"};
+      .labels = {{"Dense(3 => 2, leakyrelu)", Dense(3, 2, leakyrelu)},
+                 {"Dense(3 => 2, leakyrelu(0.2))", Dense(3, 2, leakyrelu(0.2))},
+                 {"Dense(3 => 2, hardtanh(-2, 0.5))", Dense(3, 2, hardtanh(-2, 0.5))}},
+      .digest = "07158cd012263f09"};
 });
 
 }  // namespace

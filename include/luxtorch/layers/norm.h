@@ -1,7 +1,8 @@
-// BatchNorm, with its running statistics in the states, and GroupNorm.
+// BatchNorm, with its running statistics in the states, GroupNorm and InstanceNorm.
 //
 //     BatchNorm(8, lux::relu)
 //     GroupNorm(8, 4, lux::relu)              // 8 channels in 4 groups
+//     InstanceNorm(8, {.affine = true})       // each channel of each sample
 #pragma once
 
 #include "luxtorch/core/api.h"
@@ -86,6 +87,49 @@ class LUXTORCH_API GroupNorm {
   int64_t channels_, groups_;
   Activation activation_;
   GroupNormOptions options_;
+};
+
+/// The options of InstanceNorm.
+struct InstanceNormOptions {
+  Initializer init_bias = {};   ///< Default: zeros.
+  Initializer init_scale = {};  ///< Default: ones.
+  bool affine = false;          ///< True: scale and bias, the only parameters.
+  bool track_stats = false;     ///< True: running statistics, which test mode takes.
+  double epsilon = 1e-5;        ///< Added to the variance, at least 0.
+  double momentum = 0.1;        ///< 0 to 1: new = (1 - momentum) * old + momentum * batch's.
+};
+
+/// y = activation((x - mean) / sqrt(var + epsilon) * scale + bias), mean and biased variance over each
+/// channel of each sample (Ulyanov et al. 2016): Lux's InstanceNorm, torch.nn.InstanceNorm1d to 3d. x:
+/// (batch, channels, ...) with one more dimension at least, of the dtype and device of parameters and
+/// states, or of half precision with float32 ones; y: the same, of x's dtype. In test mode mean and
+/// variance are the running ones, if they are tracked. Parameters, with affine: scale, bias (channels).
+/// States: running_mean, running_var (channels), if tracked: the batch's means of the samples' means
+/// and unbiased variances, which a batch without samples leaves as they are; and training, a bool.
+class LUXTORCH_API InstanceNorm {
+ public:
+  /// ArgumentError: channels below 1, epsilon below 0, or momentum outside 0 to 1.
+  explicit InstanceNorm(int64_t channels, Activation activation = identity,
+                        InstanceNormOptions options = {});
+  /// Without an activation.
+  InstanceNorm(int64_t channels, InstanceNormOptions options)
+      : InstanceNorm(channels, identity, std::move(options)) {}
+
+  /// scale (weight in PyTorch) and bias with affine, else none.
+  std::vector<ParameterSpec> parameters() const;
+  /// As of BatchNorm: training = true, before it running_mean 0 and running_var 1 if they are tracked.
+  std::vector<StateSpec> states() const;
+  /// ShapeError: x has no dimension behind the channels, or another number of them; its dtype or device
+  /// is not that of the parameters or states; the statistics are the sample's, and a channel has one
+  /// value.
+  Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;
+  /// The text in a printed model: "InstanceNorm(8, relu, affine=true)".
+  std::string label() const;
+
+ private:
+  int64_t channels_;
+  Activation activation_;
+  InstanceNormOptions options_;
 };
 
 }  // namespace luxtorch

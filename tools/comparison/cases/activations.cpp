@@ -33,6 +33,7 @@ constexpr Activation kActivations[] = {luxtorch::sigmoid,
                                        hardsigmoid,
                                        hardswish,
                                        hardtanh,
+                                       thresholdrelu,
                                        luxtorch::softmax,
                                        logsoftmax};
 

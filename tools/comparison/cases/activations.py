@@ -23,6 +23,7 @@ MODULES = {
     "hardsigmoid": lambda nn: nn.Hardsigmoid(),
     "hardswish": lambda nn: nn.Hardswish(),
     "hardtanh": lambda nn: nn.Hardtanh(-1, 1),
+    "thresholdrelu": lambda nn: nn.Threshold(1, 0),
     "softmax": lambda nn: nn.Softmax(dim=-1),
     "logsoftmax": lambda nn: nn.LogSoftmax(dim=-1),
 }

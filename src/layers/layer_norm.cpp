@@ -1,0 +1,79 @@
+#include "luxtorch/layers/layer_norm.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "layers/check.h"
+#include "luxtorch/ops/normalization.h"
+
+namespace luxtorch {
+
+namespace {
+
+Tensor reversed(const Tensor& t) {
+  std::vector<int64_t> dims;
+  for (int64_t i = t.dim(); i-- > 0;) dims.push_back(i);
+  return t.permute(dims);
+}
+
+// Lux's arrays: the dimensions reversed, and behind them a 1 for the batch.
+Tensor to_lux_array(const Tensor& ours) { return reversed(ours).unsqueeze(-1).contiguous(); }
+Tensor from_lux_array(const Tensor& theirs) { return reversed(theirs.squeeze(-1)).contiguous(); }
+
+}  // namespace
+
+LayerNorm::LayerNorm(std::vector<int64_t> shape, Activation activation, LayerNormOptions options)
+    : shape_(std::move(shape)), activation_(activation), options_(std::move(options)) {
+  check_sizes("LayerNorm", "shape", shape_);
+  check_epsilon("LayerNorm", options_.epsilon);
+}
+
+std::vector<ParameterSpec> LayerNorm::parameters() const {
+  if (!options_.affine) return {};
+  auto spec = [&](const char* name, const Initializer& chosen, const init::Constant& otherwise,
+                  const char* in_torch) -> ParameterSpec {
+    return {.name = name,
+            .shape = shape_,
+            .init = chosen ? chosen : otherwise,
+            .torch = {.name = in_torch},
+            .lux = {.from_ours = to_lux_array, .to_ours = from_lux_array}};
+  };
+  return {spec("bias", options_.init_bias, init::zeros, ""),
+          spec("scale", options_.init_scale, init::ones, "weight")};
+}
+
+Out<Tensor> LayerNorm::operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
+  check_last_sizes(*this, x, shape_);
+  Tensor scale, bias;
+  if (options_.affine) {
+    bias = ps["bias"].tensor(), scale = ps["scale"].tensor();
+    check_alike_or_half(*this, "x", x, scale);
+  }
+  std::vector<int64_t> dims;
+  for (auto d : options_.dims) {
+    const auto at = d < 0 ? d + x.dim() : d;
+    if (at < 0 || at >= x.dim() || std::ranges::find(dims, at) != dims.end()) {
+      fail<ArgumentError>(*this,
+                          fmt::format("expected .dims that differ, within x of shape {}, "
+                                      "got ({}).",
+                                      shape_text(x.sizes()), fmt::join(options_.dims, ", ")));
+    }
+    dims.push_back(at);
+  }
+  for (auto d = -static_cast<int64_t>(shape_.size()); options_.dims.empty() && d < 0; ++d)
+    dims.push_back(d);
+  auto y = activation_(ops::layernorm(x, scale, bias, dims, options_.epsilon));
+  detail::report(*this, y);
+  return {std::move(y), st};
+}
+
+std::string LayerNorm::label() const {
+  return fmt::format(
+      "LayerNorm({}{}{}{})", shape_text(shape_),
+      activation_ == identity ? "" : std::string(", ") + activation_.name(),
+      options_.affine ? "" : ", affine=false",
+      options_.dims.empty() ? "" : fmt::format(", dims=({})", fmt::join(options_.dims, ", ")));
+}
+
+}  // namespace luxtorch

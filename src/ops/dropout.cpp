@@ -1,0 +1,60 @@
+#include "luxtorch/ops/dropout.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <vector>
+
+#include "luxtorch/core/error.h"
+#include "text.h"
+
+namespace luxtorch::ops {
+
+namespace {
+
+void check(const char* op, const Tensor& x, double p) {
+  if (!(p >= 0 && p <= 1))
+    throw ArgumentError(op, fmt::format("expected a probability from 0 to 1, got {}.", p));
+  if (!x.is_floating_point()) {
+    throw ShapeError(
+        op, fmt::format("expected x of a floating dtype, got {}.", dtype_text(x.scalar_type())));
+  }
+}
+
+// 1 where x is kept, else 0.
+Tensor kept(const char* op, Rng rng, const Tensor& x, double p, ShapeView dims) {
+  std::vector<int64_t> shape = x.sizes().vec();
+  if (!dims.empty()) shape.assign(shape.size(), 1);
+  for (auto d : dims) {
+    const auto at = d < 0 ? d + x.dim() : d;
+    if (at < 0 || at >= x.dim()) {
+      throw ArgumentError(
+          op, fmt::format("expected dims within x of shape {}, got {}.", shape_text(x.sizes()), d));
+    }
+    shape[static_cast<size_t>(at)] = x.size(at);
+  }
+  return random::uniform(rng, shape).ge(p).to(x.options().requires_grad(false));
+}
+
+}  // namespace
+
+Tensor dropout(Rng rng, const Tensor& x, double p, ShapeView dims) {
+  check("dropout", x, p);
+  if (p == 0) return x;
+  Tensor mask = kept("dropout", rng, x, p, dims);
+  if (p < 1) mask.div_(1 - p);
+  return x.mul(mask);
+}
+
+Tensor alpha_dropout(Rng rng, const Tensor& x, double p) {
+  check("alpha_dropout", x, p);
+  if (p == 0) return x;
+  const Tensor mask = kept("alpha_dropout", rng, x, p, {});
+  if (p == 1) return x.mul(mask);
+  constexpr double a = -1.7580993408473766;
+  const double scale = 1 / std::sqrt((1 - p) * (1 + p * a * a));
+  // scale (x mask + a (1 - mask)) - scale a p, with what x does not need in one.
+  return x.mul(mask.mul(scale)).add(mask.mul(-scale * a).add(scale * a * (1 - p)));
+}
+
+}  // namespace luxtorch::ops
