@@ -58,6 +58,8 @@
 #include "luxtorch/losses/ctc.h"
 #include "luxtorch/losses/loss.h"
 #include "luxtorch/losses/several.h"
+#include "luxtorch/metrics/classes.h"
+#include "luxtorch/metrics/scores.h"
 #include "luxtorch/ops/activation.h"
 #include "luxtorch/ops/fast_path.h"
 #include "luxtorch/ops/normalization.h"
