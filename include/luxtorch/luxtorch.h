@@ -24,6 +24,7 @@
 #include "luxtorch/data/dataloader.h"
 #include "luxtorch/data/dataset.h"
 #include "luxtorch/data/folds.h"
+#include "luxtorch/data/observations.h"
 #include "luxtorch/data/sample.h"
 #include "luxtorch/data/text.h"
 #include "luxtorch/data/toy.h"
