@@ -23,6 +23,7 @@
 #include "luxtorch/core/values.h"
 #include "luxtorch/data/dataloader.h"
 #include "luxtorch/data/dataset.h"
+#include "luxtorch/data/figures.h"
 #include "luxtorch/data/folds.h"
 #include "luxtorch/data/observations.h"
 #include "luxtorch/data/sample.h"
