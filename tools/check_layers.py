@@ -36,6 +36,7 @@ FOLDERS = {
     "losses": 4.1,
     "optim": 4.1,
     "train": 4.2,
+    "metrics": 4.2,
     "checkpoint": 5,
     "distributed": 6,
 }

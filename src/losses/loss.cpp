@@ -10,6 +10,7 @@
 #include <ATen/ops/xlogy.h>
 #include <fmt/format.h>
 
+#include "losses/loss_masks.h"
 #include "losses/loss_terms.h"
 #include "transforms.h"
 
@@ -19,12 +20,12 @@ using detail::epsilon_for;
 using detail::finish;
 using detail::reduction;
 
-#define LUXTORCH_LOSS_AS_OBJECTIVE(Loss)                                                           \
-  LossOut Loss::operator()(const Layer& model, const Tree& ps, const Tree& st, const Tree& batch)  \
-      const {                                                                                      \
-    return detail::supervised(                                                                     \
-        [this](const Tensor& y_hat, const Tensor& y) { return (*this)(y_hat, y); }, model, ps, st, \
-        batch);                                                                                    \
+#define LUXTORCH_LOSS_AS_OBJECTIVE(Loss)                                                          \
+  LossOut Loss::operator()(const Layer& model, const Tree& ps, const Tree& st, const Tree& batch) \
+      const {                                                                                     \
+    return detail::supervised([this](const Tensor& y_hat, const Tensor& y,                        \
+                                     const Tensor& mask) { return (*this)(y_hat, y, mask); },     \
+                              model, ps, st, batch);                                              \
   }
 LUXTORCH_LOSS_AS_OBJECTIVE(BinaryCrossEntropyLoss)
 LUXTORCH_LOSS_AS_OBJECTIVE(CrossEntropyLoss)
@@ -39,9 +40,31 @@ LUXTORCH_LOSS_AS_OBJECTIVE(PoissonLoss)
 LUXTORCH_LOSS_AS_OBJECTIVE(HingeLoss)
 LUXTORCH_LOSS_AS_OBJECTIVE(SquaredHingeLoss)
 LUXTORCH_LOSS_AS_OBJECTIVE(DiceCoeffLoss)
+LUXTORCH_LOSS_AS_OBJECTIVE(TverskyLoss)
 LUXTORCH_LOSS_AS_OBJECTIVE(SiameseContrastiveLoss)
 LUXTORCH_LOSS_AS_OBJECTIVE(GenericLossFunction)
 #undef LUXTORCH_LOSS_AS_OBJECTIVE
+
+#define LUXTORCH_MASKED_LOSS(Loss, masked)                                                    \
+  Tensor Loss::operator()(const Tensor& y_hat, const Tensor& y, const Tensor& mask) const {   \
+    return mask.defined() ? detail::masked(#Loss, *this, y_hat, y, mask) : (*this)(y_hat, y); \
+  }
+LUXTORCH_MASKED_LOSS(BinaryCrossEntropyLoss, masked_elements)
+LUXTORCH_MASKED_LOSS(BinaryFocalLoss, masked_elements)
+LUXTORCH_MASKED_LOSS(FocalLoss, masked_classes)
+LUXTORCH_MASKED_LOSS(KLDivergenceLoss, masked_classes)
+LUXTORCH_MASKED_LOSS(MSELoss, masked_elements)
+LUXTORCH_MASKED_LOSS(MAELoss, masked_elements)
+LUXTORCH_MASKED_LOSS(HuberLoss, masked_elements)
+LUXTORCH_MASKED_LOSS(MSLELoss, masked_elements)
+LUXTORCH_MASKED_LOSS(PoissonLoss, masked_elements)
+LUXTORCH_MASKED_LOSS(HingeLoss, masked_elements)
+LUXTORCH_MASKED_LOSS(SquaredHingeLoss, masked_elements)
+LUXTORCH_MASKED_LOSS(DiceCoeffLoss, masked_sums)
+LUXTORCH_MASKED_LOSS(TverskyLoss, masked_sums)
+LUXTORCH_MASKED_LOSS(SiameseContrastiveLoss, masked_elements)
+LUXTORCH_MASKED_LOSS(GenericLossFunction, masked_elements)
+#undef LUXTORCH_MASKED_LOSS
 
 Tensor MSELoss::operator()(const Tensor& y_hat, const Tensor& y) const {
   const Tensor t = detail::target("MSELoss", y_hat, y, agg);
@@ -87,12 +110,32 @@ Tensor SquaredHingeLoss::operator()(const Tensor& y_hat, const Tensor& y) const 
   return agg(at::relu(at::rsub(y_hat.mul(t), 1)).square());
 }
 
+namespace {
+
+// The sum of each sample; a tensor of one dimension is one sample.
+Tensor sums(const Tensor& x) { return x.dim() > 1 ? x.flatten(1).sum(1) : x.sum(); }
+
+}  // namespace
+
 Tensor DiceCoeffLoss::operator()(const Tensor& y_hat, const Tensor& y) const {
   const Tensor t = detail::target("DiceCoeffLoss", y_hat, y, agg);
-  auto sums = [&](const Tensor& x) { return x.dim() > 1 ? x.flatten(1).sum(1) : x.sum(); };
   const Tensor shared = sums(t.mul(y_hat)).mul(2).add(smooth);
   const Tensor total = sums(y_hat.square()).add(sums(t.square())).add(smooth);
   return agg(at::rsub(shared.div(total), 1));
+}
+
+Tensor TverskyLoss::operator()(const Tensor& y_hat, const Tensor& y) const {
+  const Tensor t = detail::target("TverskyLoss", y_hat, y, agg);
+  if (!(alpha >= 0 && beta >= 0)) {
+    throw ArgumentError(
+        "TverskyLoss",
+        fmt::format("expected alpha >= 0 and beta >= 0, got {} and {}.", alpha, beta));
+  }
+  const Tensor both = sums(t.mul(y_hat));
+  const Tensor positive = sums(at::rsub(t, 1).mul(y_hat)),
+               negative = sums(t.mul(at::rsub(y_hat, 1)));
+  const Tensor total = both.add(positive, alpha).add(negative, beta).add(smooth);
+  return agg(at::rsub(both.add(smooth).div(total), 1));
 }
 
 Tensor SiameseContrastiveLoss::operator()(const Tensor& y_hat, const Tensor& y) const {

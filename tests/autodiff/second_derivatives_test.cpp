@@ -220,6 +220,7 @@ TEST(Detached, AreTheTargetsOfEveryLoss) {
       {"Hinge", HingeLoss{}},
       {"SquaredHinge", SquaredHingeLoss{}},
       {"DiceCoeff", DiceCoeffLoss{}},
+      {"Tversky", TverskyLoss{}},
       {"KLDivergence", KLDivergenceLoss{}},
       {"BinaryCrossEntropy", BinaryCrossEntropyLoss{}},
       {"CrossEntropy", CrossEntropyLoss{}},

@@ -129,6 +129,7 @@ TEST(Vmap, OfTheGradientsOfEveryLossIsTheLoopOverThem) {
              {"hinge", HingeLoss{}},
              {"squared hinge", SquaredHingeLoss{}},
              {"dice", DiceCoeffLoss{}},
+             {"tversky", TverskyLoss{}},
              {"kl", KLDivergenceLoss{}}};
   const Tensor y_hat = random::uniform(Rng(0), {5, 4, 3}, 0.05, 0.95, kFloat64);
   const Tensor y = random::uniform(Rng(1), {5, 4, 3}, 0, 1, kFloat64).round();

@@ -17,6 +17,7 @@ NOT_THERE = {
         "MSLELoss",
         "SquaredHingeLoss",
         "DiceCoeffLoss",
+        "TverskyLoss",
         "SiameseContrastiveLoss",
     },
     "optimisers": {"OAdam", "AdaBelief", "Lion", "SignDecay", "ClipNorm", "AccumGrad", "LAMB"}  # not there

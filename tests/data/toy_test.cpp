@@ -122,5 +122,47 @@ TEST(Spirals, OfAnOddCountHaveOneSecondArmMore) {
   EXPECT_TRUE(tree::equal(spirals(Rng(0), 3, 4).second, tensor({0.0, 1.0, 1.0})));
 }
 
+TEST(Moons, AreTwoHalfCircles) {
+  auto [x, y] = make_moons(Rng(0), 101);
+  ASSERT_EQ(x.sizes(), Shape({101, 2}));
+  ASSERT_EQ(x.scalar_type(), kFloat64);
+  EXPECT_EQ(y.sum().item<int64_t>(), 51);
+  EXPECT_EQ(y[49].item<int64_t>(), 0);
+  for (int64_t i = 0; i < 101; ++i) {
+    const double a = x[i][0].item<double>(), b = x[i][1].item<double>();
+    const bool second = y[i].item<int64_t>() == 1;
+    EXPECT_NEAR(second ? std::hypot(a - 1, b - 0.5) : std::hypot(a, b), 1, 1e-12) << i;
+    EXPECT_TRUE(second ? b <= 0.5 : b >= 0) << i;
+  }
+  EXPECT_NEAR(x.narrow(0, 0, 50).select(1, 0).mean().item<double>(), 0, 0.4);
+}
+
+TEST(Moons, HaveNoiseOfTheirRngAlone) {
+  const Tensor noise = make_moons(Rng(1), 5000, 0.25).first - make_moons(Rng(1), 5000).first;
+  EXPECT_NEAR(noise.std().item<double>(), 0.25, 0.009);
+  EXPECT_TRUE(tree::equal(make_moons(Rng(1), 9, 0.1).first, make_moons(Rng(1), 9, 0.1).first));
+  EXPECT_THROW(make_moons(Rng(0), 0), ArgumentError);
+  EXPECT_THROW(make_moons(Rng(0), 5, -1), ArgumentError);
+}
+
+TEST(Sine, IsTheSineWithNoise) {
+  auto [x, y] = make_sin(Rng(0), 5, 1, 3, 0);
+  EXPECT_TRUE(tree::equal(x, tensor({1., 1.5, 2., 2.5, 3.}, {.dtype = kFloat64})));
+  EXPECT_TRUE(tree::equal(y, x.sin()));
+  auto [all, noisy] = make_sin(Rng(0), 5000);
+  EXPECT_NEAR((noisy - all.sin()).std().item<double>(), 0.3, 0.015);
+  EXPECT_THROW(make_sin(Rng(0), 0), ArgumentError);
+  EXPECT_THROW(make_sin(Rng(0), 5, 0, 1, std::nan("")), ArgumentError);
+}
+
+TEST(Polynomial, HasItsHighestPowerFirst) {
+  const Tensor x = tensor({0., 1., -2.});
+  EXPECT_TRUE(
+      tree::equal(make_poly(Rng(0), {2, -1, 3}, x, 0), tensor({3., 4., 13.}, {.dtype = kFloat64})));
+  EXPECT_NEAR(make_poly(Rng(0), {0}, zeros({5000})).std().item<double>(), 0.1, 0.005);
+  EXPECT_THROW(make_poly(Rng(0), {}, x), ArgumentError);
+  EXPECT_THROW(make_poly(Rng(0), {1}, arange(3)), ShapeError);
+}
+
 }  // namespace
 }  // namespace luxtorch::data

@@ -70,6 +70,9 @@ const std::map<std::string, Function>& losses() {
       {"dice", DiceCoeffLoss{}},
       {"dice_vector", DiceCoeffLoss{}},
       {"dice_smooth", DiceCoeffLoss{.smooth = 0.3}},
+      {"tversky", TverskyLoss{}},
+      {"tversky_vector", TverskyLoss{.alpha = 0.6, .beta = 0.2, .smooth = 0.5}},
+      {"tversky_iou", TverskyLoss{.alpha = 1, .beta = 1}},
       {"siamese", SiameseContrastiveLoss{}},
       {"siamese_margin", SiameseContrastiveLoss{.margin = 0.7}},
   };

@@ -29,6 +29,7 @@ all_losses() {
           {"HingeLoss", HingeLoss{}},
           {"SquaredHingeLoss", SquaredHingeLoss{}},
           {"DiceCoeffLoss", DiceCoeffLoss{}},
+          {"TverskyLoss", TverskyLoss{}},
           {"SiameseContrastiveLoss", SiameseContrastiveLoss{}},
           {"GenericLossFunction",
            GenericLossFunction{[](const Tensor& a, const Tensor& b) { return (a - b).abs(); }}}};
@@ -177,6 +178,8 @@ TEST(Loss, OptionsOutsideTheirRangeAreErrors) {
   EXPECT_ERROR(ArgumentError, HuberLoss{.delta = 0}(x, x),
                "[HuberLoss] expected delta > 0, got 0.");
   EXPECT_THROW(SiameseContrastiveLoss{.margin = -1}(x, x), ArgumentError);
+  EXPECT_ERROR(ArgumentError, TverskyLoss{.beta = -1}(x, x),
+               "[TverskyLoss] expected alpha >= 0 and beta >= 0, got 0.3 and -1.");
   EXPECT_THROW(GenericLossFunction{}(x, x), ArgumentError);
 }
 
@@ -239,8 +242,8 @@ TEST(Objective, GivesValueGradientAndStatesInOneCall) {
 
 TEST(Objective, ABatchThatIsNoPairIsAnError) {
   EXPECT_ERROR(TreeError, Objective(MSELoss{})(Doubling{}, kPs, kSt, tensor({1., 2.})),
-               "[Objective] expected a batch (x, y) with a tensor y, got a float32 tensor of shape "
-               "(2,). Make it with "
+               "[Objective] expected a batch (x, y) or (x, y, mask) with tensors y and mask, got a "
+               "float32 tensor of shape (2,). Make it with "
                "tuple({x, y}), or train with a function of (model, ps, st, batch).");
   EXPECT_THROW(Objective(MSELoss{})(Doubling{}, kPs, kSt, tuple({tensor({1., 2.}), 3})), TreeError);
 }

@@ -37,6 +37,12 @@ def dice(p, y, e, smooth=1.0):
     return torch.mean(1 - (2 * (y * p).sum(dims) + smooth) / ((p**2).sum(dims) + (y**2).sum(dims) + smooth))
 
 
+def tversky(p, y, e, alpha=0.3, beta=0.7, smooth=1.0):
+    dims = tuple(range(1, p.dim())) or (0,)
+    both, positive, negative = (y * p).sum(dims), ((1 - y) * p).sum(dims), (y * (1 - p)).sum(dims)
+    return torch.mean(1 - (both + smooth) / (both + alpha * positive + beta * negative + smooth))
+
+
 def siamese(d, y, e, margin=1.0):
     return torch.mean((1 - y) * d**2 + y * torch.clamp(margin - d, min=0) ** 2)
 
@@ -137,6 +143,9 @@ def cases(dtype):
         "dice": (image, mask, dice),
         "dice_vector": (probabilities[0], hard[0], dice),
         "dice_smooth": (image, mask, lambda p, y, e: dice(p, y, e, 0.3)),
+        "tversky": (image, mask, tversky),
+        "tversky_vector": (probabilities[0], hard[0], lambda p, y, e: tversky(p, y, e, 0.6, 0.2, 0.5)),
+        "tversky_iou": (image, mask, lambda p, y, e: tversky(p, y, e, 1.0, 1.0)),
         "siamese": (positive / 3, hard, siamese),
         "siamese_margin": (positive / 3, hard, lambda p, y, e: siamese(p, y, e, 0.7)),
     }

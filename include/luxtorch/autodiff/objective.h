@@ -64,6 +64,10 @@ namespace detail {
 LUXTORCH_API LossOut
 supervised(const std::function<Tensor(const Tensor& y_hat, const Tensor& y)>& loss,
            const Layer& model, const Tree& ps, const Tree& st, const Tree& batch);
+/// The same of batches (x, y), for which the mask is undefined, and (x, y, mask).
+LUXTORCH_API LossOut supervised(
+    const std::function<Tensor(const Tensor& y_hat, const Tensor& y, const Tensor& mask)>& loss,
+    const Layer& model, const Tree& ps, const Tree& st, const Tree& batch);
 }  // namespace detail
 
 template <class F>

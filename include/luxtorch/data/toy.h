@@ -5,7 +5,9 @@
 //                                                       // is one arm
 #pragma once
 
+#include <numbers>
 #include <utility>
+#include <vector>
 
 #include "luxtorch/core/api.h"
 #include "luxtorch/core/types.h"
@@ -47,5 +49,29 @@ LUXTORCH_API std::pair<Tensor, Tensor> make_spiral(Rng rng, int64_t n = 97,
 /// length below 1, or options as make_spiral refuses them.
 LUXTORCH_API std::pair<Tensor, Tensor> spirals(Rng rng, int64_t count = 1000, int64_t length = 50,
                                                SpiralOptions options = {});
+
+/// Two interleaved half circles. With t uniform on [0, pi], the first n / 2 points are (cos t, sin t), the
+/// others (1 - cos t, 0.5 - sin t); then every coordinate gets Gaussian noise of its own. These are
+/// scikit-learn's moons, with t drawn as in MLUtils.
+///
+/// Returns points (n, 2) float64, and labels (n) int64: 0 for the first half, 1 for the second.
+/// ArgumentError: n below 1, or a noise that is not at least 0.
+LUXTORCH_API std::pair<Tensor, Tensor> make_moons(Rng rng, int64_t n = 100, double noise = 0);
+
+/// A noisy sine, as MLUtils.Datasets.make_sin makes it: x at n equal distances from start to end with
+/// both, and y = sin(x) + Gaussian noise.
+///
+/// Returns x and y, (n) float64 each. ArgumentError: n below 1, or a noise that is not at least 0.
+LUXTORCH_API std::pair<Tensor, Tensor> make_sin(Rng rng, int64_t n = 50, double start = 0,
+                                                double end = 2 * std::numbers::pi,
+                                                double noise = 0.3);
+
+/// A noisy polynomial, as MLUtils.Datasets.make_poly makes it: y = sum_k coefficients[k] x^(m - 1 - k) +
+/// Gaussian noise for the m coefficients, the one of the highest power first.
+///
+/// x: floating, of any shape. Returns y, of x's shape, float64. ArgumentError: no coefficients, or a noise
+/// that is not at least 0. ShapeError: x is not floating.
+LUXTORCH_API Tensor make_poly(Rng rng, const std::vector<double>& coefficients, const Tensor& x,
+                              double noise = 0.1);
 
 }  // namespace luxtorch::data

@@ -1,0 +1,126 @@
+// Metrics of classes as pure folds: the state is a tree, and each batch gives the next one.
+//
+//     metrics::Accuracy accuracy;
+//     Tree state = accuracy.init();
+//     state = accuracy.update(state, y_hat, y);                  // for each batch
+//     double value = accuracy.value(state).item<double>();
+//
+// All metrics have the same functions. init() is the state of no data; update(state, y_hat, y, mask)
+// the one after a batch; merge(a, b) the one of the data of both, for parts or processes; value(state)
+// the metric, float64, NaN for no data. States have tensors alone, so io::save keeps them.
+//
+// y: labels (...), integers from 0 or booleans. y_hat: scores (..., classes), whose largest is the
+// prediction; or predicted labels (...) of integers; or probabilities (...) of the class 1, of two.
+// mask: boolean (...); what is false does not count, whatever it holds. An undefined mask leaves out
+// nothing. For padded sequences, take metrics::length_mask(lengths, time).
+//
+// ShapeError: other shapes, a mask that is not boolean. ArgumentError: a label outside the classes.
+#pragma once
+
+#include "luxtorch/core/api.h"
+#include "luxtorch/tree.h"
+
+namespace luxtorch::metrics {
+
+/// The mask of padded sequences: true at (i, t) where t < lengths[i]. lengths: integers (batch), 0 to
+/// time. Returns (batch, time) bool on their device. ShapeError: other lengths.
+LUXTORCH_API Tensor length_mask(const Tensor& lengths, int64_t time);
+
+/// How the states of two parts of the data become that of both, where their sum is right.
+LUXTORCH_API Tree sum_of_states(const Tree& a, const Tree& b);
+
+/// The fraction of predictions that are right.
+struct LUXTORCH_API Accuracy {
+  int64_t dim = -1;        ///< The dimension of the classes in y_hat.
+  double threshold = 0.5;  ///< A probability above it is a prediction of class 1.
+  /// No data: {correct, count}, int64.
+  Tree init() const;
+  /// The state after a batch.
+  Tree update(const Tree& state, const Tensor& y_hat, const Tensor& y,
+              const Tensor& mask = {}) const;
+  /// The state of both.
+  Tree merge(const Tree& a, const Tree& b) const { return sum_of_states(a, b); }
+  /// correct / count, 0-dim.
+  Tensor value(const Tree& state) const;
+};
+
+/// The fraction of samples whose label is among the k largest scores. Scores that are equal to the
+/// label's do not count against it. ArgumentError: k below 1.
+struct LUXTORCH_API TopKAccuracy {
+  int64_t k = 5;     ///< How many of the scores.
+  int64_t dim = -1;  ///< The dimension of the classes in y_hat.
+  /// No data: {correct, count}, int64.
+  Tree init() const;
+  /// The state after a batch of scores.
+  Tree update(const Tree& state, const Tensor& y_hat, const Tensor& y,
+              const Tensor& mask = {}) const;
+  /// The state of both.
+  Tree merge(const Tree& a, const Tree& b) const { return sum_of_states(a, b); }
+  /// correct / count, 0-dim.
+  Tensor value(const Tree& state) const;
+};
+
+/// How often the class of the row is taken for the class of the column.
+struct LUXTORCH_API ConfusionMatrix {
+  int64_t classes;         ///< Their number, at least 1.
+  int64_t dim = -1;        ///< The dimension of the classes in y_hat.
+  double threshold = 0.5;  ///< A probability above it is a prediction of class 1.
+  /// No data: {counts}, int64 (classes, classes).
+  Tree init() const;
+  /// The state after a batch.
+  Tree update(const Tree& state, const Tensor& y_hat, const Tensor& y,
+              const Tensor& mask = {}) const;
+  /// The state of both.
+  Tree merge(const Tree& a, const Tree& b) const { return sum_of_states(a, b); }
+  /// The counts, float64 (classes, classes).
+  Tensor value(const Tree& state) const;
+};
+
+/// How the numbers of the classes become one.
+enum class Average {
+  Macro,     ///< Their mean.
+  Micro,     ///< From the counts of all classes together.
+  Weighted,  ///< Their mean, weighted by how often each class is the label.
+  Binary,    ///< That of class 1.
+  None       ///< All of them, (classes).
+};
+
+#define LUXTORCH_CLASS_METRIC                                                                   \
+  int64_t classes;                                                                              \
+  Average average = Average::Macro;                                                             \
+  int64_t dim = -1;                                                                             \
+  double threshold = 0.5;                                                                       \
+  Tree init() const { return confusion().init(); }                                              \
+  Tree update(const Tree& state, const Tensor& y_hat, const Tensor& y, const Tensor& mask = {}) \
+      const {                                                                                   \
+    return confusion().update(state, y_hat, y, mask);                                           \
+  }                                                                                             \
+  Tree merge(const Tree& a, const Tree& b) const { return sum_of_states(a, b); }                \
+  Tensor value(const Tree& state) const;                                                        \
+  ConfusionMatrix confusion() const {                                                           \
+    return {.classes = classes, .dim = dim, .threshold = threshold};                            \
+  }
+
+/// Of the predictions of a class, the fraction that is right; 0 without predictions. Options: classes,
+/// average (Macro), dim and threshold, as ConfusionMatrix has them. Its state is that of confusion().
+/// The value is 0-dim, or (classes) for Average::None. ArgumentError: Average::Binary with another
+/// number of classes than 2.
+struct LUXTORCH_API Precision {
+  LUXTORCH_CLASS_METRIC
+};
+
+/// Of the samples of a class, the fraction that is found; 0 without samples. Everything else is as in
+/// Precision.
+struct LUXTORCH_API Recall {
+  LUXTORCH_CLASS_METRIC
+};
+
+/// 2 P R / (P + R) with a class' precision and recall; 0 where both are 0. Everything else is as in
+/// Precision.
+struct LUXTORCH_API F1 {
+  LUXTORCH_CLASS_METRIC
+};
+
+#undef LUXTORCH_CLASS_METRIC
+
+}  // namespace luxtorch::metrics

@@ -1,0 +1,58 @@
+#include "losses/loss_masks.h"
+
+#include <ATen/ops/where.h>
+
+#include "text.h"
+
+namespace luxtorch::detail {
+
+void check_mask(const char* who, const Tensor& y_hat, const Tensor& mask, ShapeView shape) {
+  if (mask.scalar_type() != kBool) {
+    throw ShapeError(who, "expected a boolean mask, got " + describe_kind(mask) +
+                              ". Convert it with .to(kBool).");
+  }
+  if (mask.sizes() != shape) {
+    throw ShapeError(who, "expected a mask of shape " + shape_text(shape) + " for y_hat " +
+                              shape_text(y_hat.sizes()) + ", got " + shape_text(mask.sizes()) +
+                              ".");
+  }
+  if (mask.device() != y_hat.device()) {
+    throw ShapeError(who, "expected y_hat and mask on one device, got " + y_hat.device().str() +
+                              " and " + mask.device().str() +
+                              ". Move one of them with .to(device).");
+  }
+}
+
+Tensor where_kept(const Tensor& mask, const Tensor& x, double other) {
+  return at::where(mask, x, other);
+}
+
+void check_losses(const char* who, const Tensor& losses, const Tensor& mask) {
+  if (losses.sizes() == mask.sizes()) return;
+  throw ShapeError(who, "expected a loss for each element of the mask, " +
+                            shape_text(mask.sizes()) + ", got " + shape_text(losses.sizes()) + ".");
+}
+
+Tensor aggregate(const Agg& agg, const Tensor& losses, const Tensor& mask, const Tensor& weights) {
+  if (!mask.defined() && !weights.defined()) return agg(losses);
+  if (!agg.kind()) return agg(mask.defined() ? losses.masked_select(mask) : losses);
+  const Tensor kept = mask.defined() ? where_kept(mask, losses, 0) : losses;
+  if (agg.kind() != Agg::mean) return agg(kept);
+  const Dtype dtype = losses.scalar_type();
+  const Dtype wide = dtype == kFloat64 ? kFloat64 : kFloat32;  // a sum may be too large for halves
+  const Tensor count = !weights.defined() ? mask.sum()
+                       : mask.defined()   ? where_kept(mask, weights, 0).sum(wide)
+                                          : weights.sum(wide);
+  const Tensor mean = kept.sum(wide).div(count.masked_fill(count.eq(0), 1));
+  return mean.to(dtype);
+}
+
+int64_t class_dimension(const char* who, const Tensor& y_hat, int64_t dim) {
+  if (dim < -y_hat.dim() || dim >= y_hat.dim()) {
+    throw ArgumentError(who, "expected dim to name a dimension of y_hat " +
+                                 shape_text(y_hat.sizes()) + ", got " + std::to_string(dim) + ".");
+  }
+  return dim < 0 ? dim + y_hat.dim() : dim;
+}
+
+}  // namespace luxtorch::detail

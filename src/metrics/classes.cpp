@@ -1,0 +1,140 @@
+#include "luxtorch/metrics/classes.h"
+
+#include <ATen/ops/arange.h>
+#include <ATen/ops/bincount.h>
+#include <fmt/format.h>
+
+#include "luxtorch/core/error.h"
+#include "luxtorch/core/ops.h"
+#include "metrics/batch.h"
+#include "text.h"
+
+namespace luxtorch::metrics {
+
+namespace {
+
+Tree no_counts() {
+  const TensorOptions integer{.dtype = kInt64};
+  return named({{"correct", zeros({}, integer)}, {"count", zeros({}, integer)}});
+}
+
+Tree counted(const Tree& state, const Tensor& right) {
+  const Tensor count = full({}, right.numel(), {.dtype = kInt64, .device = right.device()});
+  return added(added(state, "correct", right.sum()), "count", count);
+}
+
+Tensor fraction(const Tree& state) {
+  return state["correct"].tensor().to(kFloat64).div(state["count"].tensor());
+}
+
+void check_classes(const char* who, int64_t classes) {
+  if (classes >= 1) return;
+  throw ArgumentError(who, fmt::format("expected classes of at least 1, got {}.", classes));
+}
+
+// a / b, 0 where b is 0.
+Tensor ratio(const Tensor& a, const Tensor& b) { return a.div(b.masked_fill(b.eq(0), 1)); }
+
+// f of true positives, predictions and labels of the classes, averaged.
+template <class Metric, class F>
+Tensor averaged(const char* who, const Metric& metric, const Tree& state, const F& f) {
+  const Tensor counts = state["counts"].tensor().to(kFloat64);
+  const Tensor right = counts.diagonal(), predicted = counts.sum(0), labels = counts.sum(1);
+  const Tensor each = f(right, predicted, labels);
+  switch (metric.average) {
+    case Average::Micro:
+      return f(right.sum(), predicted.sum(), labels.sum());
+    case Average::Weighted:
+      return ratio(each.mul(labels).sum(), labels.sum());
+    case Average::Binary:
+      if (metric.classes == 2) return each.select(0, 1);
+      throw ArgumentError(
+          who, fmt::format("expected 2 classes for Average::Binary, got {}.", metric.classes));
+    case Average::None:
+      return each;
+    default:
+      return each.mean();
+  }
+}
+
+}  // namespace
+
+Tensor length_mask(const Tensor& lengths, int64_t time) {
+  if (!lengths.defined() || lengths.dim() != 1 ||
+      !c10::isIntegralType(lengths.scalar_type(), /*includeBool=*/false)) {
+    throw ShapeError("metrics::length_mask",
+                     "expected lengths (batch) of integers, got " +
+                         (lengths.defined() ? describe_kind(lengths) : "an undefined tensor") +
+                         ".");
+  }
+  return at::arange(time, lengths.options()).lt(lengths.unsqueeze(-1));
+}
+
+Tree sum_of_states(const Tree& a, const Tree& b) {
+  return tree::zip(
+      [](const Tree& x, const Tree& y) {
+        return Tree(x.tensor().add(y.tensor().to(x.tensor().device())));
+      },
+      a, b);
+}
+
+Tree Accuracy::init() const { return no_counts(); }
+Tree Accuracy::update(const Tree& state, const Tensor& y_hat, const Tensor& y,
+                      const Tensor& mask) const {
+  constexpr auto kWho = "metrics::Accuracy";
+  const Tensor right = predictions(kWho, y_hat, y, dim, threshold).eq(y.to(kInt64));
+  return counted(state, used(kWho, right, mask));
+}
+Tensor Accuracy::value(const Tree& state) const { return fraction(state); }
+
+Tree TopKAccuracy::init() const { return no_counts(); }
+Tree TopKAccuracy::update(const Tree& state, const Tensor& y_hat, const Tensor& y,
+                          const Tensor& mask) const {
+  constexpr auto kWho = "metrics::TopKAccuracy";
+  if (k < 1) throw ArgumentError(kWho, fmt::format("expected k of at least 1, got {}.", k));
+  const Tensor rows = used_rows(kWho, scores(kWho, y_hat, y, dim), mask);
+  const Tensor labels = used(kWho, y.to(kInt64), mask).unsqueeze(-1);
+  check_range(kWho, "labels", labels, rows.size(-1));
+  return counted(state, rows.gt(rows.gather(-1, labels)).sum(-1).lt(k));
+}
+Tensor TopKAccuracy::value(const Tree& state) const { return fraction(state); }
+
+Tree ConfusionMatrix::init() const {
+  check_classes("metrics::ConfusionMatrix", classes);
+  return named({{"counts", zeros({classes, classes}, {.dtype = kInt64})}});
+}
+Tree ConfusionMatrix::update(const Tree& state, const Tensor& y_hat, const Tensor& y,
+                             const Tensor& mask) const {
+  constexpr auto kWho = "metrics::ConfusionMatrix";
+  check_classes(kWho, classes);
+  const Tensor predicted = used(kWho, predictions(kWho, y_hat, y, dim, threshold), mask);
+  const Tensor labels = used(kWho, y.to(kInt64), mask);
+  check_range(kWho, "labels", labels, classes);
+  check_range(kWho, "predictions", predicted, classes);
+  const Tensor pairs = at::bincount(labels.mul(classes).add(predicted), {}, classes * classes);
+  return added(state, "counts", pairs.reshape({classes, classes}));
+}
+Tensor ConfusionMatrix::value(const Tree& state) const {
+  return state["counts"].tensor().to(kFloat64);
+}
+
+Tensor Precision::value(const Tree& state) const {
+  return averaged("metrics::Precision", *this, state,
+                  [](const Tensor& right, const Tensor& predicted, const Tensor&) {
+                    return ratio(right, predicted);
+                  });
+}
+Tensor Recall::value(const Tree& state) const {
+  return averaged("metrics::Recall", *this, state,
+                  [](const Tensor& right, const Tensor&, const Tensor& labels) {
+                    return ratio(right, labels);
+                  });
+}
+Tensor F1::value(const Tree& state) const {
+  return averaged("metrics::F1", *this, state,
+                  [](const Tensor& right, const Tensor& predicted, const Tensor& labels) {
+                    return ratio(right.mul(2), predicted.add(labels));
+                  });
+}
+
+}  // namespace luxtorch::metrics
