@@ -57,6 +57,7 @@
 #include "luxtorch/layers/stateful.h"
 #include "luxtorch/losses/loss.h"
 #include "luxtorch/ops/activation.h"
+#include "luxtorch/ops/attention.h"
 #include "luxtorch/ops/fast_path.h"
 #include "luxtorch/ops/normalization.h"
 #include "luxtorch/optim/groups.h"
