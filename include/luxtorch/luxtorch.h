@@ -60,6 +60,7 @@
 #include "luxtorch/ops/attention.h"
 #include "luxtorch/ops/fast_path.h"
 #include "luxtorch/ops/normalization.h"
+#include "luxtorch/ops/positions.h"
 #include "luxtorch/optim/groups.h"
 #include "luxtorch/optim/loss_scale.h"
 #include "luxtorch/optim/optim.h"
