@@ -9,7 +9,7 @@ namespace luxtorch::ops {
 
 namespace {
 
-thread_local std::array<BackendChoice, 2> last;  // by FusedOp
+thread_local std::array<BackendChoice, 3> last;  // by FusedOp
 thread_local int guards = 0;
 
 bool disabled_by_environment() {

@@ -19,6 +19,7 @@ namespace luxtorch::ops {
 enum class FusedOp {
   recurrence,  ///< Recurrent sequences and single steps
   loss,        ///< BinaryCrossEntropyLoss of probabilities, CrossEntropyLoss of few classes' logits
+  attention,   ///< scaled_dot_product_attention
 };
 
 /// What such an operator runs on.
