@@ -1,6 +1,5 @@
 // PReLU.
 #include "luxtorch/layers/prelu.h"
-
 #include "support/registration.h"
 
 namespace luxtorch::testing {

@@ -1,6 +1,5 @@
 // RMSNorm.
 #include "luxtorch/layers/rms_norm.h"
-
 #include "support/registration.h"
 
 namespace luxtorch::testing {
