@@ -14,6 +14,7 @@
 #include "luxtorch/ops/fast_path.h"
 #include "support/compare.h"
 #include "support/finite_differences.h"
+#include "support/normal.h"
 
 namespace luxtorch::testing {
 namespace {
@@ -21,9 +22,6 @@ namespace {
 using ops::AttentionOptions;
 using ops::Backend;
 
-Tensor normal(uint64_t seed, const Sizes& shape, Dtype dtype = kFloat64) {
-  return random::normal(Rng(seed), shape, 0, 1, dtype);
-}
 Tensor attend(const Tensor& q, const Tensor& k, const Tensor& v, const AttentionOptions& o = {}) {
   return ops::scaled_dot_product_attention(q, k, v, o).y;
 }

@@ -29,10 +29,11 @@ std::vector<Operator> operators() {
       {"activations",
        [](In in) {
          std::vector<Tensor> ys;
-         for (const auto& f : {identity,    sigmoid,   tanh,     relu,       relu6,      leakyrelu,
-                               elu,         celu,      selu,     gelu,       gelu_tanh,  swish,
-                               mish,        softplus,  softsign, softshrink, tanhshrink, logsigmoid,
-                               hardsigmoid, hardswish, hardtanh, logcosh})
+         for (const Activation& f : std::initializer_list<Activation>{
+                  identity,    sigmoid,   tanh,     relu,       relu6,      leakyrelu,
+                  elu,         celu,      selu,     gelu,       gelu_tanh,  swish,
+                  mish,        softplus,  softsign, softshrink, tanhshrink, logsigmoid,
+                  hardsigmoid, hardswish, hardtanh, logcosh})
            ys.push_back(f(in[0]));
          ys.push_back(softmax(in[0])), ys.push_back(logsoftmax(in[0], 1));
          return ys;

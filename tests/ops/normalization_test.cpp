@@ -9,38 +9,38 @@
 namespace luxtorch::testing {
 namespace {
 
-Tensor normal(uint64_t seed, const Sizes& shape, Dtype dtype = kFloat64) {
+Tensor spread(uint64_t seed, const Sizes& shape, Dtype dtype = kFloat64) {
   return random::normal(Rng(seed), shape, 0.3, 2, dtype);
 }
 
 TEST(Groupnorm, SetsTheMeanAndVarianceOfEachGroupOfEachSample) {
-  const Tensor x = normal(0, {3, 6, 4, 2});
+  const Tensor x = spread(0, {3, 6, 4, 2});
   const Tensor y = ops::groupnorm(x, {}, {}, 2, 0);
   const Tensor grouped = y.reshape({3, 2, 24});
   EXPECT_LT(grouped.mean(2).abs().max().item<double>(), 1e-14);
   EXPECT_CLOSE(grouped.square().mean(2), ones({3, 2}, {.dtype = kFloat64}), 1e-13);
-  const Tensor scale = normal(1, {6}), bias = normal(2, {6});
+  const Tensor scale = spread(1, {6}), bias = spread(2, {6});
   EXPECT_CLOSE(ops::groupnorm(x, scale, bias, 2, 0),
                y * scale.reshape({1, 6, 1, 1}) + bias.reshape({1, 6, 1, 1}), 1e-14);
   EXPECT_CLOSE(ops::groupnorm(x, scale, {}, 2, 0), y * scale.reshape({1, 6, 1, 1}), 1e-14);
 }
 
 TEST(Groupnorm, OfHalfPrecisionWithFloat32ParametersComputesInFloat32) {
-  const Tensor scale = normal(1, {6}, kFloat32), bias = normal(2, {6}, kFloat32);
+  const Tensor scale = spread(1, {6}, kFloat32), bias = spread(2, {6}, kFloat32);
   for (auto dtype : {Dtype::Half, Dtype::BFloat16}) {
-    const Tensor x = normal(0, {3, 6, 5}).to(dtype);
+    const Tensor x = spread(0, {3, 6, 5}).to(dtype);
     const Tensor y = ops::groupnorm(x, scale, bias, 3);
     EXPECT_EQ(y.scalar_type(), dtype);
     EXPECT_SAME(y, ops::groupnorm(x.to(kFloat32), scale, bias, 3).to(dtype));
     const Tensor tangent = jvp([&](const Tensor& t) { return ops::groupnorm(t, scale, bias, 3); },
-                               x, normal(3, {3, 6, 5}).to(dtype))
+                               x, spread(3, {3, 6, 5}).to(dtype))
                                .dy;
     EXPECT_EQ(tangent.scalar_type(), dtype);
   }
 }
 
 TEST(Groupnorm, OfMetaTensorsHasTheirShapeAndDtype) {
-  const Tensor x = normal(0, {3, 6, 5}, kFloat32).to(c10::Device("meta"));
+  const Tensor x = spread(0, {3, 6, 5}, kFloat32).to(c10::Device("meta"));
   const Tensor y = ops::groupnorm(x, {}, {}, 3);
   EXPECT_TRUE(y.is_meta());
   EXPECT_EQ(y.sizes(), x.sizes());
@@ -48,28 +48,28 @@ TEST(Groupnorm, OfMetaTensorsHasTheirShapeAndDtype) {
 }
 
 TEST(Instancenorm, SetsTheMeanAndVarianceOfEachChannelOfEachSample) {
-  const Tensor y = ops::instancenorm(normal(0, {3, 4, 5, 2}), {}, {}, 0);
+  const Tensor y = ops::instancenorm(spread(0, {3, 4, 5, 2}), {}, {}, 0);
   EXPECT_LT(y.mean({2, 3}).abs().max().item<double>(), 1e-14);
   EXPECT_CLOSE(y.square().mean({2, 3}), ones({3, 4}, {.dtype = kFloat64}), 1e-13);
 }
 
 TEST(Layernorm, SetsTheMeanAndVarianceOverItsDimensions) {
-  const Tensor x = normal(0, {3, 4, 5});
+  const Tensor x = spread(0, {3, 4, 5});
   for (const Sizes& dims : {Sizes{-1}, Sizes{1, 2}, Sizes{1}, Sizes{0, 2}, Sizes{0, 1, 2}}) {
     const Tensor y = ops::layernorm(x, {}, {}, dims, 0);
     EXPECT_LT(y.mean(dims).abs().max().item<double>(), 1e-14);
     const Tensor squares = y.square().mean(dims);
     EXPECT_CLOSE(squares, squares * 0 + 1, 1e-13);
-    const Tensor scale = normal(1, {5}), bias = normal(2, {4, 1});
+    const Tensor scale = spread(1, {5}), bias = spread(2, {4, 1});
     EXPECT_CLOSE(ops::layernorm(x, scale, bias, dims, 0), y * scale + bias, 1e-14);
     EXPECT_CLOSE(ops::layernorm(x, scale, {}, dims, 0), y * scale, 1e-14);
   }
 }
 
 TEST(Layernorm, OfHalfPrecisionWithFloat32ParametersComputesInFloat32) {
-  const Tensor scale = normal(1, {5}, kFloat32), bias = normal(2, {5}, kFloat32);
+  const Tensor scale = spread(1, {5}, kFloat32), bias = spread(2, {5}, kFloat32);
   for (auto dtype : {Dtype::Half, Dtype::BFloat16}) {
-    const Tensor x = normal(0, {3, 5}).to(dtype);
+    const Tensor x = spread(0, {3, 5}).to(dtype);
     for (const Sizes& dims : {Sizes{-1}, Sizes{0, 1}}) {
       const Tensor y = ops::layernorm(x, scale, bias, dims);
       EXPECT_EQ(y.scalar_type(), dtype);
@@ -80,26 +80,26 @@ TEST(Layernorm, OfHalfPrecisionWithFloat32ParametersComputesInFloat32) {
 
 TEST(Layernorm, OfMetaTensorsHasTheirShapeAndDtype) {
   const Tensor y =
-      ops::layernorm(normal(0, {3, 5}, kFloat32).to(c10::Device("meta")), {}, {}, {{-1}});
+      ops::layernorm(spread(0, {3, 5}, kFloat32).to(c10::Device("meta")), {}, {}, {{-1}});
   EXPECT_TRUE(y.is_meta());
   EXPECT_EQ(y.sizes(), Shape({3, 5}));
   EXPECT_EQ(y.scalar_type(), kFloat32);
 }
 
 TEST(RmsNorm, SetsTheMeanSquareOverItsDimensions) {
-  const Tensor x = normal(0, {3, 4, 5});
+  const Tensor x = spread(0, {3, 4, 5});
   for (const Sizes& dims : {Sizes{-1}, Sizes{1, 2}, Sizes{1}, Sizes{0, 2}}) {
     const Tensor y = ops::rms_norm(x, {}, dims, 0);
     const Tensor squares = y.square().mean(dims);
     EXPECT_CLOSE(squares, squares * 0 + 1, 1e-13);
     EXPECT_CLOSE(y * x.square().mean(dims, true).sqrt(), x, 1e-13);
-    const Tensor scale = normal(1, {4, 1});
+    const Tensor scale = spread(1, {4, 1});
     EXPECT_CLOSE(ops::rms_norm(x, scale, dims, 0), y * scale, 1e-14);
   }
 }
 
 TEST(RmsNorm, OfHalfPrecisionTakesTheMeanOfSquaresInFloat32) {
-  const Tensor scale = normal(1, {5}, kFloat32);
+  const Tensor scale = spread(1, {5}, kFloat32);
   const Tensor x = full({3, 5}, 300).to(Dtype::Half);  // whose squares are beyond float16
   for (const Sizes& dims : {Sizes{-1}, Sizes{0, 1}}) {
     const Tensor y = ops::rms_norm(x, scale, dims);
@@ -110,7 +110,7 @@ TEST(RmsNorm, OfHalfPrecisionTakesTheMeanOfSquaresInFloat32) {
 }
 
 TEST(RmsNorm, OfMetaTensorsHasTheirShapeAndDtype) {
-  const Tensor y = ops::rms_norm(normal(0, {3, 5}, kFloat32).to(c10::Device("meta")), {}, {{-1}});
+  const Tensor y = ops::rms_norm(spread(0, {3, 5}, kFloat32).to(c10::Device("meta")), {}, {{-1}});
   EXPECT_TRUE(y.is_meta());
   EXPECT_EQ(y.sizes(), Shape({3, 5}));
 }

@@ -9,13 +9,10 @@
 #include "luxtorch/autodiff/grad.h"
 #include "luxtorch/core/ops.h"
 #include "support/compare.h"
+#include "support/normal.h"
 
 namespace luxtorch::testing {
 namespace {
-
-Tensor normal(uint64_t seed, const Sizes& shape) {
-  return random::normal(Rng(seed), shape, 0, 1, kFloat64);
-}
 
 struct Windows {
   int64_t window, stride, low, high, dilation;
@@ -50,7 +47,7 @@ Tensor by_hand(const Tensor& x, const Windows& w, F f) {
 }
 
 template <class Options>
-Options options_of(const Windows& w) {
+Options pool_options(const Windows& w) {
   Options options;
   options.stride = w.stride, options.pad = {w.low, w.high}, options.dilation = w.dilation;
   options.ceil_mode = w.ceil_mode;
@@ -68,13 +65,13 @@ TEST(Pooling, IsTheMaximumMeanOrNormOfEachWindow) {
     SCOPED_TRACE(::testing::Message()
                  << w.window << " " << w.stride << " " << w.low << " " << w.high);
     using Elements = std::vector<Tensor>;
-    EXPECT_SAME(ops::maxpool(x, {w.window}, options_of<MaxPoolOptions>(w)),
+    EXPECT_SAME(ops::maxpool(x, {w.window}, pool_options<MaxPoolOptions>(w)),
                 by_hand(x, w, [&](const Elements& elements, int64_t) {
                   return elements.empty() ? full({2, 3}, -std::numeric_limits<double>::infinity(),
                                                  {.dtype = kFloat64})
                                           : std::get<0>(stack(elements).max(0));
                 }));
-    auto mean = options_of<MeanPoolOptions>(w);
+    auto mean = pool_options<MeanPoolOptions>(w);
     EXPECT_CLOSE(ops::meanpool(x, {w.window}, mean),
                  by_hand(x, w,
                          [&](const Elements& elements, int64_t places) {
@@ -89,7 +86,7 @@ TEST(Pooling, IsTheMaximumMeanOrNormOfEachWindow) {
                                   static_cast<double>(std::max<size_t>(elements.size(), 1));
                          }),
                  1e-14);
-    auto norm = options_of<LPPoolOptions>(w);
+    auto norm = pool_options<LPPoolOptions>(w);
     norm.p = 3;
     EXPECT_CLOSE(ops::lppool(x, {w.window}, norm),
                  by_hand(x, w,

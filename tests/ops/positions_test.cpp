@@ -9,13 +9,10 @@
 #include "luxtorch/core/values.h"
 #include "luxtorch/rng.h"
 #include "support/compare.h"
+#include "support/normal.h"
 
 namespace luxtorch::testing {
 namespace {
-
-Tensor normal(uint64_t seed, const Sizes& shape, Dtype dtype = kFloat64) {
-  return random::normal(Rng(seed), shape, 0, 1, dtype);
-}
 
 TEST(RotaryEmbedding, TurnsPairsByPositionTimesAngle) {
   const auto [cos, sin] = ops::compute_rotary_embedding_params(4, 3, {.dtype = kFloat64});

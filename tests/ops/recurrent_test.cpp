@@ -15,19 +15,19 @@ namespace {
 
 constexpr RecurrentSizes kSequence{.batch = 3, .time = 4, .in = 2, .out = 5};
 
-Tensor normal(const char* name, Shape shape) {
+Tensor drawn(const char* name, Shape shape) {
   return random::normal(Rng(1).fold_in(name), shape, 0, 0.7, kFloat64);
 }
 
 // Everything that a sequence takes, as one tree.
 Tree sequence_inputs(int64_t gates, bool bias) {
-  auto t = named({{"x", normal("x", {kSequence.batch, kSequence.time, kSequence.in})},
-                  {"h", normal("h", {kSequence.batch, kSequence.out})},
-                  {"c", normal("c", {kSequence.batch, kSequence.out})},
-                  {"w_ih", normal("w_ih", {gates * kSequence.out, kSequence.in})},
-                  {"w_hh", normal("w_hh", {gates * kSequence.out, kSequence.out})}});
-  return bias ? merge(t, named({{"b_ih", normal("b_ih", {gates * kSequence.out})},
-                                {"b_hh", normal("b_hh", {gates * kSequence.out})}}))
+  auto t = named({{"x", drawn("x", {kSequence.batch, kSequence.time, kSequence.in})},
+                  {"h", drawn("h", {kSequence.batch, kSequence.out})},
+                  {"c", drawn("c", {kSequence.batch, kSequence.out})},
+                  {"w_ih", drawn("w_ih", {gates * kSequence.out, kSequence.in})},
+                  {"w_hh", drawn("w_hh", {gates * kSequence.out, kSequence.out})}});
+  return bias ? merge(t, named({{"b_ih", drawn("b_ih", {gates * kSequence.out})},
+                                {"b_hh", drawn("b_hh", {gates * kSequence.out})}}))
               : t;
 }
 ops::CellWeights weights(const Tree& t) {
