@@ -68,7 +68,8 @@ class SpecReader {
     for (const auto& spec : specs) {
       check_name("parameter", spec.name);
       for (const auto* layout : {&spec.torch, &spec.lux}) check_layout(who_, spec.name, *layout);
-      if (spec.lux_0_5) check_layout(who_, spec.name, *spec.lux_0_5);
+      for (const auto* layout : {&spec.lux_0_5, &spec.lux_cross_correlation})
+        if (*layout) check_layout(who_, spec.name, **layout);
       items.emplace_back(spec.name, tensor(spec));
     }
     return named(std::move(items));

@@ -54,6 +54,9 @@ struct ParameterSpec {
   /// In Lux 0.5, where that is not as in Lux 1. A file of 0.5 is recognized by this name, or by this
   /// shape.
   std::optional<TensorLayout> lux_0_5 = {};
+  /// In a layer of Lux that was built with cross_correlation = true, where that is not as in others: files
+  /// do not tell (LuxOptions::cross_correlation).
+  std::optional<TensorLayout> lux_cross_correlation = {};
 };
 
 /// A state of a layer's own: a value, a random key or a tensor.

@@ -8,6 +8,14 @@ namespace luxtorch::detail {
 
 namespace {
 
+std::vector<ModelPart> parts_in_lux(const Anatomy& model, const LuxOptions& options) {
+  auto parts = parts_of(model);
+  if (!options.cross_correlation) return parts;
+  for (auto& part : parts)
+    if (part.lux_cross_correlation) part.lux_layout = *part.lux_cross_correlation;
+  return parts;
+}
+
 bool is_tuple_of_tensors(const Tree& t) {
   if (!t.is_tuple() || t.size() == 0) return false;
   for (const auto& e : t.elements())
@@ -37,8 +45,8 @@ Tree taken(const Tree& expected, const Flat& leaves, const Tree& file) {
 }
 
 std::pair<Tree, Tree> from_lux(const Anatomy& model, const Tree& ps, const Tree& st,
-                               const RootNames& roots) {
-  auto parts = parts_of(model);
+                               const RootNames& roots, LuxOptions options) {
+  auto parts = parts_in_lux(model, options);
   std::vector<LuxVersion> versions;
   for (const auto& part : parts) versions.push_back(version_of(part, ps));
   auto expected = in_lux_layout(parts, versions, {model.ps, model.st});
@@ -62,16 +70,17 @@ std::pair<Tree, Tree> to_lux(const Anatomy& model, const Tree& ps, const Tree& s
                              LuxOptions options) {
   check_fits(model.ps, ps, "to_lux", "parameters");
   check_fits(model.st, st, "to_lux", "states");
-  auto parts = parts_of(model);
+  auto parts = parts_in_lux(model, options);
   auto lux = in_lux_layout(parts, std::vector<LuxVersion>(parts.size(), options.version), {ps, st});
   return {std::move(lux.ps), std::move(lux.st)};
 }
 
-std::pair<Tree, Tree> from_lux(const Anatomy& model, const Tree& ps, const Tree& st) {
-  return from_lux(model, ps, st, {"ps", "st"});
+std::pair<Tree, Tree> from_lux(const Anatomy& model, const Tree& ps, const Tree& st,
+                               LuxOptions options) {
+  return from_lux(model, ps, st, {"ps", "st"}, options);
 }
 
-std::pair<Tree, Tree> from_lux(const Anatomy& model, const Tree& file) {
+std::pair<Tree, Tree> from_lux(const Anatomy& model, const Tree& file, LuxOptions options) {
   auto roots = root_names(file);
   if (roots.ps.empty()) {
     std::string names;
@@ -83,7 +92,8 @@ std::pair<Tree, Tree> from_lux(const Anatomy& model, const Tree& file) {
             (names.empty() ? "nothing" : names) +
             ". Hand over both parts: from_lux(model, file[\"...\"], file[\"...\"]).");
   }
-  return from_lux(model, file[roots.ps], file.contains(roots.st) ? file[roots.st] : Tree(), roots);
+  return from_lux(model, file[roots.ps], file.contains(roots.st) ? file[roots.st] : Tree(), roots,
+                  options);
 }
 
 }  // namespace luxtorch::detail

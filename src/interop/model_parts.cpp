@@ -180,6 +180,7 @@ void append_specs(std::vector<ModelPart>& parts, const ModelPart& where,
     auto part = part_of(where, spec);
     part.in_states = false;
     part.lux_0_5 = spec.lux_0_5;
+    part.lux_cross_correlation = spec.lux_cross_correlation;
     parts.push_back(std::move(part));
   }
 }

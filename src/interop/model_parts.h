@@ -27,8 +27,9 @@ struct ModelPart {
   int64_t gates = 0;               // of a cell
   bool in_parameters = true, in_states = true;  // in which of the two a part of another kind is
   TensorLayout torch_layout = {}, lux_layout = {};
-  std::optional<TensorLayout> lux_0_5 = {};  // where that of Lux 0.5 is another one
-  Shape shape = {};                          // of a tensor with such a layout
+  std::optional<TensorLayout> lux_0_5 = {};                // where that of Lux 0.5 is another one
+  std::optional<TensorLayout> lux_cross_correlation = {};  // as in ParameterSpec
+  Shape shape = {};                                        // of a tensor with such a layout
   Tensor only_in_torch = {};  // what is no part of ps or st, but of a state dict, if it is one
 };
 

@@ -46,12 +46,14 @@ std::vector<ParameterSpec> kernel_and_bias(const Shape& weight, int64_t out_chan
     return chosen ? chosen : init::Uniform{-b, b};
   };
   const bool as_torch = options.cross_correlation;
+  const TensorLayout reversed_in_lux{.dims = TensorLayout::Dims::Reversed};
   std::vector<ParameterSpec> specs{
       {.name = "weight",
        .shape = weight,
        .init = or_uniform(options.init_weight),
        .torch = as_torch ? TensorLayout{} : flipped_in_torch(),
-       .lux = as_torch ? flipped_in_lux() : TensorLayout{.dims = TensorLayout::Dims::Reversed}}};
+       .lux = as_torch ? flipped_in_lux() : reversed_in_lux,
+       .lux_cross_correlation = as_torch ? reversed_in_lux : flipped_in_lux()}};
   if (options.use_bias) {
     specs.push_back(
         {.name = "bias", .shape = {out_channels}, .init = or_uniform(options.init_bias)});

@@ -51,6 +51,21 @@ TEST(Conv, OfLuxComputesTheSameWithAndWithoutCrossCorrelation) {
   EXPECT_CLOSE(as_lux(x, from_lux(as_lux, lux, st).first, st).first, y, kPlainFloat32);
 }
 
+TEST(Conv, OfALuxModelWithCrossCorrelationKeepsTheOrderOfTaps) {
+  const LuxOptions options{.cross_correlation = true};
+  for (bool flips : {false, true}) {
+    const Conv layer({3, 4}, 2, 5, {.cross_correlation = !flips});
+    const auto [ps, st] = setup(Rng(3), layer);
+    const Tree lux = to_lux(layer, ps, st, options).first;
+    const Tensor kernel = ps["weight"].tensor();
+    EXPECT_SAME(lux["weight"],
+                Tree((flips ? kernel.flip({2, 3}) : kernel).permute({3, 2, 1, 0}).contiguous()));
+    EXPECT_SAME(from_lux(layer, lux, st, Rng(0), options).first, ps);
+    EXPECT_SAME(from_lux(layer, named({{"ps", lux}, {"st", st}}), Rng(0), options).first, ps);
+    EXPECT_FALSE(lux["weight"].tensor().equal(to_lux(layer, ps, st).first["weight"].tensor()));
+  }
+}
+
 TEST(Conv, StartsAsPyTorchsDoesUnlessItIsToldOtherwise) {
   const Tree ps = setup(Rng(0), Conv({3, 5}, 8, 64, {.groups = 2})).first;
   const double b = 1 / std::sqrt(4. * 15);

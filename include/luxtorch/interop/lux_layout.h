@@ -10,7 +10,7 @@
 // - Embedding: weight (vocabulary, dims) here, (dims, vocabulary) in Lux; Scale: sizes reversed.
 // - Conv, ConvTranspose: the weight's dimensions reversed and its taps flipped, for a layer of Lux that
 //   flips them in each call. A Lux layer with cross_correlation = true does not, and looks the same in a
-//   file: flip the weight of such a one.
+//   file: LuxOptions::cross_correlation tells which of them the file has.
 // - Every other layer that describes its parameters and states: as its specs say (layer_spec.h).
 // - StatefulRecurrentCell: carry (batch, out) here, (out, batch) in Lux.
 // - BidirectionalRNN, and each layer of a bidirectional RNN, LSTM or GRU: backward_rnn holds the
@@ -43,17 +43,22 @@ enum class LuxVersion {
   V0_5,  ///< 0.5.
 };
 
-/// What to_lux writes.
+/// What the model in Lux is like.
 struct LuxOptions {
-  /// The version of Lux that is to read the result.
+  /// The version of Lux that is to read what to_lux gives. from_lux recognizes it.
   LuxVersion version = LuxVersion::V1;
+  /// Its Conv and ConvTranspose layers were built with cross_correlation = true, which is not Lux's
+  /// default: their kernels are not flipped.
+  bool cross_correlation = false;
 };
 
 namespace detail {
 LUXTORCH_API std::pair<Tree, Tree> to_lux(const Anatomy& model, const Tree& ps, const Tree& st,
                                           LuxOptions options);
-LUXTORCH_API std::pair<Tree, Tree> from_lux(const Anatomy& model, const Tree& ps, const Tree& st);
-LUXTORCH_API std::pair<Tree, Tree> from_lux(const Anatomy& model, const Tree& file);
+LUXTORCH_API std::pair<Tree, Tree> from_lux(const Anatomy& model, const Tree& ps, const Tree& st,
+                                            LuxOptions options);
+LUXTORCH_API std::pair<Tree, Tree> from_lux(const Anatomy& model, const Tree& file,
+                                            LuxOptions options);
 }  // namespace detail
 
 /// (ps, st) in the layout of Lux's setup. For version V0_5, biases of which
@@ -72,15 +77,17 @@ std::pair<Tree, Tree> to_lux(const L& model, const Tree& ps, const Tree& st,
 /// TreeError: names that are missing, unexpected or misshaped; the message lists all of them, as
 /// the file has them.
 template <class L>
-std::pair<Tree, Tree> from_lux(const L& model, const Tree& ps, const Tree& st, Rng rng = Rng(0)) {
-  return detail::from_lux(detail::anatomy(model, rng), ps, st);
+std::pair<Tree, Tree> from_lux(const L& model, const Tree& ps, const Tree& st, Rng rng = Rng(0),
+                               LuxOptions options = {}) {
+  return detail::from_lux(detail::anatomy(model, rng), ps, st, options);
 }
 
 /// The same from a file's tree with the entries ps and st, ps_trained and st_trained, or parameters
 /// and states. The states may be missing; other entries are ignored.
 template <class L>
-std::pair<Tree, Tree> from_lux(const L& model, const Tree& file, Rng rng = Rng(0)) {
-  return detail::from_lux(detail::anatomy(model, rng), file);
+std::pair<Tree, Tree> from_lux(const L& model, const Tree& file, Rng rng = Rng(0),
+                               LuxOptions options = {}) {
+  return detail::from_lux(detail::anatomy(model, rng), file, options);
 }
 
 }  // namespace luxtorch

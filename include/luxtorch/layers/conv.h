@@ -41,7 +41,8 @@ struct ConvOptions {
 /// (out_channels, in_channels / groups, kernel...), bias (out_channels).
 ///
 /// Lux has the weight's dimensions in reversed order, and flips its kernels in each call: to_lux and
-/// from_lux reverse both. With cross_correlation = false the weight has Lux's order of taps.
+/// from_lux reverse both, for a Lux layer with cross_correlation = true the dimensions alone
+/// (LuxOptions). With cross_correlation = false the weight has the order of taps of Lux's default.
 class LUXTORCH_API Conv {
  public:
   /// kernel: a size for each of 1 to 3 spatial dimensions. ArgumentError: another number of sizes; a size,

@@ -17,6 +17,10 @@ def loss(name, words, head, loss_of, targets):
                     x=rng.standard_normal((*SHAPE[:2], 16)), y=targets(rng))
 
 
+def classes(first, last):
+    return numpy.linspace(first, last, SHAPE[-1])
+
+
 def numbers(rng):
     return rng.standard_normal(SHAPE)
 
@@ -45,6 +49,42 @@ def likelihood(nn):
     return lambda y_hat, y: of_logarithms(y_hat.log(), y)
 
 
+def weighted(nn):
+    weights = classes(0.5, 1.5)
+    return lambda y_hat, y: nn.functional.cross_entropy(y_hat, y, weight=y_hat.new_tensor(weights))
+
+
+def weighted_positives(nn):
+    weights = classes(0.5, 2)
+    return lambda y_hat, y: nn.functional.binary_cross_entropy_with_logits(
+        y_hat, y, pos_weight=y_hat.new_tensor(weights))
+
+
+def gaussian(nn):
+    of_variances = nn.GaussianNLLLoss()
+    return lambda y_hat, y: of_variances(y_hat, y, y.square() + 0.1)
+
+
+def cosine(nn):
+    of_pairs = nn.CosineEmbeddingLoss(margin=0.2)
+    return lambda y_hat, y: of_pairs(y_hat, y, y[:, 0].sign())
+
+
+def triplet(nn):
+    of_triplets = nn.TripletMarginLoss()
+    return lambda y_hat, y: of_triplets(y_hat, y, y.flip(0))
+
+
+def connectionist(nn):
+    ctc = nn.CTCLoss()
+
+    def loss_of(y_hat, y):
+        log_probabilities = y_hat.view(32, 8, 32).log_softmax(-1)
+        return ctc(log_probabilities, y, y.new_full((8,), 32), y.new_full((8,), 10))
+
+    return loss_of
+
+
 def divergence(nn):
     of_logarithms = nn.KLDivLoss(reduction="batchmean")
     return lambda y_hat, y: of_logarithms(y_hat.log(), y)
@@ -64,5 +104,15 @@ loss("cross_entropy", "cross-entropy of logits, labels", None, lambda nn: nn.Cro
 loss("cross_entropy_smoothed", "cross-entropy of logits, labels smoothed by 0.1", None,
      lambda nn: nn.CrossEntropyLoss(label_smoothing=0.1), labels)
 loss("cross_entropy_soft", "cross-entropy of logits, distributions", None, lambda nn: nn.CrossEntropyLoss(), distributions)
+loss("cross_entropy_weighted", "cross-entropy of logits, labels, weights of the classes", None, weighted, labels)
+loss("cross_entropy_ignored", "cross-entropy of logits, one label left out", None,
+     lambda nn: nn.CrossEntropyLoss(ignore_index=3), labels)
+loss("binary_cross_entropy_logits_weighted", "binary cross-entropy of logits, weights of the positives", None,
+     weighted_positives, ones)
+loss("gaussian_nll", "Gaussian negative log-likelihood", None, gaussian, numbers)
+loss("cosine_embedding", "cosine embedding, margin 0.2", None, cosine, numbers)
+loss("triplet_margin", "triplets, margin 1", None, triplet, numbers)
+loss("ctc", "connectionist temporal classification, time 32, batch 8, 10 labels", None, connectionist,
+     lambda rng: rng.integers(1, 32, (SHAPE[0], 8, 10)))
 loss("negative_log_likelihood", "cross-entropy of probabilities, labels", SOFTMAX, likelihood, labels)
 loss("kl_divergence", "Kullback-Leibler divergence", SOFTMAX, divergence, distributions)
