@@ -22,18 +22,8 @@ void check_number(const char* who, const char* what, int64_t n, int64_t least, i
   throw ArgumentError(who, fmt::format("expected {} from {} to {}, got {}.", what, least, most, n));
 }
 
-Indices range(int64_t first, int64_t last) {
-  Indices indices(static_cast<size_t>(last - first));
-  std::iota(indices.begin(), indices.end(), first);
-  return indices;
-}
-
-// All of 0..n-1 but [first, last) for training, and these.
-Fold without(const Tree& data, int64_t n, int64_t first, int64_t last) {
-  Indices training = range(0, first);
-  const Indices rest = range(last, n);
-  training.insert(training.end(), rest.begin(), rest.end());
-  return {getobs(data, training), getobs(data, range(first, last))};
+Tree narrowed(const Tree& data, int64_t first, int64_t last) {
+  return tree::map_tensors([&](const Tensor& t) { return t.narrow(0, first, last - first); }, data);
 }
 
 // The observations of each label, in their order.
@@ -41,9 +31,8 @@ std::map<int64_t, Indices> by_label(const char* who, const Tree& data, const Ten
   const int64_t n = numobs(data);
   if (!labels.defined() || labels.dim() != 1 || labels.size(0) != n ||
       !c10::isIntegralType(labels.scalar_type(), /*includeBool=*/true)) {
-    throw ShapeError(who,
-                     fmt::format("expected labels ({}) of integers, got {}.", n,
-                                 labels.defined() ? describe_kind(labels) : "an undefined tensor"));
+    throw ShapeError(
+        who, fmt::format("expected labels ({}) of integers, got {}.", n, describe_kind(labels)));
   }
   const Tensor here = labels.cpu().to(kInt64).contiguous();
   std::map<int64_t, Indices> groups;
@@ -65,37 +54,52 @@ Rng key_of(Rng rng, int64_t label) {
 
 }  // namespace
 
-std::vector<Fold> kfolds(const Tree& data, int64_t k) {
+Fold Folds::operator[](size_t i) const {
+  if (i >= parts_.size()) {
+    throw ArgumentError("data::Folds",
+                        fmt::format("expected a fold from 0 to {}, got {}.", parts_.size() - 1, i));
+  }
+  const auto [first, last, end] = parts_[i];
+  Tree held_out = narrowed(data_, first, last);
+  if (last == end) return {narrowed(data_, 0, first), std::move(held_out)};
+  if (first == 0) return {narrowed(data_, last, end), std::move(held_out)};
+  auto training = [&, last = last, first = first, end = end](const Tensor& t) {
+    return cat({t.narrow(0, 0, first), t.narrow(0, last, end - last)});
+  };
+  return {tree::map_tensors(training, data_), std::move(held_out)};
+}
+
+Folds kfolds(const Tree& data, int64_t k) {
   const int64_t n = numobs(data);
   check_number("data::kfolds", "k", k, 2, n);
-  std::vector<Fold> folds;
+  std::vector<Folds::Part> parts;
   for (int64_t i = 0, first = 0; i < k; ++i) {
     const int64_t last = first + n / k + (i < n % k ? 1 : 0);
-    folds.push_back(without(data, n, first, last));
+    parts.push_back({first, last, n});
     first = last;
   }
-  return folds;
+  return {data, std::move(parts)};
 }
 
-std::vector<Fold> leavepout(const Tree& data, int64_t p) {
+Folds leavepout(const Tree& data, int64_t p) {
   const int64_t n = numobs(data);
   check_number("data::leavepout", "p", p, 1, n / 2);
-  std::vector<Fold> folds;
+  std::vector<Folds::Part> parts;
   for (int64_t first = 0; first < n; first += p)
-    folds.push_back(without(data, n, first, std::min(first + p, n)));
-  return folds;
+    parts.push_back({first, std::min(first + p, n), n});
+  return {data, std::move(parts)};
 }
 
-std::vector<Fold> timeseries_kfolds(const Tree& data, int64_t k) {
+Folds timeseries_kfolds(const Tree& data, int64_t k) {
   const int64_t n = numobs(data);
   check_number("data::timeseries_kfolds", "k", k, 1, n - 1);
   const int64_t size = n / (k + 1);
-  std::vector<Fold> folds;
+  std::vector<Folds::Part> parts;
   for (int64_t i = 0; i < k; ++i) {
     const int64_t first = n - (k - i) * size;
-    folds.emplace_back(getobs(data, range(0, first)), getobs(data, range(first, first + size)));
+    parts.push_back({first, first + size, first + size});
   }
-  return folds;
+  return {data, std::move(parts)};
 }
 
 std::array<Tree, 2> splitobs_stratified(const Tree& data, const Tensor& labels, double fraction,

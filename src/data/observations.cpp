@@ -41,7 +41,7 @@ void check_scalable(const char* who, const Tensor& x, int64_t dim) {
     return;
   throw ShapeError(
       who, fmt::format("expected a floating tensor with elements and a dimension {}, got {}.", dim,
-                       x.defined() ? describe_kind(x) : "an undefined tensor"));
+                       describe_kind(x)));
 }
 
 }  // namespace

@@ -96,8 +96,7 @@ Tensor make_poly(Rng rng, const std::vector<double>& coefficients, const Tensor&
     throw ArgumentError(kWho, "expected at least one coefficient, got none.");
   check_noise(kWho, noise);
   if (!x.defined() || !x.is_floating_point())
-    throw ShapeError(kWho, "expected a floating tensor x, got " +
-                               (x.defined() ? describe_kind(x) : "an undefined tensor") + ".");
+    throw ShapeError(kWho, "expected a floating tensor x, got " + describe_kind(x) + ".");
   const Tensor wide = x.to(kFloat64);
   const Tensor errors = random::normal(rng, x.sizes(), 0, noise, kFloat64).to(x.device());
   Tensor value = wide.mul(0);

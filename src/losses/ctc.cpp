@@ -45,8 +45,7 @@ void check_integers(const char* name, const Tensor& t, const Tensor& y_hat, cons
       t.device() == y_hat.device())
     return;
   throw ShapeError(kWho, fmt::format("expected {} of integers {} on {}, got {}.", name, shape,
-                                     y_hat.device().str(),
-                                     t.defined() ? describe_kind(t) : "an undefined tensor"));
+                                     y_hat.device().str(), describe_kind(t)));
 }
 
 void check_range(const char* name, const Tensor& values, int64_t low, int64_t high) {
@@ -148,7 +147,6 @@ struct CTCFunction : torch::autograd::Function<CTCFunction> {
                                              numbers(s.label_lengths), s.blank, zero_infinity);
     context->save_for_backward({log_p, s.labels, s.lengths, s.label_lengths, losses, log_alpha});
     context->saved_data["blank"] = s.blank;
-    context->saved_data["zero_infinity"] = zero_infinity;
     return losses.clone();
   }
 
@@ -161,9 +159,9 @@ struct CTCFunction : torch::autograd::Function<CTCFunction> {
       by_log_p = torch::autograd::grad({plain(log_p, s)}, {log_p}, {by_losses[0]},
                                        /*retain_graph=*/true, /*create_graph=*/true)[0];
     } else {
-      by_log_p = at::_ctc_loss_backward(
-          by_losses[0].contiguous(), log_p, s.labels, numbers(s.lengths), numbers(s.label_lengths),
-          saved[4], saved[5], s.blank, context->saved_data["zero_infinity"].toBool());
+      by_log_p = at::_ctc_loss_backward(by_losses[0].contiguous(), log_p, s.labels,
+                                        numbers(s.lengths), numbers(s.label_lengths), saved[4],
+                                        saved[5], s.blank, /*zero_infinity=*/true);
     }
     return {by_log_p, Tensor(), Tensor()};
   }
@@ -175,9 +173,16 @@ Tensor CTCLoss::operator()(const Tensor& y_hat, const Tensor& y, const Tensor& l
                            const Tensor& label_lengths) const {
   Sequences s = checked(*this, y_hat, y, lengths, label_lengths);
   check_labels_(s, y_hat.size(2));
-  const Tensor log_p = at::log_softmax(y_hat, -1);
-  Tensor losses =
-      transforms::active() ? plain(log_p, s) : CTCFunction::apply(log_p, s, zero_infinity);
+  // torch computes it in float32 and float64.
+  const Dtype dtype = y_hat.scalar_type();
+  const Tensor log_p = at::log_softmax(y_hat, -1, dtype == kFloat64 ? kFloat64 : kFloat32);
+  Tensor losses;
+  if (y_hat.size(1) == 0) {
+    losses = log_p.sum({0, 2});  // of no sequences
+  } else {
+    losses = transforms::active() ? plain(log_p, s) : CTCFunction::apply(log_p, s, zero_infinity);
+  }
+  losses = losses.to(dtype);
   if (zero_infinity) losses = losses.masked_fill(losses.isinf(), 0);
   if (agg.kind() == Agg::mean)
     return losses.div(s.label_lengths.clamp_min(1).to(losses.scalar_type())).mean();

@@ -52,7 +52,6 @@ LUXTORCH_LOSS_AS_OBJECTIVE(GenericLossFunction)
 LUXTORCH_MASKED_LOSS(BinaryCrossEntropyLoss, masked_elements)
 LUXTORCH_MASKED_LOSS(BinaryFocalLoss, masked_elements)
 LUXTORCH_MASKED_LOSS(FocalLoss, masked_classes)
-LUXTORCH_MASKED_LOSS(KLDivergenceLoss, masked_classes)
 LUXTORCH_MASKED_LOSS(MSELoss, masked_elements)
 LUXTORCH_MASKED_LOSS(MAELoss, masked_elements)
 LUXTORCH_MASKED_LOSS(HuberLoss, masked_elements)
@@ -117,11 +116,21 @@ Tensor sums(const Tensor& x) { return x.dim() > 1 ? x.flatten(1).sum(1) : x.sum(
 
 }  // namespace
 
+namespace {
+
+// 1 - part / whole; 0 where the whole is, since there is nothing in such a sample.
+Tensor of_ratio(const Tensor& part, const Tensor& whole) {
+  const Tensor none = whole.eq(0);
+  return at::rsub(part.div(whole.masked_fill(none, 1)), 1).masked_fill(none, 0);
+}
+
+}  // namespace
+
 Tensor DiceCoeffLoss::operator()(const Tensor& y_hat, const Tensor& y) const {
   const Tensor t = detail::target("DiceCoeffLoss", y_hat, y, agg);
   const Tensor shared = sums(t.mul(y_hat)).mul(2).add(smooth);
   const Tensor total = sums(y_hat.square()).add(sums(t.square())).add(smooth);
-  return agg(at::rsub(shared.div(total), 1));
+  return agg(of_ratio(shared, total));
 }
 
 Tensor TverskyLoss::operator()(const Tensor& y_hat, const Tensor& y) const {
@@ -135,7 +144,7 @@ Tensor TverskyLoss::operator()(const Tensor& y_hat, const Tensor& y) const {
   const Tensor positive = sums(at::rsub(t, 1).mul(y_hat)),
                negative = sums(t.mul(at::rsub(y_hat, 1)));
   const Tensor total = both.add(positive, alpha).add(negative, beta).add(smooth);
-  return agg(at::rsub(both.add(smooth).div(total), 1));
+  return agg(of_ratio(both.add(smooth), total));
 }
 
 Tensor SiameseContrastiveLoss::operator()(const Tensor& y_hat, const Tensor& y) const {

@@ -250,12 +250,20 @@ Tensor FocalLoss::operator()(const Tensor& y_hat, const Tensor& y) const {
   return agg(terms.sum(class_dimension("FocalLoss", y_hat, dim)).neg());
 }
 
+// Lux aggregates the two terms apart, which a function as agg can tell.
 Tensor KLDivergenceLoss::operator()(const Tensor& y_hat, const Tensor& y) const {
-  const Tensor t = detail::target("KLDivergenceLoss", y_hat, y, agg);
-  const Tensor entropy = at::xlogy(t, t).sum(class_dimension("KLDivergenceLoss", y_hat, dim));
+  return (*this)(y_hat, y, Tensor());
+}
+
+Tensor KLDivergenceLoss::operator()(const Tensor& y_hat, const Tensor& y,
+                                    const Tensor& mask) const {
+  constexpr auto kWho = "KLDivergenceLoss";
+  const int64_t d = class_dimension(kWho, y_hat, dim);
+  const auto [x, t] = mask.defined() ? detail::kept_classes(kWho, y_hat, y, mask, d)
+                                     : std::pair(y_hat, detail::target(kWho, y_hat, y, agg));
   const CrossEntropyLoss cross{
-      .dim = dim, .agg = agg, .epsilon = epsilon, .label_smoothing = label_smoothing};
-  return agg(entropy).add(cross(y_hat, t));
+      .dim = d, .agg = agg, .epsilon = epsilon, .label_smoothing = label_smoothing};
+  return detail::aggregate(agg, at::xlogy(t, t).sum(d), mask).add(cross(x, t, mask));
 }
 
 }  // namespace luxtorch

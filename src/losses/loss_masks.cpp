@@ -27,6 +27,17 @@ Tensor where_kept(const Tensor& mask, const Tensor& x, double other) {
   return at::where(mask, x, other);
 }
 
+std::pair<Tensor, Tensor> kept_classes(const char* who, const Tensor& y_hat, const Tensor& y,
+                                       const Tensor& mask, int64_t dim) {
+  const Tensor t = target(who, y_hat, y, Agg::none);
+  dim = class_dimension(who, y_hat, dim);
+  auto shape = y_hat.sizes().vec();
+  shape.erase(shape.begin() + dim);
+  check_mask(who, y_hat, mask, shape);
+  const Tensor wide = mask.unsqueeze(dim);
+  return {where_kept(wide, y_hat), where_kept(wide, t)};
+}
+
 void check_losses(const char* who, const Tensor& losses, const Tensor& mask) {
   if (losses.sizes() == mask.sizes()) return;
   throw ShapeError(who, "expected a loss for each element of the mask, " +

@@ -1,6 +1,8 @@
 // Losses of which a mask leaves some out. Level 4.
 #pragma once
 
+#include <utility>
+
 #include "losses/loss_terms.h"
 
 namespace luxtorch::detail {
@@ -40,17 +42,16 @@ Tensor masked_elements(const char* who, const Loss& loss, const Tensor& y_hat, c
   return aggregate(loss.agg, losses, mask);
 }
 
+/// y_hat and the target of a loss over the classes in dimension dim, with 0.5 where the mask is false.
+std::pair<Tensor, Tensor> kept_classes(const char* who, const Tensor& y_hat, const Tensor& y,
+                                       const Tensor& mask, int64_t dim);
+
 /// A loss with one value for all classes, in the dimension loss.dim.
 template <class Loss>
 Tensor masked_classes(const char* who, const Loss& loss, const Tensor& y_hat, const Tensor& y,
                       const Tensor& mask) {
-  const Tensor t = target(who, y_hat, y, Agg::none);
-  const int64_t dim = class_dimension(who, y_hat, loss.dim);
-  auto shape = y_hat.sizes().vec();
-  shape.erase(shape.begin() + dim);
-  check_mask(who, y_hat, mask, shape);
-  const Tensor wide = mask.unsqueeze(dim);
-  return aggregate(loss.agg, without_agg(loss)(where_kept(wide, y_hat), where_kept(wide, t)), mask);
+  const auto [x, t] = kept_classes(who, y_hat, y, mask, loss.dim);
+  return aggregate(loss.agg, without_agg(loss)(x, t), mask);
 }
 
 /// A loss of sums, in which zeros of both count nothing.

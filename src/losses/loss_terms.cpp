@@ -20,8 +20,6 @@ namespace detail {
 
 namespace {
 
-std::string text(const Tensor& t) { return t.defined() ? describe_kind(t) : "an undefined tensor"; }
-
 std::vector<int64_t> without_ones(ShapeView shape) {
   std::vector<int64_t> sizes;
   std::copy_if(shape.begin(), shape.end(), std::back_inserter(sizes),
@@ -40,7 +38,8 @@ std::string advice(const Tensor& y_hat, const Tensor& y) {
 
 void check_output(const char* who, const Tensor& y_hat, const Tensor& y, const Agg& agg) {
   if (!y_hat.defined() || !y_hat.is_floating_point()) {
-    throw ShapeError(who, "expected y_hat to be a floating tensor, got " + text(y_hat) + ".");
+    throw ShapeError(who,
+                     "expected y_hat to be a floating tensor, got " + describe_kind(y_hat) + ".");
   }
   if (!y.defined()) throw ShapeError(who, "expected a tensor y, got an undefined one.");
   if (y_hat.device() != y.device()) {

@@ -26,7 +26,7 @@ void check_above_zero(const char* who, const char* what, double x) {
 }
 
 std::string text(const Tensor& t) {
-  return t.defined() ? describe_kind(t) + " on " + t.device().str() : "an undefined tensor";
+  return t.defined() ? describe_kind(t) + " on " + t.device().str() : describe_kind(t);
 }
 
 // Is `other` of x's shape, dtype and device?
@@ -77,8 +77,9 @@ Tensor GaussianNLLLoss::operator()(const Tensor& y_hat, const Tensor& y,
   const Tensor t = detail::target(kWho, y_hat, y, agg);
   check_variance(kWho, y_hat, variance);
   // The clamped values, with the gradient of the variances.
-  const Tensor missing = transforms::detached(variance.clamp_min(epsilon).sub(variance));
-  const Tensor v = variance.add(missing);
+  const Tensor low = variance.lt(epsilon);
+  const Tensor missing = transforms::detached(at::rsub(variance, epsilon)).mul(low);
+  const Tensor v = variance.add(missing.masked_fill(low.logical_not(), 0));
   Tensor losses = v.log().add(y_hat.sub(t).square().div(v)).mul(0.5);
   if (full) losses = losses.add(0.5 * std::log(2 * std::numbers::pi));
   return agg(losses);
@@ -94,10 +95,14 @@ Tensor CosineEmbeddingLoss::operator()(const Tensor& x1, const Tensor& x2, const
     throw ShapeError(kWho, fmt::format("expected y of shape {} on {}, got {}.", shape_text(shape),
                                        x1.device().str(), text(y)));
   }
-  auto product = [](const Tensor& a, const Tensor& b) { return a.mul(b).sum(-1); };
+  // Squares of halves overflow, and kEpsilon is 0 among them.
+  const Dtype dtype = x1.scalar_type(), wide = dtype == kFloat64 ? kFloat64 : kFloat32;
+  auto product = [&](const Tensor& a, const Tensor& b) {
+    return a.to(wide).mul(b.to(wide)).sum(-1);
+  };
   constexpr double kEpsilon = 1e-12;
   const Tensor length = product(x1, x1).add(kEpsilon).mul(product(x2, x2).add(kEpsilon)).sqrt();
-  const Tensor cosine = product(x1, x2).div(length);
+  const Tensor cosine = product(x1, x2).div(length).to(dtype);
   const Tensor t = transforms::detached(y), zero = at::zeros_like(cosine);
   const Tensor same = at::where(t.eq(1), at::rsub(cosine, 1), zero);
   return agg(same.add(at::where(t.eq(-1), at::relu(cosine.sub(margin)), zero)));

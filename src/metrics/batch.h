@@ -7,12 +7,12 @@
 
 namespace luxtorch::metrics {
 
-/// `dim` of y_hat from 0; ArgumentError where there is none.
-int64_t class_dimension(const std::string& who, const Tensor& y_hat, int64_t dim);
-
 /// The scores with the classes last, (..., classes), without a graph; ShapeError unless they are
 /// floating and fit y (...).
 Tensor scores(const std::string& who, const Tensor& y_hat, const Tensor& y, int64_t dim);
+
+/// What scores of NaN predict.
+inline constexpr int64_t kNoPrediction = -1;
 
 /// The predicted labels, int64 of y's shape, of any of the forms of y_hat in classes.h.
 Tensor predictions(const std::string& who, const Tensor& y_hat, const Tensor& y, int64_t dim,

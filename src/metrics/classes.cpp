@@ -4,6 +4,8 @@
 #include <ATen/ops/bincount.h>
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "luxtorch/core/error.h"
 #include "luxtorch/core/ops.h"
 #include "metrics/batch.h"
@@ -40,12 +42,16 @@ template <class Metric, class F>
 Tensor averaged(const char* who, const Metric& metric, const Tree& state, const F& f) {
   const Tensor counts = state["counts"].tensor().to(kFloat64);
   const Tensor right = counts.diagonal(), predicted = counts.sum(0), labels = counts.sum(1);
-  const Tensor each = f(right, predicted, labels);
+  // Without data there are no numbers.
+  const Tensor each =
+      f(right, predicted, labels)
+          .masked_fill(counts.sum().eq(0), std::numeric_limits<double>::quiet_NaN());
   switch (metric.average) {
     case Average::Micro:
-      return f(right.sum(), predicted.sum(), labels.sum());
+      return right.sum().div(
+          labels.sum());  // what is predicted wrongly of one class is missed of another
     case Average::Weighted:
-      return ratio(each.mul(labels).sum(), labels.sum());
+      return each.mul(labels).sum().div(labels.sum());
     case Average::Binary:
       if (metric.classes == 2) return each.select(0, 1);
       throw ArgumentError(
@@ -63,10 +69,9 @@ Tensor length_mask(const Tensor& lengths, int64_t time) {
   if (!lengths.defined() || lengths.dim() != 1 ||
       !c10::isIntegralType(lengths.scalar_type(), /*includeBool=*/false)) {
     throw ShapeError("metrics::length_mask",
-                     "expected lengths (batch) of integers, got " +
-                         (lengths.defined() ? describe_kind(lengths) : "an undefined tensor") +
-                         ".");
+                     "expected lengths (batch) of integers, got " + describe_kind(lengths) + ".");
   }
+  check_range("metrics::length_mask", "lengths", lengths.to(kInt64), time + 1);
   return at::arange(time, lengths.options()).lt(lengths.unsqueeze(-1));
 }
 
@@ -95,7 +100,8 @@ Tree TopKAccuracy::update(const Tree& state, const Tensor& y_hat, const Tensor& 
   const Tensor rows = used_rows(kWho, scores(kWho, y_hat, y, dim), mask);
   const Tensor labels = used(kWho, y.to(kInt64), mask).unsqueeze(-1);
   check_range(kWho, "labels", labels, rows.size(-1));
-  return counted(state, rows.gt(rows.gather(-1, labels)).sum(-1).lt(k));
+  const Tensor before = rows.gt(rows.gather(-1, labels)).sum(-1);
+  return counted(state, before.lt(k).logical_and(rows.isnan().any(-1).logical_not()));
 }
 Tensor TopKAccuracy::value(const Tree& state) const { return fraction(state); }
 
@@ -110,7 +116,7 @@ Tree ConfusionMatrix::update(const Tree& state, const Tensor& y_hat, const Tenso
   const Tensor predicted = used(kWho, predictions(kWho, y_hat, y, dim, threshold), mask);
   const Tensor labels = used(kWho, y.to(kInt64), mask);
   check_range(kWho, "labels", labels, classes);
-  check_range(kWho, "predictions", predicted, classes);
+  check_range(kWho, "predictions (-1: scores of NaN)", predicted, classes);
   const Tensor pairs = at::bincount(labels.mul(classes).add(predicted), {}, classes * classes);
   return added(state, "counts", pairs.reshape({classes, classes}));
 }

@@ -1,7 +1,7 @@
 #include "luxtorch/metrics/scores.h"
 
 #include <ATen/ops/_unique2.h>
-#include <ATen/ops/log_softmax.h>
+#include <ATen/ops/logsumexp.h>
 #include <fmt/format.h>
 
 #include "luxtorch/core/error.h"
@@ -21,17 +21,35 @@ const TensorOptions kDouble{.dtype = kFloat64};
 Tensor numbers_like(const char* who, const Tensor& y_hat, const Tensor& y) {
   if (y_hat.defined() && y.defined() && y_hat.is_floating_point() && y_hat.sizes() == y.sizes())
     return transforms::detached(y_hat).to(kFloat64);
-  auto kind = [](const Tensor& t) {
-    return t.defined() ? describe_kind(t) : "an undefined tensor";
-  };
   throw ShapeError(who, fmt::format("expected y_hat floating and y of its shape, got {} and {}.",
-                                    kind(y_hat), kind(y)));
+                                    describe_kind(y_hat), describe_kind(y)));
+}
+
+// Vectors, each longer than the next, so that n scores in batches are copied log(n) times and not n.
+Tree joined(const Tree& a, const Tree& b) {
+  std::vector<Tree> parts(a.elements().begin(), a.elements().end());
+  for (const Tree& next : b.elements()) {
+    Tensor last = next.tensor();
+    while (!parts.empty() && parts.back().tensor().numel() <= last.numel()) {
+      last = cat({parts.back().tensor().to(last.device()), last});
+      parts.pop_back();
+    }
+    parts.emplace_back(last);
+  }
+  return tuple(std::move(parts));
+}
+Tensor whole(const Tree& parts) {
+  std::vector<Tensor> vectors;
+  for (const Tree& part : parts.elements())
+    vectors.push_back(part.tensor().to(parts[0].tensor().device()));
+  return cat(vectors);
 }
 
 }  // namespace
 
 Tree AUROC::init() const {
-  return named({{"scores", zeros({0}, kDouble)}, {"positive", zeros({0}, {.dtype = kBool})}});
+  return named({{"scores", tuple({zeros({0}, kDouble)})},
+                {"positive", tuple({zeros({0}, {.dtype = kBool})})}});
 }
 
 Tree AUROC::update(const Tree& state, const Tensor& y_hat, const Tensor& y,
@@ -43,21 +61,19 @@ Tree AUROC::update(const Tree& state, const Tensor& y_hat, const Tensor& y,
   check_range(kWho, "labels", labels, 2);
   if (scores.isnan().any().item<bool>())
     throw ArgumentError(kWho, "expected scores that are numbers, got NaN.");
-  return merge(state, named({{"scores", scores}, {"positive", labels.to(kBool)}}));
+  return merge(state,
+               named({{"scores", tuple({scores})}, {"positive", tuple({labels.to(kBool)})}}));
 }
 
 Tree AUROC::merge(const Tree& a, const Tree& b) const {
-  return tree::zip(
-      [](const Tree& x, const Tree& y) {
-        return Tree(cat({x.tensor().to(y.tensor().device()), y.tensor()}));
-      },
-      a, b);
+  return named({{"scores", joined(a["scores"], b["scores"])},
+                {"positive", joined(a["positive"], b["positive"])}});
 }
 
 Tensor AUROC::value(const Tree& state) const {
-  const Tensor positive = state["positive"].tensor().to(kFloat64);
+  const Tensor positive = whole(state["positive"]).to(kFloat64);
   const auto [sorted, place, counts] =
-      at::_unique2(state["scores"].tensor(), /*sorted=*/true, /*return_inverse=*/true,
+      at::_unique2(whole(state["scores"]), /*sorted=*/true, /*return_inverse=*/true,
                    /*return_counts=*/true);
   // Equal scores share the mean of their ranks, which begin at 1.
   const Tensor many = counts.to(kFloat64);
@@ -115,9 +131,10 @@ Tree Perplexity::update(const Tree& state, const Tensor& y_hat, const Tensor& y,
   const Tensor rows = used_rows(kWho, scores(kWho, y_hat, y, dim), mask);
   const Tensor labels = used(kWho, y.to(kInt64), mask).unsqueeze(-1);
   check_range(kWho, "labels", labels, rows.size(-1));
-  const Tensor log_p = at::log_softmax(rows.to(kFloat64), -1).gather(-1, labels);
+  const Tensor wide = rows.scalar_type() == kFloat64 ? rows : rows.to(kFloat32);
+  const Tensor log_p = wide.gather(-1, labels).sub(at::logsumexp(wide, -1, /*keepdim=*/true));
   const Tensor count = full({}, labels.numel(), {.dtype = kInt64, .device = y.device()});
-  return added(added(state, "loss", log_p.sum().neg()), "count", count);
+  return added(added(state, "loss", log_p.sum(kFloat64).neg()), "count", count);
 }
 
 Tree Perplexity::merge(const Tree& a, const Tree& b) const { return sum_of_states(a, b); }

@@ -35,6 +35,14 @@ TEST(KFolds, HoldOutEachObservationOnce) {
   EXPECT_THAT(numbers(folds[1].first[0]), ElementsAre(0, 1, 2, 5, 6));
   EXPECT_THAT(numbers(folds[2].second[1]), ElementsAre(10, 11, 12, 13));
   EXPECT_EQ(kfolds(arange(10)).size(), 5u);
+  size_t seen = 0;
+  for (const auto& [training, held_out] : folds) {
+    EXPECT_EQ(numobs(training) + numobs(held_out), 7);
+    EXPECT_THAT(numbers(held_out[0]), ::testing::ContainerEq(numbers(folds[seen].second[0])));
+    ++seen;
+  }
+  EXPECT_EQ(seen, 3u);
+  EXPECT_ERROR(ArgumentError, folds[3], "[data::Folds] expected a fold from 0 to 2, got 3.");
   EXPECT_ERROR(ArgumentError, kfolds(arange(3), 4),
                "[data::kfolds] expected k from 2 to 3, got 4.");
   EXPECT_THROW(kfolds(arange(3), 1), ArgumentError);
@@ -47,6 +55,12 @@ TEST(LeavePOut, HoldsOutP) {
   EXPECT_THAT(numbers(folds[1].first), ElementsAre(0, 1, 4));
   EXPECT_THAT(numbers(folds[2].second), ElementsAre(4));
   EXPECT_EQ(leavepout(arange(5)).size(), 5u);
+  // What is held out lies in the data, and so does a training part without a gap.
+  const Tensor x = arange(5);
+  const auto views = leavepout(x, 2);
+  for (const Tensor& view :
+       {views[1].second.tensor(), views[0].first.tensor(), views[2].first.tensor()})
+    EXPECT_TRUE(view.is_alias_of(x));
   EXPECT_ERROR(ArgumentError, leavepout(arange(5), 3),
                "[data::leavepout] expected p from 1 to 2, got 3.");
 }

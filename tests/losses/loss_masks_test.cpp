@@ -89,6 +89,36 @@ TEST(LossMasks, OfSumsAreZerosInThem) {
   }
 }
 
+TEST(LossMasks, WithoutSmoothingASampleOfNothingHasTheLossZero) {
+  const Data d;
+  for (Agg agg : {Agg(Agg::mean), Agg(Agg::none)}) {
+    const DiceCoeffLoss dice{.smooth = 0, .agg = agg};
+    const TverskyLoss tversky{.smooth = 0, .agg = agg};
+    Tensor mask = d.elements.clone();
+    mask.select(0, 1).fill_(false);
+    for (const auto& masked :
+         {std::function<Tensor(const Tensor&)>([&](const Tensor& x) { return dice(x, d.y, mask); }),
+          std::function<Tensor(const Tensor&)>(
+              [&](const Tensor& x) { return tversky(x, d.y, mask); })}) {
+      EXPECT_TRUE(masked(d.y_hat).isfinite().all().item<bool>());
+      if (agg.kind() == Agg::none) {
+        EXPECT_EQ(masked(d.y_hat)[1].item<double>(), 0);
+      }
+      const Tensor slope =
+          grad([&](const Tree& x) { return masked(x.tensor()).sum(); }, d.y_hat).tensor();
+      EXPECT_TRUE(slope.isfinite().all().item<bool>());
+      EXPECT_SAME(slope[1], zeros({3}, {.dtype = kFloat64}));
+    }
+  }
+}
+
+TEST(LossMasks, AFunctionSeesBothTermsOfTheDivergenceAlsoUnderAMask) {
+  const Tensor y = tensor({1., 0., 0.5, 0.5}).reshape({2, 2}),
+               y_hat = tensor({0.9, 0.1, 0.05, 0.95}).reshape({2, 2});
+  const KLDivergenceLoss loss{.agg = Agg([](const Tensor& x) { return x.max(); })};
+  EXPECT_CLOSE(loss(y_hat, y, tensor({true, true})), loss(y_hat, y), 1e-7);
+}
+
 TEST(LossMasks, NoneGivesZerosWhereTheMaskIsFalse) {
   const Data d;
   for (const auto& [name, loss, masked, of] : cases(Agg::none)) {

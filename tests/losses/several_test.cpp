@@ -51,6 +51,18 @@ TEST(CosineEmbedding, OfZerosIsFinite) {
   EXPECT_TRUE(grads.tensor().isfinite().all().item<bool>());
 }
 
+TEST(CosineEmbedding, OfHalvesDoesNotOverflow) {
+  const Tensor x = full({1, 100}, 30, {.dtype = Dtype::Half}), zero = x * 0;
+  EXPECT_CLOSE(CosineEmbeddingLoss{}(x, x, ones({1})).to(kFloat32), zeros({}), 1e-3);
+  EXPECT_CLOSE(CosineEmbeddingLoss{}(x, zero, ones({1})).to(kFloat32), ones({}), 1e-3);
+  EXPECT_EQ(CosineEmbeddingLoss{}(x, x, ones({1})).scalar_type(), Dtype::Half);
+}
+
+TEST(GaussianNLL, OfAnInfiniteVarianceIsInfinite) {
+  const Tensor loss = GaussianNLLLoss{}(zeros({1}), ones({1}), full({1}, INFINITY));
+  EXPECT_EQ(loss.item<double>(), INFINITY);
+}
+
 TEST(TripletMargin, RefusesOtherShapesAndOptions) {
   const Tensor x = ones({4, 3});
   EXPECT_ERROR(
@@ -87,6 +99,42 @@ TEST(CTC, RefusesWhatIsNoLabelOrLength) {
                "[CTCLoss] expected labels in [0, 4) without the blank 0, got 4.");
   EXPECT_ERROR(ArgumentError, CTCLoss{.blank = 2}(y_hat, y, five, two),
                "[CTCLoss] expected labels in [0, 4) without the blank 2, got 2.");
+}
+
+TEST(CTC, OfHalvesIsComputedInFloats) {
+  const Tensor y_hat = random::normal(Rng(0), {5, 2, 4}),
+               y = tensor(Integers{1, 2, 3, 3}).reshape({2, 2}), lengths = tensor(Integers{5, 4}),
+               label_lengths = tensor(Integers{2, 1});
+  const Tensor wanted = CTCLoss{}(y_hat, y, lengths, label_lengths);
+  for (Dtype dtype : {Dtype::Half, Dtype::BFloat16}) {
+    auto loss = [&](const Tree& x) { return CTCLoss{}(x.tensor(), y, lengths, label_lengths); };
+    const auto [value, slopes] = value_and_grad(loss, y_hat.to(dtype));
+    const Tensor slope = slopes.tensor();
+    EXPECT_EQ(value.scalar_type(), dtype);
+    EXPECT_CLOSE(value.to(kFloat32), wanted, 2e-2);
+    EXPECT_EQ(slope.scalar_type(), dtype);
+    EXPECT_TRUE(slope.isfinite().all().item<bool>());
+  }
+}
+
+TEST(CTC, OfNoSequencesIsTheSumOfNothing) {
+  const Tensor y_hat = zeros({5, 0, 4}), y = zeros({0, 3}, {.dtype = kInt64}),
+               none = zeros({0}, {.dtype = kInt64});
+  EXPECT_EQ(CTCLoss{.agg = Agg::sum}(y_hat, y, none, none).item<double>(), 0);
+  EXPECT_EQ(CTCLoss{.agg = Agg::none}(y_hat, y, none, none).sizes(), ShapeView({0}));
+}
+
+// Four equal labels need seven steps.
+TEST(CTC, OfTooFewStepsIsInfiniteWithoutAGradient) {
+  const Tensor y_hat = random::normal(Rng(0), {5, 1, 3}), y = ones({1, 4}, {.dtype = kInt64}),
+               lengths = tensor(Integers{5}), label_lengths = tensor(Integers{4});
+  for (bool zero_infinity : {false, true}) {
+    const CTCLoss ctc{.zero_infinity = zero_infinity, .agg = Agg::sum};
+    auto loss = [&](const Tree& x) { return ctc(x.tensor(), y, lengths, label_lengths); };
+    const auto [value, slope] = value_and_grad(loss, y_hat);
+    EXPECT_EQ(value.item<double>(), zero_infinity ? 0 : INFINITY);
+    EXPECT_SAME(slope, zeros({5, 1, 3}));
+  }
 }
 
 TEST(CTC, DoesNotReadLabelsBeyondTheirLengths) {

@@ -114,11 +114,63 @@ TEST(Metrics, StatesKeepNoGraph) {
 
 TEST(Metrics, OfNoDataAreNotANumber) {
   for (const Metric& m : all_metrics()) {
-    if (m.name == "ConfusionMatrix" || m.name == "Precision" || m.name == "Recall" ||
-        m.name == "F1")
-      continue;  // zeros
-    EXPECT_TRUE(std::isnan(m.value(m.init()).item<double>())) << m.name;
+    const Tensor value = m.value(m.init());
+    if (m.name == "ConfusionMatrix") {
+      EXPECT_SAME(value, zeros({4, 4}, {.dtype = kFloat64}));
+    } else {
+      EXPECT_TRUE(value.isnan().all().item<bool>()) << m.name;
+    }
   }
+}
+
+// A model that has diverged predicts nothing.
+TEST(Metrics, ScoresOfNaNAreWrongPredictions) {
+  const Tensor y = integers({0, 1, 2});
+  const Tensor y_hat = tensor({1., 0., 0., 0., 1., NAN, 0., 0., 1.}).reshape({3, 3});
+  const Tensor all = full({3, 3}, NAN);
+  auto of = [&](const auto& m, const Tensor& scores) {
+    return m.value(m.update(m.init(), scores, y)).template item<double>();
+  };
+  EXPECT_EQ(of(Accuracy{}, y_hat), 2.0 / 3);
+  EXPECT_EQ(of(Accuracy{}, all), 0);
+  for (int64_t k : {1, 2}) {
+    EXPECT_EQ(of(TopKAccuracy{.k = k}, y_hat), 2.0 / 3);
+    EXPECT_EQ(of(TopKAccuracy{.k = k}, all), 0);
+  }
+  const Accuracy binary;
+  EXPECT_EQ(binary.value(binary.update(binary.init(), tensor({NAN, 0.2}), integers({0, 0})))
+                .item<double>(),
+            0.5);
+  const ConfusionMatrix matrix{.classes = 3};
+  EXPECT_ERROR(
+      ArgumentError, matrix.update(matrix.init(), y_hat, y),
+      "[metrics::ConfusionMatrix] expected predictions (-1: scores of NaN) in [0, 3), got -1.");
+}
+
+TEST(Metrics, LengthMaskRefusesLengthsOutsideTheTime) {
+  EXPECT_SAME(length_mask(integers({0, 2}), 2), tensor({false, false, true, true}).reshape({2, 2}));
+  EXPECT_ERROR(ArgumentError, length_mask(integers({1, 3}), 2),
+               "[metrics::length_mask] expected lengths in [0, 3), got 3.");
+  EXPECT_ERROR(ArgumentError, length_mask(integers({-1}), 2),
+               "[metrics::length_mask] expected lengths in [0, 3), got -1.");
+}
+
+TEST(AUROC, KeepsFewVectorsOfManyBatches) {
+  const AUROC auroc;
+  Tree state = auroc.init();
+  const Tensor scores = random::uniform(Rng(3), {200}), labels = scores.gt(0.4).to(kInt64);
+  for (int64_t i = 0; i < 100; ++i)
+    state = auroc.update(state, scores.narrow(0, 2 * i, 2), labels.narrow(0, 2 * i, 2));
+  EXPECT_LE(state["scores"].size(), 8u);
+  EXPECT_SAME(auroc.value(state), auroc.value(auroc.update(auroc.init(), scores, labels)));
+}
+
+TEST(Perplexity, OfHalvesIsThatOfFloats) {
+  const Tensor logits = (random::normal(Rng(2), {40, 5}) * 4).to(Dtype::BFloat16),
+               y = integers({0, 1, 2, 3, 4}).repeat({8});
+  const Perplexity p;
+  EXPECT_CLOSE(p.value(p.update(p.init(), logits, y)),
+               p.value(p.update(p.init(), logits.to(kFloat64), y)), 1e-5);
 }
 
 TEST(Accuracy, CountsRightPredictions) {
@@ -225,10 +277,12 @@ TEST(PrecisionRecallF1, OfTwoClassesAreThoseOfClassOne) {
 }
 
 TEST(PrecisionRecallF1, AreZeroForAClassThatNeverOccurs) {
-  for (const Tensor& v :
-       {Precision{.classes = 2, .average = Average::None}.value(Precision{.classes = 2}.init()),
-        F1{.classes = 2, .average = Average::None}.value(F1{.classes = 2}.init())})
-    EXPECT_SAME(v, zeros({2}, {.dtype = kFloat64}));
+  const Tensor y = integers({0, 0});
+  auto of = [&](auto m) { return m.value(m.update(m.init(), y, y)); };
+  for (const Tensor& v : {of(Precision{.classes = 2, .average = Average::None}),
+                          of(Recall{.classes = 2, .average = Average::None}),
+                          of(F1{.classes = 2, .average = Average::None})})
+    EXPECT_SAME(v, tensor({1., 0.}, {.dtype = kFloat64}));
 }
 
 TEST(AUROC, IsTheFractionOfPairsInOrder) {
@@ -272,8 +326,11 @@ TEST(Perplexity, IsTheExponentialOfTheMeanLoss) {
   for (int64_t i = 0; i < 60; ++i)
     loss -= c.y_hat[i].to(kFloat64).log_softmax(0)[c.label(i)].item<double>() / 60;
   const Perplexity m;
-  EXPECT_CLOSE(m.value(m.update(m.init(), c.y_hat, c.y)), value_of(std::exp(loss)), 1e-12);
-  EXPECT_CLOSE(m.value(m.update(m.init(), zeros({5, 7}), zeros({5}, {.dtype = kInt64}))),
+  EXPECT_CLOSE(m.value(m.update(m.init(), c.y_hat, c.y)), value_of(std::exp(loss)), 1e-6);
+  EXPECT_CLOSE(m.value(m.update(m.init(), c.y_hat.to(kFloat64), c.y)), value_of(std::exp(loss)),
+               1e-12);
+  EXPECT_CLOSE(m.value(m.update(m.init(), zeros({5, 7}, {.dtype = kFloat64}),
+                                zeros({5}, {.dtype = kInt64}))),
                value_of(7), 1e-14);
 }
 

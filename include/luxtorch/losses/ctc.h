@@ -13,11 +13,12 @@ namespace luxtorch {
 /// the time steps, with repetitions and blanks between them (Graves et al. 2006).
 ///
 /// It computes what PyTorch's CTCLoss does for log_softmax(y_hat), so y_hat may also be
-/// log-probabilities. It has every order of derivative, and those of transforms (PyTorch's has the
+/// log-probabilities; float16 and bfloat16 are computed in float32. It has every order of derivative, and those of transforms (PyTorch's has the
 /// first alone).
 struct LUXTORCH_API CTCLoss {
   int64_t blank = 0;  ///< The class that is no label.
-  /// A sequence that is too short for its labels has the loss 0 and no gradient, not infinity.
+  /// A sequence that is too short for its labels has the loss 0, not infinity. Its gradient is 0 in
+  /// both cases (PyTorch: NaN where the loss is infinity).
   bool zero_infinity = false;
   /// The mean divides the loss of a sequence by the number of its labels (at least 1) first, as in
   /// PyTorch; everything else gets the losses (batch) as they are.

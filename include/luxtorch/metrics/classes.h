@@ -7,10 +7,11 @@
 //
 // All metrics have the same functions. init() is the state of no data; update(state, y_hat, y, mask)
 // the one after a batch; merge(a, b) the one of the data of both, for parts or processes; value(state)
-// the metric, float64, NaN for no data. States have tensors alone, so io::save keeps them.
+// the metric, float64, NaN for no data (of ConfusionMatrix zeros). States have tensors alone, so io::save
+// keeps them.
 //
 // y: labels (...), integers from 0 or booleans. y_hat: scores (..., classes), whose largest is the
-// prediction; or predicted labels (...) of integers; or probabilities (...) of the class 1, of two.
+// prediction, and NaN among which is a wrong one; or predicted labels (...) of integers; or probabilities (...) of the class 1, of two.
 // mask: boolean (...); what is false does not count, whatever it holds. An undefined mask leaves out
 // nothing. For padded sequences, take metrics::length_mask(lengths, time).
 //
@@ -23,7 +24,8 @@
 namespace luxtorch::metrics {
 
 /// The mask of padded sequences: true at (i, t) where t < lengths[i]. lengths: integers (batch), 0 to
-/// time. Returns (batch, time) bool on their device. ShapeError: other lengths.
+/// time. Returns (batch, time) bool on their device. ShapeError: lengths of another kind. ArgumentError:
+/// a length outside that range.
 LUXTORCH_API Tensor length_mask(const Tensor& lengths, int64_t time);
 
 /// How the states of two parts of the data become that of both, where their sum is right.
@@ -85,42 +87,76 @@ enum class Average {
   None       ///< All of them, (classes).
 };
 
-#define LUXTORCH_CLASS_METRIC                                                                   \
-  int64_t classes;                                                                              \
-  Average average = Average::Macro;                                                             \
-  int64_t dim = -1;                                                                             \
-  double threshold = 0.5;                                                                       \
-  Tree init() const { return confusion().init(); }                                              \
-  Tree update(const Tree& state, const Tensor& y_hat, const Tensor& y, const Tensor& mask = {}) \
-      const {                                                                                   \
-    return confusion().update(state, y_hat, y, mask);                                           \
-  }                                                                                             \
-  Tree merge(const Tree& a, const Tree& b) const { return sum_of_states(a, b); }                \
-  Tensor value(const Tree& state) const;                                                        \
-  ConfusionMatrix confusion() const {                                                           \
-    return {.classes = classes, .dim = dim, .threshold = threshold};                            \
-  }
-
-/// Of the predictions of a class, the fraction that is right; 0 without predictions. Options: classes,
-/// average (Macro), dim and threshold, as ConfusionMatrix has them. Its state is that of confusion().
-/// The value is 0-dim, or (classes) for Average::None. ArgumentError: Average::Binary with another
-/// number of classes than 2.
+/// Of the predictions of a class, the fraction that is right; 0 without predictions.
 struct LUXTORCH_API Precision {
-  LUXTORCH_CLASS_METRIC
+  int64_t classes;                   ///< Their number, at least 1.
+  Average average = Average::Macro;  ///< How the numbers of the classes become one.
+  int64_t dim = -1;                  ///< The dimension of the classes in y_hat.
+  double threshold = 0.5;            ///< A probability above it is a prediction of class 1.
+  /// The metric that has the same states.
+  ConfusionMatrix confusion() const {
+    return {.classes = classes, .dim = dim, .threshold = threshold};
+  }
+  /// No data.
+  Tree init() const { return confusion().init(); }
+  /// The state after a batch.
+  Tree update(const Tree& state, const Tensor& y_hat, const Tensor& y,
+              const Tensor& mask = {}) const {
+    return confusion().update(state, y_hat, y, mask);
+  }
+  /// The state of both.
+  Tree merge(const Tree& a, const Tree& b) const { return sum_of_states(a, b); }
+  /// 0-dim, or (classes) for Average::None. ArgumentError: Average::Binary with another number of classes
+  /// than 2.
+  Tensor value(const Tree& state) const;
 };
 
-/// Of the samples of a class, the fraction that is found; 0 without samples. Everything else is as in
-/// Precision.
+/// Of the samples of a class, the fraction that is found; 0 without samples.
 struct LUXTORCH_API Recall {
-  LUXTORCH_CLASS_METRIC
+  int64_t classes;                   ///< Their number, at least 1.
+  Average average = Average::Macro;  ///< How the numbers of the classes become one.
+  int64_t dim = -1;                  ///< The dimension of the classes in y_hat.
+  double threshold = 0.5;            ///< A probability above it is a prediction of class 1.
+  /// The metric that has the same states.
+  ConfusionMatrix confusion() const {
+    return {.classes = classes, .dim = dim, .threshold = threshold};
+  }
+  /// No data.
+  Tree init() const { return confusion().init(); }
+  /// The state after a batch.
+  Tree update(const Tree& state, const Tensor& y_hat, const Tensor& y,
+              const Tensor& mask = {}) const {
+    return confusion().update(state, y_hat, y, mask);
+  }
+  /// The state of both.
+  Tree merge(const Tree& a, const Tree& b) const { return sum_of_states(a, b); }
+  /// 0-dim, or (classes) for Average::None. ArgumentError: Average::Binary with another number of classes
+  /// than 2.
+  Tensor value(const Tree& state) const;
 };
 
-/// 2 P R / (P + R) with a class' precision and recall; 0 where both are 0. Everything else is as in
-/// Precision.
+/// 2 P R / (P + R) with a class' precision and recall; 0 where both are 0.
 struct LUXTORCH_API F1 {
-  LUXTORCH_CLASS_METRIC
+  int64_t classes;                   ///< Their number, at least 1.
+  Average average = Average::Macro;  ///< How the numbers of the classes become one.
+  int64_t dim = -1;                  ///< The dimension of the classes in y_hat.
+  double threshold = 0.5;            ///< A probability above it is a prediction of class 1.
+  /// The metric that has the same states.
+  ConfusionMatrix confusion() const {
+    return {.classes = classes, .dim = dim, .threshold = threshold};
+  }
+  /// No data.
+  Tree init() const { return confusion().init(); }
+  /// The state after a batch.
+  Tree update(const Tree& state, const Tensor& y_hat, const Tensor& y,
+              const Tensor& mask = {}) const {
+    return confusion().update(state, y_hat, y, mask);
+  }
+  /// The state of both.
+  Tree merge(const Tree& a, const Tree& b) const { return sum_of_states(a, b); }
+  /// 0-dim, or (classes) for Average::None. ArgumentError: Average::Binary with another number of classes
+  /// than 2.
+  Tensor value(const Tree& state) const;
 };
-
-#undef LUXTORCH_CLASS_METRIC
 
 }  // namespace luxtorch::metrics

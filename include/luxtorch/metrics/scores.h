@@ -14,7 +14,7 @@ namespace luxtorch::metrics {
 /// a larger score than one of class 0, equal scores counting one half. It is computed exactly, from
 /// the ranks of all scores, which the state therefore keeps.
 struct LUXTORCH_API AUROC {
-  /// No data: {scores (0) float64, positive (0) bool}.
+  /// No data: {scores, positive}, tuples of vectors, float64 and bool, that belong one behind another.
   Tree init() const;
   /// The state after a batch. y_hat: floating scores of any kind, y: 0 and 1 or booleans, both of one
   /// shape; mask as in Accuracy. ShapeError: other shapes or dtypes. ArgumentError: another label, or
