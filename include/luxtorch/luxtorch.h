@@ -91,6 +91,7 @@
 #include "luxtorch/ties.h"
 #include "luxtorch/train/ema.h"
 #include "luxtorch/train/freeze.h"
+#include "luxtorch/train/lora.h"
 #include "luxtorch/train/progress.h"
 #include "luxtorch/train/train_state.h"
 #include "luxtorch/tree.h"
