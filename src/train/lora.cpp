@@ -15,11 +15,11 @@ namespace luxtorch {
 
 namespace {
 
-constexpr const char* kWho = "lora";
+constexpr const char* kLora = "lora";
 
 template <class E>
 [[noreturn]] void refuse_at(const std::string& path, const std::string& message) {
-  E error(kWho, message);
+  E error(kLora, message);
   error.prepend_path_(path);
   throw error;
 }
@@ -49,10 +49,10 @@ Tree constant(const Tree& t) {
 Lora::Lora(Layer model, const PathPredicate& which, LoraOptions options)
     : model_(std::move(model)), options_(options) {
   if (options_.rank < 1) {
-    throw ArgumentError(kWho, fmt::format("expected .rank of at least 1, got {}.", options_.rank));
+    throw ArgumentError(kLora, fmt::format("expected .rank of at least 1, got {}.", options_.rank));
   }
   if (!std::isfinite(options_.alpha))
-    throw ArgumentError(kWho, fmt::format("expected a finite .alpha, got {}.", options_.alpha));
+    throw ArgumentError(kLora, fmt::format("expected a finite .alpha, got {}.", options_.alpha));
   std::vector<std::string> there;
   const Tree ps = detail::structure(model_.describe(), Initial::parameters);
   tree::for_each(
@@ -64,7 +64,7 @@ Lora::Lora(Layer model, const PathPredicate& which, LoraOptions options)
       ps);
   if (!matrices_.empty()) return;
   throw ArgumentError(
-      kWho,
+      kLora,
       fmt::format("expected a predicate that picks parameters, got one that picks none. There "
                   "are {}.",
                   there.empty() ? "none" : fmt::format("{}", fmt::join(there, ", "))));
@@ -127,7 +127,7 @@ std::string Lora::label() const {
 
 std::pair<Lora, Tree> lora(Layer model, const Tree& ps, const PathPredicate& which,
                            LoraOptions options) {
-  detail::check_fits(detail::structure(model.describe(), Initial::parameters), ps, kWho,
+  detail::check_fits(detail::structure(model.describe(), Initial::parameters), ps, kLora,
                      "parameters");
   Lora with_pairs(std::move(model), which, options);
   Tree pairs = with_pairs.new_pairs(options.rng.fold_in("lora"));

@@ -4,6 +4,7 @@
 
 #include "luxtorch/autodiff/derivatives.h"
 #include "luxtorch/autodiff/grad.h"
+#include "luxtorch/checkpoint/checkpoint.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/interop/lux_layout.h"
 #include "luxtorch/interop/state_dict.h"
@@ -20,6 +21,7 @@
 #include "luxtorch/optim/loss_scale.h"
 #include "luxtorch/train/train_state.h"
 #include "support/compare.h"
+#include "support/files.h"
 #include "support/golden.h"
 
 namespace luxtorch::testing {
@@ -87,8 +89,7 @@ TEST(Mixed, GivesWhatPyTorchGivesInHalfPrecision) {
       auto [loss, grads, y_st] = value_and_grad(
           [&, &st = st](const Tree& p) {
             auto out = model(expected["x"], p, st);
-            return std::pair(out.first.tensor().square().mean(),
-                             tuple({out.first, out.second}));
+            return std::pair(out.first.tensor().square().mean(), tuple({out.first, out.second}));
           },
           ps);
       EXPECT_CLOSE(y_st[0].tensor(), expected["y"].tensor(), tolerance);
@@ -208,6 +209,25 @@ TEST(Mixed, KeepsStructureNamesAndShapesOfTheModel) {
   EXPECT_EQ(show(mixed(Dense(3, 2), kFloat16)).substr(0, 31), "AlternatePrecision{Float16}(\n  ");
 }
 
+TEST(Mixed, IsResumedFromACheckpointThatThePlainModelTakesToo) {
+  auto [ps, st] = setup(Rng(0), small_model());
+  const Tensor x = random::normal(Rng(3), {8, 3});
+  const Tree batch = tuple({x, x.narrow(1, 0, 2)});
+  auto fresh = [&, &ps = ps, &st = st](const Layer& model) {
+    return TrainState(model, ps, st, OptimiserChain(LossScale(), Adam()));
+  };
+  const Layer half = mixed(small_model(), kFloat16);
+  TrainState ts = fresh(half), again = fresh(half), plain = fresh(small_model());
+  for (int i = 0; i < 3; ++i) single_train_step_(MSELoss{}, batch, ts);
+  const Checkpoint saved = load_checkpoint(CheckpointFolder(test::fresh_folder("mixed")).save(ts));
+  saved.restore_(again), saved.restore_(plain);
+  EXPECT_SAME(plain.parameters(), ts.parameters());
+  const Tensor loss = single_train_step_(MSELoss{}, batch, ts).loss;
+  EXPECT_SAME(single_train_step_(MSELoss{}, batch, again).loss, loss);
+  EXPECT_FALSE(tree::equal(Tree(single_train_step_(MSELoss{}, batch, plain).loss), Tree(loss)));
+  EXPECT_SAME(again.parameters(), ts.parameters());
+}
+
 TEST(Mixed, RunsASequenceAndKeepsItsCarry) {
   const Layer cells = StatefulRecurrentCell(LSTMCell(3, 4));
   auto [ps, st] = setup(Rng(0), cells);
@@ -229,9 +249,10 @@ TEST(ToHalf, LeavesNormalizationsInFloat32) {
   const Tensor x = random::normal(Rng(1), {4, 2, 7});
   EXPECT_SAME(model(x.to(kBFloat16), low, st).first.to(kFloat32),
               apply<Tensor>(mixed(model, kBFloat16), x, ps, st).first);
-  EXPECT_ERROR(TreeError, to_half(model, ps.without("head"), kFloat16),
-               "[to_half] expected parameters with the model's structure, got missing head. Are they of "
-               "another model or version?");
+  EXPECT_ERROR(
+      TreeError, to_half(model, ps.without("head"), kFloat16),
+      "[to_half] expected parameters with the model's structure, got missing head. Are they of "
+      "another model or version?");
 }
 
 TEST(ToHalf, HasShortNamesForWholeTrees) {
@@ -247,21 +268,6 @@ TEST(ToHalf, SoftmaxOfHalfPrecisionComputesInFloat32) {
   const Tensor x = random::normal(Rng(0), {3, 300}, 0, 4);
   for (const auto& [name, dtype] : kHalves)
     EXPECT_SAME(softmax(x.to(dtype)), softmax(x.to(dtype).to(kFloat32)).to(dtype)) << name;
-}
-
-TEST(BatchNorm, OfHalfPrecisionComputesInFloat32) {
-  BatchNorm layer(3, tanh);
-  auto [ps, st] = setup(Rng(0), layer);
-  for (const auto& [name, dtype] : kHalves) {
-    const Tensor x = random::normal(Rng(1), {4, 3, 5}, 3).to(dtype);
-    for (const Tree& states : {st, testmode(st)}) {
-      auto [y, st2] = BatchNorm(3)(x, ps, states);
-      auto [wide, st_wide] = BatchNorm(3)(x.to(kFloat32), ps, states);
-      EXPECT_SAME(y, wide.to(dtype)) << name;
-      EXPECT_SAME(st2, st_wide) << name;
-      EXPECT_SAME(layer(x, ps, states).first, wide.to(dtype).tanh()) << name;
-    }
-  }
 }
 
 }  // namespace
