@@ -45,10 +45,12 @@ struct TensorLayout {
 
 /// A parameter of a layer's own.
 struct ParameterSpec {
-  std::string name;         ///< Its key in the layer's parameters; no dots.
-  Shape shape;              ///< Sizes of at least 0.
-  Initializer init;         ///< Its first values, drawn with a key that belongs to its path.
-  Dtype dtype = kFloat32;   ///< What init gives.
+  std::string name;        ///< Its key in the layer's parameters; no dots.
+  Shape shape;             ///< Sizes of at least 0.
+  Initializer init;        ///< Its first values, drawn with a key that belongs to its path.
+  Dtype dtype = kFloat32;  ///< What init gives.
+  /// True: to_half and AlternatePrecision of half precision leave it in float32, as normalizations need.
+  bool keeps_float32 = false;
   TensorLayout torch = {};  ///< In the state dict of the torch.nn module that computes the same.
   TensorLayout lux = {};    ///< In Lux 1.
   /// In Lux 0.5, where that is not as in Lux 1. A file of 0.5 is recognized by this name, or by this

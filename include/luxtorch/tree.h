@@ -258,4 +258,14 @@ inline Tree to(const Tree& t, std::string_view name) { return to(t, device(name)
 LUXTORCH_API Tree to(const Tree& t, Dtype dtype);
 
 }  // namespace tree
+
+/// tree::to(t, kFloat16), by Lux's name.
+inline Tree f16(const Tree& t) { return tree::to(t, kFloat16); }
+/// tree::to(t, kBFloat16), by Lux's name.
+inline Tree bf16(const Tree& t) { return tree::to(t, kBFloat16); }
+/// tree::to(t, kFloat32), by Lux's name.
+inline Tree f32(const Tree& t) { return tree::to(t, kFloat32); }
+/// tree::to(t, kFloat64), by Lux's name.
+inline Tree f64(const Tree& t) { return tree::to(t, kFloat64); }
+
 }  // namespace luxtorch

@@ -41,13 +41,14 @@ void check_alike(const L& layer, const char* what, const Tensor& t, const Tensor
   check_device(layer, what, t, parameter);
 }
 
+/// float16 or bfloat16?
+inline bool is_half(Dtype dtype) { return dtype == kFloat16 || dtype == kBFloat16; }
+
 /// As check_alike, but half precision goes with float32 parameters, as in normalizations.
 template <class L>
 void check_alike_or_half(const L& layer, const char* what, const Tensor& t,
                          const Tensor& parameter) {
-  const Dtype dtype = t.scalar_type();
-  const bool half = dtype == Dtype::Half || dtype == Dtype::BFloat16;
-  if (half && parameter.scalar_type() == kFloat32) {
+  if (is_half(t.scalar_type()) && parameter.scalar_type() == kFloat32) {
     check_device(layer, what, t, parameter);
   } else {
     check_alike(layer, what, t, parameter);

@@ -36,6 +36,7 @@ std::vector<ParameterSpec> LayerNorm::parameters() const {
     return {.name = name,
             .shape = shape_,
             .init = chosen ? chosen : otherwise,
+            .keeps_float32 = true,
             .torch = {.name = in_torch},
             .lux = {.from_ours = to_lux_array, .to_ours = from_lux_array}};
   };

@@ -20,8 +20,7 @@ struct Normalized {
 // rule for vmap updates no states.
 Normalized by_the_batch(const Tensor& given, double epsilon) {
   const Dtype dtype = given.scalar_type();
-  const bool narrow = dtype == Dtype::Half || dtype == Dtype::BFloat16;
-  const Tensor x = narrow ? given.to(kFloat32) : given;
+  const Tensor x = is_half(dtype) ? given.to(kFloat32) : given;
   std::vector<int64_t> dims{0};
   for (int64_t d = 2; d < x.dim(); ++d) dims.push_back(d);
   const auto n = static_cast<double>(x.numel()) / static_cast<double>(x.size(1));
@@ -42,8 +41,12 @@ std::vector<ParameterSpec> scale_and_bias(int64_t channels, const Options& optio
       {.name = "scale",
        .shape = {channels},
        .init = or_constant(options.init_scale, init::ones),
+       .keeps_float32 = true,
        .torch = {.name = "weight"}},
-      {.name = "bias", .shape = {channels}, .init = or_constant(options.init_bias, init::zeros)}};
+      {.name = "bias",
+       .shape = {channels},
+       .init = or_constant(options.init_bias, init::zeros),
+       .keeps_float32 = true}};
 }
 
 std::vector<StateSpec> statistics(int64_t channels, bool tracked) {
@@ -85,7 +88,8 @@ std::vector<StateSpec> BatchNorm::states() const {
   return statistics(channels_, options_.track_stats);
 }
 
-Out<Tensor> BatchNorm::operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
+Out<Tensor> BatchNorm::operator()(const Tensor& given, const Tree& ps, const Tree& st) const {
+  Tensor x = given;
   if (x.dim() < 2 || x.size(1) != channels_) {
     fail(*this, fmt::format("expected x of shape (batch, {}, ...), got {}.", channels_,
                             shape_text(x.sizes())));
@@ -101,13 +105,16 @@ Out<Tensor> BatchNorm::operator()(const Tensor& x, const Tree& ps, const Tree& s
   std::optional<Tensor> scale, bias, mean, var;
   if (options_.affine) {
     scale = ps["scale"].tensor(), bias = ps["bias"].tensor();
-    check_alike(*this, "x", x, *scale);
+    check_alike_or_half(*this, "x", x, *scale);
   }
   Tree st2 = st;
-  if (options_.track_stats) {
-    mean = st["running_mean"].tensor(), var = st["running_var"].tensor();
-    check_states(*this, x, *mean);
-  }
+  if (options_.track_stats) mean = st["running_mean"].tensor(), var = st["running_var"].tensor();
+  auto is_float32 = [](const std::optional<Tensor>& t) {
+    return t && t->scalar_type() == kFloat32;
+  };
+  if (is_half(x.scalar_type()) && (is_float32(scale) || is_float32(mean))) x = x.to(kFloat32);
+  if (scale) scale = scale->to(x.scalar_type()), bias = bias->to(x.scalar_type());
+  if (mean) check_states(*this, x, *mean);
   auto of_shape = [&](const Tensor& t) {  // (channels) beside x
     std::vector<int64_t> shape(static_cast<size_t>(x.dim()) - 1, 1);
     shape[0] = channels_;
@@ -133,7 +140,7 @@ Out<Tensor> BatchNorm::operator()(const Tensor& x, const Tree& ps, const Tree& s
     y = at::batch_norm(x, scale, bias, mean, var, of_the_batch, options_.momentum, options_.epsilon,
                        /*cudnn_enabled=*/true);
   }
-  y = activation_(y);
+  y = activation_(y.to(given.scalar_type()));
   detail::report(*this, y);
   return {std::move(y), std::move(st2)};
 }
@@ -225,8 +232,7 @@ Out<Tensor> InstanceNorm::operator()(const Tensor& x, const Tree& ps, const Tree
   Tensor mean, var, wide = x;
   if (tracked) {
     mean = st["running_mean"].tensor(), var = st["running_var"].tensor();
-    const bool half = x.scalar_type() == Dtype::Half || x.scalar_type() == Dtype::BFloat16;
-    if (half && mean.scalar_type() == kFloat32) wide = x.to(kFloat32);
+    if (is_half(x.scalar_type()) && mean.scalar_type() == kFloat32) wide = x.to(kFloat32);
     check_states(*this, wide, mean);
   }
   Tree st2 = st;

@@ -17,6 +17,7 @@ std::vector<ParameterSpec> RMSNorm::parameters() const {
   return {{.name = "scale",
            .shape = shape_,
            .init = chosen ? chosen : init::ones,
+           .keeps_float32 = true,
            .torch = {.name = "weight"},
            .lux = {.dims = TensorLayout::Dims::Reversed}}};
 }

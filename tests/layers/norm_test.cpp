@@ -99,6 +99,21 @@ TEST(BatchNorm, RefusesOptionsOutsideTheirRange) {
                "[BatchNorm] expected .epsilon of at least 0, got -1.");
 }
 
+TEST(BatchNorm, OfHalfPrecisionComputesInFloat32) {
+  BatchNorm layer(3, tanh);
+  auto [ps, st] = setup(Rng(0), layer);
+  for (auto dtype : {kFloat16, kBFloat16}) {
+    const Tensor x = random::normal(Rng(1), {4, 3, 5}, 3).to(dtype);
+    for (const Tree& states : {st, testmode(st)}) {
+      auto [y, st2] = BatchNorm(3)(x, ps, states);
+      auto [wide, st_wide] = BatchNorm(3)(x.to(kFloat32), ps, states);
+      EXPECT_SAME(y, wide.to(dtype));
+      EXPECT_SAME(st2, st_wide);
+      EXPECT_SAME(layer(x, ps, states).first, wide.to(dtype).tanh());
+    }
+  }
+}
+
 TEST(InstanceNorm, KeepsRunningStatisticsThatABatchOfNoRowsLeavesAsTheyAre) {
   InstanceNorm layer(1, {.track_stats = true, .momentum = 0.25});
   auto [ps, st] = setup(Rng(0), layer);

@@ -89,9 +89,11 @@ class LUXTORCH_API Shape {
 /// Prints as torch prints sizes: [2, 3].
 LUXTORCH_API std::ostream& operator<<(std::ostream& out, const Shape& shape);
 
-inline constexpr Dtype kFloat32 = Dtype::Float;   ///< float, torch.float32
-inline constexpr Dtype kFloat64 = Dtype::Double;  ///< double, torch.float64
-inline constexpr Dtype kInt64 = Dtype::Long;      ///< int64_t, torch.int64
-inline constexpr Dtype kBool = Dtype::Bool;       ///< bool, torch.bool
+inline constexpr Dtype kFloat16 = Dtype::Half;       ///< c10::Half, torch.float16
+inline constexpr Dtype kBFloat16 = Dtype::BFloat16;  ///< c10::BFloat16, torch.bfloat16
+inline constexpr Dtype kFloat32 = Dtype::Float;      ///< float, torch.float32
+inline constexpr Dtype kFloat64 = Dtype::Double;     ///< double, torch.float64
+inline constexpr Dtype kInt64 = Dtype::Long;         ///< int64_t, torch.int64
+inline constexpr Dtype kBool = Dtype::Bool;          ///< bool, torch.bool
 
 }  // namespace luxtorch

@@ -23,7 +23,8 @@ struct BatchNormOptions {
 };
 
 /// y = activation((x - mean) / sqrt(var + epsilon) * scale + bias) for each channel (Ioffe and
-/// Szegedy 2015). x: (batch, channels, ...); y: the same. In training, mean and (biased) variance
+/// Szegedy 2015). x: (batch, channels, ...) of the dtype and device of parameters and states, or of half
+/// precision with float32 ones; y: the same, of x's dtype. In training, mean and (biased) variance
 /// are those of the batch; in test mode the running ones. Parameters, with affine: scale, bias
 /// (channels). States: running_mean, running_var (channels), if tracked (the variance unbiased, as
 /// in torch and Lux), and training, a bool.

@@ -1,9 +1,7 @@
 // LossScale: training in float16 without losing small gradients.
 //
-//     TrainState ts(model, tree::to(ps, Dtype::Half), st, OptimiserChain(LossScale(), Adam(1e-3)));
-//     single_train_step_([](const Tensor& y_hat, const Tensor& y) {
-//       return MSELoss{}(y_hat.to(kFloat32), y);  // the loss in float32: 65536 is no float16
-//     }, batch, ts);
+//     TrainState ts(mixed(model, kFloat16), ps, st, OptimiserChain(LossScale(), Adam(1e-3)));
+//     single_train_step_(MSELoss{}, batch, ts);   // y_hat, and so the loss, is float32
 //
 // The smallest float16 above 0 is 6e-8, so small gradients vanish. A training step differentiates the
 // loss times a scale, and LossScale divides the gradients by it again, in float32. bfloat16 and float32
