@@ -57,6 +57,7 @@
 #include "luxtorch/layers/pad.h"
 #include "luxtorch/layers/parallel.h"
 #include "luxtorch/layers/pooling.h"
+#include "luxtorch/layers/positions.h"
 #include "luxtorch/layers/prelu.h"
 #include "luxtorch/layers/recurrent.h"
 #include "luxtorch/layers/reshape.h"
