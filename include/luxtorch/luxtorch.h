@@ -44,6 +44,7 @@
 #include "luxtorch/layer.h"
 #include "luxtorch/layer_map.h"
 #include "luxtorch/layer_spec.h"
+#include "luxtorch/layers/attention.h"
 #include "luxtorch/layers/bilinear.h"
 #include "luxtorch/layers/checkpointed.h"
 #include "luxtorch/layers/containers.h"
