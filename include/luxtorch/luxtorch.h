@@ -53,6 +53,7 @@
 #include "luxtorch/layers/dropout.h"
 #include "luxtorch/layers/embedding.h"
 #include "luxtorch/layers/function.h"
+#include "luxtorch/layers/gated_feed_forward.h"
 #include "luxtorch/layers/layer_norm.h"
 #include "luxtorch/layers/norm.h"
 #include "luxtorch/layers/pad.h"
