@@ -33,6 +33,9 @@ struct TensorLayout {
     Same,      ///< as here
     Reversed,  ///< (a, b, c) here is (c, b, a) there, as in Julia's arrays of data
     Column,    ///< (n) here is (n, 1) there; (n) is read too
+    /// Rows of a larger tensor of the layer outside this one, which has the name there: all parameters
+    /// of one such name, one after the other. In PyTorch alone.
+    Rows,
   };
   std::string name = {};   ///< Its name there; "": the name that it has here.
   Dims dims = Dims::Same;  ///< Where its dimensions are there.

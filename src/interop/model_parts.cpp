@@ -20,12 +20,20 @@ int64_t gates_of(const Description& d) {
   return 0;
 }
 
+// "a" of "a.b", "" of "a".
+std::string outside(const std::string& path) {
+  const auto dot = path.rfind('.');
+  return dot == std::string::npos ? "" : path.substr(0, dot);
+}
+
 template <class Spec>
 ModelPart part_of(const ModelPart& where, const Spec& spec) {
   auto named_as = [&](const TensorLayout& layout) {
     return layout.name.empty() ? spec.name : layout.name;
   };
   auto part = part_below(where, spec.name, named_as(spec.torch), named_as(spec.lux));
+  if (spec.torch.dims == TensorLayout::Dims::Rows)
+    part.torch = join_path(outside(where.torch), spec.torch.name);
   part.torch_layout = spec.torch, part.lux_layout = spec.lux;
   part.shape = spec.shape;
   return part;

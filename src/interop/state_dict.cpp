@@ -55,9 +55,16 @@ std::pair<Tree, Tree> from_torch(const Anatomy& model, const Tree& given) {
                                       found.listed(kListed) + "." + hint(expected, given));
   }
   std::map<std::string, Tree> parameters, states;
+  std::map<std::string, int64_t> rows_taken;
   for (const auto& n : names) {
-    (n.where == TorchName::Where::Parameters ? parameters : states)
-        .emplace(n.path, ours(n.layout, got.at(n.name).tensor()));
+    const bool of_parameters = n.where == TorchName::Where::Parameters;
+    Tensor there = got.at(n.name).tensor();
+    if (n.layout.dims == TensorLayout::Dims::Rows) {
+      const int64_t rows = model.ps.at(n.path).tensor().size(0);
+      int64_t& taken = rows_taken[n.name];
+      there = there.narrow(0, taken, rows), taken += rows;
+    }
+    (of_parameters ? parameters : states).emplace(n.path, ours(n.layout, there));
   }
   return {with_tensors(model.ps, parameters), with_tensors(model.st, states)};
 }

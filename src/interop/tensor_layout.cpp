@@ -32,6 +32,7 @@ Tensor theirs(const TensorLayout& layout, const Tensor& ours) {
       return reversed(ours);
     case TensorLayout::Dims::Column:
       return ours.unsqueeze(1);
+    case TensorLayout::Dims::Rows:
     case TensorLayout::Dims::Same:
       break;
   }
@@ -45,6 +46,7 @@ Tensor ours(const TensorLayout& layout, const Tensor& theirs) {
       return reversed(theirs);
     case TensorLayout::Dims::Column:
       return theirs.dim() == 2 ? theirs.squeeze(1) : theirs;
+    case TensorLayout::Dims::Rows:
     case TensorLayout::Dims::Same:
       break;
   }

@@ -1,5 +1,8 @@
 #include "interop/torch_names.h"
 
+#include <ATen/ops/cat.h>
+
+#include <algorithm>
 #include <set>
 
 #include "interop/tensor_layout.h"
@@ -32,12 +35,20 @@ class Names {
  private:
   void add(const std::string& name, Where where, const std::string& path,
            const TensorLayout& layout = {}, const Tensor& only_in_torch = {}) {
-    if (!taken_.insert(name).second) {
+    if (!taken_.insert(name).second && !are_all_rows(name, layout)) {
       refuse(who_, path,
              "expected a name of its own in the state dict, got " + name +
                  ", which another part has. Name the layers otherwise.");
     }
     names.push_back({name, where, path, layout, only_in_torch});
+  }
+
+  // Are it and all that have the name rows of one tensor?
+  bool are_all_rows(const std::string& name, const TensorLayout& layout) const {
+    return layout.dims == TensorLayout::Dims::Rows &&
+           std::ranges::all_of(names, [&](const auto& n) {
+             return n.name != name || n.layout.dims == TensorLayout::Dims::Rows;
+           });
   }
 
   void add_cell(const ModelPart& part) {
@@ -96,7 +107,15 @@ Tree state_dict(const std::vector<TorchName>& names, const Tree& ps, const Tree&
       items.emplace_back(n.name, n.only_in_torch);
     } else {
       const auto& tensor = (n.where == Where::Parameters ? ps : st).at(n.path).tensor();
-      items.emplace_back(n.name, theirs(n.layout, tensor));
+      Tensor there = theirs(n.layout, tensor);
+      auto before = n.layout.dims == TensorLayout::Dims::Rows
+                        ? std::ranges::find(items, n.name, &Tree::Item::first)
+                        : items.end();
+      if (before == items.end()) {
+        items.emplace_back(n.name, std::move(there));
+      } else {
+        before->second = at::cat({before->second.tensor(), there});
+      }
     }
   }
   return tree::nest(items);

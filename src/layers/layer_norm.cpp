@@ -40,15 +40,18 @@ std::vector<ParameterSpec> LayerNorm::parameters() const {
             .torch = {.name = in_torch},
             .lux = {.from_ours = to_lux_array, .to_ours = from_lux_array}};
   };
-  return {spec("bias", options_.init_bias, init::zeros, ""),
-          spec("scale", options_.init_scale, init::ones, "weight")};
+  std::vector<ParameterSpec> specs;
+  if (options_.use_bias) specs.push_back(spec("bias", options_.init_bias, init::zeros, ""));
+  specs.push_back(spec("scale", options_.init_scale, init::ones, "weight"));
+  return specs;
 }
 
 Out<Tensor> LayerNorm::operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
   check_last_sizes(*this, x, shape_);
   Tensor scale, bias;
   if (options_.affine) {
-    bias = ps["bias"].tensor(), scale = ps["scale"].tensor();
+    scale = ps["scale"].tensor();
+    if (options_.use_bias) bias = ps["bias"].tensor();
     check_alike_or_half(*this, "x", x, scale);
   }
   std::vector<int64_t> dims;
@@ -71,9 +74,10 @@ Out<Tensor> LayerNorm::operator()(const Tensor& x, const Tree& ps, const Tree& s
 
 std::string LayerNorm::label() const {
   return fmt::format(
-      "LayerNorm({}{}{}{})", shape_text(shape_),
+      "LayerNorm({}{}{}{}{})", shape_text(shape_),
       activation_ == identity ? "" : std::string(", ") + activation_.name(),
       options_.affine ? "" : ", affine=false",
+      options_.affine && !options_.use_bias ? ", use_bias=false" : "",
       options_.dims.empty() ? "" : fmt::format(", dims=({})", fmt::join(options_.dims, ", ")));
 }
 

@@ -99,13 +99,24 @@ Tensor for_each_query_head(const Tensor& t, int64_t heads) {
   return t.unsqueeze(2).expand({-1, -1, heads / kv_heads, -1, -1}).flatten(1, 2);
 }
 
-// Mask, bias and causality as one summand, if causality alone is not all there is.
-Tensor summand(const AttentionOptions& options, const Tensor& q, int64_t keys) {
-  const bool shifted = options.is_causal && options.past > 0;
+// a (batch, heads, n, m) times b (batch, kv_heads, m, p): those of a group are rows of one matrix, so that
+// b is not repeated.
+Tensor product_by_group(const Tensor& a, const Tensor& b) {
+  const int64_t heads = a.size(1), kv_heads = b.size(1);
+  if (kv_heads == heads) return at::matmul(a, b);
+  const int64_t group = heads / kv_heads;
+  const Tensor rows = a.unflatten(1, {kv_heads, group}).flatten(2, 3);
+  return at::matmul(rows, b).unflatten(2, {group, a.size(2)}).flatten(1, 2);
+}
+
+// Mask, bias and causality as one summand, if causality alone is not all there is. is_causal: it forbids
+// something.
+Tensor summand(const AttentionOptions& options, bool is_causal, const Tensor& q, int64_t keys) {
+  const bool shifted = is_causal && options.past > 0;
   if (!options.mask.defined() && !options.bias.defined() && !shifted) return {};
   const int64_t queries = q.size(-2);
   Tensor mask = options.mask;
-  if (options.is_causal) {
+  if (is_causal) {
     const Tensor causal =
         make_causal_mask(queries, keys, {.past = options.past, .device = q.device()});
     mask = mask.defined() ? mask.logical_and(causal) : causal;
@@ -119,7 +130,7 @@ Tensor summand(const AttentionOptions& options, const Tensor& q, int64_t keys) {
 }  // namespace
 
 Tensor plain_scores(const AttentionCall& call) {
-  Tensor products = at::matmul(call.q.mul(call.scale), call.k.transpose(-2, -1));
+  Tensor products = product_by_group(call.q.mul(call.scale), call.k.transpose(-2, -1));
   if (call.is_causal) {
     const Tensor mask =
         make_causal_mask(call.q.size(-2), call.k.size(-2), {.device = call.q.device()});
@@ -143,22 +154,26 @@ AttentionOutput scaled_dot_product_attention(const Tensor& q, const Tensor& k, c
   const bool batched = q.dim() == 4;
   auto with_batch = [&](const Tensor& t) { return batched ? t : t.unsqueeze(0); };
   auto as_given = [&](const Tensor& t) { return batched ? t : t.squeeze(0); };
+  const bool is_causal = options.is_causal && options.past + 1 < k.size(-2);  // else all may attend
   AttentionCall call{.q = with_batch(q),
-                     .k = for_each_query_head(with_batch(k), q.size(-3)),
-                     .v = for_each_query_head(with_batch(v), q.size(-3)),
-                     .added = summand(options, q, k.size(-2))};
-  call.is_causal = options.is_causal && !call.added.defined();
+                     .k = with_batch(k),
+                     .v = with_batch(v),
+                     .added = summand(options, is_causal, q, k.size(-2))};
+  call.is_causal = is_causal && !call.added.defined();
   call.scale = options.scale.value_or(1 / std::sqrt(static_cast<double>(q.size(-1))));
 
   const char* reason = options.return_scores ? "scores are returned"
                        : options.fdrop       ? "scores are changed by .fdrop"
                                              : why_not_fused(call);
   if (remember(FusedOp::attention, reason ? Backend::reference : Backend::fused, reason) ==
-      Backend::fused)
+      Backend::fused) {
+    call.k = for_each_query_head(call.k, q.size(-3));
+    call.v = for_each_query_head(call.v, q.size(-3));
     return {as_given(fused_attention(call)), Tensor()};
+  }
   Tensor scores = plain_scores(call);
   if (options.fdrop) scores = options.fdrop(scores);
-  return {as_given(at::matmul(scores, call.v)),
+  return {as_given(product_by_group(scores, call.v)),
           options.return_scores ? as_given(scores) : Tensor()};
 }
 

@@ -9,8 +9,7 @@
 
 namespace luxtorch::ops {
 
-/// What attention computes, once the options are resolved: q, k and v have a batch dimension and as many
-/// heads each.
+/// What attention computes, once the options are resolved: q, k and v have a batch dimension.
 struct AttentionCall {
   Tensor q, k, v;
   Tensor added;  // (1 or batch, 1 or heads, queries, keys), -inf where forbidden; or undefined
@@ -24,8 +23,8 @@ Tensor plain_scores(const AttentionCall& call);
 /// Why the fused kernel may not compute it; nullptr: it may.
 const char* why_not_fused(const AttentionCall& call);
 
-/// y of the fused kernel. Where its gradients are part of a graph, or of a transform, they are those of
-/// plain_scores.
+/// y of the fused kernel; k and v have as many heads as q. Where its gradients are part of a graph, or
+/// of a transform, they are those of plain_scores.
 Tensor fused_attention(const AttentionCall& call);
 
 }  // namespace luxtorch::ops

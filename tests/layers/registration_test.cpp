@@ -18,9 +18,10 @@ using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 using Names = std::set<std::string>;
 
-// Public classes that are no layers: bases, and a model with its parameters in one object.
-const Names kNoLayers{"Joined",  "StockCell",      "SequenceCell",
-                      "Merging", "RecurrentStack", "StatefulLayer"};
+// Public classes that are no layers: bases, parts, sizes, and a model with its parameters in one object.
+const Names kNoLayers{"AttentionDims",  "Joined",       "Merging",       "Projection",
+                      "RecurrentStack", "SequenceCell", "StatefulLayer", "StockCell",
+                      "TransformerLayer"};
 // The registration of layers that are no public classes.
 const std::string kUsers = "UsersLayers";
 

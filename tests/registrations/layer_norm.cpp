@@ -20,6 +20,7 @@ const Registration registered_layer_norm(+[] {
                row("LayerNormOfAnImage", LayerNorm({3, 2}, {.epsilon = 1e-2}), input({4, 2, 3, 2}),
                    {12, 0}),
                row("LayerNormNotAffine", LayerNorm(5, {.affine = false}), x, {0, 0}),
+               row("LayerNormNoBias", LayerNorm(5, {.use_bias = false}), x, {5, 0}),
                row("LayerNormOfChannels", LayerNorm({2, 3}, gelu, {.epsilon = 0.1, .dims = {-2}}),
                    input({4, 2, 3}), {12, 0}),
                without_rows(
@@ -28,6 +29,7 @@ const Registration registered_layer_norm(+[] {
                  {"image", LayerNorm({3, 2}, {.epsilon = 1e-2})},
                  {"vector", LayerNorm(5)},
                  {"plain", LayerNorm(4, {.affine = false})},
+                 {"no_bias", LayerNorm(5, {.use_bias = false})},
                  {"all", LayerNorm(5, {.dims = {0, 1}})}},
       .compared = [] { return LayerNorm(64); },
       .refusals =
@@ -56,9 +58,10 @@ const Registration registered_layer_norm(+[] {
                "one of them: x.to(...) or tree::to(ps, ...).",
                call(LayerNorm(5), x.tensor().to(kInt64)))},
       .labels = {{"LayerNorm((4, 5), relu)", LayerNorm({4, 5}, relu)},
+                 {"LayerNorm((5,), use_bias=false)", LayerNorm(5, {.use_bias = false})},
                  {"LayerNorm((64,), affine=false, dims=(0, -1))",
                   LayerNorm(64, {.dims = {0, -1}, .affine = false})}},
-      .digest = "dca1bee9fb70e1c1"};
+      .digest = "72d8669bd9994e36"};
 });
 
 }  // namespace

@@ -21,6 +21,7 @@ struct LayerNormOptions {
   /// shape (batch, 64) that is {0, 1}.
   std::vector<int64_t> dims = {};
   bool affine = true;           ///< False: no scale and bias, and no parameters.
+  bool use_bias = true;         ///< False: no bias, also among the parameters.
   Initializer init_bias = {};   ///< Default: zeros.
   Initializer init_scale = {};  ///< Default: ones.
 };
@@ -46,8 +47,8 @@ class LUXTORCH_API LayerNorm {
   LayerNorm(int64_t features, LayerNormOptions options)
       : LayerNorm(features, identity, std::move(options)) {}
 
-  /// bias and scale (weight in PyTorch), none without affine. In Lux their dimensions are reversed, with
-  /// a 1 behind them.
+  /// bias, unless the options leave it out, and scale (weight in PyTorch); none without affine. In Lux
+  /// their dimensions are reversed, with a 1 behind them.
   std::vector<ParameterSpec> parameters() const;
   /// y, and st unchanged. ShapeError: other last sizes, dtype or device. ArgumentError: x lacks one of
   /// .dims, or two of them are the same.

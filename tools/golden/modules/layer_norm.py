@@ -14,6 +14,7 @@ def golden(nn):
         "image": {"module": nn.LayerNorm((3, 2), eps=1e-2), "x": [(2, 4, 3, 2)]},
         "vector": {"module": nn.LayerNorm(5), "x": [(5,)]},
         "plain": {"module": nn.LayerNorm(4, elementwise_affine=False), "x": [(3, 2, 4)]},
+        "no_bias": {"module": nn.LayerNorm(5, bias=False), "x": [(4, 5)]},
         "all": {"module": OverAll(5), "x": [(4, 5)]},
     }
 

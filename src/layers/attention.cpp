@@ -1,0 +1,319 @@
+#include "luxtorch/layers/attention.h"
+
+#include <ATen/ops/linear.h>
+
+#include <algorithm>
+
+#include "layers/check.h"
+#include "layers/kv_cache.h"
+#include "luxtorch/ops/attention.h"
+#include "luxtorch/ops/positions.h"
+#include "ops/flops.h"
+
+namespace luxtorch {
+
+namespace detail {
+
+Projection::Projection(int64_t in_dims, int64_t out_dims, DenseOptions options,
+                       std::string torch_weight)
+    : dense_(in_dims, out_dims, options),
+      use_bias_(options.use_bias),
+      torch_weight_(std::move(torch_weight)) {}
+
+std::vector<ParameterSpec> Projection::parameters() const {
+  auto specs = dense_.parameters();
+  specs[0].torch = {.name = torch_weight_, .dims = TensorLayout::Dims::Rows};
+  if (use_bias_) specs[1].torch = {.name = "in_proj_bias", .dims = TensorLayout::Dims::Rows};
+  return specs;
+}
+
+Out<Tensor> Projection::operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
+  ops::count_product(x.numel() / dense_.in_dims(), dense_.in_dims(), dense_.out_dims());
+  Tensor y = at::linear(x, ps["weight"].tensor(),
+                        use_bias_ ? std::optional(ps["bias"].tensor()) : std::nullopt);
+  report(*this, y);
+  return {std::move(y), st};
+}
+
+}  // namespace detail
+
+namespace {
+
+constexpr const char* kName = "MultiHeadAttention";
+
+AttentionDims with_all(AttentionDims d) {
+  auto or_else = [](int64_t size, int64_t other) { return size == 0 ? other : size; };
+  d.k_in = or_else(d.k_in, d.q_in), d.v_in = or_else(d.v_in, d.k_in);
+  d.qk = or_else(d.qk, d.q_in), d.v = or_else(d.v, d.qk), d.out = or_else(d.out, d.v);
+  return d;
+}
+
+// Before the members are made, whose own errors would name other sizes.
+AttentionDims checked(const AttentionDims& dims, MultiHeadAttentionOptions& options) {
+  const AttentionDims d = with_all(dims);
+  using Sizes = std::vector<std::pair<const char*, int64_t>>;
+  for (const auto& [name, size] : Sizes{{"q_in", d.q_in},
+                                        {"k_in", d.k_in},
+                                        {"v_in", d.v_in},
+                                        {"qk", d.qk},
+                                        {"v", d.v},
+                                        {"out", d.out}})
+    check_positive(kName, name, size);
+  const int64_t heads = options.nheads;
+  check_positive(kName, ".nheads", heads);
+  if (options.kv_heads == 0) options.kv_heads = heads;
+  check_positive(kName, ".kv_heads", options.kv_heads);
+  for (const auto& [name, size] : Sizes{{"qk", d.qk}, {"v", d.v}}) {
+    if (size % heads == 0) continue;
+    throw ArgumentError(
+        kName, fmt::format("expected {} divisible by .nheads, got {} and {}.", name, size, heads));
+  }
+  if (heads % options.kv_heads != 0) {
+    throw ArgumentError(
+        kName, fmt::format("expected .nheads divisible by .kv_heads, got {} and {}.", heads,
+                           options.kv_heads));
+  }
+  const double p = options.attention_dropout_probability;
+  if (!(p >= 0 && p < 1)) {
+    throw ArgumentError(kName, fmt::format("expected .attention_dropout_probability from 0 to "
+                                           "below 1, got {}.",
+                                           p));
+  }
+  if (options.cache_length < 0) {
+    throw ArgumentError(
+        kName, fmt::format("expected .cache_length of at least 0, got {}.", options.cache_length));
+  }
+  if (options.rotary && d.qk / heads % 2 != 0) {
+    throw ArgumentError(
+        kName, fmt::format("expected heads of an even size with .rotary, got {}.", d.qk / heads));
+  }
+  return d;
+}
+
+// own_name: of the weight in PyTorch where the three are not rows of one, as their inputs differ.
+detail::Projection projection(int64_t in_dims, int64_t out_dims, const char* own_name,
+                              const AttentionDims& d, const MultiHeadAttentionOptions& o) {
+  const bool packed = d.q_in == d.k_in && d.q_in == d.v_in;
+  return {in_dims, out_dims, o.dense, packed ? "in_proj_weight" : own_name};
+}
+
+// (batch, time, heads * size) to (batch, time, heads, size).
+Tensor by_head(const Tensor& x, int64_t heads) { return x.unflatten(-1, {heads, -1}); }
+
+// The carry as keys and values of shapes like those of the new tokens: (batch, kv_heads, any, size).
+KVCache checked_carry(const MultiHeadAttention& layer, const Tree& carry, const Tensor& k,
+                      const Tensor& v, bool batched) {
+  if (carry.is_none()) return {};
+  const bool of_tensors = carry.is_tuple() && (carry.size() == 2 || carry.size() == 3) &&
+                          carry[0].is_tensor() && carry[1].is_tensor();
+  auto with_batch = [&](const Tensor& t) { return batched ? t : t.unsqueeze(0); };
+  KVCache cache;
+  if (of_tensors) {
+    cache.k = with_batch(carry[0].tensor()), cache.v = with_batch(carry[1].tensor());
+    if (carry.size() == 3) cache.writes = carry[2].scalar<int64_t>();
+  }
+  auto fits = [&](const Tensor& t, const Tensor& now) {
+    return t.dim() == 4 && t.size(0) == now.size(0) && t.size(1) == now.size(1) &&
+           t.size(2) == cache.tokens() && t.size(3) == now.size(3);
+  };
+  if (!of_tensors || !fits(cache.k, k) || !fits(cache.v, v)) {
+    const auto leading =
+        batched ? fmt::format("{}, {}", k.size(0), k.size(1)) : std::to_string(k.size(1));
+    fail(layer,
+         fmt::format("expected a carry (k, v) of shapes ({0}, tokens, {1}) and ({0}, tokens, "
+                     "{2}), got {3}.",
+                     leading, k.size(3), v.size(3),
+                     of_tensors ? shape_text(carry[0].tensor().sizes()) + " and " +
+                                      shape_text(carry[1].tensor().sizes())
+                                : describe_kind(carry)));
+  }
+  check_alike(layer, "the carry", cache.k, k);
+  check_alike(layer, "the carry", cache.v, k);
+  return cache;
+}
+
+}  // namespace
+
+MultiHeadAttention::MultiHeadAttention(AttentionDims dims, MultiHeadAttentionOptions options)
+    : dims_(checked(dims, options)),
+      options_(std::move(options)),
+      q_proj_(projection(dims_.q_in, dims_.qk, "q_proj_weight", dims_, options_)),
+      k_proj_(projection(dims_.k_in, dims_.qk / options_.nheads * options_.kv_heads,
+                         "k_proj_weight", dims_, options_)),
+      v_proj_(projection(dims_.v_in, dims_.v / options_.nheads * options_.kv_heads, "v_proj_weight",
+                         dims_, options_)),
+      out_proj_(dims_.v, dims_.out, options_.dense) {
+  const int64_t head = dims_.qk / options_.nheads;
+  if (options_.attention_dropout_probability > 0)
+    attention_dropout_.emplace(options_.attention_dropout_probability);
+  if (options_.qk_norm) {
+    q_norm_.emplace(head, RMSNormOptions{.epsilon = options_.epsilon});
+    k_norm_ = q_norm_;
+  }
+  if (options_.rotary) rotary_.emplace(head, *options_.rotary);
+}
+
+struct MultiHeadAttention::Inputs {
+  const Tensor &q, &k, &v;
+  Tensor mask = {};
+  const Tree* carry = nullptr;  // of a step
+};
+struct MultiHeadAttention::Result {
+  Tensor y, scores;
+  Tree carry, st;
+};
+
+MultiHeadAttention::Result MultiHeadAttention::attend(const Inputs& in, const Tree& ps,
+                                                      const Tree& st) const {
+  const Tensor& parameter = ps["q_proj"]["weight"].tensor();
+  check_input(*this, in.q, dims_.q_in, parameter, "batch, time, ", 2, 3);
+  const bool batched = in.q.dim() == 3;
+  auto check_other = [&](const char* name, const Tensor& t, int64_t features) {
+    if (t.dim() != in.q.dim() || t.size(-1) != features || t.size(-2) != in.k.size(-2) ||
+        (batched && t.size(0) != in.q.size(0))) {
+      fail(*this,
+           fmt::format("expected {} of shape ({}keys, {}){}, got {} beside q {} and k {}.", name,
+                       batched ? "batch, " : "", features, batched ? " and q's batch size" : "",
+                       shape_text(t.sizes()), shape_text(in.q.sizes()), shape_text(in.k.sizes())));
+    }
+    check_alike(*this, name, t, parameter);
+  };
+  check_other("k", in.k, dims_.k_in), check_other("v", in.v, dims_.v_in);
+  if (in.mask.defined() && in.mask.scalar_type() != kBool) {
+    fail(*this, "expected a mask of booleans, true where a query may attend to a key, got " +
+                    dtype_text(in.mask.scalar_type()) + ".");
+  }
+
+  auto with_batch = [&](const Tensor& t) { return batched ? t : t.unsqueeze(0); };
+  auto as_given = [&](const Tensor& t) { return batched ? t : t.squeeze(0); };
+  auto projected = [&](const detail::Projection& p, const char* name, const Tensor& t, int64_t n) {
+    return by_head(p(with_batch(t), ps[name], st[name]).first, n);
+  };
+  Tensor q = projected(q_proj_, "q_proj", in.q, options_.nheads);
+  Tensor k = projected(k_proj_, "k_proj", in.k, options_.kv_heads);
+  Tensor v = projected(v_proj_, "v_proj", in.v, options_.kv_heads);
+  if (q_norm_) {
+    q = (*q_norm_)(q, ps["q_norm"], st["q_norm"]).first;
+    k = (*k_norm_)(k, ps["k_norm"], st["k_norm"]).first;
+  }
+  k = k.transpose(1, 2), v = v.transpose(1, 2);
+  const KVCache earlier = in.carry ? checked_carry(*this, *in.carry, k, v, batched) : KVCache{};
+  const int64_t past = earlier.tokens(), time = q.size(1);
+  if (in.carry && options_.cache_length > 0 && past + time > options_.cache_length) {
+    fail(*this,
+         fmt::format("expected at most {} tokens, as .cache_length says, got {} in the carry "
+                     "and {} more.",
+                     options_.cache_length, past, time));
+  }
+  if (rotary_) {
+    const Tree& caches = st["rotary"];
+    const int64_t rows = caches["cos_cache"].tensor().size(0);
+    if (const int64_t more = std::max(time, k.size(2)); past + more > rows) {
+      fail(*this, fmt::format("expected at most {} tokens, as .rotary has positions "
+                              "(.max_sequence_length), got {}.",
+                              rows,
+                              past == 0 ? std::to_string(more)
+                                        : fmt::format("{} in the carry and {} more", past, more)));
+    }
+    auto from_past = [&](const char* name) {
+      return Tree(caches[name].tensor().narrow(0, past, rows - past));
+    };
+    const Tree of_these =
+        past == 0
+            ? caches
+            : named({{"cos_cache", from_past("cos_cache")}, {"sin_cache", from_past("sin_cache")}});
+    q = (*rotary_)(q, Tree(), of_these).first;
+    k = (*rotary_)(k.transpose(1, 2), Tree(), of_these).first.transpose(1, 2);
+  }
+  q = q.transpose(1, 2);
+
+  Result result{.y = {}, .scores = {}, .carry = {}, .st = st};
+  if (in.carry) {
+    const KVCache all = appended(earlier, {.k = k, .v = v}, options_.cache_length,
+                                 /*recorded=*/needs_graph({q, k, v, earlier.k, earlier.v}));
+    k = all.k, v = all.v;
+    std::vector<Tree> carry{as_given(k), as_given(v)};
+    if (options_.cache_length > 0) carry.emplace_back(all.writes);
+    result.carry = tuple(std::move(carry));
+  }
+  ops::AttentionOptions options{.mask = in.mask,
+                                .is_causal = options_.is_causal,
+                                .past = past,
+                                .return_scores = options_.return_scores};
+  if (options_.alibi && !q.is_meta()) {
+    options.bias = ops::alibi_bias(options_.nheads, time, k.size(2),
+                                   {.past = past, .dtype = q.scalar_type(), .device = q.device()});
+  }
+  const Tree& dropout = st["attention_dropout"];
+  if (attention_dropout_ && dropout["training"].scalar<bool>()) {
+    options.fdrop = [&](const Tensor& scores) {
+      auto [kept, next] = (*attention_dropout_)(scores, Tree(), dropout);
+      result.st = result.st.with("attention_dropout", std::move(next));
+      return kept;
+    };
+  }
+  const auto [y, scores] = [&] {
+    try {
+      return ops::scaled_dot_product_attention(q, k, v, options);
+    } catch (const ShapeError& error) {  // of the mask's shape
+      fail(*this, error.message());
+    }
+  }();
+  result.y =
+      as_given(out_proj_(y.transpose(1, 2).flatten(2), ps["out_proj"], st["out_proj"]).first);
+  if (options_.return_scores) result.scores = as_given(scores);
+  return result;
+}
+
+Out<Tree> MultiHeadAttention::call(const Inputs& in, const Tree& ps, const Tree& st) const {
+  auto result = attend(in, ps, st);
+  Tree y = result.y;
+  if (options_.return_scores) y = tuple({result.y, result.scores});
+  detail::report(*this, y);
+  return {std::move(y), std::move(result.st)};
+}
+
+Out<Tree> MultiHeadAttention::operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
+  return call({x, x, x}, ps, st);
+}
+Out<Tree> MultiHeadAttention::operator()(const Tensor& q, const Tensor& kv, const Tree& ps,
+                                         const Tree& st) const {
+  return call({q, kv, kv}, ps, st);
+}
+Out<Tree> MultiHeadAttention::operator()(const Tensor& q, const Tensor& k, const Tensor& v,
+                                         const Tree& ps, const Tree& st) const {
+  return call({q, k, v}, ps, st);
+}
+Out<Tree> MultiHeadAttention::operator()(const Tensor& q, const Tensor& k, const Tensor& v,
+                                         const Tensor& mask, const Tree& ps, const Tree& st) const {
+  return call({q, k, v, mask}, ps, st);
+}
+
+Out<Step> MultiHeadAttention::step(const Tensor& x, const Tree& carry, const Tree& ps,
+                                   const Tree& st) const {
+  if (!options_.is_causal) {
+    fail<ArgumentError>(*this,
+                        "expected .is_causal = true of a layer that takes steps, got false.");
+  }
+  auto result = attend({x, x, x, {}, &carry}, ps, st);
+  Step step{std::move(result.y), std::move(result.carry)};
+  detail::report(*this, step);
+  return {std::move(step), std::move(result.st)};
+}
+
+std::string MultiHeadAttention::label() const {
+  const auto& [q_in, k_in, v_in, qk, v, out] = dims_;
+  const bool one = q_in == k_in && q_in == v_in;
+  auto text =
+      fmt::format("{}({} => ({}, {}) => {}; nheads={}", kName,
+                  one ? std::to_string(q_in) : fmt::format("({}, {}, {})", q_in, k_in, v_in), qk, v,
+                  out, options_.nheads);
+  if (options_.kv_heads != options_.nheads) text += fmt::format(", kv_heads={}", options_.kv_heads);
+  if (options_.is_causal) text += ", is_causal=true";
+  if (options_.alibi) text += ", alibi=true";
+  if (options_.qk_norm) text += ", qk_norm=true";
+  if (options_.cache_length > 0) text += fmt::format(", cache_length={}", options_.cache_length);
+  return text + ")";
+}
+
+}  // namespace luxtorch

@@ -1,0 +1,21 @@
+"""SinusoidalPositionalEmbedding: its formula, with the frequencies in a buffer; torch.nn has no such module."""
+
+import torch
+
+
+def golden(nn):
+    class Sinusoidal(nn.Module):
+        def __init__(self, dims, scale, interleaved=False):
+            super().__init__()
+            self.register_buffer("sigmas", torch.ones(dims // 2))
+            self.scale, self.interleaved = scale, interleaved
+
+        def forward(self, x):
+            parts = [f(x[..., None] * self.sigmas) for f in (torch.sin, torch.cos)]
+            return self.scale * (torch.stack(parts, -1).flatten(-2) if self.interleaved else torch.cat(parts, -1))
+
+    return {
+        "halves": {"module": Sinusoidal(8, (2 / 8) ** 0.5), "x": [(3, 5)]},
+        "scaled": {"module": Sinusoidal(6, 0.3), "x": [(4,)]},
+        "vaswani": {"module": Sinusoidal(4, 1, interleaved=True), "x": [(2, 3, 2)]},
+    }
