@@ -25,6 +25,7 @@
 #include "luxtorch/data/dataset.h"
 #include "luxtorch/data/figures.h"
 #include "luxtorch/data/folds.h"
+#include "luxtorch/data/images.h"
 #include "luxtorch/data/observations.h"
 #include "luxtorch/data/sample.h"
 #include "luxtorch/data/text.h"

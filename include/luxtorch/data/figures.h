@@ -17,12 +17,12 @@ struct FiguresOptions {
   double noise = 0;     ///< Standard deviation of the Gaussian noise of each pixel; at least 0.
 };
 
-/// Pictures with one figure each, and what is known of it.
+/// Pictures with one figure each, and what is known of it. make_figures defines all tensors.
 struct Figures {
-  Tensor images;  ///< (n, 1, size, size) float32: 0 outside, the figure's brightness inside.
-  Tensor labels;  ///< (n) int64: 0 disc, 1 square, 2 triangle, 3 cross, 4 ring.
-  Tensor masks;   ///< (n, size, size) bool: pixels whose centre is in the figure.
-  Tensor boxes;   ///< (n, 4) float32: left, top, right and bottom edge of the figure, in pixels.
+  Tensor images = {};  ///< (n, 1, size, size) float32: 0 outside, the figure's brightness inside.
+  Tensor labels = {};  ///< (n) int64: 0 disc, 1 square, 2 triangle, 3 cross, 4 ring.
+  Tensor masks = {};   ///< (n, size, size) bool: pixels whose centre is in the figure.
+  Tensor boxes = {};   ///< (n, 4) float32: left, top, right and bottom edge of the figure, in pixels.
 };
 
 /// n pictures. A figure has a random class, a circumscribed circle of radius 0.15 to 0.4 size that lies
