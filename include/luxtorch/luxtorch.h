@@ -54,6 +54,7 @@
 #include "luxtorch/layers/dense.h"
 #include "luxtorch/layers/dropout.h"
 #include "luxtorch/layers/embedding.h"
+#include "luxtorch/layers/embedding_bag.h"
 #include "luxtorch/layers/function.h"
 #include "luxtorch/layers/gated_feed_forward.h"
 #include "luxtorch/layers/layer_norm.h"

@@ -1,9 +1,10 @@
-// Embedding compared with Python PyTorch: alone, and in a sequence-to-one model over rows of several
+// Embedding and EmbeddingBag compared with Python PyTorch: alone, and in a sequence-to-one model over rows of several
 // lengths, with ten steps of training.
 #include "layers/as_torch.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/layers/dense.h"
 #include "luxtorch/layers/embedding.h"
+#include "luxtorch/layers/embedding_bag.h"
 #include "luxtorch/layers/function.h"
 #include "luxtorch/layers/parallel.h"
 #include "luxtorch/layers/sequence.h"
@@ -20,6 +21,35 @@ TEST(EmbeddingGolden, RowsAndTheirGradients) {
   expect_as_torch(expected, [&](const Tree& in) -> std::pair<Tensor, Tree> {
     return {Embedding(7, 3)(tokens, in["ps"], named({})).first, tuple({})};
   });
+}
+
+TEST(EmbeddingGolden, ThePaddingHasItsRowAndNoGradient) {
+  const Tree expected = load_golden("embedding")["padding"];
+  const Tensor tokens = expected["tokens"].tensor();
+  const Embedding layer(7, 3, {.padding_idx = 6});
+  expect_as_torch(expected, [&](const Tree& in) -> std::pair<Tensor, Tree> {
+    return {layer(tokens, in["ps"], named({})).first, tuple({})};
+  });
+}
+
+TEST(EmbeddingGolden, BagsOfEveryModeWithPaddingAndLengths) {
+  const Tree bags = load_golden("embedding")["bags"];
+  const Tensor tokens = bags["tokens"].tensor(), lengths = bags["lengths"].tensor();
+  const std::pair<const char*, BagMode> modes[] = {
+      {"sum", BagMode::Sum}, {"mean", BagMode::Mean}, {"max", BagMode::Max}};
+  for (auto [name, mode] : modes) {
+    const EmbeddingBag all(7, 3, {.mode = mode}), padded(7, 3, {.mode = mode, .padding_idx = 6});
+    auto expect = [&, n = name](const char* key, const EmbeddingBag& layer, const Tree& x) {
+      SCOPED_TRACE(std::string(n) + ", " + key);
+      expect_as_torch(bags[n][key], [&](const Tree& in) -> std::pair<Tensor, Tree> {
+        return {apply<Tensor>(layer, x, in["ps"], named({})).first, tuple({})};
+      });
+    };
+    expect("all", all, tokens);
+    expect("padding", padded, tokens);
+    expect("lengths", all, tuple({tokens, lengths}));
+    expect("both", padded, tuple({tokens, lengths}));
+  }
 }
 
 // Of a tuple (tokens, lengths).

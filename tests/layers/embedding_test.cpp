@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include "luxtorch/autodiff/derivatives.h"
 #include "luxtorch/autodiff/grad.h"
 #include "luxtorch/core/ops.h"
+#include "luxtorch/interop/lux_layout.h"
 #include "luxtorch/layers/containers.h"
 #include "support/compare.h"
 
@@ -51,6 +53,46 @@ TEST(Embedding, StartsFromTheNormalDistributionUnlessToldOtherwise) {
       ShapeError,
       setup(Rng(0), Embedding(4, 2, {.init_weight = [](Rng, Shape) { return ones({2}); }})),
       "[Embedding] expected the initialiser of weight to give (4, 2), got (2,).");
+}
+
+TEST(Embedding, StartsWithZerosForThePadding) {
+  const Tensor weight =
+      setup(Rng(3), Embedding(4, 2, {.init_weight = init::ones, .padding_idx = 2}))
+          .first["weight"]
+          .tensor();
+  EXPECT_SAME(weight, tensor({1., 1., 1., 1., 0., 0., 1., 1.}).reshape({4, 2}));
+}
+
+TEST(Embedding, LeavesThePaddingOutOfEveryDerivative) {
+  const Embedding layer(3, 2, {.padding_idx = -2});
+  const Tensor tokens = tensor({1, 0, 1, 2});
+  auto f = [&](const Tree& ps) { return layer(tokens, ps, named({})).first.pow(3).sum(); };
+  const Tree ps = weights(),
+             ones_of = tree::map_tensors([](const Tensor& w) { return w * 0 + 1; }, ps);
+  // y has the row itself, as PyTorch gives it.
+  EXPECT_SAME(layer(tokens, ps, named({})).first[0], tensor({10., 11.}));
+  EXPECT_SAME(grad(f, ps)["weight"], tensor({0., 3., 0., 0., 1200., 1323.}).reshape({3, 2}));
+  EXPECT_NEAR(jvp(f, ps, ones_of).dy.item<double>(), 3 + 1200 + 1323, 1e-3);
+  auto slopes = [&](const Tree& at) {
+    return value_and_grad(f, at, {.create_graph = true}).grads["weight"].tensor().sum();
+  };
+  const Tensor second = tensor({0., 6., 0., 0., 120., 126.}).reshape({3, 2});
+  EXPECT_SAME(grad(slopes, ps)["weight"], second);
+  auto tangent = [&](const Tree& at) { return jvp(f, at, ones_of).dy; };
+  EXPECT_NEAR(jvp(tangent, ps, ones_of).dy.item<double>(), 6 + 120 + 126, 1e-4);
+}
+
+TEST(Embedding, OfSeveralVocabulariesHasARowForEachCombination) {
+  const Embedding layer({2, 3}, 2);
+  EXPECT_EQ(layer.vocabulary(), 6);
+  const Tensor weight = setup(Rng(1), layer).first["weight"].tensor();
+  EXPECT_EQ(weight.sizes(), (Sizes{2, 3, 2}));
+  const Tensor hours = tensor({1, 0, 1}), days = tensor({2, 1, 0});
+  const auto y = layer(hours, days, named({{"weight", weight}}), named({})).first;
+  EXPECT_SAME(y, stack({weight[1][2], weight[0][1], weight[1][0]}));
+  const auto [lux, st] = to_lux(layer, named({{"weight", weight}}), named({}));
+  EXPECT_EQ(lux["weight"].tensor().sizes(), (Sizes{2, 2, 3}));
+  EXPECT_SAME(lux["weight"].tensor().select(1, 1).select(1, 2), weight[1][2]);
 }
 
 TEST(Embedding, RefusesATokenOutsideWithItsValueAndItsPlace) {

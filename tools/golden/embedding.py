@@ -1,6 +1,7 @@
-"""Embedding: torch.nn.functional.embedding, and the sequence-to-one model of an embedding, an LSTM and a linear layer.
+"""Embedding: torch.nn.functional.embedding, torch.nn.EmbeddingBag, and the sequence-to-one model of an embedding, an LSTM and a
+linear layer.
 
-rows: a case as in layers.py, with its tokens. model: tokens (batch, time) and lengths (packed with enforce_sorted=False), labels,
+rows, padding: a case as in layers.py, with its tokens. model: tokens (batch, time) and lengths (packed with enforce_sorted=False), labels,
 the parameters with luxtorch's names, the logits, the gradients of the binary cross-entropy, and its values over ten steps of Adam.
 """
 
@@ -18,6 +19,30 @@ def rows():
     tokens = torch.tensor(TOKENS)
     return {"tokens": tokens,
             **case(lambda ps: (F.embedding(tokens, ps["weight"]), []), ps={"weight": given(VOCABULARY, DIMS, seed=60)})}
+
+
+def padding():
+    """Token 6 is padding, with a row of other numbers than zeros, as files have it."""
+    tokens = torch.tensor(TOKENS)
+    return {"tokens": tokens, **case(lambda ps: (F.embedding(tokens, ps["weight"], padding_idx=6), []),
+                                     ps={"weight": given(VOCABULARY, DIMS, seed=68)})}
+
+
+def bags():
+    """Of all tokens of a row, of all but the padding 6, and of the first ones: torch's offsets into the rows one after another."""
+    tokens, lengths = torch.tensor(TOKENS), torch.tensor([5, 0, 3, 1])
+    first = torch.cat([row[:n] for row, n in zip(tokens, lengths)])
+    offsets = lengths.cumsum(0) - lengths
+    weight = given(VOCABULARY, DIMS, seed=69)
+
+    def run(*x, **options):
+        module = torch.nn.EmbeddingBag(VOCABULARY, DIMS, **options).double()
+        return case(lambda ps: (torch.func.functional_call(module, ps, x), []), ps={"weight": weight})
+
+    cases = {mode: {"all": run(tokens, mode=mode), "padding": run(tokens, mode=mode, padding_idx=6),
+                    "lengths": run(first, offsets, mode=mode), "both": run(first, offsets, mode=mode, padding_idx=6)}
+             for mode in ("sum", "mean", "max")}
+    return {"tokens": tokens, "lengths": lengths, **cases}
 
 
 def model():
@@ -55,4 +80,4 @@ def model():
 
 
 def generate():
-    return {"rows": rows(), "model": model()}
+    return {"rows": rows(), "padding": padding(), "bags": bags(), "model": model()}
