@@ -170,7 +170,7 @@ std::optional<lux::Checkpoint> resumed(const lux::CheckpointFolder& folder, cons
 
 void train(const Options& o) {
   const lux::CheckpointFolder folder(o.out, {.keep = o.keep});
-  const Corpus corpus = load_corpus(o);
+  const Corpus corpus = load_corpus("char_rnn", o.corpus);
   const Text text = make_text(corpus.text);
   if (!o.prompt.empty()) text.alphabet.encode(o.prompt);  // a symbol that is not there is said now
   const Recipe recipe = make_recipe(text, o);
