@@ -17,9 +17,9 @@
 #include <numbers>
 
 #include "corpus.h"
+#include "losses.h"
 #include "model.h"
 #include "options.h"
-#include "pictures.h"
 #include "writer.h"
 
 namespace lux = luxtorch;
@@ -249,7 +249,7 @@ void train(const Options& o) {
   }
   bar.clear();
   std::cout << "Held out: " << per_symbol(nats(ts, text.held_out, o)) << "\n"
-            << draw(o.out,
+            << draw("char_rnn", o.out,
                     corpus.name + ", " + o.cell + (o.reference ? ", the reference's recipe" : ""),
                     losses)
             << "\n\n"
