@@ -1,7 +1,6 @@
 """The character-level RNN as a person runs it: what it learns, writes, fetches and saves, how it goes on after an
 interruption, and what it refuses."""
 
-import functools
 import hashlib
 import http.server
 import math
@@ -14,41 +13,18 @@ import subprocess
 import sys
 import threading
 import unittest
-from collections import Counter
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
 from kill_at import killed_at
+from play import bigram_nats, play
 from program import ProgramTest
 
 PROGRAM = Path(os.environ["LUXTORCH_BUILD_DIR"]) / "bin/char_rnn"
 NUMBERS = re.compile(r"(\d+\.\d{4}) nats, (\d+\.\d{4}) bits per character")
 HELD_OUT = re.compile(r"^Held out: (\d+\.\d{4}) nats, (\d+\.\d{4}) bits per character$", re.MULTILINE)
 SMALL = ("--hidden", "48", "--threads", "1", "--length", "100")
-
-
-@functools.cache
-def play(size=40_000):
-    """A made-up play: names, and lines from a small grammar."""
-    draw = random.Random(7)
-    one = draw.choice
-    text = ""
-    while len(text) < size:
-        text += one(["ROSALIND", "ORLANDO", "THE FOOL", "A MESSENGER"]) + ":\n"
-        for _ in range(draw.randint(1, 3)):
-            text += " ".join([one(["Now", "Soon", "Never", "Tonight"]), one(["the moon", "my lord", "an old king", "your brother"]),
-                              one(["comes to", "speaks of", "will forget", "sings in"]), one(["the forest", "a garden", "this house"])])
-            text += one([".\n", "!\n", "?\n"])
-        text += "\n"
-    return text
-
-
-def bigram_nats(train, test):
-    """Of the best model that knows only the symbol before."""
-    pairs, firsts = Counter(zip(train, train[1:])), Counter(train[:-1])
-    symbols = len(set(train))
-    return -sum(math.log((pairs[a, b] + 0.1) / (firsts[a] + 0.1 * symbols)) for a, b in zip(test, test[1:])) / (len(test) - 1)
 
 
 class Server(http.server.ThreadingHTTPServer):

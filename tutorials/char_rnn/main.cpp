@@ -17,9 +17,9 @@
 #include <numbers>
 
 #include "corpus.h"
+#include "losses.h"
 #include "model.h"
 #include "options.h"
-#include "pictures.h"
 #include "writer.h"
 
 namespace lux = luxtorch;
@@ -170,7 +170,7 @@ std::optional<lux::Checkpoint> resumed(const lux::CheckpointFolder& folder, cons
 
 void train(const Options& o) {
   const lux::CheckpointFolder folder(o.out, {.keep = o.keep});
-  const Corpus corpus = load_corpus(o);
+  const Corpus corpus = load_corpus("char_rnn", o.corpus);
   const Text text = make_text(corpus.text);
   if (!o.prompt.empty()) text.alphabet.encode(o.prompt);  // a symbol that is not there is said now
   const Recipe recipe = make_recipe(text, o);
@@ -249,7 +249,7 @@ void train(const Options& o) {
   }
   bar.clear();
   std::cout << "Held out: " << per_symbol(nats(ts, text.held_out, o)) << "\n"
-            << draw(o.out,
+            << draw("char_rnn", o.out,
                     corpus.name + ", " + o.cell + (o.reference ? ", the reference's recipe" : ""),
                     losses)
             << "\n\n"

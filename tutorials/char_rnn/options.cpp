@@ -54,11 +54,7 @@ Options Options::from_command_line(int argc, char** argv) {
   app.add_flag("--reference", o.reference, "Train and write as the reference does, for comparison")
       ->group("Network and training");
 
-  app.add_option("--corpus", o.corpus, "A text in UTF-8; none is fetched then")->group("Text");
-  app.add_option("--corpus-url", o.corpus_url, "Where the text is fetched from otherwise")
-      ->group("Text");
-  app.add_option("--corpus-sha256", o.corpus_sha256, "What it must be, in hexadecimal digits")
-      ->group("Text");
+  o.corpus.add_to(app);
 
   app.add_option("--out", o.out, "The folder of the checkpoints and the picture")->group("Files");
   app.add_option("--checkpoint-every", o.checkpoint_every, "Steps between two checkpoints")
@@ -102,8 +98,6 @@ Options Options::from_command_line(int argc, char** argv) {
                                {"--temperature", o.sampling.temperature}}) {
       if (!std::isfinite(value)) throw CLI::ValidationError(name, "must be finite");
     }
-    if (o.corpus_url != Options().corpus_url && app.count("--corpus-sha256") == 0)
-      o.corpus_sha256.clear();
   } catch (const CLI::ParseError& e) {
     std::exit(app.exit(e) == 0 ? 0 : 2);
   }

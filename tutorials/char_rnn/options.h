@@ -8,6 +8,8 @@
 #include <filesystem>
 #include <string>
 
+#include "corpus.h"
+
 struct Options {
   // The network and its training.
   std::string cell = "lstm";  // lstm, gru or rnn
@@ -17,10 +19,7 @@ struct Options {
   bool reference = false;
   uint64_t seed = 0;
 
-  // The text.
-  std::filesystem::path corpus;  // or, when empty:
-  std::string corpus_url = "https://cs.stanford.edu/people/karpathy/char-rnn/shakespeare_input.txt";
-  std::string corpus_sha256 = "59a0ad62833b2e15ec811c548618876359e902717431236e52699a0e2bc253ca";
+  CorpusOptions corpus = {};
 
   // Files.
   std::filesystem::path out = "char_rnn";

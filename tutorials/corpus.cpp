@@ -6,6 +6,7 @@
 #include <luxtorch/train/progress.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -18,13 +19,13 @@ using luxtorch::ArgumentError;
 
 namespace {
 
-std::string read(const fs::path& path) {
+std::string read(const std::string& who, const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   text << file.rdbuf();
   if (!file || fs::is_directory(path))
-    throw ArgumentError("char_rnn", "expected a text file, got " + path.string() +
-                                        ", which cannot be read. Give another --corpus.");
+    throw ArgumentError(who, "expected a text file, got " + path.string() +
+                                 ", which cannot be read. Give another --corpus.");
   return std::move(text).str();
 }
 
@@ -68,15 +69,14 @@ struct Bar {
   }
 };
 
-void download(const std::string& url, const fs::path& to) {
+void download(const std::string& who, const std::string& url, const fs::path& to) {
   static const CURLcode started = curl_global_init(CURL_GLOBAL_DEFAULT);
   const std::unique_ptr<CURL, void (*)(CURL*)> curl(curl_easy_init(), curl_easy_cleanup);
   const std::unique_ptr<FILE, int (*)(FILE*)> file(std::fopen(to.c_str(), "wb"), std::fclose);
   if (started != CURLE_OK || !curl || !file)
-    throw ArgumentError("char_rnn", "expected a place for the download, got " +
-                                        to.parent_path().string() +
-                                        ", where nothing can be written. Set XDG_CACHE_HOME, or "
-                                        "give a file by --corpus.");
+    throw ArgumentError(who, "expected a place for the download, got " + to.parent_path().string() +
+                                 ", where nothing can be written. Set XDG_CACHE_HOME, or "
+                                 "give a file by --corpus.");
   char reason[CURL_ERROR_SIZE] = "";
   Bar bar;
   auto set = [&](CURLoption option, auto value) { curl_easy_setopt(curl.get(), option, value); };
@@ -100,49 +100,58 @@ void download(const std::string& url, const fs::path& to) {
   const std::string what = code == CURLE_OK ? "the disk is full"
                            : *reason        ? reason
                                             : curl_easy_strerror(code);
-  throw ArgumentError("char_rnn", "expected a text from " + url + ", got none: " + what +
-                                      ". Without a network, give a file by --corpus.");
+  throw ArgumentError(who, "expected a text from " + url + ", got none: " + what +
+                               ". Without a network, give a file by --corpus.");
 }
 
-std::string fetched(const Options& o) {
+std::string fetched(const std::string& who, const CorpusOptions& o) {
   const fs::path folder = cache_folder();
   std::error_code error;
   fs::create_directories(folder, error);
   // Texts from different places, or that should be different, do not meet.
-  const auto key = luxtorch::sha256(o.corpus_url + " " + o.corpus_sha256).substr(0, 16);
+  const auto key = luxtorch::sha256(o.url + " " + o.sha256).substr(0, 16);
   const fs::path path = folder / ("corpus-" + key + ".txt");
   auto is_right = [&](const std::string& text) {
-    return o.corpus_sha256.empty() || luxtorch::sha256(text) == o.corpus_sha256;
+    return o.sha256.empty() || luxtorch::sha256(text) == o.sha256;
   };
   if (fs::exists(path)) {
-    if (std::string text = read(path); is_right(text)) return text;
+    if (std::string text = read(who, path); is_right(text)) return text;
     fs::remove(path, error);
   }
-  std::cerr << "char_rnn: fetching " << o.corpus_url << std::endl;
+  std::cerr << who << ": fetching " << o.url << std::endl;
   const Beside beside(path);
-  download(o.corpus_url, beside.path());
-  std::string text = read(beside.path());
+  download(who, o.url, beside.path());
+  std::string text = read(who, beside.path());
   if (!is_right(text))
-    throw ArgumentError("char_rnn", "expected a text with the sha256 " + o.corpus_sha256 +
-                                        " from " + o.corpus_url + ", got " +
-                                        std::to_string(text.size()) + " bytes with " +
-                                        luxtorch::sha256(text) +
-                                        ". It is removed. Give a file by --corpus, or what is "
-                                        "right by --corpus-sha256.");
+    throw ArgumentError(who, "expected a text with the sha256 " + o.sha256 + " from " + o.url +
+                                 ", got " + std::to_string(text.size()) + " bytes with " +
+                                 luxtorch::sha256(text) +
+                                 ". It is removed. Give a file by --corpus, or what is "
+                                 "right by --corpus-sha256.");
   beside.keep();
   return text;
 }
 
 }  // namespace
 
-Corpus load_corpus(const Options& o) {
-  Corpus c{o.corpus.empty() ? o.corpus_url.substr(o.corpus_url.rfind('/') + 1)
-                            : o.corpus.filename().string(),
-           o.corpus.empty() ? fetched(o) : read(o.corpus),
+void CorpusOptions::add_to(CLI::App& app) {
+  app.add_option("--corpus", file, "A text in UTF-8; none is fetched then")->group("Text");
+  app.add_option("--corpus-url", url, "Where the text is fetched from otherwise")->group("Text");
+  app.add_option("--corpus-sha256", sha256, "What it must be, in hexadecimal digits")
+      ->group("Text");
+  app.callback(
+      [this, &app, was = url] {  // the text of another place has another sum, if it is told
+        if (url != was && app.count("--corpus-sha256") == 0) sha256.clear();
+      });
+}
+
+Corpus load_corpus(const std::string& who, const CorpusOptions& o) {
+  Corpus c{o.file.empty() ? o.url.substr(o.url.rfind('/') + 1) : o.file.filename().string(),
+           o.file.empty() ? fetched(who, o) : read(who, o.file),
            {}};
   if (c.text.empty())
     throw ArgumentError(
-        "char_rnn", "expected a text, got the empty file " + c.name + ". Give another --corpus.");
+        who, "expected a text, got the empty file " + c.name + ". Give another --corpus.");
   c.sha256 = luxtorch::sha256(c.text);
   return c;
 }

@@ -28,5 +28,6 @@ struct Losses {
 };
 
 /// Writes losses.csv and, where gnuplot is, losses.png. Returns a sentence that says what is where.
-std::string draw(const std::filesystem::path& folder, const std::string& title,
-                 const Losses& losses);
+/// ArgumentError, in the name of the program: a folder that cannot be written to.
+std::string draw(const std::string& program, const std::filesystem::path& folder,
+                 const std::string& title, const Losses& losses);

@@ -1,4 +1,4 @@
-#include "pictures.h"
+#include "losses.h"
 
 #include <luxtorch/core/error.h>
 
@@ -35,8 +35,8 @@ Losses Losses::from_tree(const Tree& t) {
           t["count"].scalar<int64_t>()};
 }
 
-std::string draw(const std::filesystem::path& folder, const std::string& title,
-                 const Losses& losses) {
+std::string draw(const std::string& who, const std::filesystem::path& folder,
+                 const std::string& title, const Losses& losses) {
   const auto csv = (folder / "losses.csv").string(), png = (folder / "losses.png").string();
   std::ofstream file(csv);
   file << "step,training\n";
@@ -45,7 +45,7 @@ std::string draw(const std::filesystem::path& folder, const std::string& title,
   for (const auto& p : losses.validation) file << p.step << "," << p.nats << "\n";
   file.close();
   if (!file)
-    throw luxtorch::ArgumentError("char_rnn", "expected a file to write losses to, got " + csv +
+    throw luxtorch::ArgumentError(who, "expected a file to write losses to, got " + csv +
                                                   ", which cannot be written.");
   const std::string script =
       "set terminal pngcairo size 900,460 font 'sans,11' noenhanced\nset output '" + png +
