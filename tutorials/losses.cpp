@@ -45,8 +45,8 @@ std::string draw(const std::string& who, const std::filesystem::path& folder,
   for (const auto& p : losses.validation) file << p.step << "," << p.nats << "\n";
   file.close();
   if (!file)
-    throw luxtorch::ArgumentError(who, "expected a file to write losses to, got " + csv +
-                                                  ", which cannot be written.");
+    throw luxtorch::ArgumentError(
+        who, "expected a file to write losses to, got " + csv + ", which cannot be written.");
   const std::string script =
       "set terminal pngcairo size 900,460 font 'sans,11' noenhanced\nset output '" + png +
       "'\nset datafile separator ','\nset grid xtics ytics lt 1 lc rgb '#dddddd'\nset title '" +

@@ -57,7 +57,9 @@ Tensor normalized(const detail::TransformerNormLayer& norm, const Tensor& x, con
   return std::visit([&](const auto& n) { return n(x, ps, st).first; }, norm);
 }
 
-const Tensor& parameter_of(const Tree& ps) { return ps["self_attn"]["out_proj"]["weight"].tensor(); }
+const Tensor& parameter_of(const Tree& ps) {
+  return ps["self_attn"]["out_proj"]["weight"].tensor();
+}
 
 Tensor dropped(const Dropout& dropout, std::string_view name, const Tensor& x, Tree& st) {
   auto [y, next] = dropout(x, Tree(), st[name]);
@@ -110,8 +112,8 @@ Tensor TransformerLayer::self_attention(const Tensor& x, const Tensor& mask, Tre
     *carry = std::move(step.carry), st = st.with("self_attn", std::move(next));
     return step.y;
   }
-  auto [y, next] = mask.defined() ? self_attn_(x, x, x, mask, its_ps, its_st)
-                                  : self_attn_(x, its_ps, its_st);
+  auto [y, next] =
+      mask.defined() ? self_attn_(x, x, x, mask, its_ps, its_st) : self_attn_(x, its_ps, its_st);
   st = st.with("self_attn", std::move(next));
   return y.tensor();
 }
@@ -256,13 +258,12 @@ Out<Tensor> TransformerEncoder::operator()(const Tensor& x, const Tree& ps, cons
 
 Out<Tensor> TransformerEncoder::operator()(const Tensor& x, const Tensor& mask, const Tree& ps,
                                            const Tree& st) const {
-  auto out = run(x, ps, st,
-                 [&](size_t i, const Tensor& h, const Tree& its_ps, const Tree& its_st) {
-                   const Tree in = mask.defined() ? tuple({h, mask}) : Tree(h);
-                   auto [y, next] = checkpointed_.empty() ? layers_[i](in, its_ps, its_st)
-                                                          : checkpointed_[i](in, its_ps, its_st);
-                   return Out<Tensor>{y.tensor(), std::move(next)};
-                 });
+  auto out = run(x, ps, st, [&](size_t i, const Tensor& h, const Tree& its_ps, const Tree& its_st) {
+    const Tree in = mask.defined() ? tuple({h, mask}) : Tree(h);
+    auto [y, next] = checkpointed_.empty() ? layers_[i](in, its_ps, its_st)
+                                           : checkpointed_[i](in, its_ps, its_st);
+    return Out<Tensor>{y.tensor(), std::move(next)};
+  });
   detail::report(*this, out.first);
   return out;
 }

@@ -118,9 +118,7 @@ TEST(TransformerCache, HasTheGradientsOfTheCausalCall) {
   const Tensor x = numbers(1, {2, 5, 8}), w = numbers(2, {2, 5, 8});
   const Tree whole = grad([&](const Tree& p) { return (stack(x, p, st).first * w).sum(); }, ps);
   const Tree parts = grad(
-      [&](const Tree& p) {
-        return (in_parts(KVCacheCell(stack), x, {2, 1, 2}, p, st) * w).sum();
-      },
+      [&](const Tree& p) { return (in_parts(KVCacheCell(stack), x, {2, 1, 2}, p, st) * w).sum(); },
       ps);
   EXPECT_TREES_CLOSE(parts, whole, 1e-11);
 }
@@ -131,9 +129,10 @@ TEST(TransformerCache, RefusesACarryThatDoesNotFit) {
   const auto [ps, st] = doubles_of(cell);
   const Tensor x = numbers(1, {2, 5, 8});
   const Tree carry = apply(cell, x, ps, st).first.carry;
-  EXPECT_ERROR(ShapeError, stack.step(x, tuple({carry[0]}), ps, st),
-               "[TransformerEncoder] expected a carry with a part for each of 2 layers, got a tuple "
-               "of 1.");
+  EXPECT_ERROR(
+      ShapeError, stack.step(x, tuple({carry[0]}), ps, st),
+      "[TransformerEncoder] expected a carry with a part for each of 2 layers, got a tuple "
+      "of 1.");
   try {
     (void)Layer(cell)(tuple({x.narrow(0, 0, 1), carry}), ps, st);
     ADD_FAILURE() << "takes a carry of another batch size";

@@ -35,19 +35,18 @@ const Registration registered_transformer_decoder_layer(+[] {
                    {443, 12}),
                without_rows(row("DecoderLayerOfOneSample", Decoder(6, {.nheads = 2, .hidden = 5}),
                                 tuple({input({5, 6}), input({3, 6}, 1)}), {443, 0}))},
-      .golden =
-          {{"pre_norm", Decoder(6, {.nheads = 2, .hidden = 8})},
-           {"post_norm",
-            Decoder(6, {.nheads = 3, .hidden = 5, .activation = relu, .norm_first = false})},
-           {"causal",
-            Decoder(6, {.nheads = 2, .hidden = 5, .activation = relu, .is_causal = true})},
-           {"no_bias", Decoder(6, {.nheads = 2,
-                                   .hidden = 5,
-                                   .activation = relu,
-                                   .norm_first = false,
-                                   .use_bias = false})},
-           {"one_sample",
-            Decoder(6, {.nheads = 2, .hidden = 5, .activation = relu, .norm_first = false})}},
+      .golden = {{"pre_norm", Decoder(6, {.nheads = 2, .hidden = 8})},
+                 {"post_norm",
+                  Decoder(6, {.nheads = 3, .hidden = 5, .activation = relu, .norm_first = false})},
+                 {"causal",
+                  Decoder(6, {.nheads = 2, .hidden = 5, .activation = relu, .is_causal = true})},
+                 {"no_bias", Decoder(6, {.nheads = 2,
+                                         .hidden = 5,
+                                         .activation = relu,
+                                         .norm_first = false,
+                                         .use_bias = false})},
+                 {"one_sample",
+                  Decoder(6, {.nheads = 2, .hidden = 5, .activation = relu, .norm_first = false})}},
       .no_comparison = "its parts are compared as those of TransformerEncoderLayer",
       .refusals =
           {refuses<ArgumentError>(
@@ -67,8 +66,9 @@ const Registration registered_transformer_decoder_layer(+[] {
            refuses<ShapeError>(
                "[MultiHeadAttention] at multihead_attn: expected a mask whose shape broadcasts to "
                "(batch, heads, queries, keys) = (4, 2, 5, 3), got (5, 5).",
-               of(Decoder(6, {.nheads = 2}), tuple({x[0], x[1], input({5, 5}).tensor() > 0,
-                                                    input({5, 5}).tensor() > 0})))},
+               of(
+                   Decoder(6, {.nheads = 2}),
+                   tuple({x[0], x[1], input({5, 5}).tensor() > 0, input({5, 5}).tensor() > 0})))},
       .labels = {{"TransformerDecoderLayer(24, nheads=4, is_causal=true)",
                   Decoder(24, {.nheads = 4, .is_causal = true})}},
       .digest = "0"};

@@ -82,9 +82,9 @@ const lux::CrossEntropyLoss cross_entropy{.logits = true};  // the mean over all
 /// Weight decay keeps matrices small, which makes functions smooth. The scales of the norms are no such matrices: they
 /// are left alone.
 lux::Optimizer make_optimizer(const Options& o, int64_t steps) {
-  const auto adam = lux::OptimizerGroups(
-      lux::AdamW(o.learning_rate, {.beta = {0.9, 0.95}, .lambda = o.decay}),
-      {{"*norm*", {.lambda = 0}}});
+  const auto adam =
+      lux::OptimizerGroups(lux::AdamW(o.learning_rate, {.beta = {0.9, 0.95}, .lambda = o.decay}),
+                           {{"*norm*", {.lambda = 0}}});
   const auto down = lux::schedule::CosAnneal(o.learning_rate, o.learning_rate / 10,
                                              std::max<int64_t>(1, steps - o.warmup));
   return lux::OptimiserChain(lux::ClipGlobalNorm(o.clip),
@@ -130,10 +130,11 @@ void compare_writing(const GPT& model, const lux::TrainState& ts, const data::Al
   const auto [slow, fast] = seconds;
   std::cout << o.prompt << with << "\n\n";
   char line[160];
-  std::snprintf(line, sizeof line,
-                "Written at %.0f characters per second with the cache, %.0f without (%.1f times), %s",
-                static_cast<double>(o.length) / fast, static_cast<double>(o.length) / slow,
-                slow / fast, with == without ? "the same text." : "another text.");
+  std::snprintf(
+      line, sizeof line,
+      "Written at %.0f characters per second with the cache, %.0f without (%.1f times), %s",
+      static_cast<double>(o.length) / fast, static_cast<double>(o.length) / slow, slow / fast,
+      with == without ? "the same text." : "another text.");
   std::cout << line << std::endl;
 }
 
@@ -162,8 +163,7 @@ std::optional<lux::Checkpoint> resumed(const lux::CheckpointFolder& folder, cons
   if (!o.resume) {
     if (auto there = folder.checkpoints(); !there.empty())
       throw lux::ArgumentError("gpt", "expected a folder without checkpoints, got " +
-                                          o.out.string() + " with " +
-                                          there[0].filename().string() +
+                                          o.out.string() + " with " + there[0].filename().string() +
                                           ". Go on with --resume, or give another --out.");
     return {};
   }
@@ -227,8 +227,7 @@ void train(const Options& o) {
     auto [grads, loss, stats] =
         lux::single_train_step_(cross_entropy, epoch_batches[static_cast<size_t>(i)], ts);
     losses.add(loss.item<double>()), ++done;
-    const double rate =
-        static_cast<double>(done * o.batch_size * o.context) / seconds_since(start);
+    const double rate = static_cast<double>(done * o.batch_size * o.context) / seconds_since(start);
     char note[60];
     std::snprintf(note, sizeof note, "%.0f characters/s, loss %.4f", rate, loss.item<double>());
     bar.advance(note);

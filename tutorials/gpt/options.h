@@ -19,8 +19,9 @@ struct Options {
   uint64_t seed = 0;
 
   CorpusOptions corpus{
-      .url = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/"
-             "input.txt",
+      .url =
+          "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/"
+          "input.txt",
       .sha256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"};
 
   // Files.

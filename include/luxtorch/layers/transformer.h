@@ -45,7 +45,7 @@ struct TransformerLayerOptions {
   /// True: each branch adds branch(norm(x)) to x. False: x becomes norm(x + branch(x)).
   bool norm_first = true;
   TransformerNorm norm = TransformerNorm::LayerNorm;  ///< Its kind.
-  double epsilon = 1e-5;  ///< Of all normalizations, at least 0.
+  double epsilon = 1e-5;                              ///< Of all normalizations, at least 0.
   /// The feed-forward block is a GatedFeedForward: GEGLU, with .activation = swish SwiGLU.
   bool gated = false;
   int64_t kv_heads = 0;  ///< Heads of keys and values, a divisor of nheads; 0: nheads.
@@ -250,7 +250,7 @@ class LUXTORCH_API TransformerEncoder {
   template <class Next>
   Out<Tensor> run(const Tensor& x, const Tree& ps, const Tree& st, const Next& next) const;
 
-  std::vector<Layer> layers_;                // TransformerEncoderLayers
+  std::vector<Layer> layers_;               // TransformerEncoderLayers
   std::vector<Checkpointed> checkpointed_;  // of the same; empty without .checkpointed
   std::optional<detail::TransformerNormLayer> norm_;
 };
