@@ -9,4 +9,5 @@ add_library(layer_registrations OBJECT "${folder}/../support/registration.cpp" $
 target_include_directories(layer_registrations PRIVATE "${folder}/..")
 target_link_libraries(layer_registrations PRIVATE luxtorch::luxtorch
   $<TARGET_NAME_IF_EXISTS:luxtorch_flags>)
-target_compile_options(layer_registrations PRIVATE -O1)  # compiled once, and run for seconds
+target_compile_options(layer_registrations PRIVATE -O0)  # compiled once, and run for seconds
+set_target_properties(layer_registrations PROPERTIES UNITY_BUILD_BATCH_SIZE 16)

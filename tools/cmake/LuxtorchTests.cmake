@@ -19,11 +19,12 @@ function(luxtorch_test name)
   endif()
   set(target ${name}_test)
   add_executable(${target} ${ARGN})
-  # Tests are compiled once and run for seconds.
-  target_compile_options(${target} PRIVATE -O1)
+  # Tests are compiled once and run for seconds: what counts is how long they take to compile.
+  target_compile_options(${target} PRIVATE -O0)
   target_link_libraries(${target} PRIVATE test_support luxtorch_internals luxtorch_flags luxtorch_fmt
     luxtorch_headers GTest::gmock GTest::gtest_main rapidcheck rapidcheck_gtest)
   set_target_properties(${target} PROPERTIES
+    UNITY_BUILD_BATCH_SIZE 16
     RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
 
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${ARGN})
