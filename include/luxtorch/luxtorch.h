@@ -67,6 +67,7 @@
 #include "luxtorch/layers/scale.h"
 #include "luxtorch/layers/sequence.h"
 #include "luxtorch/layers/stateful.h"
+#include "luxtorch/layers/transformer.h"
 #include "luxtorch/layers/upsample.h"
 #include "luxtorch/losses/ctc.h"
 #include "luxtorch/losses/loss.h"

@@ -12,9 +12,9 @@ constexpr const char* kGatedFeedForward = "GatedFeedForward";
 int64_t hidden_features(int64_t dims, int64_t hidden) {
   check_positive(kGatedFeedForward, "dims", dims);
   if (hidden < 0) {
-    throw ArgumentError(kGatedFeedForward,
-                        fmt::format("expected .hidden of at least 1, or 0 for 8/3 dims, got {}.",
-                                    hidden));
+    throw ArgumentError(
+        kGatedFeedForward,
+        fmt::format("expected .hidden of at least 1, or 0 for 8/3 dims, got {}.", hidden));
   }
   return hidden == 0 ? (dims + 23) / 24 * 64 : hidden;
 }

@@ -1,0 +1,291 @@
+#include "luxtorch/layers/transformer.h"
+
+#include "layers/check.h"
+#include "text.h"
+
+namespace luxtorch {
+
+namespace {
+
+// Before the members are made, whose own errors would name other sizes.
+TransformerLayerOptions checked_options(const char* who, int64_t dims,
+                                        TransformerLayerOptions options) {
+  check_positive(who, "dims", dims);
+  check_positive(who, ".nheads", options.nheads);
+  if (dims % options.nheads != 0) {
+    throw ArgumentError(who, fmt::format("expected dims divisible by .nheads, got {} and {}.", dims,
+                                         options.nheads));
+  }
+  if (options.hidden < 0) {
+    throw ArgumentError(who,
+                        fmt::format("expected .hidden of at least 1, or 0 for the default, got {}.",
+                                    options.hidden));
+  }
+  if (!(options.dropout >= 0 && options.dropout < 1)) {
+    throw ArgumentError(
+        who, fmt::format("expected .dropout from 0 to below 1, got {}.", options.dropout));
+  }
+  check_epsilon(who, options.epsilon);
+  return options;
+}
+
+MultiHeadAttentionOptions attention_options(const TransformerLayerOptions& o) {
+  return {.nheads = o.nheads,
+          .kv_heads = o.kv_heads,
+          .dense = {.use_bias = o.use_bias},
+          .attention_dropout_probability = o.dropout,
+          .is_causal = o.is_causal,
+          .rotary = o.rotary,
+          .qk_norm = o.qk_norm,
+          .epsilon = o.epsilon,
+          .cache_length = o.cache_length};
+}
+// The memory has no order that causality or positions could be about, and is there as a whole.
+MultiHeadAttentionOptions memory_options(const TransformerLayerOptions& o) {
+  auto options = attention_options(o);
+  options.is_causal = false, options.rotary.reset(), options.cache_length = 0;
+  return options;
+}
+
+detail::TransformerNormLayer norm_of(int64_t dims, const TransformerLayerOptions& o) {
+  if (o.norm == TransformerNorm::RMSNorm) return RMSNorm(dims, {.epsilon = o.epsilon});
+  return LayerNorm(dims, {.epsilon = o.epsilon, .use_bias = o.use_bias});
+}
+
+Tensor normalized(const detail::TransformerNormLayer& norm, const Tensor& x, const Tree& ps,
+                  const Tree& st) {
+  return std::visit([&](const auto& n) { return n(x, ps, st).first; }, norm);
+}
+
+const Tensor& parameter_of(const Tree& ps) {
+  return ps["self_attn"]["out_proj"]["weight"].tensor();
+}
+
+Tensor with_dropout(const Dropout& dropout, std::string_view name, const Tensor& x, Tree& st) {
+  auto [y, next] = dropout(x, Tree(), st[name]);
+  st = st.with(name, std::move(next));
+  return y;
+}
+
+}  // namespace
+
+namespace detail {
+
+TransformerLayer::TransformerLayer(const char* who, int64_t dims, TransformerLayerOptions options,
+                                   int branches)
+    : dims_(dims),
+      options_(checked_options(who, dims, std::move(options))),
+      self_attn_(dims, attention_options(options_)),
+      norms_(branches, norm_of(dims, options_)) {
+  const bool use_bias = options_.use_bias;
+  if (options_.gated) {
+    gated_.emplace(dims, options_.activation,
+                   GatedFeedForwardOptions{.hidden = options_.hidden, .use_bias = use_bias});
+  } else {
+    const int64_t hidden = options_.hidden == 0 ? 4 * dims : options_.hidden;
+    linear1_.emplace(dims, hidden, options_.activation, DenseOptions{.use_bias = use_bias});
+    linear2_.emplace(hidden, dims, DenseOptions{.use_bias = use_bias});
+  }
+  if (options_.dropout > 0) {
+    const Dropout dropout(options_.dropout);
+    if (linear1_) dropout_ = dropout;
+    dropouts_.assign(branches, dropout);
+  }
+}
+
+Tensor TransformerLayer::residual(size_t number, const Tensor& x, const Tree& ps, Tree& st,
+                                  const std::function<Tensor(const Tensor& x)>& branch) const {
+  auto normed = [&](const Tensor& t) {
+    return normalized(norms_[number], t, ps[kNorms[number]], st[kNorms[number]]);
+  };
+  Tensor added = branch(options_.norm_first ? normed(x) : x);
+  if (!dropouts_.empty()) added = with_dropout(dropouts_[number], kDropouts[number], added, st);
+  const Tensor y = x + added;
+  return options_.norm_first ? y : normed(y);
+}
+
+Tensor TransformerLayer::self_attention(const Tensor& x, const Tensor& mask, Tree* carry,
+                                        const Tree& ps, Tree& st) const {
+  const Tree &its_ps = ps["self_attn"], its_st = st["self_attn"];
+  if (carry) {
+    auto [step, next] = self_attn_.step(x, *carry, its_ps, its_st);
+    *carry = std::move(step.carry), st = st.with("self_attn", std::move(next));
+    return step.y;
+  }
+  auto [y, next] =
+      mask.defined() ? self_attn_(x, x, x, mask, its_ps, its_st) : self_attn_(x, its_ps, its_st);
+  st = st.with("self_attn", std::move(next));
+  return y.tensor();
+}
+
+Tensor TransformerLayer::feed_forward(const Tensor& x, const Tree& ps, Tree& st) const {
+  if (gated_) return (*gated_)(x, ps["mlp"], st["mlp"]).first;
+  Tensor hidden = (*linear1_)(x, ps["linear1"], st["linear1"]).first;
+  if (dropout_) hidden = with_dropout(*dropout_, "dropout", hidden, st);
+  return (*linear2_)(hidden, ps["linear2"], st["linear2"]).first;
+}
+
+std::string TransformerLayer::label(const char* name) const {
+  return fmt::format("{}({}, nheads={}{}{})", name, dims_, options_.nheads,
+                     options_.norm_first ? "" : ", norm_first=false",
+                     options_.is_causal ? ", is_causal=true" : "");
+}
+
+}  // namespace detail
+
+TransformerEncoderLayer::TransformerEncoderLayer(int64_t dims, TransformerLayerOptions options)
+    : TransformerLayer("TransformerEncoderLayer", dims, std::move(options), 2) {}
+
+Tensor TransformerEncoderLayer::run(const Tensor& x, const Tensor& mask, Tree* carry,
+                                    const Tree& ps, Tree& st) const {
+  check_input(*this, x, dims_, parameter_of(ps), "batch, time, ", 2, 3);
+  const Tensor attended = residual(
+      0, x, ps, st, [&](const Tensor& h) { return self_attention(h, mask, carry, ps, st); });
+  return residual(1, attended, ps, st, [&](const Tensor& h) { return feed_forward(h, ps, st); });
+}
+
+Out<Tensor> TransformerEncoderLayer::operator()(const Tensor& x, const Tree& ps,
+                                                const Tree& st) const {
+  return (*this)(x, Tensor(), ps, st);
+}
+
+Out<Tensor> TransformerEncoderLayer::operator()(const Tensor& x, const Tensor& mask, const Tree& ps,
+                                                const Tree& st) const {
+  Tree next = st;
+  Tensor y = run(x, mask, nullptr, ps, next);
+  detail::report(*this, y);
+  return {std::move(y), std::move(next)};
+}
+
+Out<Step> TransformerEncoderLayer::step(const Tensor& x, const Tree& carry, const Tree& ps,
+                                        const Tree& st) const {
+  Tree next = st;
+  Step step{.y = {}, .carry = carry};
+  step.y = run(x, Tensor(), &step.carry, ps, next);
+  detail::report(*this, step);
+  return {std::move(step), std::move(next)};
+}
+
+std::string TransformerEncoderLayer::label() const {
+  return TransformerLayer::label("TransformerEncoderLayer");
+}
+
+struct TransformerDecoderLayer::Inputs {
+  const Tensor &x, &memory;
+  Tensor mask = {}, memory_mask = {};
+  Tree* carry = nullptr;
+};
+
+TransformerDecoderLayer::TransformerDecoderLayer(int64_t dims, TransformerLayerOptions options)
+    : TransformerLayer("TransformerDecoderLayer", dims, std::move(options), 3),
+      multihead_attn_(dims, memory_options(options_)) {}
+
+Tensor TransformerDecoderLayer::run(const Inputs& in, const Tree& ps, Tree& st) const {
+  check_input(*this, in.x, dims_, parameter_of(ps), "batch, time, ", 2, 3);
+  const Tensor attended = residual(0, in.x, ps, st, [&](const Tensor& h) {
+    return self_attention(h, in.mask, in.carry, ps, st);
+  });
+  const Tensor informed = residual(1, attended, ps, st, [&](const Tensor& h) {
+    const Tree &its_ps = ps["multihead_attn"], its_st = st["multihead_attn"];
+    auto [y, next] = in.memory_mask.defined()
+                         ? multihead_attn_(h, in.memory, in.memory, in.memory_mask, its_ps, its_st)
+                         : multihead_attn_(h, in.memory, its_ps, its_st);
+    st = st.with("multihead_attn", std::move(next));
+    return y.tensor();
+  });
+  return residual(2, informed, ps, st, [&](const Tensor& h) { return feed_forward(h, ps, st); });
+}
+
+Out<Tensor> TransformerDecoderLayer::operator()(const Tensor& x, const Tensor& memory,
+                                                const Tree& ps, const Tree& st) const {
+  return (*this)(x, memory, Tensor(), Tensor(), ps, st);
+}
+Out<Tensor> TransformerDecoderLayer::operator()(const Tensor& x, const Tensor& memory,
+                                                const Tensor& mask, const Tree& ps,
+                                                const Tree& st) const {
+  return (*this)(x, memory, mask, Tensor(), ps, st);
+}
+Out<Tensor> TransformerDecoderLayer::operator()(const Tensor& x, const Tensor& memory,
+                                                const Tensor& mask, const Tensor& memory_mask,
+                                                const Tree& ps, const Tree& st) const {
+  Tree next = st;
+  Tensor y = run({x, memory, mask, memory_mask}, ps, next);
+  detail::report(*this, y);
+  return {std::move(y), std::move(next)};
+}
+
+Out<Step> TransformerDecoderLayer::step(const Tensor& x, const Tensor& memory, const Tree& carry,
+                                        const Tree& ps, const Tree& st) const {
+  Tree next = st;
+  Step step{.y = {}, .carry = carry};
+  step.y = run({x, memory, Tensor(), Tensor(), &step.carry}, ps, next);
+  detail::report(*this, step);
+  return {std::move(step), std::move(next)};
+}
+
+std::string TransformerDecoderLayer::label() const {
+  return TransformerLayer::label("TransformerDecoderLayer");
+}
+
+TransformerEncoder::TransformerEncoder(TransformerEncoderLayer layer, int64_t num_layers,
+                                       TransformerEncoderOptions options) {
+  check_positive("TransformerEncoder", "num_layers", num_layers);
+  if (options.norm) norm_.emplace(norm_of(layer.dims(), layer.options()));
+  // Each an object of its own, by whose address errors and summaries know its place.
+  for (int64_t i = 0; i < num_layers; ++i) layers_.emplace_back(layer);
+  // The Layers inside are the same.
+  if (options.checkpointed)
+    for (const auto& its : layers_) checkpointed_.emplace_back(its);
+}
+
+template <class Next>
+Out<Tensor> TransformerEncoder::run(const Tensor& x, const Tree& ps, const Tree& st,
+                                    const Next& next) const {
+  Tensor y = x;
+  std::vector<Tree> states;
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    auto out = next(i, y, ps["layers"][i], st["layers"][i]);
+    y = std::move(out.first);
+    states.push_back(std::move(out.second));
+  }
+  if (norm_) y = normalized(*norm_, y, ps["norm"], st["norm"]);
+  return {std::move(y), st.with("layers", tuple(std::move(states)))};
+}
+
+Out<Tensor> TransformerEncoder::operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
+  return (*this)(x, Tensor(), ps, st);
+}
+
+Out<Tensor> TransformerEncoder::operator()(const Tensor& x, const Tensor& mask, const Tree& ps,
+                                           const Tree& st) const {
+  auto out = run(x, ps, st, [&](size_t i, const Tensor& h, const Tree& its_ps, const Tree& its_st) {
+    const Tree in = mask.defined() ? tuple({h, mask}) : Tree(h);
+    auto [y, next] = checkpointed_.empty() ? layers_[i](in, its_ps, its_st)
+                                           : checkpointed_[i](in, its_ps, its_st);
+    return Out<Tensor>{y.tensor(), std::move(next)};
+  });
+  detail::report(*this, out.first);
+  return out;
+}
+
+Out<Step> TransformerEncoder::step(const Tensor& x, const Tree& carry, const Tree& ps,
+                                   const Tree& st) const {
+  const bool starts = carry.is_none();
+  if (!starts && !(carry.is_tuple() && carry.size() == layers_.size())) {
+    fail(*this, fmt::format("expected a carry with a part for each of {} layers, got {}.",
+                            layers_.size(), describe_kind(carry)));
+  }
+  std::vector<Tree> carries;
+  auto [y, next] =
+      run(x, ps, st, [&](size_t i, const Tensor& h, const Tree& its_ps, const Tree& its_st) {
+        auto out = layers_[i].as<TransformerEncoderLayer>()->step(h, starts ? Tree() : carry[i],
+                                                                  its_ps, its_st);
+        carries.push_back(std::move(out.first.carry));
+        return Out<Tensor>{std::move(out.first.y), std::move(out.second)};
+      });
+  Step step{std::move(y), tuple(std::move(carries))};
+  detail::report(*this, step);
+  return {std::move(step), std::move(next)};
+}
+
+}  // namespace luxtorch
