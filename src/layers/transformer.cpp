@@ -61,7 +61,7 @@ const Tensor& parameter_of(const Tree& ps) {
   return ps["self_attn"]["out_proj"]["weight"].tensor();
 }
 
-Tensor dropped(const Dropout& dropout, std::string_view name, const Tensor& x, Tree& st) {
+Tensor with_dropout(const Dropout& dropout, std::string_view name, const Tensor& x, Tree& st) {
   auto [y, next] = dropout(x, Tree(), st[name]);
   st = st.with(name, std::move(next));
   return y;
@@ -99,7 +99,7 @@ Tensor TransformerLayer::residual(size_t number, const Tensor& x, const Tree& ps
     return normalized(norms_[number], t, ps[kNorms[number]], st[kNorms[number]]);
   };
   Tensor added = branch(options_.norm_first ? normed(x) : x);
-  if (!dropouts_.empty()) added = dropped(dropouts_[number], kDropouts[number], added, st);
+  if (!dropouts_.empty()) added = with_dropout(dropouts_[number], kDropouts[number], added, st);
   const Tensor y = x + added;
   return options_.norm_first ? y : normed(y);
 }
@@ -121,7 +121,7 @@ Tensor TransformerLayer::self_attention(const Tensor& x, const Tensor& mask, Tre
 Tensor TransformerLayer::feed_forward(const Tensor& x, const Tree& ps, Tree& st) const {
   if (gated_) return (*gated_)(x, ps["mlp"], st["mlp"]).first;
   Tensor hidden = (*linear1_)(x, ps["linear1"], st["linear1"]).first;
-  if (dropout_) hidden = dropped(*dropout_, "dropout", hidden, st);
+  if (dropout_) hidden = with_dropout(*dropout_, "dropout", hidden, st);
   return (*linear2_)(hidden, ps["linear2"], st["linear2"]).first;
 }
 

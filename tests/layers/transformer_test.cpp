@@ -40,7 +40,7 @@ const TransformerLayerOptions kLlama{.nheads = 4,
 
 // What a cell gives for a sequence in parts of these lengths.
 template <class C>
-Tensor in_parts(const C& cell, const Tensor& x, const Lengths& lengths, const Tree& ps, Tree st) {
+Tensor fed_in_parts(const C& cell, const Tensor& x, const Lengths& lengths, const Tree& ps, Tree st) {
   std::vector<Tensor> ys;
   Tree carry;
   int64_t at = 0;
@@ -51,15 +51,15 @@ Tensor in_parts(const C& cell, const Tensor& x, const Lengths& lengths, const Tr
   return cat(ys, 1);
 }
 
-const std::vector<Lengths> kCuts{{7}, {1, 1, 1, 1, 1, 1, 1}, {4, 1, 1, 1}, {1, 6}, {3, 2, 2}};
+const std::vector<Lengths> kCutsOfSeven{{7}, {1, 1, 1, 1, 1, 1, 1}, {4, 1, 1, 1}, {1, 6}, {3, 2, 2}};
 
 template <class L>
 void expect_the_call_in_any_cuts(const L& layer) {
   const Tensor x = numbers(1, {2, 7, 8});
   const auto [ps, st] = doubles_of(layer);
   const Tensor whole = layer(x, ps, st).first;
-  for (const auto& lengths : kCuts)
-    EXPECT_CLOSE(in_parts(KVCacheCell(layer), x, lengths, ps, st), whole, kPlainFloat64);
+  for (const auto& lengths : kCutsOfSeven)
+    EXPECT_CLOSE(fed_in_parts(KVCacheCell(layer), x, lengths, ps, st), whole, kPlainFloat64);
 }
 
 TEST(TransformerCache, GivesTheCausalCallOfALayerInAnyCuts) {
@@ -94,8 +94,8 @@ TEST(TransformerCache, GivesTheCausalCallOfADecodersLayerInAnyCuts) {
   auto cell = [&](const Tensor& part, const Tree& carry, const Tree& p, const Tree& s) {
     return layer.step(part, memory, carry, p, s);
   };
-  for (const auto& lengths : kCuts)
-    EXPECT_CLOSE(in_parts(cell, x, lengths, ps, st), whole, kPlainFloat64);
+  for (const auto& lengths : kCutsOfSeven)
+    EXPECT_CLOSE(fed_in_parts(cell, x, lengths, ps, st), whole, kPlainFloat64);
 }
 
 TEST(TransformerCache, LivesInTheStatesOfAStatefulRecurrentCell) {
@@ -118,7 +118,9 @@ TEST(TransformerCache, HasTheGradientsOfTheCausalCall) {
   const Tensor x = numbers(1, {2, 5, 8}), w = numbers(2, {2, 5, 8});
   const Tree whole = grad([&](const Tree& p) { return (stack(x, p, st).first * w).sum(); }, ps);
   const Tree parts = grad(
-      [&](const Tree& p) { return (in_parts(KVCacheCell(stack), x, {2, 1, 2}, p, st) * w).sum(); },
+      [&](const Tree& p) {
+        return (fed_in_parts(KVCacheCell(stack), x, {2, 1, 2}, p, st) * w).sum();
+      },
       ps);
   EXPECT_TREES_CLOSE(parts, whole, 1e-11);
 }
@@ -129,10 +131,9 @@ TEST(TransformerCache, RefusesACarryThatDoesNotFit) {
   const auto [ps, st] = doubles_of(cell);
   const Tensor x = numbers(1, {2, 5, 8});
   const Tree carry = apply(cell, x, ps, st).first.carry;
-  EXPECT_ERROR(
-      ShapeError, stack.step(x, tuple({carry[0]}), ps, st),
-      "[TransformerEncoder] expected a carry with a part for each of 2 layers, got a tuple "
-      "of 1.");
+  EXPECT_ERROR(ShapeError, stack.step(x, tuple({carry[0]}), ps, st),
+               "[TransformerEncoder] expected a carry with a part for each of 2 layers, got a tuple "
+               "of 1.");
   try {
     (void)Layer(cell)(tuple({x.narrow(0, 0, 1), carry}), ps, st);
     ADD_FAILURE() << "takes a carry of another batch size";
@@ -208,7 +209,7 @@ TEST(Transformer, DropsInTrainingAlone) {
   auto [y, st2] = dropping(x, ps, st);
   EXPECT_GT(relative_difference(y, dropping(x, ps, st2).first), 1e-3);
   for (const char* name : {"dropout", "dropout1", "dropout2"})
-    EXPECT_NE(tree::difference(st[name], st2[name]), "") << name;
+    EXPECT_FALSE(same("before", "after", st[name], st2[name])) << name;
 }
 
 TEST(Transformer, NamesThePlacesOfItsLayers) {
@@ -216,7 +217,8 @@ TEST(Transformer, NamesThePlacesOfItsLayers) {
   const auto rows = summary(model, {2, 5, 8}).rows;
   std::vector<std::string> unseen;
   for (const auto& row : rows)
-    if (row.output.empty()) unseen.push_back(row.path);
+    if (row.output.empty() && row.layer != "nothing" && row.path != "layer_1.layers")
+      unseen.push_back(row.path);
   EXPECT_EQ(unseen, Strings{});
 }
 

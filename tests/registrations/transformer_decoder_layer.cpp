@@ -62,13 +62,13 @@ const Registration registered_transformer_decoder_layer(+[] {
            refuses<ShapeError>(
                "[MultiHeadAttention] at self_attn: expected a mask whose shape broadcasts to "
                "(batch, heads, queries, keys) = (4, 2, 5, 5), got (5, 3).",
-               of(Decoder(6, {.nheads = 2}), tuple({x[0], x[1], input({5, 3}).tensor() > 0}))),
+               of(Decoder(6, {.nheads = 2}), tuple({x[0], x[1], input({5, 3}).tensor().gt(0)}))),
            refuses<ShapeError>(
                "[MultiHeadAttention] at multihead_attn: expected a mask whose shape broadcasts to "
                "(batch, heads, queries, keys) = (4, 2, 5, 3), got (5, 5).",
                of(
                    Decoder(6, {.nheads = 2}),
-                   tuple({x[0], x[1], input({5, 5}).tensor() > 0, input({5, 5}).tensor() > 0})))},
+                   tuple({x[0], x[1], input({5, 5}).tensor().gt(0), input({5, 5}).tensor().gt(0)})))},
       .labels = {{"TransformerDecoderLayer(24, nheads=4, is_causal=true)",
                   Decoder(24, {.nheads = 4, .is_causal = true})}},
       .digest = "0"};

@@ -89,7 +89,7 @@ const Registration registered_transformer_encoder_layer(+[] {
            refuses<ShapeError>(
                "[MultiHeadAttention] at self_attn: expected a mask whose shape broadcasts to "
                "(batch, heads, queries, keys) = (4, 2, 5, 5), got (5, 4).",
-               of(Encoder(6, {.nheads = 2}), tuple({x, input({5, 4}).tensor() > 0})))},
+               of(Encoder(6, {.nheads = 2}), tuple({x, input({5, 4}).tensor().gt(0)})))},
       .labels = {{"TransformerEncoderLayer(24, nheads=4)",
                   Encoder(24, {.nheads = 4, .hidden = 48})},
                  {"TransformerEncoderLayer(24, nheads=1, norm_first=false, is_causal=true)",
