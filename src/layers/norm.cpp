@@ -37,16 +37,15 @@ std::vector<ParameterSpec> scale_and_bias(int64_t channels, const Options& optio
   auto or_constant = [](const Initializer& chosen, const init::Constant& constant) -> Initializer {
     return chosen ? chosen : constant;
   };
-  return {
-      {.name = "scale",
-       .shape = {channels},
-       .init = or_constant(options.init_scale, init::ones),
-       .keeps_float32 = true,
-       .torch = {.name = "weight"}},
-      {.name = "bias",
-       .shape = {channels},
-       .init = or_constant(options.init_bias, init::zeros),
-       .keeps_float32 = true}};
+  return {{.name = "scale",
+           .shape = {channels},
+           .init = or_constant(options.init_scale, init::ones),
+           .keeps_float32 = true,
+           .torch = {.name = "weight"}},
+          {.name = "bias",
+           .shape = {channels},
+           .init = or_constant(options.init_bias, init::zeros),
+           .keeps_float32 = true}};
 }
 
 std::vector<StateSpec> statistics(int64_t channels, bool tracked) {
