@@ -9,7 +9,7 @@ namespace luxtorch::detail {
 
 namespace {
 
-constexpr const char* kWho = "layer_map";
+constexpr const char* kLayerMap = "layer_map";
 
 // Are its parameters or states its own, and not those of the layers inside?
 bool is_leaf(const Description& d) {
@@ -24,9 +24,9 @@ const Tree& part(const Tree& t, const std::string& name, const std::string& path
   if (t.is_tuple() || t.is_named()) {
     if (t.contains(name)) return t.at(name);
   }
-  TreeError error(kWho, fmt::format("expected {} of this layer, got none. Are they of another "
-                                    "model?",
-                                    what));
+  TreeError error(kLayerMap, fmt::format("expected {} of this layer, got none. Are they of another "
+                                         "model?",
+                                         what));
   error.prepend_path_(path_below(path, name));
   throw error;
 }
@@ -75,20 +75,22 @@ const Layer* LeafReplacements::next() {
 
 void LeafReplacements::refuse_layer(const std::type_info& held) const {
   const auto& [path, layer] = leaves_[last_];
-  ArgumentError error(kWho, fmt::format("expected a {}, as the model names the type of this layer, "
-                                        "got {}. Where a model holds a Layer, as a Chain does, any "
-                                        "layer can replace it.",
-                                        type_name(held), layer->label()));
+  ArgumentError error(kLayerMap,
+                      fmt::format("expected a {}, as the model names the type of this layer, "
+                                  "got {}. Where a model holds a Layer, as a Chain does, any "
+                                  "layer can replace it.",
+                                  type_name(held), layer->label()));
   error.prepend_path_(path);
   throw error;
 }
 
 void LeafReplacements::refuse_container(const std::type_info& type) const {
-  ArgumentError error(kWho, fmt::format("expected a container that can be made with other layers, "
-                                        "got {}. Give it `with_layers(std::vector<Layer>) const`, "
-                                        "or name the layers of a type that can be copied by "
-                                        "LUXTORCH_LAYERS.",
-                                        type_name(type)));
+  ArgumentError error(kLayerMap,
+                      fmt::format("expected a container that can be made with other layers, "
+                                  "got {}. Give it `with_layers(std::vector<Layer>) const`, "
+                                  "or name the layers of a type that can be copied by "
+                                  "LUXTORCH_LAYERS.",
+                                  type_name(type)));
   error.prepend_path_(leaves_[last_].first);
   throw error;
 }

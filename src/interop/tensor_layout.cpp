@@ -2,15 +2,11 @@
 
 #include <ATen/ops/zeros.h>
 
+#include "layers/reversed.h"
+
 namespace luxtorch::detail {
 
 namespace {
-
-Tensor reversed(const Tensor& t) {
-  std::vector<int64_t> dims;
-  for (int64_t i = t.dim(); i-- > 0;) dims.push_back(i);
-  return t.permute(dims).contiguous();
-}
 
 // The shape that a layout's function gives. LibTorch has no meta kernels for many operators, flip among
 // them: the function gets zeros.
@@ -29,7 +25,7 @@ Tensor theirs(const TensorLayout& layout, const Tensor& ours) {
   if (layout.from_ours) return ours.is_meta() ? shape_there(layout, ours) : layout.from_ours(ours);
   switch (layout.dims) {
     case TensorLayout::Dims::Reversed:
-      return reversed(ours);
+      return reversed(ours).contiguous();
     case TensorLayout::Dims::Column:
       return ours.unsqueeze(1);
     case TensorLayout::Dims::Rows:
@@ -43,7 +39,7 @@ Tensor ours(const TensorLayout& layout, const Tensor& theirs) {
   if (layout.to_ours) return layout.to_ours(theirs);
   switch (layout.dims) {
     case TensorLayout::Dims::Reversed:
-      return reversed(theirs);
+      return reversed(theirs).contiguous();
     case TensorLayout::Dims::Column:
       return theirs.dim() == 2 ? theirs.squeeze(1) : theirs;
     case TensorLayout::Dims::Rows:

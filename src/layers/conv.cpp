@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "layers/check.h"
+#include "layers/reversed.h"
 #include "ops/conv.h"
 
 namespace luxtorch {
@@ -21,12 +22,6 @@ void check_sizes(const char* layer, const Shape& kernel, int64_t in_channels,
   for (int64_t size : kernel) check_positive(layer, "sizes of the kernel", size);
   check_positive(layer, "in_channels", in_channels);
   check_positive(layer, "out_channels", out_channels);
-}
-
-Tensor reversed(const Tensor& t) {
-  std::vector<int64_t> dims;
-  for (int64_t i = t.dim(); i-- > 0;) dims.push_back(i);
-  return t.permute(dims);
 }
 
 TensorLayout flipped_in_torch() {
@@ -93,26 +88,6 @@ void check_that(const L& layer, const std::string& mismatch) {
     fail(layer, mismatch);
 }
 
-ops::ConvPlan plan_of(const Shape& kernel, int64_t in, int64_t out, const ConvOptions& options) {
-  return ops::conv_plan("Conv", kernel, in, out,
-                        {.stride = options.stride,
-                         .pad = options.pad,
-                         .dilation = options.dilation,
-                         .groups = options.groups,
-                         .cross_correlation = options.cross_correlation,
-                         .pad_mode = options.pad_mode});
-}
-ops::ConvTransposePlan plan_of(const Shape& kernel, int64_t in, int64_t out,
-                               const ConvTransposeOptions& options) {
-  return ops::conv_transpose_plan("ConvTranspose", kernel, in, out,
-                                  {.stride = options.stride,
-                                   .pad = options.pad,
-                                   .outpad = options.outpad,
-                                   .dilation = options.dilation,
-                                   .groups = options.groups,
-                                   .cross_correlation = options.cross_correlation});
-}
-
 }  // namespace
 
 Conv::Conv(Shape kernel, int64_t in_channels, int64_t out_channels, Activation activation,
@@ -123,7 +98,7 @@ Conv::Conv(Shape kernel, int64_t in_channels, int64_t out_channels, Activation a
       activation_(activation),
       options_(std::move(options)) {
   check_sizes("Conv", kernel_, in_channels, out_channels);
-  const auto plan = plan_of(kernel_, in_channels_, out_channels_, options_);
+  const auto plan = ops::conv_plan("Conv", kernel_, in_channels_, out_channels_, options_);
   options_.stride = plan.stride;
   options_.dilation = plan.dilation;
   options_.pad = ops::in_pairs(plan.pads);
@@ -138,7 +113,7 @@ Out<Tensor> Conv::operator()(const Tensor& x, const Tree& ps, const Tree& st) co
   const auto& weight = ps["weight"].tensor();
   check_that(*this, ops::channels_mismatch(x.sizes(), in_channels_, kernel_.size()));
   check_alike(*this, "x", x, weight);
-  const auto plan = plan_of(kernel_, in_channels_, out_channels_, options_);
+  const auto plan = ops::checked_conv_plan(options_);
   check_that(*this, ops::kernel_mismatch(x.sizes(), kernel_, plan));
   auto y = activation_(
       ops::convolved(x, weight, options_.use_bias ? ps["bias"].tensor() : Tensor(), plan));
@@ -161,7 +136,8 @@ ConvTranspose::ConvTranspose(Shape kernel, int64_t in_channels, int64_t out_chan
       activation_(activation),
       options_(std::move(options)) {
   check_sizes("ConvTranspose", kernel_, in_channels, out_channels);
-  const auto plan = plan_of(kernel_, in_channels_, out_channels_, options_);
+  const auto plan =
+      ops::conv_transpose_plan("ConvTranspose", kernel_, in_channels_, out_channels_, options_);
   options_.stride = plan.stride;
   options_.outpad = plan.outpad;
   options_.dilation = plan.dilation;
@@ -177,7 +153,7 @@ Out<Tensor> ConvTranspose::operator()(const Tensor& x, const Tree& ps, const Tre
   const auto& weight = ps["weight"].tensor();
   check_that(*this, ops::channels_mismatch(x.sizes(), in_channels_, kernel_.size()));
   check_alike(*this, "x", x, weight);
-  const auto plan = plan_of(kernel_, in_channels_, out_channels_, options_);
+  const auto plan = ops::checked_conv_transpose_plan(options_);
   check_that(*this, ops::output_mismatch(x.sizes(), kernel_, plan));
   auto y = activation_(
       ops::conv_transposed(x, weight, options_.use_bias ? ps["bias"].tensor() : Tensor(), plan));

@@ -18,6 +18,14 @@ void check_pooled(const L& layer, const std::string& mismatch) {
     fail(layer, mismatch);
 }
 
+// What options say, as ops::checked_windows takes it.
+template <class Options>
+void set_numbers(Options& options, const ops::PoolWindows& windows) {
+  options.stride = windows.stride;
+  options.dilation = windows.dilation;
+  options.pad = ops::in_pairs(windows.pads);
+}
+
 // ", pad=1": one number where all are equal.
 std::string option_text(const char* name, const std::vector<int64_t>& numbers) {
   const bool alike =
@@ -50,11 +58,11 @@ std::string adaptive_text(const Shape& size, AdaptiveWindows windows) {
 
 MaxPool::MaxPool(std::vector<int64_t> window, MaxPoolOptions options)
     : window_(window), options_(std::move(options)) {
-  (void)ops::pool_windows("MaxPool", window_, options_);
+  set_numbers(options_, ops::pool_windows("MaxPool", window_, options_));
 }
 
 Out<Tensor> MaxPool::operator()(const Tensor& x, const Tree&, const Tree& st) const {
-  const auto windows = ops::pool_windows("MaxPool", window_, options_);
+  const auto windows = ops::checked_windows(window_, options_);
   check_pooled(*this, ops::pool_mismatch(x, windows));
   Tensor y = ops::max_over(x, windows);
   detail::report(*this, y);
@@ -62,16 +70,16 @@ Out<Tensor> MaxPool::operator()(const Tensor& x, const Tree&, const Tree& st) co
 }
 
 std::string MaxPool::label() const {
-  return "MaxPool(" + windows_text(ops::pool_windows("MaxPool", window_, options_)) + ")";
+  return "MaxPool(" + windows_text(ops::checked_windows(window_, options_)) + ")";
 }
 
 MeanPool::MeanPool(std::vector<int64_t> window, MeanPoolOptions options)
     : window_(window), options_(std::move(options)) {
-  (void)ops::pool_windows("MeanPool", window_, options_);
+  set_numbers(options_, ops::pool_windows("MeanPool", window_, options_));
 }
 
 Out<Tensor> MeanPool::operator()(const Tensor& x, const Tree&, const Tree& st) const {
-  const auto windows = ops::pool_windows("MeanPool", window_, options_);
+  const auto windows = ops::checked_windows(window_, options_);
   check_pooled(*this, ops::pool_mismatch(x, windows));
   Tensor y = ops::mean_over(x, windows, options_.count_include_pad);
   detail::report(*this, y);
@@ -79,19 +87,18 @@ Out<Tensor> MeanPool::operator()(const Tensor& x, const Tree&, const Tree& st) c
 }
 
 std::string MeanPool::label() const {
-  return fmt::format("MeanPool({}{})",
-                     windows_text(ops::pool_windows("MeanPool", window_, options_)),
+  return fmt::format("MeanPool({}{})", windows_text(ops::checked_windows(window_, options_)),
                      options_.count_include_pad ? "" : ", count_include_pad=false");
 }
 
 LPPool::LPPool(std::vector<int64_t> window, LPPoolOptions options)
     : window_(window), options_(std::move(options)) {
   ops::check_p("LPPool", options_.p);
-  (void)ops::pool_windows("LPPool", window_, options_);
+  set_numbers(options_, ops::pool_windows("LPPool", window_, options_));
 }
 
 Out<Tensor> LPPool::operator()(const Tensor& x, const Tree&, const Tree& st) const {
-  const auto windows = ops::pool_windows("LPPool", window_, options_);
+  const auto windows = ops::checked_windows(window_, options_);
   check_pooled(*this, ops::pool_mismatch(x, windows));
   Tensor y = ops::norm_over(x, windows, options_.p);
   detail::report(*this, y);
@@ -99,7 +106,7 @@ Out<Tensor> LPPool::operator()(const Tensor& x, const Tree&, const Tree& st) con
 }
 
 std::string LPPool::label() const {
-  return fmt::format("LPPool({}{})", windows_text(ops::pool_windows("LPPool", window_, options_)),
+  return fmt::format("LPPool({}{})", windows_text(ops::checked_windows(window_, options_)),
                      p_text(options_.p));
 }
 

@@ -118,10 +118,21 @@ Tensor detail::glu(const Tensor& x, int64_t dim) {
 namespace luxtorch::ops {
 
 Tensor prelu(const Tensor& x, const Tensor& weight) {
+  const bool shared = weight.numel() == 1;
+  if (weight.dim() > 1 || (!shared && (x.dim() < 2 || x.size(1) != weight.numel()))) {
+    throw ShapeError("prelu", fmt::format("expected weight of shape (1,), or (channels,) with x of "
+                                          "shape (batch, channels, ...), got {} and {}.",
+                                          shape_text(weight.sizes()), shape_text(x.sizes())));
+  }
+  if (weight.scalar_type() != x.scalar_type() || weight.device() != x.device()) {
+    throw ShapeError("prelu", fmt::format("expected weight of x's dtype {} on {}, got {} on {}.",
+                                          dtype_text(x.scalar_type()), x.device().str(),
+                                          dtype_text(weight.scalar_type()), weight.device().str()));
+  }
   if (x.is_meta()) return x.new_empty(x.sizes());  // LibTorch alone has no kernel there
   if (!transforms::active()) return at::prelu(x, weight);
   std::vector<int64_t> beside_x(static_cast<size_t>(x.dim()), 1);
-  if (weight.numel() > 1) beside_x[1] = weight.numel();
+  if (!shared) beside_x[1] = weight.numel();
   return at::where(x.gt(0), x, x.mul(weight.reshape(beside_x)));
 }
 

@@ -9,6 +9,7 @@
 
 #include "luxtorch/core/error.h"
 #include "luxtorch/ops/pooling.h"
+#include "ops/half_precision.h"
 #include "ops/pool_windows.h"
 #include "text.h"
 
@@ -95,6 +96,7 @@ Tensor adaptive_mean(const Tensor& x, const Shape& size, AdaptiveWindows windows
 Tensor adaptive_norm(const Tensor& x, const Shape& size, AdaptiveWindows windows, double p) {
   if (x.is_meta()) return x.new_empty(adaptive_shape(x, size));
   if (windows == AdaptiveWindows::Uniform) return norm_over(x, uniform_windows(x, size), p);
+  if (is_half(x)) return adaptive_norm(x.to(kFloat32), size, windows, p).to(x.scalar_type());
   const Tensor means = adaptive_mean(raised(x, p), size, windows);
   return root(means.mul(outer_product(torch_lengths(x, size), x)), p);
 }
@@ -120,6 +122,7 @@ Tensor global_mean(const Tensor& x) { return x.mean(spatial_dims(x), /*keepdim=*
 
 Tensor global_norm(const Tensor& x, double p) {
   if (x.is_meta()) return global_mean(x);  // of the same shape
+  if (is_half(x)) return global_norm(x.to(kFloat32), p).to(x.scalar_type());
   return root(raised(x, p).sum(spatial_dims(x), /*keepdim=*/true), p);
 }
 

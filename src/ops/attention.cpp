@@ -90,6 +90,11 @@ void check(const AttentionOptions& options, const Tensor& q, const Shape& scores
     }
     check_broadcasts("bias", bias, scores);
   }
+  for (const Tensor* t : {&options.mask, &options.bias}) {
+    if (!t->defined() || t->device() == q.device() || q.is_meta()) continue;
+    refuse(fmt::format("expected mask and bias on q's device {}, got {}.", q.device().str(),
+                       t->device().str()));
+  }
 }
 
 // (kv_heads, ...) to (heads, ...): each key head for its group of query heads.

@@ -9,6 +9,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "ops/fast_path.h"
+#include "ops/if_defined.h"
 
 namespace luxtorch::ops {
 
@@ -16,16 +17,12 @@ namespace {
 
 using Tensors = torch::autograd::variable_list;
 
-std::optional<Tensor> optional(const Tensor& t) {
-  return t.defined() ? std::optional(t) : std::nullopt;
-}
-
 struct Computed {
   Tensor y, logsumexp;
 };
 Computed run_kernel(const AttentionCall& call) {
   auto [y, logsumexp] = at::_scaled_dot_product_flash_attention_for_cpu(
-      call.q, call.k, call.v, /*dropout_p=*/0, call.is_causal, optional(call.added), call.scale);
+      call.q, call.k, call.v, /*dropout_p=*/0, call.is_causal, if_defined(call.added), call.scale);
   return {std::move(y), std::move(logsumexp)};
 }
 
@@ -80,7 +77,7 @@ struct FusedAttention : torch::autograd::Function<FusedAttention> {
     }
     auto [by_q, by_k, by_v] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
         by_y.contiguous(), call.q, call.k, call.v, saved[3], saved[4], /*dropout_p=*/0,
-        call.is_causal, optional(call.added), call.scale);
+        call.is_causal, if_defined(call.added), call.scale);
     return {by_q, by_k, by_v, Tensor()};
   }
 };

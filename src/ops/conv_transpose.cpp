@@ -9,6 +9,7 @@
 #include "luxtorch/core/error.h"
 #include "ops/conv.h"
 #include "ops/flops.h"
+#include "ops/if_defined.h"
 #include "ops/meta_kernels.h"
 #include "text.h"
 
@@ -53,34 +54,30 @@ Tensor cut_by_hand(const Tensor& x, const Tensor& weight, const Tensor& bias,
 
 }  // namespace
 
-ConvTransposePlan conv_transpose_plan(const std::string& who, ShapeView kernel, int64_t in,
-                                      int64_t out, const ConvTransposeOptions& options) {
+void set_numbers(ConvTransposePlan& plan, const std::string& who, ShapeView kernel,
+                 const Sizes& stride, const luxtorch::Padding& pad, const Sizes& outpad,
+                 const Sizes& dilation) {
   const size_t dims = kernel.size();
-  ConvTransposePlan plan{.stride = numbers_of(who, ".stride", options.stride, dims, 1),
-                         .dilation = numbers_of(who, ".dilation", options.dilation, dims, 1),
-                         .pads = {},
-                         .outpad = numbers_of(who, ".outpad", options.outpad, dims, 0),
-                         .groups = options.groups,
-                         .cross_correlation = options.cross_correlation};
+  plan.stride = numbers_of(who, ".stride", stride, dims, 1);
+  plan.dilation = numbers_of(who, ".dilation", dilation, dims, 1);
+  plan.outpad = numbers_of(who, ".outpad", outpad, dims, 0);
   Shape totals;
   for (size_t i = 0; i < dims; ++i) {
     totals.push_back(plan.dilation[i] * (kernel[i] - plan.stride[i]));
-    if (totals[i] >= 0 || !options.pad.is_same()) continue;
+    if (totals[i] >= 0 || !pad.is_same()) continue;
     throw ArgumentError(
         who, fmt::format("expected kernels of at least the stride for SamePad, got a kernel of {} "
                          "and a stride of {}. Use .outpad in its place.",
                          kernel[i], plan.stride[i]));
   }
-  plan.pads = pads_of(who, options.pad, totals);
-  check_groups(who, in, out, plan.groups);
-  return plan;
+  plan.pads = pads_of(who, pad, totals);
 }
 
 std::string output_mismatch(ShapeView x, ShapeView kernel, const ConvTransposePlan& plan) {
   const size_t first = x.size() - plan.dims();
   for (size_t i = 0; i < plan.dims(); ++i) {
     const int64_t size = x[first + i], low = plan.pads.low[i], high = plan.pads.high[i];
-    const int64_t full = (size - 1) * plan.stride[i] + plan.dilation[i] * (kernel[i] - 1) + 1;
+    const int64_t full = (size - 1) * plan.stride[i] + reach(kernel[i], plan.dilation[i]);
     const int64_t there = full - low - high + plan.outpad[i];
     if (size >= 1 && there >= 1) continue;
     return fmt::format(
@@ -97,12 +94,10 @@ Tensor conv_transposed(const Tensor& x, const Tensor& weight, const Tensor& bias
   const bool one = static_cast<size_t>(x.dim()) == plan.dims() + 1;
   const Tensor batch = one ? x.unsqueeze(0) : x;
   const Tensor taps = plan.cross_correlation ? weight : flipped_taps(weight);
-  const Tensor y =
-      is_torchs(plan)
-          ? at::convolution(batch, taps, bias.defined() ? std::optional(bias) : std::nullopt,
-                            plan.stride, plan.pads.low, plan.dilation, /*transposed=*/true,
-                            plan.outpad, plan.groups)
-          : cut_by_hand(batch, taps, bias, plan);
+  const Tensor y = is_torchs(plan) ? at::convolution(batch, taps, if_defined(bias), plan.stride,
+                                                     plan.pads.low, plan.dilation,
+                                                     /*transposed=*/true, plan.outpad, plan.groups)
+                                   : cut_by_hand(batch, taps, bias, plan);
   count_product(batch.size(0) * c10::multiply_integers(batch.sizes().slice(2)), weight.size(0),
                 c10::multiply_integers(weight.sizes().slice(1)));
   return one ? y.squeeze(0) : y;

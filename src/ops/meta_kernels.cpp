@@ -108,10 +108,9 @@ Tensor convolution(const Tensor& x, const Tensor& weight, const std::optional<Te
                    ShapeView output_padding, int64_t groups) {
   std::vector<int64_t> shape{x.size(0), transposed ? weight.size(1) * groups : weight.size(0)};
   for (size_t i = 0; i + 2 < x.sizes().size(); ++i) {
-    const int64_t in = x.sizes()[i + 2], reach = dilation[i] * (weight.sizes()[i + 2] - 1);
-    shape.push_back(transposed
-                        ? (in - 1) * stride[i] - 2 * padding[i] + reach + output_padding[i] + 1
-                        : (in + 2 * padding[i] - reach - 1) / stride[i] + 1);
+    const int64_t in = x.sizes()[i + 2], length = reach(weight.sizes()[i + 2], dilation[i]);
+    shape.push_back(transposed ? (in - 1) * stride[i] - 2 * padding[i] + length + output_padding[i]
+                               : (in + 2 * padding[i] - length) / stride[i] + 1);
   }
   return x.new_empty(shape);
 }

@@ -6,32 +6,25 @@
 #include <c10/core/WrapDimMinimal.h>
 
 #include <algorithm>
-#include <optional>
 
+#include "ops/half_precision.h"
+#include "ops/if_defined.h"
 #include "transforms.h"
 
 namespace luxtorch::ops {
 
 namespace {
 
-std::optional<Tensor> optional(const Tensor& t) {
-  return t.defined() ? std::optional(t) : std::nullopt;
-}
-
-bool is_narrow(const Tensor& x) {
-  return x.scalar_type() == Dtype::Half || x.scalar_type() == Dtype::BFloat16;
-}
-
 // x as torch's operators take it: in float32 where it is of half precision and a parameter is not.
 Tensor widened(const Tensor& x, const Tensor& scale, const Tensor& bias) {
   auto is_wider = [&](const Tensor& t) {
     return t.defined() && t.scalar_type() != x.scalar_type();
   };
-  return is_narrow(x) && (is_wider(scale) || is_wider(bias)) ? x.to(kFloat32) : x;
+  return is_half(x) && (is_wider(scale) || is_wider(bias)) ? x.to(kFloat32) : x;
 }
 
 // x as plain operators take it, whose sums need float32 in any case.
-Tensor in_float32(const Tensor& x) { return is_narrow(x) ? x.to(kFloat32) : x; }
+Tensor in_float32(const Tensor& x) { return is_half(x) ? x.to(kFloat32) : x; }
 
 ShapeView last_sizes(const Tensor& x, size_t count) {
   return x.sizes().slice(x.sizes().size() - count);
@@ -55,7 +48,8 @@ bool are_last(const Tensor& x, ShapeView dims, const Tensor& scale, const Tensor
 Tensor groupnorm(const Tensor& x, const Tensor& scale, const Tensor& bias, int64_t groups,
                  double epsilon) {
   if (x.is_meta()) return x.new_empty(x.sizes());  // LibTorch alone has no kernel there
-  return at::group_norm(widened(x, scale, bias), groups, optional(scale), optional(bias), epsilon,
+  return at::group_norm(widened(x, scale, bias), groups, if_defined(scale), if_defined(bias),
+                        epsilon,
                         /*cudnn_enabled=*/true)
       .to(x.scalar_type());
 }
@@ -69,8 +63,8 @@ Tensor layernorm(const Tensor& x, const Tensor& scale, const Tensor& bias, Shape
   if (x.is_meta()) return x.new_empty(x.sizes());  // LibTorch alone has no kernel there
   // torch's forward rule gives wrong numbers when it is differentiated (pytorch/pytorch issue 196700).
   if (!transforms::active() && are_last(x, dims, scale, bias)) {
-    return at::layer_norm(widened(x, scale, bias), last_sizes(x, dims.size()), optional(scale),
-                          optional(bias), epsilon, /*cudnn_enable=*/true)
+    return at::layer_norm(widened(x, scale, bias), last_sizes(x, dims.size()), if_defined(scale),
+                          if_defined(bias), epsilon, /*cudnn_enable=*/true)
         .to(x.scalar_type());
   }
   const Tensor wide = in_float32(x);
@@ -85,7 +79,8 @@ Tensor rms_norm(const Tensor& x, const Tensor& scale, ShapeView dims, double eps
   if (x.is_meta()) return x.new_empty(x.sizes());
   // Not every device's operator has a forward mode.
   if (!transforms::active() && are_last(x, dims, scale, {})) {
-    return at::rms_norm(widened(x, scale, {}), last_sizes(x, dims.size()), optional(scale), epsilon)
+    return at::rms_norm(widened(x, scale, {}), last_sizes(x, dims.size()), if_defined(scale),
+                        epsilon)
         .to(x.scalar_type());
   }
   const Tensor wide = in_float32(x);

@@ -45,7 +45,8 @@ std::string unshuffle_mismatch(const Tensor& x, int64_t r) {
 }
 
 Tensor shuffled(const Tensor& x, int64_t r) {
-  if (x.dim() == 4 && !x.is_meta()) return at::pixel_shuffle(x, r);
+  // Torch's gradient of an x without elements has another shape than x.
+  if (x.dim() == 4 && !x.is_meta() && x.numel() != 0) return at::pixel_shuffle(x, r);
   // (B, C, r, ..., r, S_1, ...) to (B, C, S_1, r, S_2, r, ...).
   const int64_t dims = x.dim() - 2, channels = x.size(1) / elements_of_block(x, r);
   std::vector<int64_t> apart{x.size(0), channels}, order{0, 1}, together{x.size(0), channels};

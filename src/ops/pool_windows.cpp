@@ -11,13 +11,9 @@ namespace luxtorch::ops {
 
 namespace {
 
-const char* spatial_names(size_t dims) {
-  return dims == 1 ? "time" : dims == 2 ? "height, width" : "depth, height, width";
-}
-
-// How far the elements of a window lie apart, from the first to behind the last.
-int64_t reach(const PoolWindows& windows, size_t i) {
-  return windows.dilation[i] * (windows.window[i] - 1) + 1;
+// Of dimension i, with the dilation.
+int64_t length(const PoolWindows& windows, size_t i) {
+  return reach(windows.window[i], windows.dilation[i]);
 }
 
 }  // namespace
@@ -50,7 +46,7 @@ PoolWindows pool_windows(const std::string& who, const Shape& window, const Size
                       .pads = {},
                       .ceil_mode = ceil_mode};
   Shape totals;  // of SamePad
-  for (size_t i = 0; i < dims; ++i) totals.push_back(reach(windows, i) - 1);
+  for (size_t i = 0; i < dims; ++i) totals.push_back(length(windows, i) - 1);
   windows.pads = pads_of(who, pad, totals);
   return windows;
 }
@@ -75,11 +71,11 @@ std::string pool_mismatch(const Tensor& x, const PoolWindows& windows) {
   for (size_t i = 0; i < dims; ++i) {
     const int64_t size = x.sizes()[first + i], low = windows.pads.low[i],
                   high = windows.pads.high[i];
-    if (size >= 1 && size + low + high >= reach(windows, i)) continue;
+    if (size >= 1 && size + low + high >= length(windows, i)) continue;
     return fmt::format(
         "expected a window no longer than x with its padding in dimension {}, got a window of "
         "length {} and {} + {} + {} elements, x of shape {}.",
-        first + i, reach(windows, i), low, size, high, shape_text(x.sizes()));
+        first + i, length(windows, i), low, size, high, shape_text(x.sizes()));
   }
   return "";
 }
@@ -90,7 +86,7 @@ Shape pooled_shape(ShapeView x, const PoolWindows& windows) {
   for (size_t i = 0; i < dims; ++i) {
     const int64_t low = windows.pads.low[i], high = windows.pads.high[i],
                   stride = windows.stride[i];
-    const int64_t room = x[first + i] + low + high - reach(windows, i);
+    const int64_t room = x[first + i] + low + high - length(windows, i);
     int64_t count = (room + (windows.ceil_mode ? stride - 1 : 0)) / stride + 1;
     if (windows.ceil_mode && (count - 1) * stride >= x[first + i] + low) --count;
     shape[first + i] = count;

@@ -28,6 +28,16 @@ PoolWindows pool_windows(const std::string& who, const Shape& window, const Opti
   return pool_windows(who, window, options.stride, options.pad, options.dilation,
                       options.ceil_mode);
 }
+/// The windows of options that have the numbers of such windows already, for every dimension, with
+/// .pad in pairs: without checks, for each call of a layer.
+template <class Options>
+PoolWindows checked_windows(const Shape& window, const Options& options) {
+  return {.window = window,
+          .stride = options.stride.numbers(),
+          .dilation = options.dilation.numbers(),
+          .pads = from_pairs(options.pad.sides().numbers()),
+          .ceil_mode = options.ceil_mode};
+}
 /// ArgumentError of `who`: not 1 to 3 numbers of at least 1. what: "a window" or "a size".
 void check_spatial(const std::string& who, const char* what, const Shape& numbers);
 /// ArgumentError of `who`: p is not above 0 and finite.
@@ -54,7 +64,7 @@ Tensor global_max(const Tensor& x);
 Tensor global_mean(const Tensor& x);
 Tensor global_norm(const Tensor& x, double p);
 
-/// |x|^p.
+/// |x|^p; where x is 0, its derivatives are.
 Tensor raised(const Tensor& x, double p);
 /// sums^(1/p); where a sum is 0, its derivatives are.
 Tensor root(const Tensor& sums, double p);

@@ -14,6 +14,7 @@
 
 #include "luxtorch/core/error.h"
 #include "luxtorch/core/ops.h"
+#include "ops/half_precision.h"
 #include "ops/pool_windows.h"
 
 namespace luxtorch::ops {
@@ -37,11 +38,10 @@ Tensor in_space(const Tensor& x, const PoolWindows& windows, F f) {
   return f(x.unsqueeze(-2), with_height(windows)).squeeze(-2);
 }
 
-// Torch's pools pad alike on both sides, by half a window at most.
+// Torch's pools pad alike on both sides, by half of the window's elements at most, however far apart.
 bool torch_pads(const PoolWindows& w) {
   for (size_t i = 0; i < w.window.size(); ++i) {
-    const int64_t low = w.pads.low[i], reach = w.dilation[i] * (w.window[i] - 1) + 1;
-    if (low != w.pads.high[i] || low > reach / 2) return false;
+    if (w.pads.low[i] != w.pads.high[i] || w.pads.low[i] > w.window[i] / 2) return false;
   }
   return true;
 }
@@ -57,7 +57,7 @@ Tensor reached(const Tensor& x, const PoolWindows& w, double value) {
   const size_t dims = w.window.size(), first = y.size() - dims;
   Pads pads = w.pads;
   for (size_t i = 0; i < dims; ++i) {
-    const int64_t length = (y[first + i] - 1) * w.stride[i] + w.dilation[i] * (w.window[i] - 1) + 1;
+    const int64_t length = (y[first + i] - 1) * w.stride[i] + reach(w.window[i], w.dilation[i]);
     pads.high[i] = length - w.pads.low[i] - x.sizes()[first + i];
   }
   return at::constant_pad_nd(x, in_torch_order(pads), value);
@@ -143,6 +143,9 @@ Tensor max_over(const Tensor& given, const PoolWindows& windows) {
 
 Tensor mean_over(const Tensor& given, const PoolWindows& windows, bool count_include_pad) {
   if (given.is_meta()) return given.new_empty(pooled_shape(given.sizes(), windows));
+  if (is_half(given) && windows.window.size() == 3) {  // of which torch has none on the CPU
+    return mean_over(given.to(kFloat32), windows, count_include_pad).to(given.scalar_type());
+  }
   return in_space(given, windows, [&](const Tensor& x, const PoolWindows& w) {
     if (torch_pads(w) && !is_dilated(w)) {
       return w.window.size() == 2
@@ -158,13 +161,17 @@ Tensor mean_over(const Tensor& given, const PoolWindows& windows, bool count_inc
 
 Tensor norm_over(const Tensor& x, const PoolWindows& windows, double p) {
   if (x.is_meta()) return x.new_empty(pooled_shape(x.sizes(), windows));
+  if (is_half(x)) return norm_over(x.to(kFloat32), windows, p).to(x.scalar_type());
   const Tensor means = mean_over(raised(x, p), windows, /*count_include_pad=*/true);
   return root(means.mul(static_cast<double>(elements_of(windows.window))), p);
 }
 
 Tensor raised(const Tensor& x, double p) {
   if (p == 2) return x.square();
-  return std::fmod(p, 2) == 0 ? x.pow(p) : x.abs().pow(p);
+  if (std::fmod(p, 2) == 0) return x.pow(p);
+  if (std::trunc(p) == p) return x.abs().pow(p);
+  const Tensor none = x.eq(0);  // where a derivative of some order is infinite
+  return x.masked_fill(none, 1).abs().pow(p).masked_fill(none, 0);
 }
 
 Tensor root(const Tensor& sums, double p) {

@@ -48,6 +48,10 @@ Tensor padded_symmetric(Tensor x, const Pads& pads) {
 
 }  // namespace
 
+const char* spatial_names(size_t dims) {
+  return dims == 1 ? "time" : dims == 2 ? "height, width" : "depth, height, width";
+}
+
 Shape numbers_of(const std::string& who, const char* option, const Sizes& sizes, size_t dims,
                  int64_t least) {
   Shape numbers = sizes.numbers();
@@ -81,10 +85,7 @@ Pads pads_of(const std::string& who, const luxtorch::Padding& pad, const Shape& 
                     "each dimension), got {}.",
                     dims, 2 * dims, shape_text(sides)));
   }
-  for (size_t i = 0; i < dims; ++i) {
-    pads.low.push_back(sides[2 * i]), pads.high.push_back(sides[2 * i + 1]);
-  }
-  return pads;
+  return from_pairs(sides);
 }
 
 bool is_zero(const Shape& numbers) {
@@ -97,6 +98,13 @@ std::vector<int64_t> in_pairs(const Pads& pads) {
     pairs.push_back(pads.low[i]), pairs.push_back(pads.high[i]);
   }
   return pairs;
+}
+
+Pads from_pairs(ShapeView pairs) {
+  Pads pads;
+  for (size_t i = 0; i < pairs.size(); i += 2)
+    pads.low.push_back(pairs[i]), pads.high.push_back(pairs[i + 1]);
+  return pads;
 }
 
 std::vector<int64_t> in_torch_order(const Pads& pads) {
@@ -118,8 +126,7 @@ std::string padding_mismatch(ShapeView x, const Pads& pads, PadMode mode) {
     if (most == 0 || size >= least) continue;
     return fmt::format(
         "expected x of at least {} in dimension {} for a padding of ({}, {}) in the mode {}, got "
-        "{} "
-        "of shape {}.",
+        "{} of shape {}.",
         least, first + i, pads.low[i], pads.high[i], name_of(mode), size, shape_text(x));
   }
   return "";

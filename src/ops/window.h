@@ -7,6 +7,12 @@
 
 namespace luxtorch::ops {
 
+/// How 1 to 3 spatial dimensions are written: "time", "height, width", "depth, height, width".
+const char* spatial_names(size_t dims);
+
+/// How many elements a window of `length` elements spans, `dilation` apart.
+inline int64_t reach(int64_t length, int64_t dilation) { return dilation * (length - 1) + 1; }
+
 /// Before and behind each spatial dimension.
 struct Pads {
   Shape low, high;
@@ -24,6 +30,8 @@ Pads pads_of(const std::string& who, const luxtorch::Padding& pad, const Shape& 
 bool is_zero(const Shape& numbers);
 /// low and high of each dimension in turn, as Padding takes them.
 std::vector<int64_t> in_pairs(const Pads& pads);
+/// What in_pairs gave, back.
+Pads from_pairs(ShapeView pairs);
 /// The same from the last dimension to the first, as torch takes them.
 std::vector<int64_t> in_torch_order(const Pads& pads);
 

@@ -248,15 +248,52 @@ TEST_P(EveryLayer, GivesUnderVmapWhatALoopGives) {
   }
 }
 
-TEST_P(EveryLayer, TakesABatchOfNoRowsInTestMode) {
+// Only statistics of a batch, or of its samples, may refuse it.
+TEST_P(EveryLayer, TakesABatchOfNoRowsAndHasItsGradients) {
   if (!row.has_rows) return;
-  auto none = tree::map_tensors(
-      [&](const Tensor& t) { return t.narrow(t.dim() > 2 ? row.x_rows : 0, 0, 0); }, row.x);
-  auto full = tree::tensors(row.layer(row.x, ps, testmode(st)).first);
-  auto empty = tree::tensors(row.layer(none, ps, testmode(st)).first);
-  ASSERT_EQ(full.size(), empty.size());
-  for (size_t i = 0; i < full.size(); ++i)
-    EXPECT_EQ(empty[i].sizes(), full[i].narrow(row.y_rows, 0, 0).sizes());
+  Tree at = in_float64();
+  at = at.with("x", tree::map_tensors(
+                        [&](const Tensor& t) {
+                          return t.narrow(t.dim() > 2 ? row.x_rows : 0, 0, 0).clone();
+                        },
+                        at["x"]));
+  for (bool training : {false, true}) {
+    SCOPED_TRACE(training ? "training" : "test mode");
+    const Tree states = training ? st : testmode(st);
+    auto outputs = [&](const Tree& x) {
+      return tree::tensors(row.layer(x, at["ps"], tree::to(states, kFloat64)).first);
+    };
+    std::vector<Tensor> empty;
+    try {
+      empty = outputs(at["x"]);
+    } catch (const ShapeError& error) {
+      ASSERT_NE(std::string(error.what()).find("expected more than one value per channel"),
+                std::string::npos)
+          << error.what();
+      continue;
+    }
+    const auto full = outputs(in_float64()["x"]);
+    ASSERT_EQ(full.size(), empty.size());
+    for (size_t i = 0; i < full.size(); ++i)
+      EXPECT_EQ(empty[i].sizes(), full[i].narrow(row.y_rows, 0, 0).sizes());
+    const Tree grads = grad(
+        [&](const Tree& t) {
+          Tensor sum = loss(t, states);
+          for (const auto& leaf :
+               tree::tensors(t))  // grad needs a value that depends on its inputs
+            if (leaf.is_floating_point()) sum = sum + leaf.sum() * 0;
+          return sum;
+        },
+        at);
+    tree::zip(
+        [](const Tree& leaf, const Tree& by_leaf) -> Tree {
+          if (leaf.is_tensor() && leaf.tensor().is_floating_point()) {
+            EXPECT_SAME(by_leaf.tensor(), zeros(leaf.tensor().sizes(), {.dtype = kFloat64}));
+          }
+          return {};
+        },
+        at, grads);
+  }
 }
 
 TEST_P(EveryLayer, IsSavedAndLoadedBitForBit) {

@@ -6,7 +6,9 @@
 #include <cmath>
 #include <numbers>
 
+#include "luxtorch/autodiff/derivatives.h"
 #include "luxtorch/autodiff/grad.h"
+#include "luxtorch/autodiff/vmap.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/core/ops.h"
 #include "support/compare.h"
@@ -174,6 +176,28 @@ TEST(Activations, RefuseNumbersThatTheyCannotTake) {
                "[softshrink] expected a number of at least 0, got -0.1.");
   EXPECT_ERROR(ArgumentError, hardtanh(1, -1),
                "[hardtanh] expected two numbers, the first not above the second, got 1 and -1.");
+}
+
+TEST(PreluFunction, RefusesAWeightThatDoesNotFitXAlsoUnderTransforms) {
+  const Tensor three = ones({3});
+  auto at = [](const Tensor& weight) {
+    return [weight](const Tensor& x) { return ops::prelu(x, weight); };
+  };
+  const std::string expected =
+      "[prelu] expected weight of shape (1,), or (channels,) with x of shape (batch, channels, "
+      "...), "
+      "got ";
+  EXPECT_ERROR(ShapeError, ops::prelu(ones({3}), three), expected + "(3,) and (3,).");
+  EXPECT_ERROR(ShapeError, ops::prelu(ones({}), three), expected + "(3,) and ().");
+  EXPECT_ERROR(ShapeError, ops::prelu(ones({3, 2}), three), expected + "(3,) and (3, 2).");
+  EXPECT_ERROR(ShapeError, ops::prelu(ones({2, 3}), ones({1, 3})), expected + "(1, 3) and (2, 3).");
+  EXPECT_ERROR(ShapeError, ops::prelu(ones({2, 3}).to(kFloat64), three),
+               "[prelu] expected weight of x's dtype float64 on cpu, got float32 on cpu.");
+  EXPECT_ERROR(ShapeError, jvp(at(three), ones({3}), ones({3})), expected + "(3,) and (3,).");
+  EXPECT_ERROR(ShapeError, vmap(at(three))(ones({2, 3})), expected + "(3,) and (3,).");
+  const Tensor x = tensor({-2., 1., -3.});
+  EXPECT_SAME(jvp(at(full({1}, 0.5)), x, ones({3})).dy, tensor({0.5, 1., 0.5}));
+  EXPECT_SAME(vmap(at(full({1}, 0.5)))(x), ops::prelu(x, full({1}, 0.5)));
 }
 
 TEST(Glu, GatesTheFirstHalfByTheSecond) {

@@ -156,6 +156,13 @@ TEST_F(Attention, RefusesWhatDoesNotFit) {
                "attend, got float64. What is added to the products is .bias.");
   EXPECT_ERROR(ShapeError, attend(q, k, v, {.bias = normal(0, {5, 6}, kFloat32)}),
                "[scaled_dot_product_attention] expected a bias of q's dtype float64, got float32.");
+  const c10::Device meta("meta");
+  EXPECT_ERROR(
+      ShapeError, attend(q, k, v, {.mask = ones({5, 6}, {.dtype = kBool}).to(meta)}),
+      "[scaled_dot_product_attention] expected mask and bias on q's device cpu, got meta.");
+  EXPECT_ERROR(
+      ShapeError, attend(q, k, v, {.bias = normal(0, {5, 6}).to(meta)}),
+      "[scaled_dot_product_attention] expected mask and bias on q's device cpu, got meta.");
   EXPECT_ERROR(ArgumentError, attend(q, k, v, {.past = 1}),
                "[scaled_dot_product_attention] expected .past of at least 0, and 0 without "
                ".is_causal, got 1.");

@@ -124,6 +124,23 @@ TEST(Conv, RefusesTensorsThatDoNotFit) {
                "[ops::conv] expected .groups of at least 1, got 0.");
 }
 
+TEST(Conv, RefusesWeightAndBiasOfAnotherDtypeOrDevice) {
+  const Tensor x = given(0, {2, 3, 5}), weight = given(1, {3, 3, 2}), bias = given(2, {3});
+  const Tensor far = bias.to(c10::Device("meta"));
+  EXPECT_ERROR(ShapeError, ops::conv(x.to(kFloat32), weight),
+               "[ops::conv] expected weight of x's dtype float32 on cpu, got float64 on cpu.");
+  EXPECT_ERROR(ShapeError, ops::conv(x, weight, bias.to(kFloat32)),
+               "[ops::conv] expected bias of x's dtype float64 on cpu, got float32 on cpu.");
+  EXPECT_ERROR(ShapeError, ops::conv(x, weight, far),
+               "[ops::conv] expected bias of x's dtype float64 on cpu, got float64 on meta.");
+  EXPECT_ERROR(ShapeError, ops::conv_transpose(x, weight.to(kFloat32)),
+               "[ops::conv_transpose] expected weight of x's dtype float64 on cpu, got float32 on "
+               "cpu.");
+  EXPECT_ERROR(ShapeError, ops::conv_transpose(x, weight, far),
+               "[ops::conv_transpose] expected bias of x's dtype float64 on cpu, got float64 on "
+               "meta.");
+}
+
 TEST(Conv, RefusesPaddingThatItsModeDoesNotHave) {
   const Tensor x = given(0, {2, 1, 3}), weight = given(1, {1, 1, 3});
   auto of = [&](PadMode mode, int64_t pad) {

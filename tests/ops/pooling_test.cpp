@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <limits>
 
+#include "luxtorch/autodiff/derivatives.h"
 #include "luxtorch/autodiff/grad.h"
 #include "luxtorch/core/ops.h"
 #include "support/compare.h"
@@ -22,7 +24,8 @@ struct Windows {
 // Every pool of one dimension, element by element.
 const std::vector<Windows> kWindows{
     {2, 2, 0, 0, 1, false}, {3, 1, 1, 1, 1, false}, {3, 2, 1, 1, 2, true}, {2, 3, 0, 2, 1, true},
-    {2, 1, 2, 1, 1, false}, {3, 2, 0, 1, 3, true},  {1, 4, 3, 0, 1, true}, {4, 3, 2, 2, 1, true}};
+    {2, 1, 2, 1, 1, false}, {3, 2, 0, 1, 3, true},  {1, 4, 3, 0, 1, true}, {4, 3, 2, 2, 1, true},
+    {3, 1, 2, 2, 2, false}, {2, 1, 2, 2, 4, false}, {3, 2, 3, 3, 3, true}};
 
 // f(the elements of x in a window, how many places of it are in x or its padding).
 template <class F>
@@ -121,6 +124,82 @@ TEST(Pooling, OfNothingButZerosHasAGradientOfZero) {
     EXPECT_SAME(gradient([&](const Tensor& t) { return ops::global_lppool(t, p); }), x);
     EXPECT_SAME(gradient([&](const Tensor& t) { return ops::adaptive_lppool(t, {3}, {.p = p}); }),
                 x);
+  }
+}
+
+// Of windows of 4 with zeros among them, by the formula of the other elements.
+TEST(Pooling, HasDerivativesOfZeroWhereAnElementIsZero) {
+  const Tensor some = tensor({0.7, -1.3, 0.4}, {.dtype = kFloat64});
+  auto with_zeros = [](const Tensor& t) {
+    const Tensor zero = zeros({1}, {.dtype = kFloat64});
+    return cat({zero, t.narrow(0, 0, 2), zero, zero, zero, t.narrow(0, 2, 1), zero})
+        .reshape({1, 1, 8});
+  };
+  for (double p : {0.5, 1., 1.5, 2., 2.5, 3.}) {
+    SCOPED_TRACE(p);
+    auto norm = [&](const Tensor& t) { return t.abs().pow(p).sum().pow(1 / p); };
+    auto expected = [&](const Tensor& t) {
+      return norm(t.narrow(0, 0, 2)) + norm(t.narrow(0, 2, 1));
+    };
+    const std::vector<std::function<Tensor(const Tensor&)>> pools{
+        [&](const Tensor& t) { return ops::lppool(t, {4}, {.p = p}).sum(); },
+        [&](const Tensor& t) { return ops::adaptive_lppool(t, {2}, {.p = p}).sum(); },
+        [&](const Tensor& t) { return ops::global_lppool(t.reshape({1, 2, 4}), p).sum(); }};
+    for (const auto& pool : pools) {
+      EXPECT_CLOSE(grad(pool, with_zeros(some)), with_zeros(grad(expected, some)), 1e-13);
+      auto second = [](auto f, const Tensor& at) {
+        auto slopes = [&](const Tensor& t) {
+          return value_and_grad(f, t, {.create_graph = true}).grad.square().sum();
+        };
+        return grad(slopes, at);
+      };
+      EXPECT_CLOSE(second(pool, with_zeros(some)), with_zeros(second(expected, some)), 1e-12);
+    }
+  }
+}
+
+// y and the gradient by x, of half precision and of the same numbers in float32.
+TEST(Pooling, OfHalfPrecisionIsThatOfFloat32) {
+  using Pool = std::function<Tensor(const Tensor&)>;
+  for (size_t dims : {1, 2, 3}) {
+    const Shape two(std::vector<int64_t>(dims, 2)), three(std::vector<int64_t>(dims, 3));
+    std::vector<int64_t> shape{2, 3};
+    shape.insert(shape.end(), dims, 6);
+    const AdaptivePoolOptions uniform{.windows = AdaptiveWindows::Uniform};
+    const std::vector<Pool> pools{
+        [&](const Tensor& x) { return ops::maxpool(x, two); },
+        [&](const Tensor& x) {
+          return ops::maxpool(x, three, {.stride = 1, .pad = 2, .dilation = 2});
+        },
+        [&](const Tensor& x) { return ops::meanpool(x, two); },
+        [&](const Tensor& x) {
+          return ops::meanpool(x, three, {.stride = 2, .pad = 1, .count_include_pad = false});
+        },
+        [&](const Tensor& x) { return ops::meanpool(x, two, {.dilation = 2}); },
+        [&](const Tensor& x) { return ops::lppool(x, two); },
+        [&](const Tensor& x) { return ops::lppool(x, two, {.p = 6}); },
+        [&](const Tensor& x) { return ops::adaptive_maxpool(x, three); },
+        [&](const Tensor& x) { return ops::adaptive_meanpool(x, three); },
+        [&](const Tensor& x) { return ops::adaptive_lppool(x, three, {.p = 6}); },
+        [&](const Tensor& x) { return ops::adaptive_meanpool(x, three, uniform); },
+        [&](const Tensor& x) { return ops::global_maxpool(x); },
+        [&](const Tensor& x) { return ops::global_meanpool(x); },
+        [&](const Tensor& x) { return ops::global_lppool(x, 6); }};
+    for (auto dtype : {Dtype::Half, Dtype::BFloat16}) {
+      const double tolerance = dtype == Dtype::Half ? 2e-3 : 2e-2;
+      const Tensor x = (normal(0, shape, kFloat32) * 10).to(dtype);
+      for (size_t i = 0; i < pools.size(); ++i) {
+        SCOPED_TRACE(::testing::Message() << dims << " dimensions, pool " << i);
+        const auto [y, by_x] =
+            value_and_grad([&](const Tensor& t) { return pools[i](t).to(kFloat32).sum(); }, x);
+        const auto [wide_y, by_wide_x] =
+            value_and_grad([&](const Tensor& t) { return pools[i](t).sum(); }, x.to(kFloat32));
+        EXPECT_EQ(pools[i](x).scalar_type(), dtype);
+        EXPECT_EQ(by_x.scalar_type(), dtype);
+        EXPECT_CLOSE(pools[i](x).to(kFloat32), pools[i](x.to(kFloat32)), tolerance);
+        EXPECT_CLOSE(by_x.to(kFloat32), by_wide_x, tolerance);
+      }
+    }
   }
 }
 

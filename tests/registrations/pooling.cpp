@@ -110,6 +110,14 @@ const Registration registered_max_pool(+[] {
                row("MaxPoolOneSided", MaxPool({2, 3}, {.stride = {1, 2}, .pad = {0, 1, 2, 0}}),
                    image, {0, 0}),
                row("MaxPoolSame", MaxPool({2, 3}, {.stride = 1, .pad = SamePad{}}), image, {0, 0}),
+               row("MaxPoolSameDilatedOfSequences",
+                   MaxPool({3}, {.stride = 1, .pad = SamePad{}, .dilation = 2}), input({4, 3, 7}),
+                   {0, 0}),
+               row("MaxPoolSameDilated", MaxPool({3, 3}, {.stride = 1, .pad = 2, .dilation = 2}),
+                   image, {0, 0}),
+               row("MaxPoolSameDilatedOfVolumes",
+                   MaxPool({2, 3, 3}, {.stride = 2, .pad = SamePad{}, .dilation = {3, 2, 2}}),
+                   input({4, 2, 3, 4, 4}), {0, 0}),
                without_rows(row("MaxPoolOfOneSample", MaxPool({2, 2}), input({2, 4, 5}), {0, 0}))},
       .golden = {{"sequence", MaxPool({3}, {.stride = 2, .pad = 1})},
                  {"image", MaxPool({2, 3})},
@@ -127,7 +135,7 @@ const Registration registered_max_pool(+[] {
                   MaxPool({2}, {.stride = 1, .pad = {0, 1}})},
                  {"MaxPool((2, 3), pad=(0, 1, 1, 1), stride=1)",
                   MaxPool({2, 3}, {.stride = 1, .pad = SamePad{}})}},
-      .digest = "8d5e58b70ff711e5"};
+      .digest = "2553e89752e8dc1a"};
 });
 
 const Registration registered_mean_pool(+[] {

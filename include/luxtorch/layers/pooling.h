@@ -34,7 +34,7 @@ class LUXTORCH_API MaxPool {
 
  private:
   Shape window_;
-  MaxPoolOptions options_;
+  MaxPoolOptions options_;  // with a number for each dimension
 };
 
 /// The mean of each window: ops::meanpool, torch.nn.AvgPool2d, Lux's MeanPool.
@@ -50,7 +50,7 @@ class LUXTORCH_API MeanPool {
 
  private:
   Shape window_;
-  MeanPoolOptions options_;
+  MeanPoolOptions options_;  // with a number for each dimension
 };
 
 /// (sum of |x|^p)^(1/p) of each window: ops::lppool, torch.nn.LPPool2d, Lux's LPPool.
@@ -66,7 +66,7 @@ class LUXTORCH_API LPPool {
 
  private:
   Shape window_;
-  LPPoolOptions options_;
+  LPPoolOptions options_;  // with a number for each dimension
 };
 
 /// The maximum of each of the windows that give y the sizes `size`: ops::adaptive_maxpool,

@@ -192,7 +192,7 @@ LUXTORCH_API Tensor glu(const Tensor& x, int64_t dim);
 
 /// a sigmoid(b), a and b the first and the second half of x along the dimension (Dauphin et al. 2017,
 /// gated linear units): torch.nn.functional.glu, NNlib's glu. y: half of x's size there. ShapeError: a
-/// dimension that x has not, or of an odd size.
+/// dimension that x does not have, or one of an odd size.
 template <std::derived_from<Tensor> T>
 Tensor glu(const T& x, int64_t dim = -1) {
   return detail::glu(x, dim);
@@ -200,7 +200,8 @@ Tensor glu(const T& x, int64_t dim = -1) {
 
 namespace ops {
 /// x above 0, else weight * x (He et al. 2015), torch.nn.functional.prelu. weight: (1), or (channels)
-/// with x of shape (batch, channels, ...), of x's dtype. y: x's shape and dtype.
+/// with x of shape (batch, channels, ...), of x's dtype and device. y: x's shape and dtype. ShapeError:
+/// a weight that is neither, or of another dtype or device.
 LUXTORCH_API Tensor prelu(const Tensor& x, const Tensor& weight);
 }  // namespace ops
 

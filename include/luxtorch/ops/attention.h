@@ -50,8 +50,8 @@ struct AttentionOutput {
 /// has its shape and dtype, without arithmetic.
 ///
 /// ShapeError: another rank, size, dtype or device; .mask of another dtype than bool, or of a shape
-/// that does not broadcast; likewise .bias. ArgumentError: .past is negative, or above 0 without
-/// .is_causal.
+/// that does not broadcast, or on another device than q; likewise .bias. ArgumentError: .past is
+/// negative, or above 0 without .is_causal.
 LUXTORCH_API AttentionOutput scaled_dot_product_attention(const Tensor& q, const Tensor& k,
                                                           const Tensor& v,
                                                           const AttentionOptions& options = {});

@@ -31,8 +31,8 @@ struct ConvOptions {
 /// kernel...); bias: (out). y: (batch, out, spatial...) or (out, spatial...) with
 /// floor((size + low + high - dilation (kernel - 1) - 1) / stride) + 1 for each size.
 /// ArgumentError: a list of another length, a number below its least one, groups that do not divide.
-/// ShapeError: x, weight and bias that do not fit each other; a kernel larger than the padded x; a
-/// padding that the mode does not have for that size.
+/// ShapeError: x, weight and bias that do not fit each other, or are of different dtypes or devices; a
+/// kernel larger than the padded x; a padding that the mode does not have for that size.
 LUXTORCH_API Tensor conv(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
                          const ConvOptions& options = {});
 
@@ -57,7 +57,7 @@ struct ConvTransposeOptions {
 /// (size - 1) stride + dilation (kernel - 1) + 1 - low - high + outpad for each size. SamePad cuts off
 /// dilation (kernel - stride) in all, so that y has size stride elements with dilation 1.
 /// ArgumentError: as conv; SamePad with a kernel below its stride. ShapeError: x, weight and bias that do
-/// not fit each other; a size of y below 1.
+/// not fit each other, or are of different dtypes or devices; a size of y below 1.
 LUXTORCH_API Tensor conv_transpose(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
                                    const ConvTransposeOptions& options = {});
 

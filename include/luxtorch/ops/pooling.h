@@ -7,7 +7,7 @@
 //
 // The window's length says how many spatial dimensions there are, 1 to 3: x is (batch, channels, time),
 // (batch, channels, height, width) or (batch, channels, depth, height, width), or one sample without the
-// batch, of floating point. All is differentiable, any number of times, in reverse and in forward mode.
+// batch, of floating point; sums of powers of half precision are taken in float32. All is differentiable, any number of times, in reverse and in forward mode.
 // On the meta device y has its shape and dtype, without arithmetic.
 //
 // Each option is one number for every dimension or a list in the order of x's dimensions. ArgumentError:
@@ -81,8 +81,8 @@ LUXTORCH_API Tensor maxpool(const Tensor& x, const Shape& window,
 LUXTORCH_API Tensor meanpool(const Tensor& x, const Shape& window,
                              const MeanPoolOptions& options = {});
 
-/// (sum of |x|^p)^(1/p) of each window; sizes as of maxpool. Where the sum is 0, the gradient is. torch's
-/// and NNlib's pools raise x itself, which gives NaN for an odd p and a negative sum. As in
+/// (sum of |x|^p)^(1/p) of each window; sizes as of maxpool. Where the sum is 0, or an element is and p is
+/// no integer, the derivatives by it count as 0. torch's and NNlib's pools raise x itself, which gives NaN for an odd p and a negative sum. As in
 /// torch.nn.LPPool2d, the sum of a window that ceil_mode lets end behind the padding is scaled up to that
 /// of a whole window. ArgumentError, also: p is not above 0 or not finite.
 LUXTORCH_API Tensor lppool(const Tensor& x, const Shape& window, const LPPoolOptions& options = {});

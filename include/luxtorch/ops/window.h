@@ -4,8 +4,8 @@
 //     Padding around = 1, sides = {1, 2, 0, 0};      // 1 everywhere; (low, high) of each dimension
 //     Padding same = SamePad{};                      // as much as keeps the size
 //
-// Dimensions have the order of the tensor: (depth, height, width), (height, width) or (time). Lists
-// whose length does not fit the number of dimensions are refused by who takes them.
+// Dimensions have the order of the tensor: (depth, height, width), (height, width) or (time). The
+// functions and layers that take a list refuse one whose length does not fit the number of dimensions.
 #pragma once
 
 #include <initializer_list>
