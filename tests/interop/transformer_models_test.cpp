@@ -74,16 +74,15 @@ struct RotaryPositionsGpt {
 struct Classifier {
   Embedding tokens{kVocabulary, kDims};
   TransformerEncoder blocks{
-      TransformerEncoderLayer(
-          kDims, {.nheads = 2, .hidden = 16, .activation = relu, .norm_first = false}),
+      TransformerEncoderLayer(kDims,
+                              {.nheads = 2, .hidden = 16, .activation = relu, .norm_first = false}),
       2};
   Dense head{kDims, 3};
   LUXTORCH_LAYERS(tokens, blocks, head)
   Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
     const Tensor kept = x != 0;
     const auto h = tokens(x, ps["tokens"], st["tokens"]).first;
-    auto [y, next] =
-        blocks(h, kept.unsqueeze(1).unsqueeze(1), ps["blocks"], st["blocks"]);
+    auto [y, next] = blocks(h, kept.unsqueeze(1).unsqueeze(1), ps["blocks"], st["blocks"]);
     const Tensor weights = kept.unsqueeze(-1).to(h.scalar_type());
     const Tensor mean = (y * weights).sum(1) / weights.sum(1);
     return {head(mean, ps["head"], st["head"]).first, st.with("blocks", next)};

@@ -40,7 +40,8 @@ const TransformerLayerOptions kLlama{.nheads = 4,
 
 // What a cell gives for a sequence in parts of these lengths.
 template <class C>
-Tensor fed_in_parts(const C& cell, const Tensor& x, const Lengths& lengths, const Tree& ps, Tree st) {
+Tensor fed_in_parts(const C& cell, const Tensor& x, const Lengths& lengths, const Tree& ps,
+                    Tree st) {
   std::vector<Tensor> ys;
   Tree carry;
   int64_t at = 0;
@@ -51,7 +52,8 @@ Tensor fed_in_parts(const C& cell, const Tensor& x, const Lengths& lengths, cons
   return cat(ys, 1);
 }
 
-const std::vector<Lengths> kCutsOfSeven{{7}, {1, 1, 1, 1, 1, 1, 1}, {4, 1, 1, 1}, {1, 6}, {3, 2, 2}};
+const std::vector<Lengths> kCutsOfSeven{
+    {7}, {1, 1, 1, 1, 1, 1, 1}, {4, 1, 1, 1}, {1, 6}, {3, 2, 2}};
 
 template <class L>
 void expect_the_call_in_any_cuts(const L& layer) {
@@ -131,9 +133,10 @@ TEST(TransformerCache, RefusesACarryThatDoesNotFit) {
   const auto [ps, st] = doubles_of(cell);
   const Tensor x = numbers(1, {2, 5, 8});
   const Tree carry = apply(cell, x, ps, st).first.carry;
-  EXPECT_ERROR(ShapeError, stack.step(x, tuple({carry[0]}), ps, st),
-               "[TransformerEncoder] expected a carry with a part for each of 2 layers, got a tuple "
-               "of 1.");
+  EXPECT_ERROR(
+      ShapeError, stack.step(x, tuple({carry[0]}), ps, st),
+      "[TransformerEncoder] expected a carry with a part for each of 2 layers, got a tuple "
+      "of 1.");
   try {
     (void)Layer(cell)(tuple({x.narrow(0, 0, 1), carry}), ps, st);
     ADD_FAILURE() << "takes a carry of another batch size";

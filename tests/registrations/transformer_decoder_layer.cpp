@@ -67,8 +67,8 @@ const Registration registered_transformer_decoder_layer(+[] {
                "[MultiHeadAttention] at multihead_attn: expected a mask whose shape broadcasts to "
                "(batch, heads, queries, keys) = (4, 2, 5, 3), got (5, 5).",
                of(
-                   Decoder(6, {.nheads = 2}),
-                   tuple({x[0], x[1], input({5, 5}).tensor().gt(0), input({5, 5}).tensor().gt(0)})))},
+                   Decoder(6, {.nheads = 2}), tuple({x[0], x[1], input({5, 5}).tensor().gt(0),
+                                                     input({5, 5}).tensor().gt(0)})))},
       .labels = {{"TransformerDecoderLayer(24, nheads=4, is_causal=true)",
                   Decoder(24, {.nheads = 4, .is_causal = true})}},
       .digest = "0"};
