@@ -2,6 +2,7 @@
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/exp2.h>
 #include <ATen/ops/index_select.h>
 #include <ATen/ops/stack.h>
@@ -11,6 +12,7 @@
 #include <cmath>
 
 #include "luxtorch/core/error.h"
+#include "ops/meta_kernels.h"
 #include "text.h"
 
 namespace luxtorch::ops {
@@ -103,6 +105,7 @@ Tensor apply_rotary_embedding(const Tensor& x, const Tensor& cos_cache, const Te
 
 Tensor apply_rotary_embedding(const Tensor& x, const Tensor& positions, const Tensor& cos_cache,
                               const Tensor& sin_cache, const RotaryOptions& options) {
+  if (x.is_meta()) register_meta_kernels();  // LibTorch alone has none for index_select
   const auto [cos, sin, seq_dim] = checked(x, cos_cache, sin_cache, options);
   const bool by_sample = positions.dim() == 2;
   if ((positions.dim() != 1 && !by_sample) || positions.size(-1) != x.size(seq_dim) ||
@@ -127,14 +130,23 @@ Tensor alibi_bias(int64_t heads, int64_t queries, int64_t keys, const AlibiOptio
                                     "at least 0, got {}, {}, {} and {}.",
                                     heads, queries, keys, options.past));
   }
-  const auto numbers = at::TensorOptions().dtype(options.dtype).device(options.device);
+  if (!at::isFloatingType(options.dtype)) {
+    throw ArgumentError("alibi_bias", fmt::format("expected a floating .dtype, got {}.",
+                                                  dtype_text(options.dtype)));
+  }
+  if (options.device.is_meta()) {
+    return at::empty({heads, queries, keys},
+                     at::TensorOptions().dtype(options.dtype).device(options.device));
+  }
+  // In float64: a narrow dtype does not have every position.
+  const auto numbers = at::TensorOptions().dtype(kFloat64).device(options.device);
   const Tensor slope = at::exp2(at::arange(1, heads + 1, numbers).mul(-8.0 / double(heads)));
   const Tensor distance = at::arange(queries, numbers)
                               .add(options.past)
                               .unsqueeze(1)
                               .sub(at::arange(keys, numbers))
                               .abs();
-  return distance.mul(slope.reshape({heads, 1, 1})).neg();
+  return distance.mul(slope.reshape({heads, 1, 1})).neg().to(options.dtype);
 }
 
 }  // namespace luxtorch::ops

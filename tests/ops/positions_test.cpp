@@ -3,12 +3,18 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
+#include <vector>
 
+#include "luxtorch/autodiff/derivatives.h"
+#include "luxtorch/autodiff/grad.h"
+#include "luxtorch/autodiff/vmap.h"
 #include "luxtorch/core/functions.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/core/values.h"
 #include "luxtorch/rng.h"
 #include "support/compare.h"
+#include "support/finite_differences.h"
 #include "support/normal.h"
 
 namespace luxtorch::testing {
@@ -78,6 +84,60 @@ TEST(RotaryEmbedding, OfHalfPrecisionComputesInFloat32) {
               ops::apply_rotary_embedding(x.to(kFloat32), cos, sin).to(Dtype::BFloat16));
 }
 
+// Both forms, as functions of x.
+std::vector<std::function<Tensor(const Tensor&)>> rotations() {
+  const auto [cos, sin] = ops::compute_rotary_embedding_params(4, 9, {.dtype = kFloat64});
+  return {[=](const Tensor& x) { return ops::apply_rotary_embedding(x, cos, sin); },
+          [=](const Tensor& x) {
+            return ops::apply_rotary_embedding(x, tensor({7, 0, 3}), cos, sin,
+                                               {.interleaved = true});
+          }};
+}
+
+TEST(RotaryEmbedding, HasTheDerivativesThatFiniteDifferencesGive) {
+  const Tensor x = normal(0, {2, 3, 2, 4}), direction = normal(1, {2, 3, 2, 4});
+  for (const auto& rotated : rotations()) {
+    auto f = [&](const Tree& t) { return rotated(t.tensor()).pow(3).sum(); };
+    EXPECT_TRUE(gradients_match(f, x, grad(f, Tree(x))));
+    auto slope = [&](const Tree& t) { return jvp(f, t, Tree(direction)).dy; };
+    EXPECT_TRUE(gradients_match(slope, x, grad(slope, Tree(x))));
+    const double step = 1e-5;
+    const Tensor curvature =
+        (slope(x + direction * step) - slope(x - direction * step)) / (2 * step);
+    EXPECT_CLOSE(jvp(slope, Tree(x), Tree(direction)).dy, curvature, 1e-7);
+  }
+}
+
+TEST(RotaryEmbedding, GivesUnderVmapWhatALoopGives) {
+  const Tensor xs = normal(0, {3, 2, 3, 2, 4});
+  for (const auto& rotated : rotations()) {
+    const Tensor all = vmap(rotated)(xs);
+    for (int64_t i = 0; i < 3; ++i) EXPECT_SAME(all[i], rotated(xs[i]));
+  }
+  // Other positions for each sample.
+  const auto [cos, sin] = ops::compute_rotary_embedding_params(4, 9, {.dtype = kFloat64});
+  auto at = [&](const Tensor& positions) {
+    return ops::apply_rotary_embedding(xs[0], positions, cos, sin);
+  };
+  const Tensor positions = tensor({{0, 1, 2}, {8, 4, 4}}), all = vmap(at)(positions);
+  for (int64_t i = 0; i < 2; ++i) EXPECT_SAME(all[i], at(positions[i]));
+}
+
+TEST(RotaryEmbedding, OfMetaTensorsHasTheirShapeAndDtype) {
+  const Device meta("meta");
+  const auto caches = ops::compute_rotary_embedding_params(4, 9);
+  const Tensor cos = caches.cos_cache.to(meta), sin = caches.sin_cache.to(meta),
+               x = normal(0, {2, 3, 2, 4}, kFloat32).to(meta);
+  for (const Tensor& y : {ops::apply_rotary_embedding(x, cos, sin),
+                          ops::apply_rotary_embedding(x, tensor({7, 0, 3}).to(meta), cos, sin),
+                          ops::apply_rotary_embedding(x, tensor({{7, 0, 3}, {1, 2, 3}}).to(meta),
+                                                      cos, sin, {.interleaved = true})}) {
+    EXPECT_TRUE(y.is_meta());
+    EXPECT_EQ(y.sizes(), x.sizes());
+    EXPECT_EQ(y.scalar_type(), kFloat32);
+  }
+}
+
 TEST(RotaryEmbedding, RefusesWhatDoesNotFit) {
   const auto [cos, sin] = ops::compute_rotary_embedding_params(6, 5);
   const Tensor x = normal(0, {2, 6, 3, 6});
@@ -107,6 +167,26 @@ TEST(AlibiBias, FallsWithTheDistanceByAPowerOfTwoForEachHead) {
   EXPECT_ERROR(ArgumentError, ops::alibi_bias(0, 1, 1),
                "[alibi_bias] expected heads of at least 1, and queries, keys and .past of at least "
                "0, got 0, 1, 1 and 0.");
+  EXPECT_ERROR(ArgumentError, ops::alibi_bias(1, 1, 1, {.dtype = kInt64}),
+               "[alibi_bias] expected a floating .dtype, got int64.");
+}
+
+TEST(AlibiBias, OfHalfPrecisionIsRoundedOnceFromFloat64) {
+  for (auto dtype : {Dtype::Half, Dtype::BFloat16, kFloat32}) {
+    EXPECT_SAME(ops::alibi_bias(3, 2, 600, {.past = 598, .dtype = dtype}),
+                ops::alibi_bias(3, 2, 600, {.past = 598, .dtype = kFloat64}).to(dtype));
+  }
+  const Tensor far = ops::alibi_bias(8, 1, 258, {.past = 257, .dtype = Dtype::BFloat16});
+  EXPECT_EQ(far[0][0][0].item<double>(), -128);  // -257 / 2, rounded to 8 bits
+  EXPECT_EQ(far[0][0][1].item<double>(), -128);
+}
+
+TEST(AlibiBias, OfTheMetaDeviceHasItsShapeAndDtype) {
+  const Tensor bias =
+      ops::alibi_bias(4, 2, 5, {.dtype = Dtype::BFloat16, .device = Device("meta")});
+  EXPECT_TRUE(bias.is_meta());
+  EXPECT_EQ(bias.sizes(), (Sizes{4, 2, 5}));
+  EXPECT_EQ(bias.scalar_type(), Dtype::BFloat16);
 }
 
 }  // namespace

@@ -4,7 +4,8 @@
 //     Tensor y = ops::apply_rotary_embedding(x, rotary.cos_cache, rotary.sin_cache);
 //     Tensor bias = ops::alibi_bias(8, 128, 128);                      // for AttentionOptions::bias
 //
-// Differentiable, any number of times, in reverse and in forward mode, and under vmap.
+// Differentiable, any number of times, in reverse and in forward mode, and under vmap. Of meta tensors
+// they give the shape and dtype, without arithmetic.
 #pragma once
 
 #include "luxtorch/core/api.h"
@@ -64,7 +65,8 @@ struct AlibiOptions {
 
 /// -2^(-8h/heads) |query + past - key| for h = 1 to heads, shape (heads, queries, keys): attention with
 /// linear biases (Press et al. 2022, for a number of heads that is a power of 2; this formula for every
-/// other one too). ArgumentError: heads is below 1, or another number negative.
+/// other one too). The arithmetic is in float64. ArgumentError: heads is below 1, another number negative,
+/// or the dtype not floating.
 [[nodiscard]] LUXTORCH_API Tensor alibi_bias(int64_t heads, int64_t queries, int64_t keys,
                                              const AlibiOptions& options = {});
 
