@@ -89,6 +89,13 @@ inline void check_sizes(const char* layer, const char* name, ShapeView sizes) {
   for (int64_t size : sizes) check_positive(layer, fmt::format("sizes in {}", name).c_str(), size);
 }
 
+/// x is of a floating dtype: of layers without parameters to compare it with.
+template <class L>
+void check_floating(const L& layer, const Tensor& x) {
+  if (x.is_floating_point()) return;
+  fail(layer, "expected x of a floating dtype, got " + dtype_text(x.scalar_type()) + ".");
+}
+
 /// What a normalization adds to a variance or mean square.
 inline void check_epsilon(const char* layer, double epsilon) {
   if (epsilon >= 0) return;

@@ -4,21 +4,11 @@
 
 #include "layers/check.h"
 #include "luxtorch/ops/dropout.h"
+#include "ops/dropout.h"
 
 namespace luxtorch {
 
 namespace {
-
-void check_probability(const char* layer, double p) {
-  if (p >= 0 && p <= 1) return;
-  throw ArgumentError(layer, fmt::format("expected a probability from 0 to 1, got {}.", p));
-}
-
-template <class L>
-void check_floating(const L& layer, const Tensor& x) {
-  if (x.is_floating_point()) return;
-  fail(layer, "expected x of a floating dtype, got " + dtype_text(x.scalar_type()) + ".");
-}
 
 std::vector<StateSpec> rng_and_training() { return {StateSpec::rng(), {"training", true}}; }
 
@@ -39,7 +29,7 @@ Out<Tensor> dropped(const L& layer, const Tensor& x, double p, const Tree& st, c
 }  // namespace
 
 Dropout::Dropout(double p, DropoutOptions options) : p_(p), options_(std::move(options)) {
-  check_probability("Dropout", p);
+  ops::check_probability("Dropout", p);
 }
 
 std::vector<StateSpec> Dropout::states() const { return rng_and_training(); }
@@ -61,7 +51,7 @@ std::string Dropout::label() const {
   return s + ")";
 }
 
-AlphaDropout::AlphaDropout(double p) : p_(p) { check_probability("AlphaDropout", p); }
+AlphaDropout::AlphaDropout(double p) : p_(p) { ops::check_probability("AlphaDropout", p); }
 
 std::vector<StateSpec> AlphaDropout::states() const { return rng_and_training(); }
 
@@ -71,7 +61,7 @@ Out<Tensor> AlphaDropout::operator()(const Tensor& x, const Tree&, const Tree& s
 
 std::string AlphaDropout::label() const { return fmt::format("AlphaDropout({})", p_); }
 
-DropPath::DropPath(double p) : p_(p) { check_probability("DropPath", p); }
+DropPath::DropPath(double p) : p_(p) { ops::check_probability("DropPath", p); }
 
 std::vector<StateSpec> DropPath::states() const { return rng_and_training(); }
 

@@ -5,17 +5,12 @@
 #include <algorithm>
 
 #include "layers/check.h"
+#include "layers/reversed.h"
 #include "luxtorch/ops/normalization.h"
 
 namespace luxtorch {
 
 namespace {
-
-Tensor reversed(const Tensor& t) {
-  std::vector<int64_t> dims;
-  for (int64_t i = t.dim(); i-- > 0;) dims.push_back(i);
-  return t.permute(dims);
-}
 
 // Lux's arrays: the dimensions reversed, and behind them a 1 for the batch.
 Tensor to_lux_array(const Tensor& ours) { return reversed(ours).unsqueeze(-1).contiguous(); }
@@ -48,6 +43,7 @@ std::vector<ParameterSpec> LayerNorm::parameters() const {
 
 Out<Tensor> LayerNorm::operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
   check_last_sizes(*this, x, shape_);
+  if (!options_.affine) check_floating(*this, x);
   Tensor scale, bias;
   if (options_.affine) {
     scale = ps["scale"].tensor();

@@ -93,6 +93,7 @@ Out<Tensor> BatchNorm::operator()(const Tensor& given, const Tree& ps, const Tre
     fail(*this, fmt::format("expected x of shape (batch, {}, ...), got {}.", channels_,
                             shape_text(x.sizes())));
   }
+  if (!options_.affine) check_floating(*this, x);
   bool training = st["training"].scalar<bool>();
   bool of_the_batch = training || !options_.track_stats;
   if (of_the_batch && x.numel() <= channels_) {
@@ -175,6 +176,7 @@ Out<Tensor> GroupNorm::operator()(const Tensor& x, const Tree& ps, const Tree& s
     fail(*this, fmt::format("expected x of shape (batch, {}, ...), got {}.", channels_,
                             shape_text(x.sizes())));
   }
+  if (!options_.affine) check_floating(*this, x);
   Tensor scale, bias;
   if (options_.affine) {
     scale = ps["scale"].tensor(), bias = ps["bias"].tensor();
@@ -212,6 +214,7 @@ Out<Tensor> InstanceNorm::operator()(const Tensor& x, const Tree& ps, const Tree
                             "channels, got {}.",
                             channels_, shape_text(x.sizes())));
   }
+  if (!options_.affine) check_floating(*this, x);
   const bool training = st["training"].scalar<bool>(), tracked = options_.track_stats;
   const bool of_the_sample = training || !tracked;
   std::vector<int64_t> dims;

@@ -24,6 +24,7 @@ std::vector<ParameterSpec> RMSNorm::parameters() const {
 
 Out<Tensor> RMSNorm::operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
   check_last_sizes(*this, x, shape_);
+  if (!options_.affine) check_floating(*this, x);
   Tensor scale;
   if (options_.affine) {
     scale = ps["scale"].tensor();

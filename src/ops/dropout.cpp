@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "luxtorch/core/error.h"
+#include "ops/dropout.h"
 #include "text.h"
 
 namespace luxtorch::ops {
@@ -13,8 +14,7 @@ namespace luxtorch::ops {
 namespace {
 
 void check(const char* op, const Tensor& x, double p) {
-  if (!(p >= 0 && p <= 1))
-    throw ArgumentError(op, fmt::format("expected a probability from 0 to 1, got {}.", p));
+  check_probability(op, p);
   if (!x.is_floating_point()) {
     throw ShapeError(
         op, fmt::format("expected x of a floating dtype, got {}.", dtype_text(x.scalar_type())));
@@ -37,6 +37,11 @@ Tensor kept(const char* op, Rng rng, const Tensor& x, double p, ShapeView dims) 
 }
 
 }  // namespace
+
+void check_probability(const std::string& who, double p) {
+  if (p >= 0 && p <= 1) return;
+  throw ArgumentError(who, fmt::format("expected a probability from 0 to 1, got {}.", p));
+}
 
 Tensor dropout(Rng rng, const Tensor& x, double p, ShapeView dims) {
   check("dropout", x, p);

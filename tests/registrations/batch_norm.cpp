@@ -19,6 +19,13 @@ const Registration registered_batch_norm(+[] {
                  {"test", BatchNorm(3)},
                  {"plain", BatchNorm(3, {.affine = false, .track_stats = false})}},
       .compared_in = "cases/layers.cpp",
+      .refusals = {refuses<ShapeError>("[BatchNorm] expected x of a floating dtype, got int64.",
+                                       [x] {
+                                         const BatchNorm layer(
+                                             3, {.affine = false, .track_stats = false});
+                                         auto [ps, st] = setup(Rng(0), layer);
+                                         (void)apply(layer, x.tensor().to(kInt64), ps, st);
+                                       })},
       .digest = "3b55c10cd5e71de6"};
 });
 

@@ -6,9 +6,9 @@ namespace luxtorch::testing {
 namespace {
 
 const Registration registered_group_norm(+[] {
-  auto of = [](const Tensor& x) {
+  auto of = [](const Tensor& x, bool affine = true) {
     return [=] {
-      GroupNorm layer(4, 2);
+      GroupNorm layer(4, 2, {.affine = affine});
       auto [ps, st] = setup(Rng(0), layer);
       (void)apply(layer, x, ps, st);
     };
@@ -45,7 +45,9 @@ const Registration registered_group_norm(+[] {
                    refuses<ShapeError>(
                        "[GroupNorm] expected x of dtype float32 like the parameters, got "
                        "float64. Convert one of them: x.to(...) or tree::to(ps, ...).",
-                       of(input({3, 4}).tensor().to(kFloat64)))},
+                       of(input({3, 4}).tensor().to(kFloat64))),
+                   refuses<ShapeError>("[GroupNorm] expected x of a floating dtype, got int64.",
+                                       of(input({3, 4}).tensor().to(kInt64), false))},
       .labels = {{"GroupNorm(8, 4, relu)", GroupNorm(8, 4, relu)},
                  {"GroupNorm(8, 4, affine=false)", GroupNorm(8, 4, {.affine = false})}},
       .digest = "16d411bfe3e5dcda"};

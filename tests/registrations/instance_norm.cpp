@@ -58,7 +58,9 @@ const Registration registered_instance_norm(+[] {
            refuses<ShapeError>(
                "[InstanceNorm] expected x of dtype float32 on cpu like the states, got float64 on "
                "cpu. Move or convert the states too: tree::to(st, ...).",
-               call(InstanceNorm(3, {.track_stats = true}), x.tensor().to(kFloat64)))},
+               call(InstanceNorm(3, {.track_stats = true}), x.tensor().to(kFloat64))),
+           refuses<ShapeError>("[InstanceNorm] expected x of a floating dtype, got int64.",
+                               call(InstanceNorm(3), x.tensor().to(kInt64)))},
       .labels = {{"InstanceNorm(8, relu)", InstanceNorm(8, relu)},
                  {"InstanceNorm(3, affine=true, track_stats=true)", tracked}},
       .digest = "c491ed6eb42fecb7"};

@@ -56,7 +56,9 @@ const Registration registered_layer_norm(+[] {
            refuses<ShapeError>(
                "[LayerNorm] expected x of dtype float32 like the parameters, got int64. Convert "
                "one of them: x.to(...) or tree::to(ps, ...).",
-               call(LayerNorm(5), x.tensor().to(kInt64)))},
+               call(LayerNorm(5), x.tensor().to(kInt64))),
+           refuses<ShapeError>("[LayerNorm] expected x of a floating dtype, got int64.",
+                               call(LayerNorm(5, {.affine = false}), x.tensor().to(kInt64)))},
       .labels = {{"LayerNorm((4, 5), relu)", LayerNorm({4, 5}, relu)},
                  {"LayerNorm((5,), use_bias=false)", LayerNorm(5, {.use_bias = false})},
                  {"LayerNorm((64,), affine=false, dims=(0, -1))",

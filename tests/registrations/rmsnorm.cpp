@@ -38,7 +38,9 @@ const Registration registered_rms_norm(+[] {
            refuses<ShapeError>(
                "[RMSNorm] expected x of dtype float32 like the parameters, got float64. Convert "
                "one of them: x.to(...) or tree::to(ps, ...).",
-               call(RMSNorm(5), x.tensor().to(kFloat64)))},
+               call(RMSNorm(5), x.tensor().to(kFloat64))),
+           refuses<ShapeError>("[RMSNorm] expected x of a floating dtype, got int64.",
+                               call(RMSNorm(5, {.affine = false}), x.tensor().to(kInt64)))},
       .labels = {{"RMSNorm((64,))", RMSNorm(64)},
                  {"RMSNorm((4, 5), affine=false)", RMSNorm({4, 5}, {.affine = false})}},
       .digest = "69a0f09b0b7e4dd3"};

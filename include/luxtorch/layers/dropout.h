@@ -20,7 +20,7 @@ struct DropoutOptions {
 };
 
 /// In training y = x * mask / (1 - p), the mask being 1 with probability 1 - p and else 0
-/// (Srivastava et al. 2014), of p = 1 zeros; in test mode y = x. x: floating, any shape. States: rng, a
+/// (Srivastava et al. 2014), or zeros with p = 1; in test mode y = x. x: floating, any shape. States: rng, a
 /// new one after each mask, and training, a bool.
 class LUXTORCH_API Dropout {
  public:
@@ -42,8 +42,8 @@ class LUXTORCH_API Dropout {
 
 /// Dropout that keeps a mean of 0 and a variance of 1, as selu gives them (Klambauer et al. 2017): Lux's
 /// AlphaDropout, torch.nn.AlphaDropout. In training elements are set to the limit of selu, -1.758, with
-/// probability p, and all are scaled and shifted; of p = 1 y is zeros. In test mode y = x (of p = 1
-/// too, unlike Lux). x: floating, any shape. States: rng, a new one after each mask, and training, a
+/// probability p, and all are scaled and shifted; with p = 1 y is zeros. In test mode y = x (with
+/// p = 1 too, unlike Lux). x: floating, any shape. States: rng, a new one after each mask, and training, a
 /// bool.
 class LUXTORCH_API AlphaDropout {
  public:
@@ -62,7 +62,7 @@ class LUXTORCH_API AlphaDropout {
 };
 
 /// Stochastic depth (Huang et al. 2016): in training y = x / (1 - p) for the samples that are kept, with
-/// probability 1 - p, and zeros for the others, of p = 1 for all; in test mode y = x. For the branch
+/// probability 1 - p, and zeros for the others, with p = 1 for all; in test mode y = x. For the branch
 /// that is added in a residual connection. x: (batch, ...), floating. States: rng, a new one after each
 /// mask, and training, a bool.
 class LUXTORCH_API DropPath {
