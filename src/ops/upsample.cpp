@@ -11,11 +11,14 @@
 #include <ATen/ops/upsample_nearest3d.h>
 #include <ATen/ops/upsample_trilinear3d.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 
 #include "luxtorch/core/error.h"
+#include "ops/window.h"
 #include "text.h"
 
 namespace luxtorch::ops {
@@ -40,6 +43,9 @@ auto number(const Numbers& numbers, size_t i) {
   return numbers.numbers()[numbers.for_every() ? 0 : i];
 }
 
+// What a size of y is taken for where a scale makes it larger: more elements than a tensor can have.
+constexpr double kLargest = 0x1p62;
+
 Shape upsampled_sizes(const Tensor& x, const UpsampleOptions& options) {
   Shape sizes;
   for (size_t i = 0; i + 2 < x.sizes().size(); ++i) {
@@ -47,7 +53,7 @@ Shape upsampled_sizes(const Tensor& x, const UpsampleOptions& options) {
       sizes.push_back(number(options.size, i));
     } else {
       const double size = static_cast<double>(x.sizes()[i + 2]) * number(options.scale, i);
-      sizes.push_back(static_cast<int64_t>(std::floor(size)));
+      sizes.push_back(static_cast<int64_t>(std::floor(std::min(size, kLargest))));
     }
   }
   return sizes;
@@ -114,10 +120,7 @@ std::string upsample_mismatch(const Tensor& x, UpsampleMode mode, const Upsample
   const bool fits =
       dims == 0 ? x.dim() >= 3 && x.dim() <= 5 : x.dim() == static_cast<int64_t>(dims) + 2;
   if (!fits || !x.is_floating_point()) {
-    const char* const spatial = dims == 0   ? "1 to 3 sizes"
-                                : dims == 1 ? "time"
-                                : dims == 2 ? "height, width"
-                                            : "depth, height, width";
+    const char* const spatial = dims == 0 ? "1 to 3 sizes" : spatial_names(dims);
     return fmt::format(
         "expected floating-point x of shape (batch, channels, {}), got {} of shape {}.", spatial,
         dtype_text(x.scalar_type()), shape_text(x.sizes()));
@@ -127,6 +130,15 @@ std::string upsample_mismatch(const Tensor& x, UpsampleMode mode, const Upsample
     if (x.sizes()[i + 2] >= 1 && to[i] >= 1) continue;
     return fmt::format("expected x and y with sizes of at least 1, got {} and {} in dimension {}.",
                        x.sizes()[i + 2], to[i], i + 2);
+  }
+  double elements = static_cast<double>(std::max<int64_t>(x.size(0) * x.size(1), 1));
+  for (int64_t size : to) elements *= static_cast<double>(size);
+  if (elements >= kLargest) {
+    return fmt::format("expected y of fewer than 2^62 elements, got {} {} of x's shape {}.",
+                       by_size ? ".size" : ".scale",
+                       by_size ? fmt::format("({})", fmt::join(options.size.numbers(), ", "))
+                               : fmt::format("({})", fmt::join(options.scale.numbers(), ", ")),
+                       shape_text(x.sizes()));
   }
   return "";
 }

@@ -55,7 +55,8 @@ TEST(Instancenorm, SetsTheMeanAndVarianceOfEachChannelOfEachSample) {
 
 TEST(Layernorm, SetsTheMeanAndVarianceOverItsDimensions) {
   const Tensor x = spread(0, {3, 4, 5});
-  for (const Sizes& dims : {Sizes{-1}, Sizes{1, 2}, Sizes{1}, Sizes{0, 2}, Sizes{0, 1, 2}}) {
+  for (const Sizes& dims :
+       {Sizes{-1}, Sizes{1, 2}, Sizes{1}, Sizes{0, 2}, Sizes{0, 1, 2}, Sizes{}}) {
     const Tensor y = ops::layernorm(x, {}, {}, dims, 0);
     EXPECT_LT(y.mean(dims).abs().max().item<double>(), 1e-14);
     const Tensor squares = y.square().mean(dims);
@@ -88,7 +89,7 @@ TEST(Layernorm, OfMetaTensorsHasTheirShapeAndDtype) {
 
 TEST(RmsNorm, SetsTheMeanSquareOverItsDimensions) {
   const Tensor x = spread(0, {3, 4, 5});
-  for (const Sizes& dims : {Sizes{-1}, Sizes{1, 2}, Sizes{1}, Sizes{0, 2}}) {
+  for (const Sizes& dims : {Sizes{-1}, Sizes{1, 2}, Sizes{1}, Sizes{0, 2}, Sizes{}}) {
     const Tensor y = ops::rms_norm(x, {}, dims, 0);
     const Tensor squares = y.square().mean(dims);
     EXPECT_CLOSE(squares, squares * 0 + 1, 1e-13);

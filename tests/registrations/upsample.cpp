@@ -71,7 +71,16 @@ const Registration registered_upsample(+[] {
                    refuses<ShapeError>(
                        "[Upsample] expected x and y with sizes of at least 1, got 5 and 0 in "
                        "dimension 2.",
-                       resizing(Upsample(Linear, {.scale = 0.1}), sequence.tensor()))},
+                       resizing(Upsample(Linear, {.scale = 0.1}), sequence.tensor())),
+                   refuses<ShapeError>(
+                       "[Upsample] expected y of fewer than 2^62 elements, got .scale (1e+300) of "
+                       "x's shape (4, 3, 5).",
+                       resizing(Upsample(Nearest, {.scale = 1e300}), sequence.tensor())),
+                   refuses<ShapeError>(
+                       "[Upsample] expected y of fewer than 2^62 elements, got .size "
+                       "(1099511627776, 1099511627776) of x's shape (4, 2, 3, 4).",
+                       resizing(Upsample(Nearest, {.size = {1099511627776, 1099511627776}}),
+                                image.tensor()))},
       .labels = {{"Upsample(nearest, scale = 2)", Upsample(Nearest, {.scale = 2})},
                  {"Upsample(linear, scale = (2.5,))", Upsample(Linear, {.scale = {2.5}})},
                  {"Upsample(bilinear, size = (4, 4), align_corners = true)",

@@ -23,7 +23,8 @@ class LUXTORCH_API Upsample {
   /// more numbers than the mode has dimensions; .align_corners of a nearest mode.
   Upsample(UpsampleMode mode, UpsampleOptions options);
 
-  /// y, and st unchanged. ShapeError: another rank, integers, a y without elements.
+  /// y, and st unchanged. ShapeError: another rank, integers, a y without elements or with
+  /// 2^62 of them or more.
   Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;
   /// The text in a printed model: "Upsample(nearest, scale = 2)".
   std::string label() const;

@@ -27,14 +27,14 @@ LUXTORCH_API Tensor instancenorm(const Tensor& x, const Tensor& scale, const Ten
                                  double epsilon = 1e-5);
 
 /// y = (x - mean) / sqrt(var + epsilon) * scale + bias, mean and biased variance over the dimensions
-/// `dims` of x, negative ones from the end (Ba et al. 2016, "Layer normalization", over the features).
+/// `dims` of x, negative ones from the end, all without dims (Ba et al. 2016, "Layer normalization", over the features).
 /// scale and bias broadcast against x's last dimensions, each may be undefined. y: x's shape and dtype.
 /// Half precision and the meta device: as of groupnorm.
 LUXTORCH_API Tensor layernorm(const Tensor& x, const Tensor& scale, const Tensor& bias,
                               ShapeView dims, double epsilon = 1e-5);
 
 /// y = x / sqrt(mean(x^2) + epsilon) * scale, the mean over the dimensions `dims` of x, negative ones
-/// from the end (Zhang and Sennrich 2019, "Root mean square layer normalization"). scale broadcasts
+/// from the end, all without dims (Zhang and Sennrich 2019, "Root mean square layer normalization"). scale broadcasts
 /// against x's last dimensions, and may be undefined. y: x's shape and dtype. Half precision and the
 /// meta device: as of groupnorm.
 LUXTORCH_API Tensor rms_norm(const Tensor& x, const Tensor& scale, ShapeView dims,

@@ -21,8 +21,12 @@ namespace luxtorch::ops {
 LUXTORCH_API Tensor pad_constant(const Tensor& x, const luxtorch::Padding& pad, double value = 0);
 /// Zeros around x: torch.nn.ZeroPad2d, NNlib.pad_zeros.
 LUXTORCH_API Tensor pad_zeros(const Tensor& x, const luxtorch::Padding& pad);
-/// The edge elements around x: torch.nn.ReplicationPad2d, NNlib.pad_repeat.
+/// The edge elements around x: torch.nn.ReplicationPad2d.
 LUXTORCH_API Tensor pad_replicate(const Tensor& x, const luxtorch::Padding& pad);
+/// pad_replicate by NNlib's name.
+inline Tensor pad_repeat(const Tensor& x, const luxtorch::Padding& pad) {
+  return pad_replicate(x, pad);
+}
 /// x mirrored at its edge elements, pad below the size: torch.nn.ReflectionPad2d, NNlib.pad_reflect.
 LUXTORCH_API Tensor pad_reflect(const Tensor& x, const luxtorch::Padding& pad);
 /// x mirrored with its edge elements, as often as pad asks for: NNlib.pad_symmetric.

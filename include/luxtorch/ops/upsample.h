@@ -65,7 +65,7 @@ namespace luxtorch::ops {
 /// x at other sizes: torch.nn.Upsample, NNlib.upsample_bilinear and so on. Lux's linear modes always align
 /// corners. ArgumentError: not one of .scale and .size; a scale that is not above 0 and finite, a size
 /// below 1; more numbers than the mode has dimensions; align_corners of a nearest mode. ShapeError: an x of
-/// another rank or of integers, a y without elements.
+/// another rank or of integers, a y without elements or with 2^62 of them or more.
 LUXTORCH_API Tensor upsample(const Tensor& x, UpsampleMode mode, const UpsampleOptions& options);
 
 /// (batch, channels r^N, S, ...) to (batch, channels, S r, ...), for N spatial dimensions: channel
