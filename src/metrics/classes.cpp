@@ -71,8 +71,9 @@ Tensor length_mask(const Tensor& lengths, int64_t time) {
     throw ShapeError("metrics::length_mask",
                      "expected lengths (batch) of integers, got " + describe_kind(lengths) + ".");
   }
-  check_range("metrics::length_mask", "lengths", lengths.to(kInt64), time + 1);
-  return at::arange(time, lengths.options()).lt(lengths.unsqueeze(-1));
+  const Tensor ends = lengths.to(kInt64);
+  check_range("metrics::length_mask", "lengths", ends, time + 1);
+  return at::arange(time, ends.options()).lt(ends.unsqueeze(-1));
 }
 
 Tree sum_of_states(const Tree& a, const Tree& b) {

@@ -203,6 +203,8 @@ TEST(Accuracy, OfPaddedSequencesTakesLengths) {
   const Tensor mask = length_mask(integers({3, 0, 2}), 3);
   EXPECT_SAME(mask,
               tensor({true, true, true, false, false, false, true, true, false}).reshape({3, 3}));
+  // More time steps than the lengths' dtype can count.
+  EXPECT_EQ(length_mask(integers({3}).to(Dtype::Byte), 300).sum().item<int64_t>(), 3);
   const Tensor y = integers({1, 0, 1, 7, 7, 7, 0, 1, 7}).reshape({3, 3});
   const Accuracy a;
   EXPECT_CLOSE(a.value(a.update(a.init(), ones({3, 3}, {.dtype = kInt64}), y, mask)), value_of(0.6),
