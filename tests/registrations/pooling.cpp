@@ -116,7 +116,7 @@ const Registration registered_max_pool(+[] {
                row("MaxPoolSameDilated", MaxPool({3, 3}, {.stride = 1, .pad = 2, .dilation = 2}),
                    image, {0, 0}),
                row("MaxPoolSameDilatedOfVolumes",
-                   MaxPool({2, 3, 3}, {.stride = 2, .pad = SamePad{}, .dilation = {3, 2, 2}}),
+                   MaxPool({3, 3, 3}, {.stride = 2, .pad = SamePad{}, .dilation = 2}),
                    input({4, 2, 3, 4, 4}), {0, 0}),
                without_rows(row("MaxPoolOfOneSample", MaxPool({2, 2}), input({2, 4, 5}), {0, 0}))},
       .golden = {{"sequence", MaxPool({3}, {.stride = 2, .pad = 1})},
