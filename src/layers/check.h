@@ -7,6 +7,7 @@
 #include <string>
 
 #include "luxtorch/core/error.h"
+#include "ops/half_precision.h"
 #include "text.h"
 
 namespace luxtorch {
@@ -41,8 +42,7 @@ void check_alike(const L& layer, const char* what, const Tensor& t, const Tensor
   check_device(layer, what, t, parameter);
 }
 
-/// float16 or bfloat16?
-inline bool is_half(Dtype dtype) { return dtype == kFloat16 || dtype == kBFloat16; }
+using ops::is_half;
 
 /// As check_alike, but half precision goes with float32 parameters, as in normalizations.
 template <class L>

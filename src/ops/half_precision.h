@@ -8,8 +8,7 @@
 namespace luxtorch::ops {
 
 /// float16 or bfloat16, whose sums and powers are taken in float32?
-inline bool is_half(const Tensor& t) {
-  return t.scalar_type() == Dtype::Half || t.scalar_type() == Dtype::BFloat16;
-}
+inline bool is_half(Dtype dtype) { return dtype == kFloat16 || dtype == kBFloat16; }
+inline bool is_half(const Tensor& t) { return is_half(t.scalar_type()); }
 
 }  // namespace luxtorch::ops
