@@ -111,9 +111,10 @@ DataLoader::DataLoader(Tree data, DataLoaderOptions options, Rng rng)
         "expected a batch_size of at least 1, or below 0 for single observations, got 0.");
   }
   if (options_.num_workers < 0 || options_.prefetch < 1) {
-    throw ArgumentError("DataLoader", fmt::format("expected num_workers of at least 0 and prefetch of at "
-                                                  "least 1, got {} and {}.",
-                                                  options_.num_workers, options_.prefetch));
+    throw ArgumentError("DataLoader",
+                        fmt::format("expected num_workers of at least 0 and prefetch of at "
+                                    "least 1, got {} and {}.",
+                                    options_.num_workers, options_.prefetch));
   }
   if (numobs_ == 0) {
     throw ArgumentError(
@@ -134,16 +135,16 @@ DataLoader::DataLoader(Tree data, DataLoaderOptions options, Rng rng)
 
 Batches DataLoader::batches(uint64_t epoch) const {
   const Rng rng = rng_.fold_in(epoch);
-  auto plan = std::make_shared<Batches::Iterator::Plan>(Batches::Iterator::Plan{
-      .data = data_,
-      .tensors = tree::tensors(data_),
-      .order = {},
-      .indices = {},
-      .numobs = numobs_,
-      .size = size_,
-      .options = options_,
-      .epoch = epoch,
-      .transform_rng = rng.fold_in("transform")});
+  auto plan = std::make_shared<Batches::Iterator::Plan>(
+      Batches::Iterator::Plan{.data = data_,
+                              .tensors = tree::tensors(data_),
+                              .order = {},
+                              .indices = {},
+                              .numobs = numobs_,
+                              .size = size_,
+                              .options = options_,
+                              .epoch = epoch,
+                              .transform_rng = rng.fold_in("transform")});
   if (options_.shuffle) {
     if (options_.batch_size < 0 || options_.collate) {
       plan->indices = random::permutation_indices(rng, numobs_);

@@ -62,7 +62,8 @@ TEST(DataLoaderWorkers, GiveTheBatchesOfTheSerialPath) {
        {DataLoaderOptions{.batch_size = 4, .shuffle = true, .transform = noisy},
         DataLoaderOptions{.batch_size = 4, .partial = false, .transform = noisy},
         DataLoaderOptions{.batch_size = 3, .shuffle = true, .collate = stacked, .transform = noisy},
-        DataLoaderOptions{.batch_size = -1, .shuffle = true}, DataLoaderOptions{.batch_size = 23}}) {
+        DataLoaderOptions{.batch_size = -1, .shuffle = true},
+        DataLoaderOptions{.batch_size = 23}}) {
     const Epochs expected = two_epochs(options);
     for (int64_t workers : {1, 2, 5}) {
       for (int64_t prefetch : {1, 3}) {
@@ -145,7 +146,8 @@ Tree without_five(const std::vector<Tree>& observations) {
 
 TEST(DataLoaderWorkers, ThrowWhereTheBatchWouldBeHandedOut) {
   for (int64_t workers : {0, 1, 3}) {
-    DataLoader loader(arange(10), {.batch_size = 2, .collate = without_five, .num_workers = workers});
+    DataLoader loader(arange(10),
+                      {.batch_size = 2, .collate = without_five, .num_workers = workers});
     auto i = loader.begin();
     EXPECT_EQ((*i).tensor().item<int64_t>(), 0);
     ++i;
@@ -173,7 +175,8 @@ TEST(DataLoaderWorkers, HandOnOtherExceptionsAsTheyAre) {
 }
 
 TEST(DataLoaderWorkers, CopiesOfAnIteratorGoTheirOwnWay) {
-  DataLoader loader(squares(), {.batch_size = 4, .shuffle = true, .transform = noisy, .num_workers = 2});
+  DataLoader loader(squares(),
+                    {.batch_size = 4, .shuffle = true, .transform = noisy, .num_workers = 2});
   std::vector<Tree> expected;
   for (const Tree& batch : loader.batches(0)) expected.push_back(batch);
   const auto batches = loader.batches(0);
@@ -195,10 +198,12 @@ TEST(DataLoaderWorkers, RecordGraphsAsTheirOwnerDoes) {
 }
 
 TEST(DataLoaderWorkers, RefuseNegativeNumbers) {
-  EXPECT_ERROR(ArgumentError, DataLoader(arange(3), {.num_workers = -1}),
-               "[DataLoader] expected num_workers of at least 0 and prefetch of at least 1, got -1 and 2.");
-  EXPECT_ERROR(ArgumentError, DataLoader(arange(3), {.num_workers = 1, .prefetch = 0}),
-               "[DataLoader] expected num_workers of at least 0 and prefetch of at least 1, got 1 and 0.");
+  EXPECT_ERROR(
+      ArgumentError, DataLoader(arange(3), {.num_workers = -1}),
+      "[DataLoader] expected num_workers of at least 0 and prefetch of at least 1, got -1 and 2.");
+  EXPECT_ERROR(
+      ArgumentError, DataLoader(arange(3), {.num_workers = 1, .prefetch = 0}),
+      "[DataLoader] expected num_workers of at least 0 and prefetch of at least 1, got 1 and 0.");
 }
 
 }  // namespace
