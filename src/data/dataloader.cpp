@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "data/prefetch.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/data/dataset.h"
 
@@ -18,8 +19,10 @@ struct Batches::Iterator::Plan {
   std::vector<Tensor>
       order;  // for each of them the epoch's permutation, on its device; empty without a shuffle
   std::vector<int64_t> indices;  // the same on the host, for single observations
-  int64_t numobs, batch_size, size;
-  std::function<Tree(const std::vector<Tree>&)> collate;
+  int64_t numobs, size;
+  DataLoaderOptions options;
+  uint64_t epoch;
+  Rng transform_rng;
 
   Tree observation(int64_t position) const {
     auto index = indices.empty() ? position : indices[static_cast<size_t>(position)];
@@ -27,13 +30,20 @@ struct Batches::Iterator::Plan {
   }
 
   Tree batch(int64_t number) const {
+    Tree raw = untransformed(number);
+    if (!options.transform) return raw;
+    return options.transform(raw, transform_rng.fold_in(static_cast<uint64_t>(number)));
+  }
+
+  Tree untransformed(int64_t number) const {
+    const int64_t batch_size = options.batch_size;
     if (batch_size < 0) return observation(number);
     auto start = number * batch_size;
     auto length = std::min(batch_size, numobs - start);
-    if (collate) {
+    if (options.collate) {
       std::vector<Tree> observations;
       for (auto i = start; i < start + length; ++i) observations.push_back(observation(i));
-      return collate(observations);
+      return options.collate(observations);
     }
     std::vector<Tree> parts;
     parts.reserve(tensors.size());
@@ -56,8 +66,23 @@ struct Batches::Iterator::Epoch {
 Batches::Iterator::Iterator(std::shared_ptr<const Plan> plan, std::shared_ptr<Epoch> epoch)
     : plan_(std::move(plan)), epoch_(std::move(epoch)) {
   if (epoch_) position_ = epoch_->handed_out;
-  if (!at_end()) batch_ = plan_->batch(position_);
+  const auto& options = plan_->options;
+  if (!at_end() && options.num_workers > 0) {
+    auto make = [plan = plan_](int64_t number) { return plan->batch(number); };
+    workers_ = std::make_shared<detail::Prefetch>(
+        make, position_, plan_->size, std::min(options.num_workers, plan_->size - position_),
+        options.num_workers * options.prefetch);
+  }
+  if (!at_end()) batch_ = made_();
   record_();
+}
+Tree Batches::Iterator::made_() const {
+  try {
+    return workers_ ? workers_->take(position_) : plan_->batch(position_);
+  } catch (Error& error) {
+    error.append_(fmt::format("That was batch {} of epoch {}.", position_, plan_->epoch));
+    throw;
+  }
 }
 void Batches::Iterator::record_() {
   if (!epoch_) return;
@@ -67,8 +92,9 @@ void Batches::Iterator::record_() {
 bool Batches::Iterator::at_end() const { return position_ >= plan_->size; }
 Batches::Iterator& Batches::Iterator::operator++() {
   ++position_;
-  // At the end, too: the last batch's memory is not kept.
-  batch_ = at_end() ? Tree() : plan_->batch(position_);
+  // At the end, too: neither the last batch's memory nor the workers are kept.
+  batch_ = at_end() ? Tree() : made_();
+  if (at_end()) workers_.reset();
   record_();
   return *this;
 }
@@ -83,6 +109,12 @@ DataLoader::DataLoader(Tree data, DataLoaderOptions options, Rng rng)
     throw ArgumentError(
         "DataLoader",
         "expected a batch_size of at least 1, or below 0 for single observations, got 0.");
+  }
+  if (options_.num_workers < 0 || options_.prefetch < 1) {
+    throw ArgumentError("DataLoader",
+                        fmt::format("expected num_workers of at least 0 and prefetch of at "
+                                    "least 1, got {} and {}.",
+                                    options_.num_workers, options_.prefetch));
   }
   if (numobs_ == 0) {
     throw ArgumentError(
@@ -102,15 +134,18 @@ DataLoader::DataLoader(Tree data, DataLoaderOptions options, Rng rng)
 }
 
 Batches DataLoader::batches(uint64_t epoch) const {
-  auto plan = std::make_shared<Batches::Iterator::Plan>();
-  plan->data = data_;
-  plan->tensors = tree::tensors(data_);
-  plan->numobs = numobs_;
-  plan->batch_size = options_.batch_size;
-  plan->size = size_;
-  plan->collate = options_.collate;
+  const Rng rng = rng_.fold_in(epoch);
+  auto plan = std::make_shared<Batches::Iterator::Plan>(
+      Batches::Iterator::Plan{.data = data_,
+                              .tensors = tree::tensors(data_),
+                              .order = {},
+                              .indices = {},
+                              .numobs = numobs_,
+                              .size = size_,
+                              .options = options_,
+                              .epoch = epoch,
+                              .transform_rng = rng.fold_in("transform")});
   if (options_.shuffle) {
-    auto rng = rng_.fold_in(epoch);
     if (options_.batch_size < 0 || options_.collate) {
       plan->indices = random::permutation_indices(rng, numobs_);
     } else {

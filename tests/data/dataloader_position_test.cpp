@@ -71,7 +71,9 @@ TEST(DataLoaderPosition, AnotherLoaderGoesOnFromAnyBatch) {
   for (const DataLoaderOptions& options :
        {DataLoaderOptions{.batch_size = 2, .shuffle = true},
         DataLoaderOptions{.batch_size = 3, .shuffle = true, .partial = false},
-        DataLoaderOptions{.batch_size = 2}, DataLoaderOptions{.batch_size = -1, .shuffle = true}}) {
+        DataLoaderOptions{.batch_size = 2},
+        DataLoaderOptions{.batch_size = 2, .shuffle = true, .num_workers = 2},
+        DataLoaderOptions{.batch_size = -1, .shuffle = true}}) {
     auto whole = record(loader(Rng(3), options));
     for (size_t done = 1; done <= whole.batches.size(); ++done) {
       auto l = loader(Rng(99), options);  // the position brings its own rng

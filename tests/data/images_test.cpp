@@ -39,7 +39,9 @@ void expect_boxes_around_masks(const Figures& f, bool whole) {
     for (int e = 0; e < 4; ++e) {
       const double edge = f.boxes[k][e].item<double>();
       EXPECT_TRUE(e < 2 ? seen[e] >= edge - 0.51 : seen[e] <= edge + 0.51) << k << " " << e;
-      if (whole) EXPECT_NEAR(seen[e], edge, 2.6) << k << " " << e;
+      if (whole) {
+        EXPECT_NEAR(seen[e], edge, 2.6) << k << " " << e;
+      }
       EXPECT_GE(edge, -1e-5);
       EXPECT_LE(edge, static_cast<double>(e % 2 == 0 ? width : height) + 1e-5);
     }

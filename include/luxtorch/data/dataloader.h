@@ -11,6 +11,15 @@
 // shuffles, the batch's tensors are new ones; otherwise they are views of the data, and must not be
 // written to. Data on a GPU gives batches on that GPU. Several loaders, and several iterators of
 // one epoch's batches, may run on different threads.
+//
+// With num_workers, threads make the next batches while the program works on the current one:
+//
+//     auto changed = data::DataLoader(tuple({x, y}), {.transform = augment, .num_workers = 2});
+//
+// Batches have the same order and the same bits as without: the key of a transform depends on the
+// loader's rng, the epoch and the batch's number alone. What collate or transform throws for a batch is
+// thrown where that batch would be handed out, after all batches before it; the next ++ goes on behind it.
+// An iterator that is destroyed early waits for the batches that its workers are making.
 #pragma once
 
 #include <cstdint>
@@ -33,7 +42,19 @@ struct DataLoaderOptions {
   /// Makes a batch from its observations, each of them without dimension 0. Where it is empty, the
   /// observations are stacked along a new dimension 0. Not called for a batch_size below 0.
   std::function<Tree(const std::vector<Tree>& observations)> collate = {};
+  /// Changes each batch (for a batch_size below 0, each observation) before it is handed out: augmentation,
+  /// conversion. rng is a key of its own for each batch of each epoch.
+  std::function<Tree(const Tree& batch, Rng rng)> transform = {};
+  /// Threads that make batches ahead; 0: each batch is made when it is asked for. With several, collate and
+  /// transform are called by several threads at once. Workers are of use where these two are slow; for
+  /// data on a GPU they use its default stream. A change that needs no rng can be made once, by mapobs.
+  int64_t num_workers = 0;
+  int64_t prefetch = 2;  ///< Batches that a worker is ahead: at most num_workers * prefetch wait.
 };
+
+namespace detail {
+class Prefetch;  // the workers of an iterator
+}
 
 /// One epoch's batches, in order: a range whose iterator holds the current batch. It stays valid
 /// after its loader is destroyed.
@@ -66,8 +87,10 @@ class LUXTORCH_API Batches {
     explicit Iterator(std::shared_ptr<const Plan> plan, std::shared_ptr<Epoch> epoch = {});
     bool at_end() const;
     void record_();
+    Tree made_() const;
     std::shared_ptr<const Plan> plan_;
     std::shared_ptr<Epoch> epoch_;  // of a loader that wants to know how far it is
+    std::shared_ptr<detail::Prefetch> workers_;
     int64_t position_ = 0;
     Tree batch_;
   };
@@ -89,8 +112,8 @@ class LUXTORCH_API DataLoader {
  public:
   /// data: as dataset.h describes it. When there are fewer observations than batch_size, the batch
   /// size becomes their number (so there is one batch, whatever `partial` says) and warning() says
-  /// so. ArgumentError: a batch size of 0, or no observations at all; TreeError and ShapeError: see
-  /// numobs.
+  /// so. ArgumentError: a batch size of 0, no observations at all, num_workers below 0, a prefetch
+  /// below 1; TreeError and ShapeError: see numobs.
   explicit DataLoader(Tree data, DataLoaderOptions options = {}, Rng rng = Rng(0));
 
   /// Starts the next epoch, or continues the one that set_position_ has set. Epoch e = 0, 1, ...

@@ -22,8 +22,7 @@ struct Figures {
   Tensor images = {};  ///< (n, 1, size, size) float32: 0 outside, the figure's brightness inside.
   Tensor labels = {};  ///< (n) int64: 0 disc, 1 square, 2 triangle, 3 cross, 4 ring.
   Tensor masks = {};   ///< (n, size, size) bool: pixels whose centre is in the figure.
-  Tensor boxes =
-      {};  ///< (n, 4) float32: left, top, right and bottom edge of the figure, in pixels.
+  Tensor boxes = {};   ///< (n, 4) float32: left, top, right and bottom edge of it, in pixels.
 };
 
 /// n pictures. A figure has a random class, a circumscribed circle of radius 0.15 to 0.4 size that lies
