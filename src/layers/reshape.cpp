@@ -1,9 +1,12 @@
 #include "luxtorch/layers/reshape.h"
 
+#include <ATen/ops/tensor.h>
+
 #include <algorithm>
 #include <cstdlib>
 
 #include "layers/check.h"
+#include "transforms.h"
 
 namespace luxtorch {
 
@@ -19,6 +22,11 @@ template <class L>
 int64_t checked_dim(const L& layer, const Tensor& x, int64_t dim) {
   if (dim >= -x.dim() && dim < x.dim()) return dim < 0 ? dim + x.dim() : dim;
   fail(layer, fmt::format("expected x with a dimension {}, got {}.", dim, shape_text(x.sizes())));
+}
+
+Tensor on_device_of(const Tensor& x, const std::vector<int64_t>& numbers) {
+  const transforms::Outside outside;  // a constant, which no transform wraps
+  return at::tensor(numbers, kInt64).to(x.device());
 }
 
 }  // namespace
@@ -85,19 +93,38 @@ std::string FlattenLayer::label() const {
   return options_.dims ? fmt::format("FlattenLayer(N = {})", *options_.dims) : "FlattenLayer()";
 }
 
+SelectDim::SelectDim(int64_t dim, std::vector<int64_t> indices)
+    : dim_(dim), indices_(std::move(indices)), keeps_dim_(true) {
+  if (indices_.empty()) throw ArgumentError("SelectDim", "expected at least one index, got none.");
+}
+
 Out<Tensor> SelectDim::operator()(const Tensor& x, const Tree&, const Tree& st) const {
   auto dim = checked_dim(*this, x, dim_), size = x.size(dim);
-  if (index_ < -size || index_ >= size) {
-    fail(*this, fmt::format("expected x with an index {} in dimension {}, got {}.", index_, dim_,
-                            shape_text(x.sizes())));
+  std::vector<int64_t> from_start;
+  for (int64_t index : indices_) {
+    if (index < -size || index >= size) {
+      fail(*this, fmt::format("expected x with an index {} in dimension {}, got {}.", index, dim_,
+                              shape_text(x.sizes())));
+    }
+    from_start.push_back(index < 0 ? index + size : index);
   }
-  auto y = x.select(dim, index_);
+  Tensor y;
+  if (!keeps_dim_) {
+    y = x.select(dim, from_start[0]);
+  } else if (x.is_meta()) {
+    auto shape = x.sizes().vec();
+    shape[static_cast<size_t>(dim)] = static_cast<int64_t>(from_start.size());
+    y = x.new_empty(shape);
+  } else {
+    y = x.index_select(dim, on_device_of(x, from_start));
+  }
   detail::report(*this, y);
   return {std::move(y), st};
 }
 
 std::string SelectDim::label() const {
-  return fmt::format("SelectDim(dim = {}, index = {})", dim_, index_);
+  const auto list = fmt::format("{}", fmt::join(indices_, ", "));
+  return fmt::format("SelectDim(dim = {}, index = {})", dim_, keeps_dim_ ? "[" + list + "]" : list);
 }
 
 Out<Tensor> ReverseSequence::operator()(const Tensor& x, const Tree&, const Tree& st) const {

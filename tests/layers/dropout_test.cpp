@@ -97,6 +97,46 @@ TEST(DropPath, DropsWholeSamples) {
   EXPECT_SAME(DropPath(0.25)(x, {}, testmode(st)).first, x);
 }
 
+TEST(VariationalHiddenDropout, KeepsItsMaskUntilAnotherIsAskedFor) {
+  const VariationalHiddenDropout layer(0.25);
+  const Tree st = setup(Rng(1), layer).second;
+  const Tensor x = ones({50, 40});
+  const auto [y, st2] = layer(x, {}, st);
+  EXPECT_SAME(st2["mask"], y);
+  EXPECT_CLOSE(y.max(), tensor({1 / 0.75})[0], 1e-6);
+  EXPECT_NEAR((y == 0).to(kFloat64).mean().item<double>(), 0.25, 0.039);  // four deviations
+  const auto [again, st3] = layer(x * 2, {}, st2);
+  EXPECT_SAME(again, y * 2);
+  EXPECT_SAME(st3, st2);
+  const auto [other, st4] = layer(x, {}, update_state(st3, "update_mask", true));
+  EXPECT_FALSE(tree::equal(other, y));
+  EXPECT_FALSE(st4["update_mask"].scalar<bool>());
+  EXPECT_SAME(st4["mask"], other);
+  // With a mask and without a wish for another, but for a new model's first call.
+  EXPECT_SAME(layer(x, {}, st.with("update_mask", false)).first, y);
+}
+
+// Lux keeps x as the mask there, and multiplies by it in the next training.
+TEST(VariationalHiddenDropout, ChangesNoStateInTestMode) {
+  const VariationalHiddenDropout layer(0.25);
+  const Tensor x = random::normal(Rng(2), {4, 4});
+  const Tree st = setup(Rng(1), layer).second, kept = layer(x, {}, st).second;
+  for (const Tree& states : {testmode(st), testmode(kept)}) {
+    const auto [y, st2] = layer(x, {}, states);
+    EXPECT_SAME(y, x);
+    EXPECT_SAME(st2, states);
+  }
+}
+
+TEST(VariationalHiddenDropout, OfFeaturesServesBatchesOfAllSizes) {
+  const VariationalHiddenDropout layer(0.5, {.dims = {-1}});
+  const Tree st = layer(ones({8, 3, 20}), {}, setup(Rng(1), layer).second).second;
+  EXPECT_EQ(st["mask"].tensor().sizes(), (Sizes{1, 1, 20}));
+  const auto [y, st2] = layer(ones({2, 5, 20}, {.dtype = kFloat64}), {}, st);
+  EXPECT_SAME(y, st["mask"].tensor().expand({2, 5, 20}).to(kFloat64).contiguous());
+  EXPECT_SAME(st2, st);
+}
+
 TEST(Dropout, VariesAlongTheDimensionsItIsGivenAndNoOther) {
   auto x = ones({30, 6, 20});
   for (auto dims : {std::vector<int64_t>{0, 2}, std::vector<int64_t>{-3, -1}}) {

@@ -99,6 +99,17 @@ TEST(FlattenLayer, RefusesWhatHasNoBatchBesides) {
                "[FlattenLayer] expected .dims of at least 1, got 0.");
 }
 
+TEST(SelectDim, OfSeveralIndicesKeepsTheDimension) {
+  const Tensor x = random::normal(Rng(1), {2, 5, 3});
+  auto run = [&](const SelectDim& layer) { return layer(x, {}, {}).first; };
+  EXPECT_SAME(run(SelectDim(1, {4, 0, -1})),
+              stack({x.select(1, 4), x.select(1, 0), x.select(1, 4)}, 1));
+  EXPECT_SAME(run(SelectDim(-1, {1})), x.narrow(2, 1, 1).contiguous());
+  EXPECT_EQ(run(SelectDim(-1, 1)).sizes(), (Sizes{2, 5}));
+  const std::vector<int64_t> both{0, 1};
+  EXPECT_SAME(run(SelectDim(0, both)), x);
+}
+
 TEST(SelectDim, GivesOneIndexOfOneDimension) {
   auto x = counted({2, 3, 4});
   EXPECT_SAME(run(SelectDim(1, 0), x), x.select(1, 0));

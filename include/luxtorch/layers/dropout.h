@@ -1,9 +1,10 @@
-// Dropout, AlphaDropout and DropPath, with their random key in the states: the same st gives the same
-// mask, and the returned st gives the next one.
+// Dropout, AlphaDropout, DropPath and VariationalHiddenDropout, with their random key in the states: the
+// same st gives the same mask, and the returned st gives the next one.
 //
 //     Dropout(0.5)             // each element
 //     AlphaDropout(0.1)        // behind selu
 //     DropPath(0.2)            // whole samples, in the branch of a residual connection
+//     VariationalHiddenDropout(0.5)  // the same mask for all steps of a sequence
 //
 #pragma once
 
@@ -79,6 +80,36 @@ class LUXTORCH_API DropPath {
 
  private:
   double p_;
+};
+
+/// The options of VariationalHiddenDropout.
+struct VariationalHiddenDropoutOptions {
+  /// As those of DropoutOptions. Without the batch's dimension one mask serves batches of all sizes.
+  std::vector<int64_t> dims = {};
+};
+
+/// Dropout with one mask for many calls, as those of a recurrent layer's steps (Gal and Ghahramani
+/// 2016): Lux's VariationalHiddenDropout. In training y = x * mask; the mask, with its factor 1 / (1 -
+/// p), is drawn in the first call and kept until update_state(st, "update_mask", true) asks for
+/// another. In test mode y = x and no state changes. x: floating, any shape. States: rng, a new one
+/// after each mask; training, a bool; update_mask, a bool, true in a new model; mask, nothing before
+/// the first.
+class LUXTORCH_API VariationalHiddenDropout {
+ public:
+  /// ArgumentError unless 0 <= p <= 1.
+  explicit VariationalHiddenDropout(double p, VariationalHiddenDropoutOptions options = {});
+
+  /// rng, training = true, update_mask = true, and mask.
+  std::vector<StateSpec> states() const;
+  /// Errors, in training with p above 0: a ShapeError if x has no floating dtype, or another shape than
+  /// the kept mask; an ArgumentError if x lacks a dimension of .dims.
+  Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;
+  /// The text in a printed model: "VariationalHiddenDropout(0.5)".
+  std::string label() const;
+
+ private:
+  double p_;
+  VariationalHiddenDropoutOptions options_;
 };
 
 }  // namespace luxtorch

@@ -2,11 +2,13 @@
 //
 //     Chain(Dense(12, 12), ReshapeLayer({3, 4}), FlattenLayer())
 //     Chain(LSTM(2, 8, {.return_sequence = true}), SelectDim(1, -1), Dense(8, 1))  // the last step
+//     SelectDim(1, {0, -1})                                              // the first and the last one
 //
 // They have no parameters and states. Dimension 0 is the batch; x has any dtype. y is a view of x
 // where torch can give one.
 #pragma once
 
+#include <initializer_list>
 #include <optional>
 #include <vector>
 
@@ -52,19 +54,27 @@ class LUXTORCH_API FlattenLayer {
   FlattenOptions options_;
 };
 
-/// y: x at one index of one dimension, which y does not have.
+/// y: x at one index of one dimension, which y does not have; or at several indices, which y has in
+/// their order in place of all of the dimension. An index may come more than once.
 class LUXTORCH_API SelectDim {
  public:
   /// Both count from 0; negative ones count from the end.
-  SelectDim(int64_t dim, int64_t index) : dim_(dim), index_(index) {}
+  SelectDim(int64_t dim, int64_t index) : dim_(dim), indices_{index}, keeps_dim_(false) {}
+  /// At several indices; the dimension stays, also with one of them. ArgumentError: there is none.
+  SelectDim(int64_t dim, std::vector<int64_t> indices);
+  /// The same: SelectDim(1, {0, -1}).
+  SelectDim(int64_t dim, std::initializer_list<int64_t> indices)
+      : SelectDim(dim, std::vector<int64_t>(indices)) {}
 
-  /// ShapeError: x lacks the dimension or the index.
+  /// ShapeError: x lacks the dimension or an index.
   Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;
   /// The text in a printed model: "SelectDim(dim = 1, index = -1)".
   std::string label() const;
 
  private:
-  int64_t dim_, index_;
+  int64_t dim_;
+  std::vector<int64_t> indices_;
+  bool keeps_dim_;
 };
 
 /// The options of ReverseSequence.
