@@ -105,7 +105,7 @@ const Registration registered_multi_head_attention(+[] {
                           .alibi = true,
                           .qk_norm = true,
                           .cache_length = 9})}},
-      .digest = "0e99cde8afbbd38c"};
+      .digest = "564ed5b45504b108"};
 });
 
 const Registration registered_kvcache_cell(+[] {
