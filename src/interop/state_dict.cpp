@@ -60,7 +60,7 @@ std::pair<Tree, Tree> from_torch(const Anatomy& model, const Tree& given) {
     const bool of_parameters = n.where == TorchName::Where::Parameters;
     Tensor there = got.at(n.name).tensor();
     if (n.layout.dims == TensorLayout::Dims::Rows) {
-      const int64_t rows = model.ps.at(n.path).tensor().size(0);
+      const int64_t rows = (of_parameters ? model.ps : model.st).at(n.path).tensor().size(0);
       int64_t& taken = rows_taken[n.name];
       there = there.narrow(0, taken, rows), taken += rows;
     }

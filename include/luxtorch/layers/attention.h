@@ -2,7 +2,7 @@
 //
 //     MultiHeadAttention attention(64, {.nheads = 8, .is_causal = true});
 //     auto [y, st2] = attention(x, ps, st);                    // x (batch, time, 64)
-//     auto [cross, st3] = attention(q, kv, ps, st);            // queries of q, keys and values of kv
+//     auto [cross, st3] = attention(x, kv, ps, st);            // queries of x, keys and values of kv
 //     KVCacheCell cell(attention);                             // the same, some tokens at a time
 //     auto [step, st4] = cell(x, carry, ps, st);               // step.y, and step.carry for the next
 #pragma once
@@ -122,8 +122,8 @@ class LUXTORCH_API MultiHeadAttention {
   /// (q, k, v, mask). ShapeError: also of a mask of another shape or dtype.
   Out<Tree> operator()(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
                        const Tree& ps, const Tree& st) const;
-  /// The next tokens, x (batch, time, q_in) or (time, q_in), after those of the carry. ShapeError: as of
-  /// x; a carry of another batch size, shape, dtype or device; more tokens than .cache_length or .rotary
+  /// The next tokens, x (batch, time, q_in) or (time, q_in), after those of the carry; y alone, without
+  /// scores. ShapeError: as of x; a carry of another batch size, shape, dtype or device; more tokens than .cache_length or .rotary
   /// have room for. ArgumentError: the layer is not .is_causal.
   Out<Step> step(const Tensor& x, const Tree& carry, const Tree& ps, const Tree& st) const;
   /// The text in a printed model: "MultiHeadAttention(64 => (64, 64) => 64; nheads=8)".
