@@ -67,6 +67,7 @@
 #include "luxtorch/layers/recurrent.h"
 #include "luxtorch/layers/reshape.h"
 #include "luxtorch/layers/rms_norm.h"
+#include "luxtorch/layers/rrelu.h"
 #include "luxtorch/layers/scale.h"
 #include "luxtorch/layers/sequence.h"
 #include "luxtorch/layers/stateful.h"

@@ -85,6 +85,12 @@ TEST(Activations, AreTheirFormulas) {
   }
 }
 
+TEST(Activations, OfTheNamesOfFasterOnesAreTheSame) {
+  EXPECT_TRUE(sigmoid_fast == sigmoid);
+  EXPECT_TRUE(tanh_fast == tanh);
+  EXPECT_EQ(sigmoid_fast.name(), "sigmoid_fast");
+}
+
 TEST(Activations, HaveTheGradientsOfFiniteDifferences) {
   for (const auto& [f, value] : formulas()) {
     auto x = tensor(kPoints, {.dtype = kFloat64}).set_requires_grad(true);

@@ -152,6 +152,11 @@ LUXTORCH_ACTIVATION(logcosh)      // log(cosh(x)), without overflow
 LUXTORCH_ACTIVATION(lisht)        // x tanh(x)
 #undef LUXTORCH_ACTIVATION
 
+/// NNlib's names of faster approximations; here the same functions.
+inline constexpr Activation sigmoid_fast{"sigmoid_fast", detail::activation::sigmoid};
+/// As sigmoid_fast.
+inline constexpr Activation tanh_fast{"tanh_fast", detail::activation::tanh};
+
 #define LUXTORCH_NUMBERED_ACTIVATION(name, count, ...)                    \
   namespace detail::activation {                                          \
   LUXTORCH_API Tensor name(const Tensor& x, double first, double second); \
