@@ -14,11 +14,13 @@ def layer(nn, *args, is_causal=False, **options):
 
 
 def golden(nn):
+    from modules._key_biases import exact
+
     x = [(2, 4, 6), (2, 3, 6)]
-    return {
+    return exact({
         "pre_norm": {"module": layer(nn, 6, 2, 8, activation="gelu", norm_first=True), "x": x},
         "post_norm": {"module": layer(nn, 6, 3, 5), "x": x},
         "causal": {"module": layer(nn, 6, 2, 5, is_causal=True, norm_first=True), "x": x},
         "no_bias": {"module": layer(nn, 6, 2, 5, bias=False), "x": x},
         "one_sample": {"module": layer(nn, 6, 2, 5), "x": [(4, 6), (3, 6)]},
-    }
+    })

@@ -15,12 +15,14 @@ def stack(nn, dims, heads, hidden, count, is_causal=False, norm=False, **options
 
 
 def golden(nn):
+    from modules._key_biases import exact
+
     pre_norm = {"activation": "gelu", "norm_first": True, "norm": True}
-    return {
+    return exact({
         "pre_norm": {"module": stack(nn, 6, 2, 5, 2, **pre_norm), "x": [(2, 4, 6)]},
         "causal": {"module": stack(nn, 4, 2, 5, 3, is_causal=True, **pre_norm), "x": [(2, 4, 4)]},
         "post_norm": {"module": stack(nn, 6, 3, 5, 2), "x": [(2, 4, 6)]},
-    }
+    })
 
 
 def compared(nn):

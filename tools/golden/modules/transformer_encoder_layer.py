@@ -14,16 +14,17 @@ def layer(nn, *args, is_causal=False, **options):
 
 
 def golden(nn):
+    from modules._key_biases import exact
     from modules._transformer_block import Block
 
-    return {
+    return exact({
         "pre_norm": {"module": layer(nn, 6, 2, 8, activation="gelu", norm_first=True), "x": [(2, 4, 6)]},
         "post_norm": {"module": layer(nn, 6, 3, 5), "x": [(2, 4, 6)]},
         "causal": {"module": layer(nn, 6, 2, 5, is_causal=True, norm_first=True), "x": [(2, 4, 6)]},
         "no_bias": {"module": layer(nn, 6, 2, 5, bias=False, layer_norm_eps=1e-2), "x": [(2, 4, 6)]},
         "one_sample": {"module": layer(nn, 6, 2, 5), "x": [(4, 6)]},
         "gated": {"module": Block(8, 4, 2, 5, 6), "x": [(2, 4, 8)]},
-    }
+    })
 
 
 def compared(nn):
