@@ -13,7 +13,7 @@ PROGRAM = Path(os.environ["LUXTORCH_BUILD_DIR"]) / "bin/diffusion"
 LOSS = re.compile(r"^ +(\d+) +(\d+\.\d{4}) +(\d+\.\d{4})$", re.MULTILINE)
 ROW = re.compile(r"^  (noise|drawn in +\d+ steps|other data|figures held out) +(-?\d+\.\d{4})$", re.MULTILINE)
 NO_FIGURES = "--figures-steps", "0"
-SMALL = "--moons-steps", "1", "--figures", "60", "--channels", "4"
+SMALL = "--moons-steps", "1", "--figures", "200", "--channels", "4"
 
 
 @unittest.skipUnless(PROGRAM.exists(), "the tutorials are not built: they need CLI11 (libcli11-dev)")
@@ -34,9 +34,9 @@ class DiffusionTest(ProgramTest):
         self.assertEqual([last == average for last, average in losses], [True, False, False])
 
     def test_the_network_of_figures_learns(self):
-        out = self.run_it(*SMALL, "--figures", "300", "--figures-steps", "40").stdout.split("Figures\n")[1]
+        out = self.run_it(*SMALL, "--figures-steps", "40").stdout.split("Figures\n")[1]
         losses = [float(m[2]) for m in LOSS.finditer(out)]
-        self.assertLess(losses[-1], 0.75 * losses[0], out)
+        self.assertLess(losses[-1], 0.87 * losses[0], out)
         rows = {m[1]: float(m[2]) for m in ROW.finditer(out)}
         self.assertEqual(list(rows), ["noise", *(f"drawn in {k:>2} steps" for k in (1, 2, 5, 10, 20)), "figures held out"])
         self.assertLess(rows["figures held out"], rows["noise"])
