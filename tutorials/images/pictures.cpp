@@ -31,7 +31,7 @@ std::pair<Tensor, std::string> mistakes(const Tensor& x, const Tensor& y, const 
     const auto i = chosen[k].item<int64_t>();
     const int64_t row = k / kColumns * kDown, column = k % kColumns * kAcross;
     sheet.narrow(0, row + 8, 32).narrow(1, column + 2, 32).copy_(1 - x[i].mean(0).clamp(0, 1));
-    labels += fmt::format("set label '{}, {}' at {},{} center font 'sans,9'\n",
+    labels += fmt::format("set label '{}, {}' at {},{} center front font 'sans,9'\n",
                           classes[answer[i].item<int64_t>()], classes[y[i].item<int64_t>()],
                           column + kAcross / 2, height - row - 4);
   }
