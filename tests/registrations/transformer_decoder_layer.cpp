@@ -18,8 +18,12 @@ const Registration registered_transformer_decoder_layer(+[] {
       .name = "TransformerDecoderLayer",
       .rows = {row("DecoderLayer", Decoder(6, {.nheads = 2, .hidden = 5}), x, {443, 0}),
                row("DecoderLayerPostNorm",
-                   Decoder(6, {.nheads = 3, .hidden = 5, .activation = tanh, .norm_first = false}),
-                   x, {443, 0}),
+                   Decoder(6, {.nheads = 3,
+                               .hidden = 5,
+                               .activation = tanh,
+                               .norm_first = false,
+                               .use_bias = false}),
+                   x, {366, 0}),
                row("DecoderLayerSwiGLU",
                    Decoder(6, {.nheads = 3,
                                .hidden = 4,
@@ -31,8 +35,9 @@ const Registration registered_transformer_decoder_layer(+[] {
                                .is_causal = true,
                                .use_bias = false}),
                    x, {282, 12}),
-               row("DecoderLayerDropout", Decoder(6, {.nheads = 2, .hidden = 5, .dropout = 0.3}), x,
-                   {443, 12}),
+               row("DecoderLayerDropout",
+                   Decoder(6, {.nheads = 2, .hidden = 5, .dropout = 0.3, .use_bias = false}), x,
+                   {366, 12}),
                without_rows(row("DecoderLayerOfOneSample", Decoder(6, {.nheads = 2, .hidden = 5}),
                                 tuple({input({5, 6}), input({3, 6}, 1)}), {443, 0}))},
       .golden = {{"pre_norm", Decoder(6, {.nheads = 2, .hidden = 8})},
@@ -71,7 +76,7 @@ const Registration registered_transformer_decoder_layer(+[] {
                                                      input({5, 5}).tensor().gt(0)})))},
       .labels = {{"TransformerDecoderLayer(24, nheads=4, is_causal=true)",
                   Decoder(24, {.nheads = 4, .is_causal = true})}},
-      .digest = "248c9307cc9365b8"};
+      .digest = "0"};
 });
 
 }  // namespace

@@ -9,22 +9,22 @@ const Registration registered_transformer_encoder(+[] {
   using EncoderLayer = TransformerEncoderLayer;
   using Stack = TransformerEncoder;
   const Tree x = input({4, 3, 4});
-  const EncoderLayer small(4, {.nheads = 2, .hidden = 3, .is_causal = true});
-  const EncoderLayer dropping(4, {.nheads = 2, .hidden = 3, .dropout = 0.3});
+  const EncoderLayer small(4, {.nheads = 2, .hidden = 3, .is_causal = true, .use_bias = false});
+  const EncoderLayer dropping(4, {.nheads = 2, .hidden = 3, .dropout = 0.3, .use_bias = false});
   const EncoderLayer post_norm(6,
                                {.nheads = 3, .hidden = 5, .activation = relu, .norm_first = false});
   return LayerRegistration{
       .name = "TransformerEncoder",
-      .rows = {row("EncoderStack", Stack(small, 2), x, {254, 0}),
-               row("EncoderStackNorm", Stack(small, 2, {.norm = true}), x, {262, 0}),
+      .rows = {row("EncoderStack", Stack(small, 2), x, {192, 0}),
+               row("EncoderStackNorm", Stack(small, 2, {.norm = true}), x, {196, 0}),
                row("EncoderStackRMSNorm",
                    Stack(EncoderLayer(4, {.hidden = 3, .norm = TransformerNorm::RMSNorm}), 1,
                          {.norm = true}),
                    x, {123, 0}),
                row("EncoderStackCheckpointed",
-                   Stack(dropping, 2, {.norm = true, .checkpointed = true}), x, {262, 16})},
+                   Stack(dropping, 2, {.norm = true, .checkpointed = true}), x, {196, 16})},
       .golden = {{"pre_norm",
-                  Stack(EncoderLayer(6, {.nheads = 2, .hidden = 5}), 2, {.norm = true})},
+                  Stack(EncoderLayer(8, {.nheads = 2, .hidden = 5}), 2, {.norm = true})},
                  {"causal", Stack(EncoderLayer(4, {.nheads = 2, .hidden = 5, .is_causal = true}), 3,
                                   {.norm = true, .checkpointed = true})},
                  {"post_norm", Stack(post_norm, 2)}},
@@ -44,7 +44,7 @@ const Registration registered_transformer_encoder(+[] {
                          (void)apply(stack, input({4, 5, 6}).tensor(), ps, st);
                        })},
       .labels = {{"TransformerEncoder", Stack(small, 2)}},
-      .digest = "aa3e14340f11f04f"};
+      .digest = "0"};
 });
 
 }  // namespace
