@@ -125,7 +125,9 @@ Tensor plain(const Tensor& log_p, const Sequences& s) {
   auto emitted = [&](int64_t t) { return log_p[t].gather(-1, states); };
   Tensor alpha = at::where(place.lt(2), emitted(0), kNever);
   for (int64_t t = 1; t < log_p.size(0); ++t) {
-    std::vector<Tensor> from{alpha};
+    std::vector<Tensor> from;
+    from.reserve(3);
+    from.push_back(alpha);
     if (n > 1) from.push_back(moved(alpha, 1));
     if (n > 2) from.push_back(at::where(jumps, moved(alpha, 2), kNever));
     const Tensor next = at::logsumexp(at::stack(from, -1), -1).add(emitted(t));

@@ -6,6 +6,8 @@
 #include <ATen/ops/sign.h>
 #include <ATen/ops/sqrt.h>
 
+#include "luxtorch/core/operators.h"
+
 namespace luxtorch::detail {
 
 namespace {
