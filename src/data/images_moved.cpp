@@ -146,7 +146,11 @@ bool is_nearest(UpsampleMode mode) {
 Tensor resized(const Tensor& x, int64_t height, int64_t width, ResizeOptions options) {
   if (is_nearest(options.mode) && !x.is_floating_point())
     return resized(x.to(kFloat64), height, width, options).to(x.scalar_type());
+  if (x.size(1) == 0) return x.new_zeros({x.size(0), 0, height, width});
   if (options.antialias && !is_nearest(options.mode)) {
+    // torch has it for no halves.
+    if (x.scalar_type() == kFloat16 || x.scalar_type() == kBFloat16)
+      return resized(x.to(kFloat32), height, width, options).to(x.scalar_type());
     const Shape size{height, width};
     if (options.mode == UpsampleMode::Bicubic)
       return at::_upsample_bicubic2d_aa(x, size, /*align_corners=*/false);

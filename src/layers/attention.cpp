@@ -77,12 +77,16 @@ KVCache checked_carry(const MultiHeadAttention& layer, const Tree& carry, const 
                       const Tensor& v, bool batched) {
   if (carry.is_none()) return {};
   const bool of_tensors = carry.is_tuple() && (carry.size() == 2 || carry.size() == 3) &&
-                          carry[0].is_tensor() && carry[1].is_tensor();
+                          carry[0].is_tensor() && carry[1].is_tensor() &&
+                          (carry.size() == 2 || (carry[2].is_tuple() && carry[2].size() == 2));
   auto with_batch = [&](const Tensor& t) { return batched ? t : t.unsqueeze(0); };
   KVCache cache;
   if (of_tensors) {
     cache.k = with_batch(carry[0].tensor()), cache.v = with_batch(carry[1].tensor());
-    if (carry.size() == 3) cache.writes = carry[2].scalar<int64_t>();
+    if (carry.size() == 3) {
+      cache.writes = carry[2][0].scalar<int64_t>();
+      cache.held = carry[2][1].scalar<int64_t>();
+    }
   }
   auto fits = [&](const Tensor& t, const Tensor& now) {
     return t.dim() == 4 && t.size(0) == now.size(0) && t.size(1) == now.size(1) &&
@@ -205,7 +209,7 @@ MultiHeadAttention::Result MultiHeadAttention::attend(const Inputs& in, const Tr
                                  /*recorded=*/needs_graph({q, k, v, earlier.k, earlier.v}));
     k = all.k, v = all.v;
     std::vector<Tree> carry{as_given(k), as_given(v)};
-    if (options_.cache_length > 0) carry.emplace_back(all.writes);
+    if (options_.cache_length > 0) carry.emplace_back(tuple({all.writes, all.held}));
     result.carry = tuple(std::move(carry));
   }
   ops::AttentionOptions options{.mask = in.mask,

@@ -14,10 +14,10 @@ namespace luxtorch {
 
 namespace {
 
-// The tokens lie at the start of memory for `room` of them, whose count of writes is this one.
-bool has_room(const Tensor& t, int64_t room, int64_t writes) {
+// The tokens lie at the start of memory for `room` of them, which nobody has written behind them.
+bool has_room(const Tensor& t, int64_t room, const KVCache& cache) {
   const int64_t size = t.size(3), sample = t.size(1) * room * size;
-  return !t.is_inference() && t._version() == writes &&
+  return !t.is_inference() && t._version() == cache.writes && t.size(2) == cache.held &&
          t.strides() == Shape{sample, room * size, size, 1} &&
          t.storage().nbytes() >= static_cast<size_t>(t.size(0) * sample) * t.itemsize() &&
          t.storage_offset() == 0;
@@ -58,10 +58,10 @@ KVCache appended(const KVCache& earlier, const KVCache& added, int64_t room, boo
     return {.k = at::cat({earlier.k, added.k}, 2), .v = at::cat({earlier.v, added.v}, 2)};
   }
   Tensor k = earlier.k, v = earlier.v;
-  if (!k.defined() || !has_room(k, room, earlier.writes) || !has_room(v, room, earlier.writes))
+  if (!k.defined() || !has_room(k, room, earlier) || !has_room(v, room, earlier))
     k = with_room(earlier.k, room, added.k), v = with_room(earlier.v, room, added.v);
   k = extended(k, added.k), v = extended(v, added.v);
-  return {.k = k, .v = v, .writes = k._version()};
+  return {.k = k, .v = v, .writes = k._version(), .held = k.size(2)};
 }
 
 }  // namespace luxtorch

@@ -13,6 +13,7 @@ namespace luxtorch {
 struct KVCache {
   Tensor k, v;         // (batch, kv_heads, tokens, size), undefined before the first token
   int64_t writes = 0;  // their memory's count of writes: another count now, and others wrote there
+  int64_t held = 0;    // how many tokens their memory holds: k and v may be the first of them alone
 
   int64_t tokens() const { return k.defined() && k.dim() == 4 ? k.size(2) : 0; }
 };
@@ -22,7 +23,7 @@ bool needs_graph(std::initializer_list<Tensor> tensors);
 
 /// The tokens of `earlier` and then those of `added`. room: for how many tokens memory is held, 0: for
 /// these alone. With room, and nothing recorded, the tokens are written behind the earlier ones, unless
-/// other tokens have been written there since; what `earlier` holds stays.
+/// other tokens are there; what `earlier` holds stays.
 KVCache appended(const KVCache& earlier, const KVCache& added, int64_t room, bool recorded);
 
 }  // namespace luxtorch

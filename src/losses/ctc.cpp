@@ -184,11 +184,10 @@ Tensor CTCLoss::operator()(const Tensor& y_hat, const Tensor& y, const Tensor& l
   } else {
     losses = transforms::active() ? plain(log_p, s) : CTCFunction::apply(log_p, s, zero_infinity);
   }
-  losses = losses.to(dtype);
   if (zero_infinity) losses = losses.masked_fill(losses.isinf(), 0);
   if (agg.kind() == Agg::mean)
-    return losses.div(s.label_lengths.clamp_min(1).to(losses.scalar_type())).mean();
-  return agg(losses);
+    return losses.div(s.label_lengths.clamp_min(1).to(losses.scalar_type())).mean().to(dtype);
+  return agg(losses.to(dtype));
 }
 
 }  // namespace luxtorch

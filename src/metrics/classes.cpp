@@ -117,7 +117,9 @@ Tree ConfusionMatrix::update(const Tree& state, const Tensor& y_hat, const Tenso
   const Tensor predicted = used(kWho, predictions(kWho, y_hat, y, dim, threshold), mask);
   const Tensor labels = used(kWho, y.to(kInt64), mask);
   check_range(kWho, "labels", labels, classes);
-  check_range(kWho, "predictions (-1: scores of NaN)", predicted, classes);
+  const bool of_scores = y_hat.is_floating_point();
+  check_range(kWho, of_scores ? "predictions (-1: scores of NaN)" : "predictions", predicted,
+              classes);
   const Tensor pairs = at::bincount(labels.mul(classes).add(predicted), {}, classes * classes);
   return added(state, "counts", pairs.reshape({classes, classes}));
 }

@@ -1,7 +1,7 @@
 #include "luxtorch/metrics/scores.h"
 
 #include <ATen/ops/_unique2.h>
-#include <ATen/ops/logsumexp.h>
+#include <ATen/ops/log_softmax.h>
 #include <fmt/format.h>
 
 #include "luxtorch/core/error.h"
@@ -132,7 +132,7 @@ Tree Perplexity::update(const Tree& state, const Tensor& y_hat, const Tensor& y,
   const Tensor labels = used(kWho, y.to(kInt64), mask).unsqueeze(-1);
   check_range(kWho, "labels", labels, rows.size(-1));
   const Tensor wide = rows.scalar_type() == kFloat64 ? rows : rows.to(kFloat32);
-  const Tensor log_p = wide.gather(-1, labels).sub(at::logsumexp(wide, -1, /*keepdim=*/true));
+  const Tensor log_p = at::log_softmax(wide, -1).gather(-1, labels);
   const Tensor count = full({}, labels.numel(), {.dtype = kInt64, .device = y.device()});
   return added(added(state, "loss", log_p.sum(kFloat64).neg()), "count", count);
 }

@@ -63,6 +63,7 @@ TEST(RandomFlip, MirrorsAllNoneOrSome) {
   }
   EXPECT_NEAR(mirrored, 100, 30);
   EXPECT_FALSE(some.equal(random_flip(Rng(1), x)));
+  EXPECT_SAME(some.narrow(0, 0, 7), random_flip(Rng(0), x.narrow(0, 0, 7)));
 }
 
 TEST(RandomFlip, TakesMasksAndBoxesAlong) {
@@ -131,6 +132,16 @@ struct Mode {
   const char* name;
   ResizeOptions options;
 };
+
+TEST(Resize, TakesHalvesAndNoChannels) {
+  const Tensor x = random::normal(Rng(0), {2, 3, 8, 6});
+  for (Dtype dtype : {kFloat16, kBFloat16}) {
+    const Tensor small = resize(x.to(dtype), 4, 3);
+    EXPECT_EQ(small.scalar_type(), dtype);
+    EXPECT_CLOSE(small.to(kFloat32), resize(x, 4, 3), 2e-2);
+  }
+  EXPECT_SAME(resize(zeros({2, 0, 8, 6}), 4, 3), zeros({2, 0, 4, 3}));
+}
 
 TEST(Resize, AgreesWithPyTorch) {
   const Tree golden = load_golden("images");

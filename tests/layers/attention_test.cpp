@@ -174,6 +174,12 @@ TEST(KVCache, WithRoomLeavesACarryAsItWas) {
   goes_on(tree::map_tensors([](const Tensor& t) { return t.clone(); }, first.carry), last,
           expected);
   goes_on(tuple({first.carry[0], first.carry[1]}), last, expected);
+  // Of the first tokens of another carry alone, which stays as it was.
+  auto shorter = [](const Tensor& t) { return t.narrow(2, 0, 3); };
+  const Tensor k_whole = first.carry[0].tensor().clone();
+  goes_on(tree::map_tensors(shorter, first.carry), x.narrow(1, 3, 2),
+          output(layer, x.narrow(1, 0, 5), ps, st).narrow(1, 3, 2));
+  EXPECT_SAME(first.carry[0], Tree(k_whole));
   goes_on(first.carry, last, expected);
 }
 

@@ -255,7 +255,7 @@ void train(const Options& o) {
   std::cout << "Held out: " << per_symbol(nats(ts, text.held_out, o)) << "\n"
             << draw("gpt", o.out, corpus.name + ", a GPT", losses) << "\n"
             << std::endl;
-  compare_writing(model, ts, text.alphabet, o, Rng(o.seed).fold_in("sample"));
+  if (o.length > 0) compare_writing(model, ts, text.alphabet, o, Rng(o.seed).fold_in("sample"));
 }
 
 int main(int argc, char** argv) {

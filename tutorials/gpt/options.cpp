@@ -37,7 +37,8 @@ Options Options::from_command_line(int argc, char** argv) {
     app.add_option(name, value, text)->check(check)->group("Network and training");
   };
   number("--layers", o.layers, "Transformer layers", CLI::PositiveNumber);
-  number("--dims", o.dims, "Features of a symbol, a multiple of --heads", CLI::PositiveNumber);
+  number("--dims", o.dims, "Features of a symbol, a multiple of twice --heads",
+         CLI::PositiveNumber);
   number("--heads", o.heads, "Heads of each attention", CLI::PositiveNumber);
   number("--context", o.context, "Symbols that the network sees at once", CLI::Range(2, 1 << 20));
   number("--epochs", o.epochs, "Passes over the text", CLI::PositiveNumber);

@@ -29,8 +29,8 @@ namespace luxtorch {
 /// stay as they are, running statistics in float32 therefore. In float32 and float64, states are
 /// converted for the call, and new ones to the dtypes of the old.
 ///
-/// A cell is no cell any more: convert what runs it, AlternatePrecision(Recurrence(cell), dtype).
-/// Errors are those of the layer.
+/// Convert what runs a cell, not the cell. Floating positions and times in x are converted, too: give
+/// integers, which stay as they are. Errors are those of the layer.
 class LUXTORCH_API AlternatePrecision {
  public:
   /// dtype: kFloat16, kBFloat16, kFloat32 or kFloat64; an ArgumentError for others.

@@ -86,7 +86,7 @@ class LUXTORCH_API Projection {
 ///
 /// step takes the next tokens of a sequence, any number at once. Its carry holds the keys and values of
 /// those before: a tuple (k, v), each (batch, kv_heads, tokens, size of a head), or without batch as x
-/// is; with .cache_length a third element, a number that says what was written. Tree() starts a
+/// is; with .cache_length a third element, two numbers that say what was written. Tree() starts a
 /// sequence. In all cuts the y are those of one causal call.
 ///
 /// Parameters and states, in this order: q_proj, k_proj, v_proj, attention_dropout, out_proj; then q_norm

@@ -11,9 +11,9 @@
 // keeps them.
 //
 // y: labels (...), integers from 0 or booleans. y_hat: scores (..., classes), whose largest is the
-// prediction, and NaN among which is a wrong one; or predicted labels (...) of integers; or probabilities (...) of the class 1, of two.
+// prediction; or predicted labels (...) of integers; or probabilities (...) of the class 1, of two.
 // mask: boolean (...); what is false does not count, whatever it holds. An undefined mask leaves out
-// nothing. For padded sequences, take metrics::length_mask(lengths, time).
+// nothing. For padded sequences, take metrics::length_mask(lengths, time). NaN predicts nothing.
 //
 // ShapeError: other shapes, a mask that is not boolean. ArgumentError: a label outside the classes.
 #pragma once
