@@ -136,11 +136,11 @@ struct Mode {
 TEST(Resize, TakesHalvesAndNoChannels) {
   const Tensor x = random::normal(Rng(0), {2, 3, 8, 6});
   for (Dtype dtype : {kFloat16, kBFloat16}) {
-    const Tensor small = resize(x.to(dtype), 4, 3);
+    const Tensor small = resize(x.to(dtype), {4, 3});
     EXPECT_EQ(small.scalar_type(), dtype);
-    EXPECT_CLOSE(small.to(kFloat32), resize(x, 4, 3), 2e-2);
+    EXPECT_CLOSE(small.to(kFloat32), resize(x, {4, 3}), 2e-2);
   }
-  EXPECT_SAME(resize(zeros({2, 0, 8, 6}), 4, 3), zeros({2, 0, 4, 3}));
+  EXPECT_SAME(resize(zeros({2, 0, 8, 6}), {4, 3}), zeros({2, 0, 4, 3}));
 }
 
 TEST(Resize, AgreesWithPyTorch) {

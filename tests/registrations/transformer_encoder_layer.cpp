@@ -27,8 +27,12 @@ const Registration registered_transformer_encoder_layer(+[] {
       .name = "TransformerEncoderLayer",
       .rows = {row("EncoderLayer", Encoder(6, {.nheads = 2, .hidden = 5}), x, {263, 0}),
                row("EncoderLayerPostNorm",
-                   Encoder(6, {.nheads = 3, .hidden = 5, .activation = tanh, .norm_first = false}),
-                   x, {263, 0}),
+                   Encoder(6, {.nheads = 3,
+                               .hidden = 5,
+                               .activation = tanh,
+                               .norm_first = false,
+                               .use_bias = false}),
+                   x, {216, 0}),
                row("EncoderLayerCausal", Encoder(6, {.nheads = 2, .hidden = 5, .is_causal = true}),
                    x, {263, 0}),
                row("EncoderLayerNoBias", Encoder(6, {.hidden = 5, .use_bias = false}), x, {216, 0}),
@@ -36,8 +40,9 @@ const Registration registered_transformer_encoder_layer(+[] {
                row("EncoderLayerQKNorm",
                    Encoder(6, {.nheads = 2, .hidden = 5, .epsilon = 1e-3, .qk_norm = true}), x,
                    {269, 0}),
-               row("EncoderLayerDropout", Encoder(6, {.nheads = 2, .hidden = 5, .dropout = 0.3}), x,
-                   {263, 8}),
+               row("EncoderLayerDropout",
+                   Encoder(6, {.nheads = 2, .hidden = 5, .dropout = 0.3, .use_bias = false}), x,
+                   {216, 8}),
                without_rows(row("EncoderLayerOfOneSample", Encoder(6, {.nheads = 2, .hidden = 5}),
                                 input({5, 6}), {263, 0}))},
       .golden = {{"pre_norm", Encoder(6, {.nheads = 2, .hidden = 8})},
@@ -94,7 +99,7 @@ const Registration registered_transformer_encoder_layer(+[] {
                   Encoder(24, {.nheads = 4, .hidden = 48})},
                  {"TransformerEncoderLayer(24, nheads=1, norm_first=false, is_causal=true)",
                   Encoder(24, {.norm_first = false, .is_causal = true})}},
-      .digest = "ae8221e5c12477bc"};
+      .digest = "c2b9de445340c875"};
 });
 
 }  // namespace
