@@ -69,10 +69,10 @@ class GptTest(ProgramTest):
         self.refuses(self.train("--out", "parts", "--resume", "--decay", "0.2", status=1), "another decay", "0.1", "0.2")
 
     def test_what_it_cannot_take_is_an_error_with_a_way_out(self):
-        self.refuses(self.train("--context", "5000", status=1), "at least 100020 symbols", "--context")
-        self.refuses(self.train("--batch-size", "100000", status=1), "--batch-size")
-        self.refuses(self.train("--prompt", "Now €", status=1), '"€"')
-        self.refuses(self.train("--dims", "30", status=2), "--dims", "twice --heads")
+        text = ("--corpus", self.corpus)
+        self.refuses(self.run_it(*text, "--context", "5000", status=1), "at least 100020 symbols", "--context")
+        self.refuses(self.run_it(*text, "--prompt", "Now €", status=1), '"€"')
+        self.refuses(self.run_it(*text, "--dims", "30", status=2), "--dims", "twice --heads")
         self.refuses(self.run_it("--corpus", self.folder / "none.txt", status=1), "[gpt]", "none.txt", "--corpus")
 
 

@@ -194,10 +194,6 @@ void train(const Options& o) {
   if (!o.prompt.empty()) text.alphabet.encode(o.prompt);  // a symbol that is not there is said now
   std::vector<Tree> epoch_batches = batches(text, o, 0);
   const auto per_epoch = static_cast<int64_t>(epoch_batches.size()), steps = per_epoch * o.epochs;
-  if (steps == 0)
-    throw lux::ArgumentError("gpt", "expected a text with at least one batch, got fewer than " +
-                                        std::to_string(o.batch_size) +
-                                        " windows. Give a smaller --batch-size.");
 
   const GPT model(o, text.alphabet.size());
   auto [ps, st] = lux::setup(Rng(o.seed), model);
