@@ -73,6 +73,7 @@
 #include "luxtorch/layers/stateful.h"
 #include "luxtorch/layers/transformer.h"
 #include "luxtorch/layers/upsample.h"
+#include "luxtorch/layers/weight_norm.h"
 #include "luxtorch/losses/ctc.h"
 #include "luxtorch/losses/loss.h"
 #include "luxtorch/losses/several.h"

@@ -1,7 +1,9 @@
 #include "interop/model_parts.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "interop/reparametrized_parts.h"
 #include "luxtorch/layers/sequence.h"
 
 namespace luxtorch::detail {
@@ -52,6 +54,8 @@ class Walk {
       append_stack(parts, stack, model_.ps.at(where.parameters));
     } else if (is_any_of<BidirectionalRNN>(d)) {
       both_directions(d, where);
+    } else if (is_any_of<WeightNorm>(d)) {
+      append(weight_norm_parts(as<WeightNorm>(d), where, parts_inside(d, where), model_.ps));
     } else if (d.wrapper) {
       wrapped(d, where);
     } else if (!d.fields.empty()) {
@@ -68,6 +72,25 @@ class Walk {
     part.kind = kind;
     part.gates = gates;
     parts.push_back(std::move(part));
+  }
+
+  template <class L>
+  static const L& as(const Description& d) {
+    return *static_cast<const L*>(d.address);
+  }
+
+  void append(const std::vector<ModelPart>& more) {
+    parts.insert(parts.end(), more.begin(), more.end());
+  }
+
+  // Of the layer in a wrapper, with a part for each of its parameters.
+  std::vector<ModelPart> parts_inside(const Description& d, const ModelPart& where) {
+    const Description& inner = d.fields[0].layer;
+    const Tree all = structure(inner, Initial::parameters);
+    auto outer = std::exchange(parts, {});
+    visit(inner, where);
+    auto found = std::exchange(parts, std::move(outer));
+    return parts_by_key(found, where, all.is_named() ? all.keys() : std::vector<std::string>());
   }
 
   void add_of(Initial which, ModelPart part) {

@@ -30,7 +30,8 @@ struct ModelPart {
   std::optional<TensorLayout> lux_0_5 = {};                // where that of Lux 0.5 is another one
   std::optional<TensorLayout> lux_cross_correlation = {};  // as in ParameterSpec
   Shape shape = {};                                        // of a tensor with such a layout
-  Tensor only_in_torch = {};  // what is no part of ps or st, but of a state dict, if it is one
+  Tensor only_in_torch = {};     // what is no part of ps or st, but of a state dict, if it is one
+  std::string torch_older = "";  // its path in the state dicts of older versions of PyTorch
 };
 
 /// "a.b"; either may be empty.

@@ -49,6 +49,13 @@ std::pair<Tree, Tree> from_torch(const Anatomy& model, const Tree& given) {
     if (n.where == TorchName::Where::OnlyInTorch) got.erase(n.name);
     return n.where == TorchName::Where::OnlyInTorch;
   });
+  for (const auto& n : names) {
+    if (n.older.empty() || got.contains(n.name)) continue;
+    auto found = got.extract(n.older);
+    if (!found) continue;
+    found.key() = n.name;
+    got.insert(std::move(found));
+  }
   auto expected = state_dict(names, model.ps, model.st);
   if (auto found = tensor_mismatches(expected, got); !found.empty()) {
     throw TreeError("from_torch", "expected a state dict of the model, got " +

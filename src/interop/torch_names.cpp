@@ -34,13 +34,14 @@ class Names {
 
  private:
   void add(const std::string& name, Where where, const std::string& path,
-           const TensorLayout& layout = {}, const Tensor& only_in_torch = {}) {
+           const TensorLayout& layout = {}, const Tensor& only_in_torch = {},
+           const std::string& older = "") {
     if (!taken_.insert(name).second && !are_all_rows(name, layout)) {
       refuse(who_, path,
              "expected a name of its own in the state dict, got " + name +
                  ", which another part has. Name the layers otherwise.");
     }
-    names.push_back({name, where, path, layout, only_in_torch});
+    names.push_back({name, where, path, layout, only_in_torch, older});
   }
 
   // Are it and all that have the name rows of one tensor?
@@ -72,7 +73,8 @@ class Names {
           [&](const std::string& below, const Tree& leaf) {
             auto path = join_path(at, below);
             if (leaf.is_tensor() && leaf.tensor().defined()) {
-              add(join_path(part.torch, below), where, path, part.torch_layout);
+              add(join_path(part.torch, below), where, path, part.torch_layout, {},
+                  part.torch_older);
             } else if (where == Where::Parameters) {
               refuse(who_, path,
                      "expected parameters that are tensors, got " + describe_kind(leaf) + ".");

@@ -15,6 +15,7 @@ struct TorchName {
   std::string path;           // in ps or st
   TensorLayout layout = {};   // there
   Tensor only_in_torch = {};  // what there is and we have not
+  std::string older = "";     // the name that older versions of PyTorch gave it
 };
 
 /// Of all tensors in ps and st that belong to a part, in torch's order. `who` complains about what

@@ -1,0 +1,53 @@
+// WeightNorm in the layouts of PyTorch and Lux.
+#include <gtest/gtest.h>
+
+#include "luxtorch/core/ops.h"
+#include "luxtorch/interop/lux_layout.h"
+#include "luxtorch/interop/state_dict.h"
+#include "luxtorch/layers/containers.h"
+#include "luxtorch/layers/conv.h"
+#include "luxtorch/layers/dense.h"
+#include "luxtorch/layers/recurrent.h"
+#include "luxtorch/layers/weight_norm.h"
+#include "support/compare.h"
+
+namespace luxtorch::testing {
+namespace {
+
+TEST(Reparametrized, FromTorchTakesTheNamesOfTheOlderWeightNorm) {
+  const Chain model(field("first", WeightNorm(Dense(3, 4), {"weight"})));
+  const auto [ps, st] = setup(Rng(0), model);
+  const Tree now = to_torch(model, ps, st)["first"], halves = now["parametrizations"]["weight"],
+             then = named({{"bias", now["bias"]},
+                           {"weight_g", halves["original0"]},
+                           {"weight_v", halves["original1"]}});
+  EXPECT_SAME(from_torch(model, named({{"first", then}})).first, ps);
+  EXPECT_ERROR(TreeError, from_torch(model, named({{"first", named({{"bias", now["bias"]}})}})),
+               "[from_torch] expected a state dict of the model, got missing "
+               "first.parametrizations.weight.original0, missing "
+               "first.parametrizations.weight.original1.");
+}
+
+// As Lux has them: normalized and unnormalized, each tensor in the layout of the layer's weight.
+TEST(Reparametrized, ToLuxGivesTheLayoutOfTheLayersWeight) {
+  const WeightNorm model(Conv({2, 3}, 2, 4), {"weight"});
+  const auto [ps, st] = setup(Rng(0), model);
+  const Tree lux = to_lux(model, ps, st).first;
+  EXPECT_EQ(lux.keys(), (std::vector<std::string>{"normalized", "unnormalized"}));
+  EXPECT_EQ(lux["normalized"].keys(), (std::vector<std::string>{"weight_g", "weight_v"}));
+  EXPECT_EQ(lux["normalized"]["weight_g"].tensor().sizes(), (Sizes{1, 1, 1, 4}));
+  EXPECT_SAME(lux["normalized"]["weight_v"].tensor(),
+              ps["normalized"]["weight_v"].tensor().permute({3, 2, 1, 0}).flip({0, 1}));
+  EXPECT_SAME(lux["unnormalized"]["bias"], ps["unnormalized"]["bias"]);
+}
+
+TEST(Reparametrized, ACellHasTheNamesOfItsTorchModule) {
+  const WeightNorm model(LSTMCell(2, 3), {"weight_hh"});
+  const auto [ps, st] = setup(Rng(0), model);
+  const Tree state = to_torch(model, ps, st);
+  EXPECT_EQ(state["parametrizations"]["weight_hh"]["original0"].tensor().sizes(), (Sizes{12, 1}));
+  EXPECT_SAME(state["weight_ih"], ps["unnormalized"]["weight_ih"]);
+}
+
+}  // namespace
+}  // namespace luxtorch::testing
