@@ -70,6 +70,7 @@
 #include "luxtorch/layers/rrelu.h"
 #include "luxtorch/layers/scale.h"
 #include "luxtorch/layers/sequence.h"
+#include "luxtorch/layers/spectral_norm.h"
 #include "luxtorch/layers/stateful.h"
 #include "luxtorch/layers/transformer.h"
 #include "luxtorch/layers/upsample.h"

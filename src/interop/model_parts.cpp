@@ -56,6 +56,10 @@ class Walk {
       both_directions(d, where);
     } else if (is_any_of<WeightNorm>(d)) {
       append(weight_norm_parts(as<WeightNorm>(d), where, parts_inside(d, where), model_.ps));
+    } else if (is_any_of<SpectralNorm>(d)) {
+      auto inner = where;
+      inner.states = join_path(where.states, "layer");
+      append(spectral_norm_parts(as<SpectralNorm>(d), where, parts_inside(d, inner)));
     } else if (d.wrapper) {
       wrapped(d, where);
     } else if (!d.fields.empty()) {

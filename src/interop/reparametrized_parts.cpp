@@ -88,4 +88,26 @@ std::vector<ModelPart> weight_norm_parts(const WeightNorm& layer, const ModelPar
   return parts;
 }
 
+std::vector<ModelPart> spectral_norm_parts(const SpectralNorm& layer, const ModelPart& where,
+                                           const std::vector<ModelPart>& inner) {
+  std::vector<ModelPart> parts, vectors;
+  for (auto part : inner) {
+    const auto name = part.in_parameters ? rest_of(where.parameters, part.parameters) : "";
+    if (is_one_of(layer.names(), name)) {
+      for (const char* vector : {"u", "v"}) {
+        ModelPart of{PartKind::Other, "", join_path(where.states, "vectors." + name + "." + vector),
+                     parametrized(part.torch, std::string(".0._") + vector)};
+        of.in_parameters = false;
+        of.torch_older = part.torch + "_" + vector;
+        vectors.push_back(std::move(of));
+      }
+      part.torch_older = part.torch + "_orig";
+      part.torch = parametrized(part.torch, ".original");
+    }
+    parts.push_back(std::move(part));
+  }
+  parts.insert(parts.end(), vectors.begin(), vectors.end());
+  return parts;
+}
+
 }  // namespace luxtorch::detail

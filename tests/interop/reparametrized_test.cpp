@@ -1,4 +1,4 @@
-// WeightNorm in the layouts of PyTorch and Lux.
+// WeightNorm and SpectralNorm in the layouts of PyTorch and Lux.
 #include <gtest/gtest.h>
 
 #include "luxtorch/core/ops.h"
@@ -8,6 +8,7 @@
 #include "luxtorch/layers/conv.h"
 #include "luxtorch/layers/dense.h"
 #include "luxtorch/layers/recurrent.h"
+#include "luxtorch/layers/spectral_norm.h"
 #include "luxtorch/layers/weight_norm.h"
 #include "support/compare.h"
 
@@ -26,6 +27,19 @@ TEST(Reparametrized, FromTorchTakesTheNamesOfTheOlderWeightNorm) {
                "[from_torch] expected a state dict of the model, got missing "
                "first.parametrizations.weight.original0, missing "
                "first.parametrizations.weight.original1.");
+}
+
+TEST(Reparametrized, FromTorchTakesTheNamesOfTheOlderSpectralNorm) {
+  const SpectralNorm model(Dense(3, 4), {"weight"});
+  const auto [ps, st] = setup(Rng(0), model);
+  const Tree now = to_torch(model, ps, st), own = now["parametrizations"]["weight"];
+  const Tree then = named({{"bias", now["bias"]},
+                           {"weight_orig", own["original"]},
+                           {"weight_u", own["0"]["_u"]},
+                           {"weight_v", own["0"]["_v"]}});
+  const auto [ps2, st2] = from_torch(model, then);
+  EXPECT_SAME(ps2, ps);
+  EXPECT_SAME(st2, st);
 }
 
 // As Lux has them: normalized and unnormalized, each tensor in the layout of the layer's weight.

@@ -18,9 +18,9 @@
 // - BidirectionalRNN(cell): the same with one layer and bidirectional=True.
 // - Dense, Embedding: nn.Linear, nn.Embedding.
 // - BatchNorm: nn.BatchNorm1d, whose weight is the scale here.
-// - WeightNorm: the module with torch.nn.utils.parametrizations.weight_norm, as
-//   parametrizations.weight.original0; from_torch also takes the names that
-//   torch.nn.utils.weight_norm gives, weight_g and weight_v.
+// - WeightNorm, SpectralNorm: the module with torch.nn.utils.parametrizations.weight_norm or
+//   spectral_norm, as parametrizations.weight.original0; from_torch also takes the names that
+//   torch.nn.utils.weight_norm and spectral_norm give, weight_g and weight_v, or weight_orig and weight_u.
 // - Every other layer that describes its parameters and states: as its specs say (layer_spec.h).
 // - functional(module): the module's own names.
 // - Wrappers, SkipConnection and the like: the names of what they wrap, without a level of their
