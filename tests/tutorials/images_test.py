@@ -68,7 +68,7 @@ class ImagesTest(ProgramTest):
         self.assertEqual(self.confusion(again), self.confusion(out))
         wrong = self.run_it("--model", "convmixer", "--load", "images.pt", ok=False)
         self.assertEqual(wrong.returncode, 1)
-        self.assertIn("conv_1", wrong.stderr)
+        self.assertIn("patches.weight", wrong.stderr)
 
     def test_pytorch_computes_the_same_logits_with_the_weights(self):
         if torch is None:
