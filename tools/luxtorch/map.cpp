@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "interop/tensor_layout.h"
 #include "interop/torch_names.h"
 #include "luxtorch/core/error.h"
 #include "text.h"
@@ -47,8 +48,7 @@ void to_ours_(Guess& guess, const Tree& file_ps, ModelLayout from) {
   std::vector<ModelPart> parts;
   std::vector<LuxVersion> versions;
   for (const auto& part : guess.parts) {
-    bool turned =
-        part.kind == PartKind::Carry || part.lux_layout.dims != luxtorch::TensorLayout::Dims::Same;
+    bool turned = part.kind == PartKind::Carry || !luxtorch::detail::is_ours(part.lux_layout);
     if (from == ModelLayout::Ours && turned) continue;
     parts.push_back(part);
     versions.push_back(version_of(part, file_ps));
