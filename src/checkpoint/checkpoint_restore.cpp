@@ -8,6 +8,7 @@
 #include "luxtorch/checkpoint/checkpoint.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/train/freeze.h"
+#include "ops/half_precision.h"
 #include "optim/program.h"
 #include "text.h"
 #include "train/train_state_storage.h"
@@ -87,7 +88,7 @@ Tree on_device_of(const Tree& now, const Tree& saved, Device device) {
 // Moments of float16 and bfloat16, as older checkpoints have them, in float32.
 Tree widened(const Tree& now, const Tree& saved) {
   return beside(now, saved, [](const Tensor& here, const Tensor& t) {
-    bool narrow = t.scalar_type() == Dtype::Half || t.scalar_type() == Dtype::BFloat16;
+    bool narrow = ops::is_half(t);
     return narrow && here.defined() && here.scalar_type() == kFloat32 ? t.to(kFloat32) : t;
   });
 }

@@ -8,6 +8,7 @@
 #include "data/images_check.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/data/images.h"
+#include "ops/half_precision.h"
 #include "ops/upsample.h"
 
 namespace luxtorch::data {
@@ -149,8 +150,7 @@ Tensor resized(const Tensor& x, int64_t height, int64_t width, ResizeOptions opt
   if (x.size(1) == 0) return x.new_zeros({x.size(0), 0, height, width});
   if (options.antialias && !is_nearest(options.mode)) {
     // torch has it for no halves.
-    if (x.scalar_type() == kFloat16 || x.scalar_type() == kBFloat16)
-      return resized(x.to(kFloat32), height, width, options).to(x.scalar_type());
+    if (ops::is_half(x)) return resized(x.to(kFloat32), height, width, options).to(x.scalar_type());
     const Shape size{height, width};
     if (options.mode == UpsampleMode::Bicubic)
       return at::_upsample_bicubic2d_aa(x, size, /*align_corners=*/false);

@@ -17,6 +17,7 @@
 #include <limits>
 
 #include "losses/loss_terms.h"
+#include "ops/half_precision.h"
 #include "text.h"
 #include "transforms.h"
 
@@ -177,7 +178,7 @@ Tensor CTCLoss::operator()(const Tensor& y_hat, const Tensor& y, const Tensor& l
   check_labels_(s, y_hat.size(2));
   // torch computes it in float32 and float64.
   const Dtype dtype = y_hat.scalar_type();
-  const Tensor log_p = at::log_softmax(y_hat, -1, dtype == kFloat64 ? kFloat64 : kFloat32);
+  const Tensor log_p = at::log_softmax(y_hat, -1, ops::sum_dtype(dtype));
   Tensor losses;
   if (y_hat.size(1) == 0) {
     losses = log_p.sum({0, 2});  // of no sequences

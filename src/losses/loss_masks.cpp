@@ -2,6 +2,7 @@
 
 #include <ATen/ops/where.h>
 
+#include "ops/half_precision.h"
 #include "text.h"
 
 namespace luxtorch::detail {
@@ -50,7 +51,7 @@ Tensor aggregate(const Agg& agg, const Tensor& losses, const Tensor& mask, const
   const Tensor kept = mask.defined() ? where_kept(mask, losses, 0) : losses;
   if (agg.kind() != Agg::mean) return agg(kept);
   const Dtype dtype = losses.scalar_type();
-  const Dtype wide = dtype == kFloat64 ? kFloat64 : kFloat32;  // a sum may be too large for halves
+  const Dtype wide = ops::sum_dtype(dtype);  // a sum may be too large for halves
   const Tensor count = !weights.defined() ? mask.sum()
                        : mask.defined()   ? where_kept(mask, weights, 0).sum(wide)
                                           : weights.sum(wide);

@@ -13,6 +13,7 @@
 #include <numbers>
 
 #include "losses/loss_terms.h"
+#include "ops/half_precision.h"
 #include "text.h"
 #include "transforms.h"
 
@@ -96,7 +97,7 @@ Tensor CosineEmbeddingLoss::operator()(const Tensor& x1, const Tensor& x2, const
                                        x1.device().str(), text(y)));
   }
   // Squares of halves overflow, and kEpsilon is 0 among them.
-  const Dtype dtype = x1.scalar_type(), wide = dtype == kFloat64 ? kFloat64 : kFloat32;
+  const Dtype dtype = x1.scalar_type(), wide = ops::sum_dtype(dtype);
   auto product = [&](const Tensor& a, const Tensor& b) {
     return a.to(wide).mul(b.to(wide)).sum(-1);
   };

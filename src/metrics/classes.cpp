@@ -13,6 +13,8 @@
 
 namespace luxtorch::metrics {
 
+using detail::ClassScore;
+
 namespace {
 
 Tree no_counts() {
@@ -37,30 +39,23 @@ void check_classes(const char* who, int64_t classes) {
 // a / b, 0 where b is 0.
 Tensor ratio(const Tensor& a, const Tensor& b) { return a.div(b.masked_fill(b.eq(0), 1)); }
 
-// f of true positives, predictions and labels of the classes, averaged.
-template <class Metric, class F>
-Tensor averaged(const char* who, const Metric& metric, const Tree& state, const F& f) {
-  const Tensor counts = state["counts"].tensor().to(kFloat64);
-  const Tensor right = counts.diagonal(), predicted = counts.sum(0), labels = counts.sum(1);
-  // Without data there are no numbers.
-  const Tensor each =
-      f(right, predicted, labels)
-          .masked_fill(counts.sum().eq(0), std::numeric_limits<double>::quiet_NaN());
-  switch (metric.average) {
-    case Average::Micro:
-      return right.sum().div(
-          labels.sum());  // what is predicted wrongly of one class is missed of another
-    case Average::Weighted:
-      return each.mul(labels).sum().div(labels.sum());
-    case Average::Binary:
-      if (metric.classes == 2) return each.select(0, 1);
-      throw ArgumentError(
-          who, fmt::format("expected 2 classes for Average::Binary, got {}.", metric.classes));
-    case Average::None:
-      return each;
+// Of each class, from its true positives, its predictions and its labels.
+Tensor of_each(ClassScore score, const Tensor& right, const Tensor& predicted,
+               const Tensor& labels) {
+  switch (score) {
+    case ClassScore::Precision:
+      return ratio(right, predicted);
+    case ClassScore::Recall:
+      return ratio(right, labels);
     default:
-      return each.mean();
+      return ratio(right.mul(2), predicted.add(labels));
   }
+}
+
+const char* name_of(ClassScore score) {
+  return score == ClassScore::Precision ? "metrics::Precision"
+         : score == ClassScore::Recall  ? "metrics::Recall"
+                                        : "metrics::F1";
 }
 
 }  // namespace
@@ -127,23 +122,33 @@ Tensor ConfusionMatrix::value(const Tree& state) const {
   return state["counts"].tensor().to(kFloat64);
 }
 
-Tensor Precision::value(const Tree& state) const {
-  return averaged("metrics::Precision", *this, state,
-                  [](const Tensor& right, const Tensor& predicted, const Tensor&) {
-                    return ratio(right, predicted);
-                  });
-}
-Tensor Recall::value(const Tree& state) const {
-  return averaged("metrics::Recall", *this, state,
-                  [](const Tensor& right, const Tensor&, const Tensor& labels) {
-                    return ratio(right, labels);
-                  });
-}
-Tensor F1::value(const Tree& state) const {
-  return averaged("metrics::F1", *this, state,
-                  [](const Tensor& right, const Tensor& predicted, const Tensor& labels) {
-                    return ratio(right.mul(2), predicted.add(labels));
-                  });
+}  // namespace luxtorch::metrics
+
+namespace luxtorch {
+
+Tensor detail::class_score(ClassScore score, const Tree& state, int64_t classes,
+                           metrics::Average average) {
+  using metrics::Average;
+  const Tensor counts = state["counts"].tensor().to(kFloat64);
+  const Tensor right = counts.diagonal(), predicted = counts.sum(0), labels = counts.sum(1);
+  // Without data there are no numbers.
+  const Tensor each =
+      metrics::of_each(score, right, predicted, labels)
+          .masked_fill(counts.sum().eq(0), std::numeric_limits<double>::quiet_NaN());
+  switch (average) {
+    case Average::Micro:  // what is predicted wrongly of one class is missed of another
+      return right.sum().div(labels.sum());
+    case Average::Weighted:
+      return each.mul(labels).sum().div(labels.sum());
+    case Average::Binary:
+      if (classes == 2) return each.select(0, 1);
+      throw ArgumentError(metrics::name_of(score),
+                          fmt::format("expected 2 classes for Average::Binary, got {}.", classes));
+    case Average::None:
+      return each;
+    default:
+      return each.mean();
+  }
 }
 
-}  // namespace luxtorch::metrics
+}  // namespace luxtorch

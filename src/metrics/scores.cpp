@@ -8,6 +8,7 @@
 #include "luxtorch/core/ops.h"
 #include "luxtorch/metrics/classes.h"
 #include "metrics/batch.h"
+#include "ops/half_precision.h"
 #include "text.h"
 #include "transforms.h"
 
@@ -131,7 +132,7 @@ Tree Perplexity::update(const Tree& state, const Tensor& y_hat, const Tensor& y,
   const Tensor rows = used_rows(kWho, scores(kWho, y_hat, y, dim), mask);
   const Tensor labels = used(kWho, y.to(kInt64), mask).unsqueeze(-1);
   check_range(kWho, "labels", labels, rows.size(-1));
-  const Tensor wide = rows.scalar_type() == kFloat64 ? rows : rows.to(kFloat32);
+  const Tensor wide = rows.to(ops::sum_dtype(rows.scalar_type()));
   const Tensor log_p = at::log_softmax(wide, -1).gather(-1, labels);
   const Tensor count = full({}, labels.numel(), {.dtype = kInt64, .device = y.device()});
   return added(added(state, "loss", log_p.sum(kFloat64).neg()), "count", count);

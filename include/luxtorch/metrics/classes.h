@@ -87,76 +87,48 @@ enum class Average {
   None       ///< All of them, (classes).
 };
 
+}  // namespace luxtorch::metrics
+
+namespace luxtorch::detail {
+enum class ClassScore { Precision, Recall, F1 };
+LUXTORCH_API Tensor class_score(ClassScore score, const Tree& state, int64_t classes,
+                                metrics::Average average);
+}  // namespace luxtorch::detail
+
+namespace luxtorch::metrics {
+
+/// What Precision, Recall and F1 have in common: the states are those of confusion().
+template <detail::ClassScore score>
+struct ClassMetric {
+  int64_t classes;                   ///< Their number, at least 1.
+  Average average = Average::Macro;  ///< How the numbers of the classes become one.
+  int64_t dim = -1;                  ///< The dimension of the classes in y_hat.
+  double threshold = 0.5;            ///< A probability above it is a prediction of class 1.
+  /// The metric that has the same states.
+  ConfusionMatrix confusion() const {
+    return {.classes = classes, .dim = dim, .threshold = threshold};
+  }
+  /// No data.
+  Tree init() const { return confusion().init(); }
+  /// The state after a batch.
+  Tree update(const Tree& state, const Tensor& y_hat, const Tensor& y,
+              const Tensor& mask = {}) const {
+    return confusion().update(state, y_hat, y, mask);
+  }
+  /// The state of both.
+  Tree merge(const Tree& a, const Tree& b) const { return sum_of_states(a, b); }
+  /// 0-dim, or (classes) for Average::None. ArgumentError: Average::Binary with another number of
+  /// classes than 2.
+  Tensor value(const Tree& state) const {
+    return detail::class_score(score, state, classes, average);
+  }
+};
+
 /// Of the predictions of a class, the fraction that is right; 0 without predictions.
-struct LUXTORCH_API Precision {
-  int64_t classes;                   ///< Their number, at least 1.
-  Average average = Average::Macro;  ///< How the numbers of the classes become one.
-  int64_t dim = -1;                  ///< The dimension of the classes in y_hat.
-  double threshold = 0.5;            ///< A probability above it is a prediction of class 1.
-  /// The metric that has the same states.
-  ConfusionMatrix confusion() const {
-    return {.classes = classes, .dim = dim, .threshold = threshold};
-  }
-  /// No data.
-  Tree init() const { return confusion().init(); }
-  /// The state after a batch.
-  Tree update(const Tree& state, const Tensor& y_hat, const Tensor& y,
-              const Tensor& mask = {}) const {
-    return confusion().update(state, y_hat, y, mask);
-  }
-  /// The state of both.
-  Tree merge(const Tree& a, const Tree& b) const { return sum_of_states(a, b); }
-  /// 0-dim, or (classes) for Average::None. ArgumentError: Average::Binary with another number of classes
-  /// than 2.
-  Tensor value(const Tree& state) const;
-};
-
+using Precision = ClassMetric<detail::ClassScore::Precision>;
 /// Of the samples of a class, the fraction that is found; 0 without samples.
-struct LUXTORCH_API Recall {
-  int64_t classes;                   ///< Their number, at least 1.
-  Average average = Average::Macro;  ///< How the numbers of the classes become one.
-  int64_t dim = -1;                  ///< The dimension of the classes in y_hat.
-  double threshold = 0.5;            ///< A probability above it is a prediction of class 1.
-  /// The metric that has the same states.
-  ConfusionMatrix confusion() const {
-    return {.classes = classes, .dim = dim, .threshold = threshold};
-  }
-  /// No data.
-  Tree init() const { return confusion().init(); }
-  /// The state after a batch.
-  Tree update(const Tree& state, const Tensor& y_hat, const Tensor& y,
-              const Tensor& mask = {}) const {
-    return confusion().update(state, y_hat, y, mask);
-  }
-  /// The state of both.
-  Tree merge(const Tree& a, const Tree& b) const { return sum_of_states(a, b); }
-  /// 0-dim, or (classes) for Average::None. ArgumentError: Average::Binary with another number of classes
-  /// than 2.
-  Tensor value(const Tree& state) const;
-};
-
+using Recall = ClassMetric<detail::ClassScore::Recall>;
 /// 2 P R / (P + R) with a class' precision and recall; 0 where both are 0.
-struct LUXTORCH_API F1 {
-  int64_t classes;                   ///< Their number, at least 1.
-  Average average = Average::Macro;  ///< How the numbers of the classes become one.
-  int64_t dim = -1;                  ///< The dimension of the classes in y_hat.
-  double threshold = 0.5;            ///< A probability above it is a prediction of class 1.
-  /// The metric that has the same states.
-  ConfusionMatrix confusion() const {
-    return {.classes = classes, .dim = dim, .threshold = threshold};
-  }
-  /// No data.
-  Tree init() const { return confusion().init(); }
-  /// The state after a batch.
-  Tree update(const Tree& state, const Tensor& y_hat, const Tensor& y,
-              const Tensor& mask = {}) const {
-    return confusion().update(state, y_hat, y, mask);
-  }
-  /// The state of both.
-  Tree merge(const Tree& a, const Tree& b) const { return sum_of_states(a, b); }
-  /// 0-dim, or (classes) for Average::None. ArgumentError: Average::Binary with another number of classes
-  /// than 2.
-  Tensor value(const Tree& state) const;
-};
+using F1 = ClassMetric<detail::ClassScore::F1>;
 
 }  // namespace luxtorch::metrics
