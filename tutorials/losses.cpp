@@ -2,7 +2,9 @@
 
 #include <luxtorch/core/error.h>
 
+#include <cstdio>
 #include <fstream>
+#include <numbers>
 
 #include "gnuplot.h"
 
@@ -33,6 +35,13 @@ Tree Losses::to_tree() const {
 Losses Losses::from_tree(const Tree& t) {
   return {points(t["training"]), points(t["validation"]), t["sum"].scalar<double>(),
           t["count"].scalar<int64_t>()};
+}
+
+std::string per_symbol(double nats) {
+  char text[80];
+  std::snprintf(text, sizeof text, "%.4f nats, %.4f bits per character", nats,
+                nats / std::numbers::ln2);
+  return text;
 }
 
 std::string draw(const std::string& who, const std::filesystem::path& folder,

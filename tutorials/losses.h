@@ -27,6 +27,9 @@ struct Losses {
   static Losses from_tree(const luxtorch::Tree& t);
 };
 
+/// "1.6094 nats, 2.3219 bits per character"
+std::string per_symbol(double nats);
+
 /// Writes losses.csv and, where gnuplot is, losses.png. Returns a sentence that says what is where.
 /// ArgumentError, in the name of the program: a folder that cannot be written to.
 std::string draw(const std::string& program, const std::filesystem::path& folder,

@@ -14,12 +14,12 @@
 #include <cmath>
 #include <cstdio>
 #include <iostream>
-#include <numbers>
 
 #include "corpus.h"
 #include "losses.h"
 #include "model.h"
 #include "options.h"
+#include "resumed.h"
 #include "writer.h"
 
 namespace lux = luxtorch;
@@ -123,50 +123,7 @@ double nats(const lux::TrainState& ts, const Tensor& tokens, const Options& o) {
   return cross_entropy(logits, y.select(1, 0)).item<double>();
 }
 
-std::string per_symbol(double nats) {
-  char text[80];
-  std::snprintf(text, sizeof text, "%.4f nats, %.4f bits per character", nats,
-                nats / std::numbers::ln2);
-  return text;
-}
-
 // --------------------------------------------------------------------------------------------------------- The program
-
-/// The newest whole checkpoint, if the training is to go on; what is broken is named. A folder that has some is not
-/// written over.
-std::optional<lux::Checkpoint> resumed(const lux::CheckpointFolder& folder, const Options& o,
-                                       const std::string& corpus) {
-  if (!o.resume) {
-    if (auto there = folder.checkpoints(); !there.empty())
-      throw lux::ArgumentError("char_rnn", "expected a folder without checkpoints, got " +
-                                               o.out.string() + " with " +
-                                               there[0].filename().string() +
-                                               ". Go on with --resume, or give another --out.");
-    return {};
-  }
-  auto found = folder.resume();
-  for (const auto& [path, reason] : found.skipped)
-    std::cerr << "char_rnn: skipped " << path.string() << ": " << reason << std::endl;
-  if (!found.checkpoint) {
-    std::cerr << "char_rnn: no checkpoint in " << o.out.string() << ", starting anew" << std::endl;
-    return {};
-  }
-  const Tree &was = found.checkpoint->values["recipe"], now = o.recipe();
-  for (const auto& key : now.keys()) {
-    if (!lux::tree::equal(was[key], now[key])) {
-      std::ostringstream what;
-      what << "expected the options of " << found.checkpoint->path.string() << ", got another "
-           << key << ": there " << was[key] << ", here " << now[key]
-           << ". Give the same, or another --out.";
-      throw lux::ArgumentError("char_rnn", what.str());
-    }
-  }
-  if (found.checkpoint->values["corpus"].scalar<std::string>() != corpus)
-    throw lux::ArgumentError("char_rnn",
-                             "expected the text of " + found.checkpoint->path.string() +
-                                 ", got another one. Give the same --corpus, or another --out.");
-  return std::move(found.checkpoint);
-}
 
 void train(const Options& o) {
   const lux::CheckpointFolder folder(o.out, {.keep = o.keep});
@@ -180,7 +137,7 @@ void train(const Options& o) {
   auto [ps, st] = lux::setup(Rng(o.seed), model);
   lux::TrainState ts(model, ps, st, recipe.optimizer);
   Losses losses;
-  if (auto checkpoint = resumed(folder, o, corpus.sha256)) {
+  if (auto checkpoint = resumed("char_rnn", folder, o.out, o.resume, o.recipe(), corpus.sha256)) {
     checkpoint->restore_(ts);
     losses = Losses::from_tree(checkpoint->values["losses"]);
   }

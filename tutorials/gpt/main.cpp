@@ -16,13 +16,12 @@
 #include <chrono>
 #include <cstdio>
 #include <iostream>
-#include <numbers>
-#include <sstream>
 
 #include "corpus.h"
 #include "losses.h"
 #include "model.h"
 #include "options.h"
+#include "resumed.h"
 #include "writer.h"
 
 namespace lux = luxtorch;
@@ -105,13 +104,6 @@ double nats(const lux::TrainState& ts, const Tensor& tokens, const Options& o) {
   return sum / static_cast<double>(symbols);
 }
 
-std::string per_symbol(double nats) {
-  char text[80];
-  std::snprintf(text, sizeof text, "%.4f nats, %.4f bits per character", nats,
-                nats / std::numbers::ln2);
-  return text;
-}
-
 // --------------------------------------------------------------------------------------------------------- The writing
 
 /// A text written twice, with the cache and without it, and how fast.
@@ -156,37 +148,6 @@ void write_on(const Options& o) {
 
 // --------------------------------------------------------------------------------------------------------- The program
 
-/// The newest whole checkpoint, if the training is to go on; what is broken is named. A folder that has some is not
-/// written over.
-std::optional<lux::Checkpoint> resumed(const lux::CheckpointFolder& folder, const Options& o,
-                                       const std::string& corpus) {
-  if (!o.resume) {
-    if (auto there = folder.checkpoints(); !there.empty())
-      throw lux::ArgumentError("gpt", "expected a folder without checkpoints, got " +
-                                          o.out.string() + " with " + there[0].filename().string() +
-                                          ". Go on with --resume, or give another --out.");
-    return {};
-  }
-  auto found = folder.resume();
-  for (const auto& [path, reason] : found.skipped)
-    std::cerr << "gpt: skipped " << path.string() << ": " << reason << std::endl;
-  if (!found.checkpoint) {
-    std::cerr << "gpt: no checkpoint in " << o.out.string() << ", starting anew" << std::endl;
-    return {};
-  }
-  const Tree was = found.checkpoint->values["recipe"].with("corpus",
-                                                           found.checkpoint->values["corpus"]),
-             now = o.recipe().with("corpus", corpus);
-  for (const auto& key : now.keys()) {
-    if (lux::tree::equal(was[key], now[key])) continue;
-    std::ostringstream what;
-    what << "expected the options of " << found.checkpoint->path.string() << ", got another " << key
-         << ": there " << was[key] << ", here " << now[key] << ". Give the same, or another --out.";
-    throw lux::ArgumentError("gpt", what.str());
-  }
-  return std::move(found.checkpoint);
-}
-
 void train(const Options& o) {
   const lux::CheckpointFolder folder(o.out, {.keep = o.keep});
   const Corpus corpus = load_corpus("gpt", o.corpus);
@@ -199,7 +160,7 @@ void train(const Options& o) {
   auto [ps, st] = lux::setup(Rng(o.seed), model);
   lux::TrainState ts(model, ps, st, make_optimizer(o, steps));
   Losses losses;
-  if (auto checkpoint = resumed(folder, o, corpus.sha256)) {
+  if (auto checkpoint = resumed("gpt", folder, o.out, o.resume, o.recipe(), corpus.sha256)) {
     checkpoint->restore_(ts);
     losses = Losses::from_tree(checkpoint->values["losses"]);
   }
