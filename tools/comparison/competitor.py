@@ -20,8 +20,8 @@ except ImportError as error:
 
 torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
 
-import optimisers  # noqa: E402
 import problem_file as problems  # noqa: E402
+import training  # noqa: E402
 
 
 def module(kind):
@@ -34,23 +34,17 @@ def module(kind):
     return problems.replaced(LSTM=luxtorch.nn.LSTM, GRU=luxtorch.nn.GRU, RNN=luxtorch.nn.RNN)
 
 
-def training(problem, compiled):
+def train(problem, compiled):
     objective = torch.compile(problem.objective) if compiled else problem.objective
 
     def start():
         problem.start()
-        optimiser = optimisers.make(problem.optimiser, problem.model.parameters(), problem.lr)
-        state = [0, None]
+        take, last = training.steps(problem, objective), [None]
 
         def step():
-            x, y = problem.batch(state[0])
-            optimiser.zero_grad()
-            loss = objective(x, y)
-            loss.backward()
-            optimiser.step()
-            state[:] = state[0] + 1, loss.item()
+            last[0] = take().item()
 
-        return step, lambda: state[1]
+        return step, lambda: last[0]
 
     return start
 
@@ -84,7 +78,7 @@ def main(folder, kind):
 
     def open_problem(path, what):
         problem = problems.Problem(path, entries, nn)
-        start = (training if what == "step" else forward)(problem, compiled)
+        start = (train if what == "step" else forward)(problem, compiled)
         if compiled:
             start()[0]()  # fails here where there is no compiler
         return start

@@ -15,9 +15,9 @@
 #include <string>
 
 #include "luxtorch/io/torch_archive.h"
-#include "luxtorch/train/train_state.h"
 #include "luxtorch/version.h"
 #include "results.h"
+#include "training.h"
 #include "turns.h"
 
 namespace comparison {
@@ -28,19 +28,12 @@ using namespace luxtorch;
 
 bench::Start training(const std::shared_ptr<const Problem>& problem) {
   struct Run {
-    TrainState ts;
-    Objective objective;
+    Training training;
     double loss = 0;
   };
   return [problem] {
-    const auto& p = *problem;
-    auto run = std::make_shared<Run>(
-        Run{TrainState(p.what.model, p.ps, p.st, p.optimiser), Objective(p.what.loss)});
-    return bench::Work{[problem, run] {
-                         const Tree& batch = problem->batch(run->ts.step);
-                         run->loss =
-                             single_train_step_(run->objective, batch, run->ts).loss.item<double>();
-                       },
+    auto run = std::make_shared<Run>(Run{Training(*problem)});
+    return bench::Work{[problem, run] { run->loss = run->training.step(); },
                        [run] { return run->loss; }};
   };
 }

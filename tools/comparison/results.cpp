@@ -5,7 +5,7 @@
 #include "luxtorch/autodiff/grad.h"
 #include "luxtorch/core/device.h"
 #include "luxtorch/interop/state_dict.h"
-#include "luxtorch/train/train_state.h"
+#include "training.h"
 
 namespace comparison {
 
@@ -23,10 +23,8 @@ Tree results(const Problem& problem, int64_t steps) {
       named({{"x", batch[0]}, {"ps", problem.ps}}));
 
   Tensor losses = at::empty({steps}, kFloat64);
-  TrainState ts(model, problem.ps, problem.st, problem.optimiser);
-  for (int64_t i = 0; i < steps; ++i)
-    losses.mutable_data_ptr<double>()[i] =
-        single_train_step_(objective, problem.batch(i), ts).loss.item<double>();
+  Training training(problem);
+  for (int64_t i = 0; i < steps; ++i) losses.mutable_data_ptr<double>()[i] = training.step();
 
   const Tree found = named(
       {{"output", y},

@@ -7,7 +7,7 @@ import math
 
 import torch
 
-import optimisers
+import training
 
 LEFT = {"float64": 1e-8, "float32": 1e-4}  # so far apart, by the largest loss, one curve has left the other
 OWN = "PyTorch, loops over cells"
@@ -33,15 +33,8 @@ def results(problem, steps):
                    if t.is_floating_point()},
     }
     problem.start()
-    optimiser = optimisers.make(problem.optimiser, problem.model.parameters(), problem.lr)
-    losses = []
-    for step in range(steps):
-        optimiser.zero_grad()
-        loss = problem.objective(*problem.batch(step))
-        loss.backward()
-        optimiser.step()
-        losses.append(loss.item())
-    found["losses"] = losses
+    step = training.steps(problem, problem.objective)
+    found["losses"] = [step().item() for _ in range(steps)]
     return found
 
 
