@@ -6,6 +6,7 @@
 #include "layers/kv_cache.h"
 #include "luxtorch/ops/attention.h"
 #include "luxtorch/ops/positions.h"
+#include "ops/flops.h"
 
 namespace luxtorch {
 
@@ -267,6 +268,10 @@ MultiHeadAttention::Result MultiHeadAttention::attend(const Inputs& in, const Tr
   }();
   result.y =
       as_given(out_proj_(y.transpose(1, 2).flatten(2), ps["out_proj"], st["out_proj"]).first);
+  // After those of out_proj, so that they stand in this layer's row of a summary.
+  const int64_t products = q.size(0) * options_.nheads * time;
+  ops::count_product(products, q.size(3), k.size(2));  // scores
+  ops::count_product(products, k.size(2), v.size(3));  // their weighted sums
   if (options_.return_scores) result.scores = as_given(scores);
   return result;
 }
@@ -324,9 +329,16 @@ std::string MultiHeadAttention::label() const {
                   one ? std::to_string(q_in) : fmt::format("({}, {}, {})", q_in, k_in, v_in), qk, v,
                   out, options_.nheads);
   if (options_.kv_heads != options_.nheads) text += fmt::format(", kv_heads={}", options_.kv_heads);
+  if (options_.dense.use_bias) text += ", use_bias=true";
+  if (const double p = options_.attention_dropout_probability; p > 0)
+    text += fmt::format(", attention_dropout_probability={}", p);
   if (options_.is_causal) text += ", is_causal=true";
+  if (options_.return_scores) text += ", return_scores=true";
+  if (rotary_) text += ", rotary=" + rotary_->label();
   if (options_.alibi) text += ", alibi=true";
   if (options_.qk_norm) text += ", qk_norm=true";
+  if (const double e = options_.epsilon; e != MultiHeadAttentionOptions{}.epsilon)
+    text += fmt::format(", epsilon={}", e);
   if (options_.cache_length > 0) text += fmt::format(", cache_length={}", options_.cache_length);
   return text + ")";
 }

@@ -126,9 +126,27 @@ Tensor TransformerLayer::feed_forward(const Tensor& x, const Tree& ps, Tree& st)
 }
 
 std::string TransformerLayer::label(const char* name) const {
-  return fmt::format("{}({}, nheads={}{}{})", name, dims_, options_.nheads,
-                     options_.norm_first ? "" : ", norm_first=false",
-                     options_.is_causal ? ", is_causal=true" : "");
+  const TransformerLayerOptions& o = options_;
+  const TransformerLayerOptions usual;
+  auto text = fmt::format("{}({}, nheads={}", name, dims_, o.nheads);
+  auto add = [&](const char* option, const auto& value, const auto& otherwise) {
+    if (value != otherwise) text += fmt::format(", {}={}", option, value);
+  };
+  add("hidden", o.hidden, usual.hidden);
+  add("activation", o.activation.name(), usual.activation.name());
+  add("dropout", o.dropout, usual.dropout);
+  add("norm_first", o.norm_first, usual.norm_first);
+  if (o.norm == TransformerNorm::RMSNorm) text += ", norm=RMSNorm";
+  add("epsilon", o.epsilon, usual.epsilon);
+  add("gated", o.gated, usual.gated);
+  add("kv_heads", o.kv_heads, usual.kv_heads);
+  if (o.rotary)
+    text += ", rotary=" + RotaryPositionalEmbedding(dims_ / o.nheads, *o.rotary).label();
+  add("is_causal", o.is_causal, usual.is_causal);
+  add("use_bias", o.use_bias, usual.use_bias);
+  add("qk_norm", o.qk_norm, usual.qk_norm);
+  add("cache_length", o.cache_length, usual.cache_length);
+  return text + ")";
 }
 
 }  // namespace detail
