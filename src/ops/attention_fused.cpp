@@ -62,7 +62,8 @@ Tensor one_query(const AttentionCall& call) {
   auto with_rows = [](const Tensor& t) { return t.stride(-1) == 1 ? t : t.contiguous(); };
   const Tensor q = with_rows(call.q), k = with_rows(call.k), v = with_rows(call.v);
   const int64_t batch = q.size(0), heads = q.size(1), keys = k.size(2), e = v.size(3);
-  const int64_t group = heads / k.size(1), grain = kOfOneThread / (2 * keys * e) + 1;
+  const int64_t group = heads / k.size(1), d = q.size(3),
+                grain = kOfOneThread / (keys * (d + e)) + 1;
   const Tensor y = at::empty({batch, heads, 1, e}, q.options());
   AT_DISPATCH_FLOATING_TYPES(q.scalar_type(), "one_query", [&] {
     const auto *qs = q.const_data_ptr<scalar_t>(), *ks = k.const_data_ptr<scalar_t>(),
@@ -83,8 +84,7 @@ Tensor one_query(const AttentionCall& call) {
                          .k_stride = k.stride(2),
                          .v_stride = v.stride(2),
                          .added = addeds ? addeds + row(added) : nullptr},
-                        keys, q.size(3), e, static_cast<scalar_t>(call.scale), scores.data(),
-                        to + i * e);
+                        keys, d, e, static_cast<scalar_t>(call.scale), scores.data(), to + i * e);
       }
     });
   });

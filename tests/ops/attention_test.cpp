@@ -119,9 +119,9 @@ TEST_F(Attention, ScoresPassThroughFdrop) {
 
 TEST_F(Attention, OfOneQueryIsThatOfTorchsOperators) {
   const Tensor query = q.narrow(2, 3, 1), other_v = normal(3, {2, 2, 6, 20}),
-               mask = normal(4, {2, 1, 1, 6}).gt(0), bias = normal(5, {4, 1, 6}),
-               none = zeros({1, 6}, {.dtype = kBool});
-  for (const Tensor& values : {v, other_v}) {
+               empty_v = normal(3, {2, 2, 6, 0}), mask = normal(4, {2, 1, 1, 6}).gt(0),
+               bias = normal(5, {4, 1, 6}), none = zeros({1, 6}, {.dtype = kBool});
+  for (const Tensor& values : {v, other_v, empty_v}) {
     for (const auto& options :
          {AttentionOptions{}, AttentionOptions{.mask = mask},
           AttentionOptions{.bias = bias, .scale = 2}, AttentionOptions{.mask = none},
