@@ -1,7 +1,7 @@
 # The kernels' sources, in luxtorch_kernels, and how they are compiled. They need Highway's headers, and no
 # LibTorch: tests/kernels/aarch64 builds them alone.
 
-set(luxtorch_kernels loss.cpp optimizer.cpp recurrent/pack.cpp)
+set(luxtorch_kernels loss.cpp optimizer.cpp recurrent/pack.cpp transformer.cpp)
 set(luxtorch_vector_kernels
   recurrent/backward.cpp
   recurrent/forward.cpp

@@ -6,6 +6,7 @@
 #include "layers/kv_cache.h"
 #include "luxtorch/ops/attention.h"
 #include "luxtorch/ops/positions.h"
+#include "ops/flops.h"
 
 namespace luxtorch {
 
@@ -108,6 +109,28 @@ KVCache checked_carry(const MultiHeadAttention& layer, const Tree& carry, const 
   return cache;
 }
 
+// The keys and values of a memory that an earlier call computed. Shapes are without batch.
+void check_held(const MultiHeadAttention& layer, const Tree& held, const Tensor& q,
+                std::vector<int64_t> k_shape, std::vector<int64_t> v_shape, bool batched) {
+  if (batched) {
+    k_shape.insert(k_shape.begin(), q.size(0));
+    v_shape.insert(v_shape.begin(), q.size(0));
+  }
+  const bool of_tensors =
+      held.is_tuple() && held.size() == 2 && held[0].is_tensor() && held[1].is_tensor();
+  if (!of_tensors || held[0].tensor().sizes() != ShapeView(k_shape) ||
+      held[1].tensor().sizes() != ShapeView(v_shape)) {
+    fail(layer, fmt::format("expected a carry with the memory's keys and values of shapes {} and "
+                            "{}, got {}. A carry goes on with the memory that it began with.",
+                            shape_text(k_shape), shape_text(v_shape),
+                            of_tensors ? shape_text(held[0].tensor().sizes()) + " and " +
+                                             shape_text(held[1].tensor().sizes())
+                                       : describe_kind(held)));
+  }
+  check_alike(layer, "the carry", held[0].tensor(), q);
+  check_alike(layer, "the carry", held[1].tensor(), q);
+}
+
 }  // namespace
 
 MultiHeadAttention::MultiHeadAttention(AttentionDims dims, MultiHeadAttentionOptions options)
@@ -133,6 +156,7 @@ struct MultiHeadAttention::Inputs {
   const Tensor &q, &k, &v;
   Tensor mask = {};
   const Tree* carry = nullptr;  // of a step
+  Tree* held = nullptr;         // of attend_to
 };
 struct MultiHeadAttention::Result {
   Tensor y, scores;
@@ -166,13 +190,20 @@ MultiHeadAttention::Result MultiHeadAttention::attend(const Inputs& in, const Tr
     return by_head(p(with_batch(t), ps[name], st[name]).first, n);
   };
   Tensor q = projected(q_proj_, "q_proj", in.q, options_.nheads);
-  Tensor k = projected(k_proj_, "k_proj", in.k, options_.kv_heads);
-  Tensor v = projected(v_proj_, "v_proj", in.v, options_.kv_heads);
-  if (q_norm_) {
-    q = (*q_norm_)(q, ps["q_norm"], st["q_norm"]).first;
-    k = (*k_norm_)(k, ps["k_norm"], st["k_norm"]).first;
+  if (q_norm_) q = (*q_norm_)(q, ps["q_norm"], st["q_norm"]).first;
+  Tensor k, v;  // (batch, kv_heads, keys, size)
+  if (in.held && !in.held->is_none()) {
+    const int64_t keys = in.k.size(-2), heads = options_.kv_heads;
+    check_held(*this, *in.held, q, {heads, keys, dims_.qk / options_.nheads},
+               {heads, keys, dims_.v / options_.nheads}, batched);
+    k = with_batch((*in.held)[0].tensor()), v = with_batch((*in.held)[1].tensor());
+  } else {
+    k = projected(k_proj_, "k_proj", in.k, options_.kv_heads);
+    v = projected(v_proj_, "v_proj", in.v, options_.kv_heads);
+    if (k_norm_) k = (*k_norm_)(k, ps["k_norm"], st["k_norm"]).first;
+    k = k.transpose(1, 2), v = v.transpose(1, 2);
+    if (in.held) *in.held = tuple({as_given(k), as_given(v)});
   }
-  k = k.transpose(1, 2), v = v.transpose(1, 2);
   const KVCache earlier = in.carry ? checked_carry(*this, *in.carry, k, v, batched) : KVCache{};
   const int64_t past = earlier.tokens(), time = q.size(1);
   if (in.carry && options_.cache_length > 0 && past + time > options_.cache_length) {
@@ -237,6 +268,10 @@ MultiHeadAttention::Result MultiHeadAttention::attend(const Inputs& in, const Tr
   }();
   result.y =
       as_given(out_proj_(y.transpose(1, 2).flatten(2), ps["out_proj"], st["out_proj"]).first);
+  // After those of out_proj, so that they stand in this layer's row of a summary.
+  const int64_t products = q.size(0) * options_.nheads * time;
+  ops::count_product(products, q.size(3), k.size(2));  // scores
+  ops::count_product(products, k.size(2), v.size(3));  // their weighted sums
   if (options_.return_scores) result.scores = as_given(scores);
   return result;
 }
@@ -265,6 +300,15 @@ Out<Tree> MultiHeadAttention::operator()(const Tensor& q, const Tensor& k, const
   return call({q, k, v, mask}, ps, st);
 }
 
+Out<Tensor> MultiHeadAttention::attend_to(const Tensor& q, const Tensor& memory, Tree& held,
+                                          const Tree& ps, const Tree& st) const {
+  Inputs in{q, memory, memory};
+  in.held = &held;
+  auto result = attend(in, ps, st);
+  detail::report(*this, result.y);
+  return {std::move(result.y), std::move(result.st)};
+}
+
 Out<Step> MultiHeadAttention::step(const Tensor& x, const Tree& carry, const Tree& ps,
                                    const Tree& st) const {
   if (!options_.is_causal) {
@@ -285,9 +329,16 @@ std::string MultiHeadAttention::label() const {
                   one ? std::to_string(q_in) : fmt::format("({}, {}, {})", q_in, k_in, v_in), qk, v,
                   out, options_.nheads);
   if (options_.kv_heads != options_.nheads) text += fmt::format(", kv_heads={}", options_.kv_heads);
+  if (options_.dense.use_bias) text += ", use_bias=true";
+  if (const double p = options_.attention_dropout_probability; p > 0)
+    text += fmt::format(", attention_dropout_probability={}", p);
   if (options_.is_causal) text += ", is_causal=true";
+  if (options_.return_scores) text += ", return_scores=true";
+  if (rotary_) text += ", rotary=" + rotary_->label();
   if (options_.alibi) text += ", alibi=true";
   if (options_.qk_norm) text += ", qk_norm=true";
+  if (const double e = options_.epsilon; e != MultiHeadAttentionOptions{}.epsilon)
+    text += fmt::format(", epsilon={}", e);
   if (options_.cache_length > 0) text += fmt::format(", cache_length={}", options_.cache_length);
   return text + ")";
 }

@@ -1,7 +1,5 @@
-#include <ATen/ops/linear.h>
-
 #include "luxtorch/layers/attention.h"
-#include "ops/flops.h"
+#include "ops/linear.h"
 
 namespace luxtorch::detail {
 
@@ -19,9 +17,7 @@ std::vector<ParameterSpec> Projection::parameters() const {
 }
 
 Out<Tensor> Projection::operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
-  ops::count_product(x.numel() / dense_.in_dims(), dense_.in_dims(), dense_.out_dims());
-  Tensor y = at::linear(x, ps["weight"].tensor(),
-                        use_bias_ ? std::optional(ps["bias"].tensor()) : std::nullopt);
+  Tensor y = ops::linear(x, ps["weight"].tensor(), use_bias_ ? ps["bias"].tensor() : Tensor());
   report(*this, y);
   return {std::move(y), st};
 }

@@ -1,12 +1,10 @@
 #include "luxtorch/layers/dense.h"
 
-#include <ATen/ops/linear.h>
-
 #include <cmath>
 #include <limits>
 
 #include "layers/check.h"
-#include "ops/flops.h"
+#include "ops/linear.h"
 
 namespace luxtorch {
 
@@ -38,9 +36,7 @@ std::vector<ParameterSpec> Dense::parameters() const {
 Out<Tensor> Dense::operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
   const auto& weight = ps["weight"].tensor();
   check_input(*this, x, in_dims_, weight, "..., ", 1, std::numeric_limits<int64_t>::max());
-  ops::count_product(x.numel() / in_dims_, in_dims_, out_dims_);
-  auto y = activation_(
-      at::linear(x, weight, options_.use_bias ? std::optional(ps["bias"].tensor()) : std::nullopt));
+  auto y = activation_(ops::linear(x, weight, options_.use_bias ? ps["bias"].tensor() : Tensor()));
   detail::report(*this, y);
   return {std::move(y), st};
 }

@@ -126,9 +126,27 @@ Tensor TransformerLayer::feed_forward(const Tensor& x, const Tree& ps, Tree& st)
 }
 
 std::string TransformerLayer::label(const char* name) const {
-  return fmt::format("{}({}, nheads={}{}{})", name, dims_, options_.nheads,
-                     options_.norm_first ? "" : ", norm_first=false",
-                     options_.is_causal ? ", is_causal=true" : "");
+  const TransformerLayerOptions& o = options_;
+  const TransformerLayerOptions usual;
+  auto text = fmt::format("{}({}, nheads={}", name, dims_, o.nheads);
+  auto add = [&](const char* option, const auto& value, const auto& otherwise) {
+    if (value != otherwise) text += fmt::format(", {}={}", option, value);
+  };
+  add("hidden", o.hidden, usual.hidden);
+  add("activation", o.activation.name(), usual.activation.name());
+  add("dropout", o.dropout, usual.dropout);
+  add("norm_first", o.norm_first, usual.norm_first);
+  if (o.norm == TransformerNorm::RMSNorm) text += ", norm=RMSNorm";
+  add("epsilon", o.epsilon, usual.epsilon);
+  add("gated", o.gated, usual.gated);
+  add("kv_heads", o.kv_heads, usual.kv_heads);
+  if (o.rotary)
+    text += ", rotary=" + RotaryPositionalEmbedding(dims_ / o.nheads, *o.rotary).label();
+  add("is_causal", o.is_causal, usual.is_causal);
+  add("use_bias", o.use_bias, usual.use_bias);
+  add("qk_norm", o.qk_norm, usual.qk_norm);
+  add("cache_length", o.cache_length, usual.cache_length);
+  return text + ")";
 }
 
 }  // namespace detail
@@ -173,7 +191,7 @@ std::string TransformerEncoderLayer::label() const {
 struct TransformerDecoderLayer::Inputs {
   const Tensor &x, &memory;
   Tensor mask = {}, memory_mask = {};
-  Tree* carry = nullptr;
+  Tree *carry = nullptr, *held = nullptr;  // of a step: of self-attention, and of the memory
 };
 
 TransformerDecoderLayer::TransformerDecoderLayer(int64_t dims, TransformerLayerOptions options)
@@ -187,6 +205,11 @@ Tensor TransformerDecoderLayer::run(const Inputs& in, const Tree& ps, Tree& st) 
   });
   const Tensor informed = residual(1, attended, ps, st, [&](const Tensor& h) {
     const Tree &its_ps = ps["multihead_attn"], its_st = st["multihead_attn"];
+    if (in.held) {
+      auto [y, next] = multihead_attn_.attend_to(h, in.memory, *in.held, its_ps, its_st);
+      st = st.with("multihead_attn", std::move(next));
+      return y;
+    }
     auto [y, next] = in.memory_mask.defined()
                          ? multihead_attn_(h, in.memory, in.memory, in.memory_mask, its_ps, its_st)
                          : multihead_attn_(h, in.memory, its_ps, its_st);
@@ -216,9 +239,16 @@ Out<Tensor> TransformerDecoderLayer::operator()(const Tensor& x, const Tensor& m
 
 Out<Step> TransformerDecoderLayer::step(const Tensor& x, const Tensor& memory, const Tree& carry,
                                         const Tree& ps, const Tree& st) const {
-  Tree next = st;
-  Step step{.y = {}, .carry = carry};
-  step.y = run({x, memory, Tensor(), Tensor(), &step.carry}, ps, next);
+  const bool starts = carry.is_none();
+  if (!starts && !(carry.is_tuple() && carry.size() == 2)) {
+    fail(*this, fmt::format("expected a carry of self-attention and of the memory, a tuple of 2, "
+                            "got {}.",
+                            describe_kind(carry)));
+  }
+  Tree next = st, own = starts ? Tree() : carry[0], held = starts ? Tree() : carry[1];
+  Step step;
+  step.y = run({x, memory, Tensor(), Tensor(), &own, &held}, ps, next);
+  step.carry = tuple({std::move(own), std::move(held)});
   detail::report(*this, step);
   return {std::move(step), std::move(next)};
 }

@@ -97,13 +97,6 @@ void check(const AttentionOptions& options, const Tensor& q, const Shape& scores
   }
 }
 
-// (kv_heads, ...) to (heads, ...): each key head for its group of query heads.
-Tensor for_each_query_head(const Tensor& t, int64_t heads) {
-  const int64_t kv_heads = t.size(1);
-  if (kv_heads == heads) return t;
-  return t.unsqueeze(2).expand({-1, -1, heads / kv_heads, -1, -1}).flatten(1, 2);
-}
-
 // a (batch, heads, n, m) times b (batch, kv_heads, m, p): those of a group are rows of one matrix, so that
 // b is not repeated.
 Tensor product_by_group(const Tensor& a, const Tensor& b) {
@@ -172,8 +165,6 @@ AttentionOutput scaled_dot_product_attention(const Tensor& q, const Tensor& k, c
                                              : why_not_fused(call);
   if (remember(FusedOp::attention, reason ? Backend::reference : Backend::fused, reason) ==
       Backend::fused) {
-    call.k = for_each_query_head(call.k, q.size(-3));
-    call.v = for_each_query_head(call.v, q.size(-3));
     return {as_given(fused_attention(call)), Tensor()};
   }
   Tensor scores = plain_scores(call);

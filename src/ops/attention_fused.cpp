@@ -1,13 +1,17 @@
 #include "ops/attention_fused.h"
 
+#include <ATen/Dispatch.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu.h>
 #include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu_backward.h>
 #include <ATen/ops/alias.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/matmul.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "core/parallel.h"
+#include "kernels/transformer.h"
 #include "ops/fast_path.h"
 #include "ops/if_defined.h"
 
@@ -44,6 +48,47 @@ Tensors gradients_in_plain_ops(AttentionCall call, const Tensor& by_y) {
   for (size_t i = 0, next = 0; i < inputs.size(); ++i)
     if (needed[i]) all[i] = std::move(found[next++]);
   return all;
+}
+
+// (kv_heads, ...) to (heads, ...): each key head for its group of query heads.
+Tensor for_each_query_head(const Tensor& t, int64_t heads) {
+  const int64_t kv_heads = t.size(1);
+  if (kv_heads == heads) return t;
+  return t.unsqueeze(2).expand({-1, -1, heads / kv_heads, -1, -1}).flatten(1, 2);
+}
+
+// y of one query for each head, without a graph.
+Tensor one_query(const AttentionCall& call) {
+  auto with_rows = [](const Tensor& t) { return t.stride(-1) == 1 ? t : t.contiguous(); };
+  const Tensor q = with_rows(call.q), k = with_rows(call.k), v = with_rows(call.v);
+  const int64_t batch = q.size(0), heads = q.size(1), keys = k.size(2), e = v.size(3);
+  const int64_t group = heads / k.size(1), d = q.size(3),
+                grain = kOfOneThread / (keys * (d + e)) + 1;
+  const Tensor y = at::empty({batch, heads, 1, e}, q.options());
+  AT_DISPATCH_FLOATING_TYPES(q.scalar_type(), "one_query", [&] {
+    const auto *qs = q.const_data_ptr<scalar_t>(), *ks = k.const_data_ptr<scalar_t>(),
+               *vs = v.const_data_ptr<scalar_t>();
+    const Tensor& added = call.added;
+    const auto* addeds = added.defined() ? added.const_data_ptr<scalar_t>() : nullptr;
+    auto* to = y.mutable_data_ptr<scalar_t>();
+    detail::parallel_for(0, batch * heads, grain, [&](int64_t first, int64_t last) {
+      std::vector<scalar_t> scores(static_cast<size_t>(keys));
+      for (int64_t i = first; i < last; ++i) {
+        const int64_t b = i / heads, h = i % heads, kv = h / group;
+        auto row = [&](const Tensor& t) {
+          return (t.size(0) == 1 ? 0 : b * t.stride(0)) + (t.size(1) == 1 ? 0 : h * t.stride(1));
+        };
+        kernels::attend(qs + b * q.stride(0) + h * q.stride(1),
+                        {.k = ks + b * k.stride(0) + kv * k.stride(1),
+                         .v = vs + b * v.stride(0) + kv * v.stride(1),
+                         .k_stride = k.stride(2),
+                         .v_stride = v.stride(2),
+                         .added = addeds ? addeds + row(added) : nullptr},
+                        keys, d, e, static_cast<scalar_t>(call.scale), scores.data(), to + i * e);
+      }
+    });
+  });
+  return y;
 }
 
 struct FusedAttention : torch::autograd::Function<FusedAttention> {
@@ -90,8 +135,11 @@ const char* why_not_fused(const AttentionCall& call) {
           why_unreadable(call.q.scalar_type(), {&call.q, &call.k, &call.v, &call.added}))
     return reason;
   if (call.q.numel() == 0 || call.k.numel() == 0) return "a tensor is empty";
+  if (call.q.size(-2) == 1) {  // where torch's kernel is slower
+    const bool takes_own = is_unrecorded({&call.q, &call.k, &call.v, &call.added});
+    return takes_own ? nullptr : "one query needs gradients";
+  }
   if (call.q.size(-1) != call.v.size(-1)) return "keys and values have different sizes";
-  if (call.q.size(-2) == 1) return "there is one query";  // where the kernel is slower
   const bool differentiates_added =
       at::GradMode::is_enabled() && call.added.defined() && call.added.requires_grad();
   return differentiates_added ? "the bias needs a gradient" : nullptr;
@@ -99,6 +147,9 @@ const char* why_not_fused(const AttentionCall& call) {
 
 Tensor fused_attention(const AttentionCall& given) {
   AttentionCall call = given;
+  if (call.q.size(-2) == 1) return one_query(call);
+  const int64_t heads = call.q.size(1);
+  call.k = for_each_query_head(call.k, heads), call.v = for_each_query_head(call.v, heads);
   for (Tensor* t : {&call.q, &call.k, &call.v})
     if (t->stride(-1) != 1) *t = t->contiguous();
   const bool recorded =

@@ -23,7 +23,7 @@ Tensor plain_scores(const AttentionCall& call);
 /// Why the fused kernel may not compute it; nullptr: it may.
 const char* why_not_fused(const AttentionCall& call);
 
-/// y of the fused kernel; k and v have as many heads as q. Where its gradients are part of a graph, or
+/// y of the fused kernel; k and v may have fewer heads than q. Where its gradients are part of a graph, or
 /// of a transform, they are those of plain_scores.
 Tensor fused_attention(const AttentionCall& call);
 

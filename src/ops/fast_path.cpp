@@ -1,5 +1,8 @@
 #include "ops/fast_path.h"
 
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <ostream>
@@ -45,6 +48,15 @@ const char* why_unreadable(Dtype dtype, std::initializer_list<const Tensor*> ten
     if (has_tangent(*t)) return "a tensor carries a forward-mode derivative";
   }
   return transforms::active() ? "a function transform runs" : nullptr;
+}
+
+bool is_unrecorded(std::initializer_list<const Tensor*> tensors) {
+  if (guards > 0) return false;
+  const Tensor& first = **tensors.begin();
+  if (why_unreadable(first.scalar_type(), tensors)) return false;
+  return !at::GradMode::is_enabled() || std::ranges::none_of(tensors, [](const Tensor* t) {
+    return t->defined() && t->requires_grad();
+  });
 }
 
 Backend remember(FusedOp op, Backend backend, const char* reason) {

@@ -25,6 +25,13 @@ const char* why_disabled(FusedOp op);
 /// floating point.
 const char* why_unreadable(Dtype dtype, std::initializer_list<const Tensor*> tensors);
 
+/// May an operator without a backward pass compute with the defined ones of these tensors, which kernels may
+/// read? No graph and no transform notices it.
+bool is_unrecorded(std::initializer_list<const Tensor*> tensors);
+
+/// How many numbers torch's operators leave to one thread.
+inline constexpr int64_t kOfOneThread = 32768;
+
 /// For last_backend(). Returns the backend. reason: of one that is not fused.
 Backend remember(FusedOp op, Backend backend, const char* reason);
 

@@ -1,5 +1,6 @@
 #include "luxtorch/ops/positions.h"
 
+#include <ATen/Dispatch.h>
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
@@ -11,7 +12,9 @@
 
 #include <cmath>
 
+#include "kernels/transformer.h"
 #include "luxtorch/core/error.h"
+#include "ops/fast_path.h"
 #include "ops/meta_kernels.h"
 #include "text.h"
 
@@ -21,9 +24,40 @@ namespace {
 
 constexpr const char* kApply = "apply_rotary_embedding";
 
+// Are these tensors such that rotated_in_one_pass takes them? Of as many numbers as torch leaves to one thread.
+bool takes_one_pass(const Tensor& x, const Tensor& cos_rows, const Tensor& sin_rows,
+                    int64_t seq_dim) {
+  return x.dim() == 4 && seq_dim == 1 && cos_rows.dim() == 2 && x.stride(3) == 1 &&
+         cos_rows.stride(1) == 1 && sin_rows.stride(1) == 1 && x.numel() > 0 &&
+         x.numel() <= kOfOneThread && is_unrecorded({&x, &cos_rows, &sin_rows});
+}
+
+Tensor rotated_in_one_pass(const Tensor& x, const Tensor& cos_rows, const Tensor& sin_rows,
+                           bool interleaved) {
+  const Tensor y = at::empty(x.sizes(), x.options());
+  const int64_t dim = x.size(3);
+  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), kApply, [&] {
+    const auto* from = x.const_data_ptr<scalar_t>();
+    auto* to = y.mutable_data_ptr<scalar_t>();
+    for (int64_t b = 0; b < x.size(0); ++b) {
+      for (int64_t t = 0; t < x.size(1); ++t) {
+        const auto* cos = cos_rows.const_data_ptr<scalar_t>() + t * cos_rows.stride(0);
+        const auto* sin = sin_rows.const_data_ptr<scalar_t>() + t * sin_rows.stride(0);
+        for (int64_t h = 0; h < x.size(2); ++h, to += dim) {
+          kernels::rotate(from + b * x.stride(0) + t * x.stride(1) + h * x.stride(2), cos, sin,
+                          dim / 2, interleaved, to);
+        }
+      }
+    }
+  });
+  return y;
+}
+
 // Rows of angles beside x: (time, half) or (batch, time, half).
 Tensor rotated(const Tensor& x, const Tensor& cos_rows, const Tensor& sin_rows, int64_t seq_dim,
                bool interleaved) {
+  if (takes_one_pass(x, cos_rows, sin_rows, seq_dim))
+    return rotated_in_one_pass(x, cos_rows, sin_rows, interleaved);
   const bool by_sample = cos_rows.dim() == 3;
   std::vector<int64_t> shape(static_cast<size_t>(x.dim()), 1);
   if (by_sample) shape[0] = cos_rows.size(0);

@@ -290,8 +290,17 @@ TEST(MultiHeadAttention, TakesTheFusedWayWhereItIsRight) {
     (void)layer(x, ps, st);
     EXPECT_EQ(backend(), ops::Backend::fused);
     (void)layer(x.narrow(1, 0, 1), ps, st);  // one query
-    EXPECT_EQ(backend(), ops::Backend::reference);
+    EXPECT_EQ(backend(), ops::Backend::fused);
   }
+}
+
+TEST(MultiHeadAttention, CountsItsProductsInASummary) {
+  const int64_t batch = 3, time = 5, queries = batch * time;
+  const MHA layer(8, {.nheads = 4, .kv_heads = 2});
+  const auto s = summary(layer, Shape{batch, time, 8}, kFloat32);
+  const int64_t products = 2 * queries * 4 * time * 2;  // of 4 heads of size 2
+  EXPECT_EQ(s.rows[0].flops, 2 * products);             // scores and weighted sums
+  EXPECT_EQ(s.flops, 2 * products + 2 * queries * 8 * (8 + 4 + 4 + 8));
 }
 
 TEST(MultiHeadAttention, HasTorchsPackedNamesInsideAModel) {

@@ -100,6 +100,32 @@ TEST(TransformerCache, GivesTheCausalCallOfADecodersLayerInAnyCuts) {
     EXPECT_CLOSE(fed_in_parts(cell, x, lengths, ps, st), whole, kPlainFloat64);
 }
 
+TEST(TransformerCache, OfADecodersLayerHoldsTheMemorysKeysAndValues) {
+  auto options = kLlama;
+  options.qk_norm = true;
+  const TransformerDecoderLayer layer(8, options);
+  const auto [ps, st] = doubles_of(layer);
+  const Tensor x = numbers(1, {2, 2, 8}), memory = numbers(2, {2, 3, 8});
+  const Tensor first = x.narrow(1, 0, 1), second = x.narrow(1, 1, 1);
+  const Tree carry = layer.step(first, memory, Tree(), ps, st).first.carry;
+  EXPECT_EQ(carry[1][0].tensor().sizes(), (Sizes{2, 2, 3, 2}));
+  const auto next = layer.step(second, memory, carry, ps, st).first;
+  EXPECT_CLOSE(next.y, layer(x, memory, ps, st).first.narrow(1, 1, 1), kPlainFloat64);
+  for (int i : {0, 1})  // not computed again
+    EXPECT_TRUE(next.carry[1][i].tensor().is_same(carry[1][i].tensor()));
+  const Tensor alone = x.select(0, 1), its_memory = memory.select(0, 1);
+  const Tree its_carry = layer.step(alone.narrow(0, 0, 1), its_memory, Tree(), ps, st).first.carry;
+  EXPECT_CLOSE(layer.step(alone.narrow(0, 1, 1), its_memory, its_carry, ps, st).first.y,
+               next.y.select(0, 1), kPlainFloat64);
+  EXPECT_ERROR(ShapeError, layer.step(second, memory, tuple({carry[0]}), ps, st),
+               "[TransformerDecoderLayer] expected a carry of self-attention and of the memory, a "
+               "tuple of 2, got a tuple of 1.");
+  EXPECT_ERROR(ShapeError, layer.step(second, memory.narrow(1, 0, 2), carry, ps, st),
+               "[MultiHeadAttention] expected a carry with the memory's keys and values of shapes "
+               "(2, 2, 2, 2) and (2, 2, 2, 2), got (2, 2, 3, 2) and (2, 2, 3, 2). A carry goes on "
+               "with the memory that it began with.");
+}
+
 TEST(TransformerCache, LivesInTheStatesOfAStatefulRecurrentCell) {
   const TransformerEncoder stack(TransformerEncoderLayer(8, kGpt), 2, {.norm = true});
   const StatefulRecurrentCell cell{KVCacheCell(stack)};

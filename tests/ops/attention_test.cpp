@@ -117,11 +117,37 @@ TEST_F(Attention, ScoresPassThroughFdrop) {
   EXPECT_CLOSE(attend(q, k, v, {.fdrop = twice}), attend(q, k, v) * 2, kPlainFloat64);
 }
 
+TEST_F(Attention, OfOneQueryIsThatOfTorchsOperators) {
+  const Tensor query = q.narrow(2, 3, 1), other_v = normal(3, {2, 2, 6, 20}),
+               empty_v = normal(3, {2, 2, 6, 0}), mask = normal(4, {2, 1, 1, 6}).gt(0),
+               bias = normal(5, {4, 1, 6}), none = zeros({1, 6}, {.dtype = kBool});
+  for (const Tensor& values : {v, other_v, empty_v}) {
+    for (const auto& options :
+         {AttentionOptions{}, AttentionOptions{.mask = mask},
+          AttentionOptions{.bias = bias, .scale = 2}, AttentionOptions{.mask = none},
+          AttentionOptions{.is_causal = true, .past = 2}}) {
+      const Tensor y = attend(query, k, values, options);
+      EXPECT_EQ(backend(), Backend::fused);
+      const ops::DisableFusedKernels guard;
+      EXPECT_CLOSE(y, attend(query, k, values, options), kPlainFloat64);
+      EXPECT_EQ(backend(), Backend::reference);
+    }
+  }
+  const auto in_float32 = [](const Tensor& t) { return t.to(kFloat32); };
+  EXPECT_CLOSE(attend(in_float32(query), in_float32(k), in_float32(v)).to(kFloat64),
+               attend(query, k, v), kPlainFloat32);
+  const Tensor nan = k.clone();
+  nan.select(2, 1).fill_(std::nan(""));
+  EXPECT_TRUE(attend(query, nan, v).isnan().all().item<bool>());
+}
+
 TEST_F(Attention, SaysWhyItIsNotFused) {
   attend(q, k, v);
   EXPECT_EQ(reason(), "");
   attend(q.narrow(2, 0, 1), k, v);
-  EXPECT_EQ(reason(), "there is one query");
+  EXPECT_EQ(reason(), "");
+  attend(q.narrow(2, 0, 1).requires_grad_(), k, v);
+  EXPECT_EQ(reason(), "one query needs gradients");
   attend(q, k, normal(3, {2, 2, 6, 7}));
   EXPECT_EQ(reason(), "keys and values have different sizes");
   attend(q.to(Dtype::BFloat16), k.to(Dtype::BFloat16), v.to(Dtype::BFloat16));

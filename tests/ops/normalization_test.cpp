@@ -4,6 +4,7 @@
 
 #include "luxtorch/autodiff/derivatives.h"
 #include "luxtorch/core/ops.h"
+#include "luxtorch/ops/fast_path.h"
 #include "support/compare.h"
 
 namespace luxtorch::testing {
@@ -97,6 +98,16 @@ TEST(RmsNorm, SetsTheMeanSquareOverItsDimensions) {
     const Tensor scale = spread(1, {4, 1});
     EXPECT_CLOSE(ops::rms_norm(x, scale, dims, 0), y * scale, 1e-14);
   }
+}
+
+TEST(RmsNorm, InOnePassIsThatOfTorchsOperators) {
+  const Tensor x = spread(0, {3, 2, 37}), scale = spread(1, {37}), wide = spread(2, {2, 37});
+  auto expect_equal = [&](const Tensor& s, Sizes dims) {
+    const Tensor y = ops::rms_norm(x, s, dims, 1e-3);
+    const ops::DisableFusedKernels guard;
+    EXPECT_CLOSE(y, ops::rms_norm(x, s, dims, 1e-3), 1e-14);
+  };
+  expect_equal({}, {-1}), expect_equal(scale, {-1}), expect_equal(wide, {1, 2});
 }
 
 TEST(RmsNorm, OfHalfPrecisionTakesTheMeanOfSquaresInFloat32) {

@@ -12,6 +12,7 @@
 #include "luxtorch/core/functions.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/core/values.h"
+#include "luxtorch/ops/fast_path.h"
 #include "luxtorch/rng.h"
 #include "support/compare.h"
 #include "support/finite_differences.h"
@@ -75,6 +76,21 @@ TEST(RotaryEmbedding, PositionsChooseRowsForAllSamplesOrEach) {
   const Tensor heads_first = x.transpose(1, 2);
   EXPECT_SAME(ops::apply_rotary_embedding(heads_first, cos, sin, {.seq_dim = -2}),
               whole.transpose(1, 2));
+}
+
+TEST(RotaryEmbedding, InOnePassIsThatOfTorchsOperators) {
+  const auto [cos, sin] = ops::compute_rotary_embedding_params(6, 9, {.dtype = kFloat64});
+  const Tensor x =
+      normal(0, {2, 3, 5, 6}).transpose(1, 2);  // (batch, time, heads, dim), not contiguous
+  for (const bool interleaved : {false, true}) {
+    const ops::RotaryOptions options{.interleaved = interleaved};
+    const Tensor y =
+        ops::apply_rotary_embedding(x, cos.narrow(0, 4, 5), sin.narrow(0, 4, 5), options);
+    const ops::DisableFusedKernels guard;
+    EXPECT_CLOSE(y,
+                 ops::apply_rotary_embedding(x, cos.narrow(0, 4, 5), sin.narrow(0, 4, 5), options),
+                 kPlainFloat64);
+  }
 }
 
 TEST(RotaryEmbedding, OfHalfPrecisionComputesInFloat32) {

@@ -97,6 +97,15 @@ const Registration registered_multi_head_attention(+[] {
       .labels = {{"MultiHeadAttention(8 => (8, 8) => 8; nheads=2)", MHA(8, {.nheads = 2})},
                  {"MultiHeadAttention((6, 4, 3) => (8, 4) => 5; nheads=2)",
                   MHA(other, {.nheads = 2})},
+                 {"MultiHeadAttention(8 => (8, 8) => 8; nheads=2, use_bias=true, "
+                  "attention_dropout_probability=0.25, return_scores=true, "
+                  "rotary=RotaryPositionalEmbedding(4), epsilon=0.001)",
+                  MHA(8, {.nheads = 2,
+                          .dense = {},
+                          .attention_dropout_probability = 0.25,
+                          .return_scores = true,
+                          .rotary = RotaryPositionalEmbeddingOptions{},
+                          .epsilon = 1e-3})},
                  {"MultiHeadAttention(8 => (8, 8) => 8; nheads=4, kv_heads=2, is_causal=true, "
                   "alibi=true, qk_norm=true, cache_length=9)",
                   MHA(8, {.nheads = 4,

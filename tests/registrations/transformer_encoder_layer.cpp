@@ -95,8 +95,23 @@ const Registration registered_transformer_encoder_layer(+[] {
                "[MultiHeadAttention] at self_attn: expected a mask whose shape broadcasts to "
                "(batch, heads, queries, keys) = (4, 2, 5, 5), got (5, 4).",
                of(Encoder(6, {.nheads = 2}), tuple({x, input({5, 4}).tensor().gt(0)})))},
-      .labels = {{"TransformerEncoderLayer(24, nheads=4)",
-                  Encoder(24, {.nheads = 4, .hidden = 48})},
+      .labels = {{"TransformerEncoderLayer(24, nheads=4)", Encoder(24, {.nheads = 4})},
+                 {"TransformerEncoderLayer(24, nheads=4, hidden=48, activation=swish, dropout=0.5, "
+                  "norm=RMSNorm, epsilon=0.001, gated=true, kv_heads=2, "
+                  "rotary=RotaryPositionalEmbedding(6), use_bias=false, qk_norm=true, "
+                  "cache_length=7)",
+                  Encoder(24, {.nheads = 4,
+                               .hidden = 48,
+                               .activation = swish,
+                               .dropout = 0.5,
+                               .norm = TransformerNorm::RMSNorm,
+                               .epsilon = 1e-3,
+                               .gated = true,
+                               .kv_heads = 2,
+                               .rotary = RotaryPositionalEmbeddingOptions{},
+                               .use_bias = false,
+                               .qk_norm = true,
+                               .cache_length = 7})},
                  {"TransformerEncoderLayer(24, nheads=1, norm_first=false, is_causal=true)",
                   Encoder(24, {.norm_first = false, .is_causal = true})}},
       .digest = "c2b9de445340c875"};

@@ -130,8 +130,13 @@ class LUXTORCH_API MultiHeadAttention {
   std::string label() const;
 
  private:
+  friend class TransformerDecoderLayer;
   struct Inputs;
   struct Result;
+  // (q, memory) without scores. held: nothing, and it becomes the memory's keys and values; or these, from
+  // an earlier call.
+  Out<Tensor> attend_to(const Tensor& q, const Tensor& memory, Tree& held, const Tree& ps,
+                        const Tree& st) const;
   Result attend(const Inputs& in, const Tree& ps, const Tree& st) const;
   Out<Tree> call(const Inputs& in, const Tree& ps, const Tree& st) const;
 

@@ -189,9 +189,10 @@ class LUXTORCH_API TransformerDecoderLayer : public detail::TransformerLayer {
   /// (x, memory, mask, memory_mask). ShapeError: also of a memory_mask of another shape or dtype.
   Out<Tensor> operator()(const Tensor& x, const Tensor& memory, const Tensor& mask,
                          const Tensor& memory_mask, const Tree& ps, const Tree& st) const;
-  /// The next tokens, x, after those of the carry, which is Tree() at the start and holds the keys and
-  /// values of self-attention; those of the memory are computed in every step. Errors as of
-  /// MultiHeadAttention::step.
+  /// The next tokens, x, after those of the carry, which is Tree() at the start, then a tuple: the carry
+  /// of self-attention, and the memory's keys and values, a tuple (k, v). These are computed in the first
+  /// step alone; all steps of a sequence get its memory. Errors as of MultiHeadAttention::step;
+  /// ShapeError: also of a memory of another shape than in the first step.
   Out<Step> step(const Tensor& x, const Tensor& memory, const Tree& carry, const Tree& ps,
                  const Tree& st) const;
   /// The text in a printed model: "TransformerDecoderLayer(24, nheads=4)".
