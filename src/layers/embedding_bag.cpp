@@ -1,17 +1,11 @@
 #include "luxtorch/layers/embedding_bag.h"
 
-#include <ATen/core/grad_mode.h>
 #include <ATen/ops/arange.h>
-#include <ATen/ops/embedding.h>
-#include <ATen/ops/embedding_bag.h>
-#include <ATen/ops/max.h>
 #include <ATen/ops/where.h>
 
-#include <limits>
-
+#include "layers/bags.h"
 #include "layers/embedded_rows.h"
 #include "layers/tokens.h"
-#include "transforms.h"
 
 namespace luxtorch {
 
@@ -27,27 +21,6 @@ const char* mode_name(BagMode mode) {
       return "max";
   }
   return "";
-}
-
-// Torch's operator makes no tensor of all rows, but it has one derivative only, and none in forward mode.
-bool torch_suffices(const Tensor& weight, const Tensor& tokens) {
-  return !transforms::active() && !(at::GradMode::is_enabled() && weight.requires_grad()) &&
-         !weight.is_meta() && tokens.numel() > 0;
-}
-
-// y (..., dims) of rows (..., bag, dims). there (..., bag): the rows that count, undefined for all.
-Tensor combined(const Tensor& rows, const Tensor& there, BagMode mode) {
-  if (mode == BagMode::Max) {
-    if (rows.size(-2) == 0) return rows.sum(-2);
-    if (!there.defined()) return std::get<0>(at::max(rows, -2));
-    const auto seen =
-        at::where(there.unsqueeze(-1), rows, -std::numeric_limits<double>::infinity());
-    return at::where(there.any(-1, /*keepdim=*/true), std::get<0>(at::max(seen, -2)), 0);
-  }
-  const auto sum = (there.defined() ? at::where(there.unsqueeze(-1), rows, 0) : rows).sum(-2);
-  if (mode == BagMode::Sum) return sum;
-  if (!there.defined()) return sum.div(static_cast<double>(std::max<int64_t>(rows.size(-2), 1)));
-  return sum.div(there.sum(-1, /*keepdim=*/true).clamp_min(1).to(rows.scalar_type()));
 }
 
 }  // namespace
@@ -106,24 +79,7 @@ Out<Tensor> EmbeddingBag::of_bags(const Tensor& tokens, const Tensor& there, con
   const auto& weight = ps["weight"].tensor();
   if (auto wrong = first_wrong_token(tokens, vocabulary_); wrong != tokens.numel()) [[unlikely]]
     refuse_token(*this, tokens, wrong, vocabulary_, "vocabulary");
-  const auto padding = options_.padding_idx;
-  Tensor y;
-  if (!there.defined() && torch_suffices(weight, tokens)) {
-    const auto offsets = at::arange(0, tokens.numel(), tokens.size(-1), tokens.options());
-    auto shape = tokens.sizes().vec();
-    shape.back() = dims_;
-    y = std::get<0>(at::embedding_bag(weight, tokens.reshape({-1}), offsets,
-                                      /*scale_grad_by_freq=*/false,
-                                      static_cast<int64_t>(options_.mode), /*sparse=*/false,
-                                      /*per_sample_weights=*/{}, /*include_last_offset=*/false,
-                                      padding))
-            .reshape(shape);
-  } else {
-    Tensor counted = there;
-    if (padding)
-      counted = there.defined() ? there.logical_and(tokens.ne(*padding)) : tokens.ne(*padding);
-    y = combined(at::embedding(weight, tokens), counted, options_.mode);
-  }
+  auto y = combined_rows(weight, tokens, there, options_.mode, options_.padding_idx);
   detail::report(*this, y);
   return {std::move(y), st};
 }

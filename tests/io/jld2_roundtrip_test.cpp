@@ -7,8 +7,10 @@
 
 #include "io/jld2_corpus.h"
 #include "luxtorch/core/error.h"
+#include "luxtorch/interop/lux_layout.h"
 #include "luxtorch/io/jld2.h"
 #include "luxtorch/ties.h"
+#include "support/corpus.h"
 #include "support/files.h"
 
 namespace luxtorch {
@@ -35,6 +37,18 @@ TEST_P(Jld2RoundTrip, EveryFileSatisfiesTheCheckerAndHasItsValues) {
   for (const auto& [name, tree] : test::jld2_corpus()) {
     jld2::save(folder / (name + ".jld2"), tree, {.compress = GetParam()});
     test::write_file(folder / (name + ".json"), test::exact_json(tree));
+  }
+  EXPECT_EQ(test::compare_with_checker(folder, "--ours"), 0);
+}
+
+TEST(Jld2, FilesOfEveryLayerInLuxsLayoutSatisfyTheCheckerAndHaveTheirValues) {
+  auto folder = test::fresh_folder("jld2_lux");
+  for (const auto& row : testing::corpus()) {
+    auto [ps, st] = setup(Rng(42), row.layer);
+    auto [ps_lux, st_lux] = to_lux(row.layer, ps, st);
+    const Tree tree = named({{"ps", ps_lux}, {"st", st_lux}});
+    jld2::save(folder / (row.name + ".jld2"), tree);
+    test::write_file(folder / (row.name + ".json"), test::exact_json(tree));
   }
   EXPECT_EQ(test::compare_with_checker(folder, "--ours"), 0);
 }

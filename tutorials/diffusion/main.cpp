@@ -20,6 +20,7 @@
 #include <numbers>
 #include <optional>
 
+#include "cut_figures.h"
 #include "pictures.h"
 #include "program.h"
 
@@ -88,7 +89,8 @@ Denoiser train(const Layer& model, const Tensor& data, const Tensor& held_out, c
                        lux::random::uniform(rng.fold_in("angles"), {data.size(0)}, 0, kQuarter)});
   };
   auto [ps, st] = lux::setup(rng.fold_in("network"), model);
-  lux::TrainState ts(model, ps, st, lux::Adam(t.learning_rate));
+  auto rate = lux::schedule::OneCycle(t.steps, t.learning_rate);
+  lux::TrainState ts(model, ps, st, lux::Scheduler(lux::Adam(), rate));
   lux::Ema ema(0.995, ts, {.debias = true});
 
   std::optional<lux::CheckpointFolder> run;
@@ -194,7 +196,7 @@ double to_nearest(const Tensor& pictures, const Tensor& known) {
 // ----------------------------------------------------------------------------------------------------------- The page
 
 struct Options : Page {
-  int64_t moons_steps = 4000, figures_steps = 800, figures = 4000, channels = 16, walk = 20;
+  int64_t moons_steps = 4000, figures_steps = 1000, figures = 4000, channels = 16, walk = 20;
   std::filesystem::path out = {};
 };
 
@@ -220,7 +222,7 @@ std::vector<Tensor> moons(const Options& o, Rng rng) {
 
 std::vector<Tensor> figures(const Options& o, Rng rng) {
   auto make = [&](std::string_view name, int64_t count) {
-    return lux::data::make_figures(rng.fold_in(name), count, {.size = 16}).images;
+    return cut_figures(rng.fold_in(name), count, 16).images;
   };
   auto known = make("training", o.figures), held_out = make("held out", 100);
   const double mean = known.mean().item<double>(), spread = known.std().item<double>();
@@ -229,7 +231,7 @@ std::vector<Tensor> figures(const Options& o, Rng rng) {
   fmt::print("\nFigures\n\n");
   auto draw =
       train(figures_network(o.channels), scaled(known), scaled(held_out),
-            {.steps = o.figures_steps, .batch_size = 64, .learning_rate = 2e-3, .out = o.out}, rng);
+            {.steps = o.figures_steps, .batch_size = 64, .learning_rate = 3e-3, .out = o.out}, rng);
 
   auto noise = lux::random::normal(rng.fold_in("draw"), {50, 1, 16, 16});
   auto drawn = [&](int64_t steps) { return pictures(draw(noise, steps).back()); };

@@ -14,6 +14,7 @@
 #include <iostream>
 #include <numbers>
 
+#include "cut_figures.h"
 #include "pictures.h"
 #include "program.h"
 
@@ -24,32 +25,9 @@ using lux::Layer, lux::Out, lux::Rng, lux::Tensor, lux::Tree;
 // ------------------------------------------------------------------------------------------------------------ The data
 //
 // Two numbers cannot tell everything: where a figure is, how large, how bright, of what kind and how it is turned. We leave
-// them the last two. Each figure is cut out at its box, made 32 x 32 pixels large, and as bright as the others.
+// them the last two: each figure is cut out at its box, made 32 x 32 pixels large, and as bright as the others (cut_figures.h).
 
 constexpr int64_t kSize = 32;
-
-struct Pictures {
-  Tensor x, labels;  // (n, 1, 32, 32), from 0 to 1, and (n), which the training does not see
-};
-
-Pictures make_pictures(Rng rng, int64_t n) {
-  constexpr int64_t kMargin = 12;  // around a picture, so that no cut leaves it
-  auto figures = lux::data::make_figures(rng, n, {.size = 2 * kSize});
-  auto wide = lux::ops::pad_zeros(figures.images, kMargin);
-  std::vector<Tensor> cuts;
-  for (int64_t i = 0; i < n; ++i) {
-    auto box = lux::to_vector<float>(figures.boxes[i]);
-    const float side = std::max(box[2] - box[0], box[3] - box[1]) + 6;
-    auto low = [&](float from, float to) { return kMargin + std::lround((from + to - side) / 2); };
-    const auto length = std::lround(side);
-    auto cut = wide.narrow(0, i, 1)
-                   .narrow(2, low(box[1], box[3]), length)
-                   .narrow(3, low(box[0], box[2]), length);
-    cuts.push_back(
-        lux::ops::upsample(cut / cut.max(), lux::UpsampleMode::Bilinear, {.size = {kSize, kSize}}));
-  }
-  return {lux::cat(cuts), figures.labels};
-}
 
 // ----------------------------------------------------------------------------------------------------------- The model
 //
@@ -143,13 +121,13 @@ Tensor quantiles(int64_t count) {
 
 void page(const Options& o) {
   const Rng rng(o.seed);
-  auto train = make_pictures(rng.fold_in("train"), o.figures);
-  auto test = make_pictures(rng.fold_in("test"), 1000);
+  auto train = cut_figures(rng.fold_in("train"), o.figures, kSize);
+  auto test = cut_figures(rng.fold_in("test"), 1000, kSize);
   const auto model = make_model();
   auto [ps, st] = lux::setup(rng, model);
-  std::cout << lux::summary(model, ps, st, test.x.narrow(0, 0, 1)) << std::endl;
+  std::cout << lux::summary(model, ps, st, test.images.narrow(0, 0, 1)) << std::endl;
 
-  lux::DataLoader loader(train.x, {.batch_size = o.batch_size, .shuffle = true},
+  lux::DataLoader loader(train.images, {.batch_size = o.batch_size, .shuffle = true},
                          rng.fold_in("shuffle"));
   auto rate = lux::schedule::OneCycle(o.epochs * loader.size(), o.learning_rate);
   lux::TrainState ts(model, ps, st, lux::Scheduler(lux::Adam(), rate));
@@ -157,14 +135,14 @@ void page(const Options& o) {
       "Nats per picture (the mean picture: {:.1f})\n"
       "           trained on          held out\n"
       "  epoch         sum    reconstruction   divergence         sum\n",
-      surprise_at_mean(test.x));
+      surprise_at_mean(test.images));
   for (int64_t epoch = 1; epoch <= o.epochs; ++epoch) {
     double total = 0;
     for (const Tree& x : loader) {
       auto loss = lux::single_train_step_(objective, x, ts).loss;
       total += loss.item<double>() * static_cast<double>(x.tensor().size(0));
     }
-    auto held_out = objective(model, lux::tree::detach(ts.parameters()), ts.states(), test.x);
+    auto held_out = objective(model, lux::tree::detach(ts.parameters()), ts.states(), test.images);
     fmt::print("  {:>5}   {:>9.2f}         {:>9.2f}    {:>9.2f}   {:>9.2f}\n", epoch,
                total / static_cast<double>(o.figures),
                held_out.stats["reconstruction"].tensor().item<double>(),
@@ -174,7 +152,7 @@ void page(const Options& o) {
 
   // Encoder and decoder are layers by themselves, with their parts of the trees.
   ps = ts.parameters(), st = ts.states();
-  auto code = lux::predict<Tensor>(model.encoder, test.x, ps["encoder"], st["encoder"]);
+  auto code = lux::predict<Tensor>(model.encoder, test.images, ps["encoder"], st["encoder"]);
   auto z = code.narrow(1, 0, 2);  // the means
   fmt::print(
       "\nThe nearest neighbor in the plane is of the same kind for {:.1f}% of 1000 figures held "

@@ -25,14 +25,14 @@ void draw_plane(const Page& page, const Tensor& decoded, const Tensor& z, const 
         k > 0 ? ", " : "", k, colours[k % 5], classes[k]);
   }
   page.draw_picture(
-      1000, 510,
+      860, 450,
       fmt::format("set multiplot layout 1,2\nset size square\nunset colorbox\nset palette gray\n"
                   "set title 'What the decoder makes of each place'\n"
                   "unset tics\nunset border\nset xrange [-0.5:{}]\nset yrange [-0.5:{}]\n"
                   "plot 'plane.csv' skip 1 using 1:2:(1-$3) with image notitle\n"
                   "set title 'Where the encoder puts figures held out'\n"
                   "set tics\nset border\nset xlabel 'z1'\nset ylabel 'z2'\n"
-                  "set xrange [-3.5:3.5]\nset yrange [-3.5:3.5]\n"
-                  "set key outside bottom center horizontal\nplot {}\nunset multiplot\n",
+                  "set xrange [-4:4]\nset yrange [-4:4]\n"
+                  "set key top right samplen 0.3\nplot {}\nunset multiplot\n",
                   static_cast<double>(width) - 0.5, static_cast<double>(height) - 0.5, points));
 }

@@ -48,7 +48,8 @@ class LUXTORCH_API LayerNorm {
       : LayerNorm(features, identity, std::move(options)) {}
 
   /// bias, unless the options leave it out, and scale (weight in PyTorch); none without affine. In Lux
-  /// their dimensions are reversed, with a 1 behind them.
+  /// their dimensions are reversed, with a 1 behind them. Of Lux's LayerNorm((features, 1)) for sequences, whose
+  /// arrays are (features, 1, 1), drop the last 1 before from_lux.
   std::vector<ParameterSpec> parameters() const;
   /// y, and st unchanged. ShapeError: other last sizes, dtype or device. ArgumentError: x lacks one of
   /// .dims, or two of them are the same.

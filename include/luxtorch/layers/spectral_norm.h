@@ -31,8 +31,10 @@ struct SpectralNormOptions {
 /// |w v|, v = w' u / |w' u|. In test mode they stay.
 ///
 /// x, y and parameters are those of the layer. States: vectors, with u (rows) and v (columns) for each
-/// name; training, a bool; layer, the states of the layer. New vectors are random, so that a new model's
-/// sigma is too small until some calls in training have turned them. PyTorch's have 15 steps behind them.
+/// name; training, a bool; layer, the states of the layer. New vectors are random, since setup draws states
+/// without the parameters, so that a new model's sigma is too small until some calls in training have turned
+/// them. PyTorch's have 15 steps behind them; 15 calls in training before the first step of an optimizer do
+/// the same, with any x: `st = model(x, ps, st).second`.
 class LUXTORCH_API SpectralNorm {
  public:
   /// names: parameters of the layer's own, not of layers inside it. ArgumentError: no name, one twice, one
