@@ -19,7 +19,6 @@ def classifier(nn, rng, words, model):
     for at in numpy.ndindex(y.shape):
         row, column = divmod(y[at], 4)
         x[at][:, 8 * row:8 * row + 8, 8 * column:8 * column + 8] += 1
-    return x, y
     return Case(f"{words} of 3 channels and 10 classes; batch {BATCH}, 32 x 32 pixels; cross-entropy", model=model,
                 loss=nn.CrossEntropyLoss(), x=x, y=y)
 
