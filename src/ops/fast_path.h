@@ -6,6 +6,7 @@
 //     remember(FusedOp::loss, reason ? Backend::reference : Backend::fused, reason);
 #pragma once
 
+#include <ATen/core/grad_mode.h>
 #include <c10/core/DispatchKeySet.h>
 #include <c10/core/ScalarType.h>
 
@@ -48,6 +49,13 @@ inline bool is_indirect(const Tensor& t) {
 
 /// Whether it carries a forward-mode derivative.
 inline bool has_tangent(const Tensor& t) { return t._fw_grad(/*level=*/0).defined(); }
+
+/// Whether what is computed of it may be differentiated: it records, a transform is at work, or it carries a
+/// forward-mode derivative.
+inline bool may_be_differentiated(const Tensor& t) {
+  return (at::GradMode::is_enabled() && t.requires_grad()) || transforms::active() ||
+         has_tangent(t);
+}
 
 /// What is wrong with a tensor's memory, the first of these.
 enum class MemoryFault { none, device, layout, dtype };

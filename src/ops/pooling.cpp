@@ -14,6 +14,7 @@
 
 #include "luxtorch/core/error.h"
 #include "luxtorch/core/ops.h"
+#include "ops/fast_path.h"
 #include "ops/half_precision.h"
 #include "ops/pool_windows.h"
 
@@ -175,6 +176,7 @@ Tensor raised(const Tensor& x, double p) {
 }
 
 Tensor root(const Tensor& sums, double p) {
+  if (!may_be_differentiated(sums)) return sums.pow(1 / p);
   const Tensor none = sums.eq(0);  // where the derivative of a root is infinite
   return sums.masked_fill(none, 1).pow(1 / p).masked_fill(none, 0);
 }

@@ -116,6 +116,25 @@ TEST(Pooling, KeepsNaNAndGivesTheGradientOfEqualElementsToTheFirst) {
   EXPECT_EQ(y[0][0][1].item<double>(), 3);
 }
 
+TEST(Pooling, IsTheSameWithoutAGradient) {
+  Tensor x = normal(0, {2, 3, 4, 4});
+  x[0][0].zero_(), x[1][2].fill_(-std::numeric_limits<double>::infinity());
+  x[0][1][2][3] = std::nan("");
+  const Tensor recorded = x.clone().requires_grad_();
+  const std::vector<std::function<Tensor(const Tensor&)>> pools{
+      [](const Tensor& t) { return ops::global_maxpool(t); },
+      [](const Tensor& t) { return ops::global_lppool(t, 2.5); },
+      [](const Tensor& t) { return ops::lppool(t, {2, 2}, {.p = 3}); },
+      [](const Tensor& t) { return ops::adaptive_lppool(t, {3, 3}, {.p = 2}); }};
+  for (const auto& pool : pools) {
+    const Tensor y = pool(x), expected = pool(recorded);
+    EXPECT_FALSE(y.requires_grad());
+    EXPECT_TRUE(expected.requires_grad());
+    EXPECT_EQ(y.sizes(), expected.sizes());
+    EXPECT_TRUE(y.allclose(expected.detach(), 1e-14, 0, /*equal_nan=*/true));
+  }
+}
+
 TEST(Pooling, OfNothingButZerosHasAGradientOfZero) {
   const Tensor x = zeros({1, 2, 4}, {.dtype = kFloat64});
   for (double p : {1., 2., 3., 2.5}) {

@@ -13,5 +13,5 @@ def golden(nn):
 
 
 def compared(nn):
-    return {"words": "AdaptiveMaxPool of 16 channels of 32 by 32 to 5 by 5, then a mean square; batch 32",
+    return {"words": "AdaptiveMaxPool of 16 channels of 32 by 32 to 5 by 5, then a mean square; batch 128",
             "module": nn.AdaptiveMaxPool2d(5), "x": (16, 32, 32), "y": (16, 5, 5)}

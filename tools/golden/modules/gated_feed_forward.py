@@ -25,5 +25,5 @@ def golden(nn):
 
 
 def compared(nn):
-    return {"words": "GatedFeedForward of 96 features, 256 hidden, 50 steps, then a mean square; batch 32",
+    return {"words": "GatedFeedForward of 96 features, 256 hidden, 50 steps, then a mean square; batch 128",
             "module": gated_feed_forward(nn, 96, 256, nn.SiLU()), "x": (50, 96), "y": (50, 96)}

@@ -15,5 +15,5 @@ def golden(nn):
 
 
 def compared(nn):
-    return {"words": "GlobalLPPool of 16 channels of 32 by 32, then a mean square; batch 32",
+    return {"words": "GlobalLPPool of 16 channels of 32 by 32, then a mean square; batch 128",
             "module": nn.LPPool2d(2, 32), "x": (16, 32, 32), "y": (16, 1, 1)}

@@ -10,5 +10,5 @@ def golden(nn):
 
 
 def compared(nn):
-    return {"words": "GlobalMeanPool of 16 channels of 32 by 32, then a mean square; batch 32",
+    return {"words": "GlobalMeanPool of 16 channels of 32 by 32, then a mean square; batch 128",
             "module": nn.AdaptiveAvgPool2d(1), "x": (16, 32, 32), "y": (16, 1, 1)}

@@ -30,5 +30,5 @@ def golden(nn):
 
 
 def compared(nn):
-    return {"words": "MeanPool of 16 channels of 32 by 32 in windows of 2 by 2, then a mean square; batch 32",
+    return {"words": "MeanPool of 16 channels of 32 by 32 in windows of 2 by 2, then a mean square; batch 128",
             "module": nn.AvgPool2d(2), "x": (16, 32, 32), "y": (16, 16, 16)}

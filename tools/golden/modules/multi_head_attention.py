@@ -66,5 +66,5 @@ def golden(nn):
 
 
 def compared(nn):
-    return {"words": "MultiHeadAttention of 32 features in 4 heads, causal, 32 steps, then a mean square; batch 32",
+    return {"words": "MultiHeadAttention of 32 features in 4 heads, causal, 32 steps, then a mean square; batch 128",
             "module": attention(nn, 32, 4, is_causal=True), "x": (32, 32), "y": (32, 32)}

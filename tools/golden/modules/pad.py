@@ -22,5 +22,5 @@ def golden(nn):
 
 
 def compared(nn):
-    return {"words": "Pad of 16 channels of 32 by 32 by 2 on each side, reflected, then a mean square; batch 32",
+    return {"words": "Pad of 16 channels of 32 by 32 by 2 on each side, reflected, then a mean square; batch 128",
             "module": nn.ReflectionPad2d(2), "x": (16, 32, 32), "y": (16, 36, 36)}

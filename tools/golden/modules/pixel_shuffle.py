@@ -21,5 +21,5 @@ def golden(nn):
 
 
 def compared(nn):
-    return {"words": "PixelShuffle of 16 channels of 32 by 32 by 2, then a mean square; batch 32",
+    return {"words": "PixelShuffle of 16 channels of 32 by 32 by 2, then a mean square; batch 128",
             "module": nn.PixelShuffle(2), "x": (16, 32, 32), "y": (4, 64, 64)}

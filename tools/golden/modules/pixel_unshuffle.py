@@ -21,5 +21,5 @@ def golden(nn):
 
 
 def compared(nn):
-    return {"words": "PixelUnshuffle of 4 channels of 64 by 64 by 2, then a mean square; batch 32",
+    return {"words": "PixelUnshuffle of 4 channels of 64 by 64 by 2, then a mean square; batch 128",
             "module": nn.PixelUnshuffle(2), "x": (4, 64, 64), "y": (16, 32, 32)}

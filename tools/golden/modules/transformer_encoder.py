@@ -27,6 +27,6 @@ def golden(nn):
 
 def compared(nn):
     return {"words": "TransformerEncoder of 2 layers of 32 features in 4 heads, pre-norm, causal, 32 steps, then a "
-                     "mean square; batch 32",
+                     "mean square; batch 128",
             "module": stack(nn, 32, 4, 128, 2, is_causal=True, norm=True, activation="gelu", norm_first=True),
             "x": (32, 32), "y": (32, 32)}

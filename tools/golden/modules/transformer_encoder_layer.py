@@ -29,6 +29,6 @@ def golden(nn):
 
 def compared(nn):
     return {"words": "TransformerEncoderLayer of 32 features in 4 heads, pre-norm, causal, 32 steps, then a mean "
-                     "square; batch 32",
+                     "square; batch 128",
             "module": layer(nn, 32, 4, 128, activation="gelu", norm_first=True, is_causal=True),
             "x": (32, 32), "y": (32, 32)}

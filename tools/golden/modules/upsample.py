@@ -25,5 +25,5 @@ def golden(nn):
 
 
 def compared(nn):
-    return {"words": "Upsample of 16 channels of 16 by 16 by 2, bilinear, then a mean square; batch 32",
+    return {"words": "Upsample of 16 channels of 16 by 16 by 2, bilinear, then a mean square; batch 128",
             "module": nn.Upsample(scale_factor=2, mode="bilinear"), "x": (16, 16, 16), "y": (16, 32, 32)}
