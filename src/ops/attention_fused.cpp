@@ -57,11 +57,12 @@ Tensor for_each_query_head(const Tensor& t, int64_t heads) {
   return t.unsqueeze(2).expand({-1, -1, heads / kv_heads, -1, -1}).flatten(1, 2);
 }
 
-// y of one query for each head, without a graph.
+// y of one query for each head, without a graph. Where causality is all there is, it sees the first key alone.
 Tensor one_query(const AttentionCall& call) {
   auto with_rows = [](const Tensor& t) { return t.stride(-1) == 1 ? t : t.contiguous(); };
   const Tensor q = with_rows(call.q), k = with_rows(call.k), v = with_rows(call.v);
-  const int64_t batch = q.size(0), heads = q.size(1), keys = k.size(2), e = v.size(3);
+  const int64_t batch = q.size(0), heads = q.size(1), keys = call.is_causal ? 1 : k.size(2),
+                e = v.size(3);
   const int64_t group = heads / k.size(1), d = q.size(3),
                 grain = kOfOneThread / (keys * (d + e)) + 1;
   const Tensor y = at::empty({batch, heads, 1, e}, q.options());

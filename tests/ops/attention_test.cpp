@@ -125,7 +125,7 @@ TEST_F(Attention, OfOneQueryIsThatOfTorchsOperators) {
     for (const auto& options :
          {AttentionOptions{}, AttentionOptions{.mask = mask},
           AttentionOptions{.bias = bias, .scale = 2}, AttentionOptions{.mask = none},
-          AttentionOptions{.is_causal = true, .past = 2}}) {
+          AttentionOptions{.is_causal = true}, AttentionOptions{.is_causal = true, .past = 2}}) {
       const Tensor y = attend(query, k, values, options);
       EXPECT_EQ(backend(), Backend::fused);
       const ops::DisableFusedKernels guard;

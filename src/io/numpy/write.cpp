@@ -12,6 +12,7 @@
 #include "io/numpy/npy_array.h"
 #include "io/numpy/npz_names.h"
 #include "io/zip/writer.h"
+#include "luxtorch/core/error.h"
 #include "luxtorch/io/numpy.h"
 #include "text.h"
 
