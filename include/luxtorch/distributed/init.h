@@ -1,0 +1,48 @@
+// init: joins the processes that a launcher has started.
+//
+//     Group group = distributed::init();
+//
+//     torchrun --no-python --nproc-per-node 2 ./program        # on one machine
+//     srun -n 8 ./program                                      # SLURM; MASTER_ADDR and MASTER_PORT set
+//     RANK=0 WORLD_SIZE=2 MASTER_ADDR=host MASTER_PORT=29500 ./program      # by hand, one line per process
+//
+// Messages go through Gloo, which LibTorch contains. Each process listens at the address by which its
+// machine reaches the meeting place, or at that of the interface in GLOO_SOCKET_IFNAME.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "luxtorch/core/api.h"
+#include "luxtorch/group.h"
+
+namespace luxtorch::distributed {
+
+/// How init joins the other processes.
+struct InitOptions {
+  /// "gloo", or "" for the best one that this build has. UnsupportedError, which says what to install: "nccl" and
+  /// "mpi".
+  std::string backend = "";
+  /// How long a process waits for the others in a call. It must be longer than the slowest step, and than what
+  /// the root does alone, such as an evaluation.
+  std::chrono::milliseconds timeout = std::chrono::minutes(5);
+  /// How long init waits for processes that have not started.
+  std::chrono::milliseconds start_timeout = std::chrono::minutes(5);
+  /// The meeting place: "tcp://host:port", which rank 0 serves, or "file:///shared/run", a file that does not
+  /// exist yet in a folder that all machines see. "": MASTER_ADDR and MASTER_PORT.
+  std::string store = "";
+  std::optional<int64_t> rank = {};        ///< Instead of the environment's.
+  std::optional<int64_t> size = {};        ///< Instead of the environment's.
+  std::optional<int64_t> local_rank = {};  ///< Instead of the environment's.
+};
+
+/// The group of all processes that the launcher has started: torchrun, SLURM's srun, mpirun (Open MPI, MPICH, Intel
+/// MPI), or RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT set by hand. Of this process alone where there is none. A
+/// second call gives the same group. ArgumentError: half an environment, a rank outside of the size, a meeting
+/// place that is in use or cannot be reached, processes with other versions of the library. DistributedError: a
+/// process that has not come in time, with its rank.
+LUXTORCH_API Group init(const InitOptions& options = {});
+
+}  // namespace luxtorch::distributed

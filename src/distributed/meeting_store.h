@@ -1,0 +1,19 @@
+// Meeting's store, for sources that see torch's c10d.
+#pragma once
+
+#include <torch/csrc/distributed/c10d/Store.hpp>
+
+#include <map>
+
+#include "distributed/meeting.h"
+
+namespace luxtorch::distributed {
+
+struct Meeting::Impl {
+  c10::intrusive_ptr<c10d::Store> store;
+  int64_t agreements = 0;
+  bool waits = false;
+  std::map<int64_t, std::string> waits_of;  // what others waited in at the last look
+};
+
+}  // namespace luxtorch::distributed

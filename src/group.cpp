@@ -1,0 +1,301 @@
+#include "luxtorch/group.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+#include <ATen/ops/zeros_like.h>
+#include <fmt/format.h>
+
+#include <cstring>
+#include <map>
+#include <utility>
+
+#include "group_backend.h"
+#include "group_bytes.h"
+#include "luxtorch/core/error.h"
+#include "text.h"
+
+namespace luxtorch {
+
+using detail::Reduce;
+
+namespace {
+
+Tensor reduced(detail::GroupBackend* backend, const Tensor& t, Reduce how) {
+  if (!backend) return t;
+  const at::NoGradGuard no_grad;
+  Tensor result = t.detach().clone(c10::MemoryFormat::Contiguous);
+  backend->all_reduce_(result, how);
+  return result;
+}
+
+// Sums tensors in one message per dtype and device, into tensors of their shapes.
+void sum_together(detail::GroupBackend& backend, std::vector<Tensor>& all) {
+  std::map<std::pair<Dtype, Device>, std::vector<size_t>, bool (*)(const std::pair<Dtype, Device>&,
+                                                                   const std::pair<Dtype, Device>&)>
+      alike([](const auto& a, const auto& b) {
+        return a.first != b.first ? a.first < b.first : a.second.str() < b.second.str();
+      });
+  for (size_t i = 0; i < all.size(); ++i)
+    alike[{all[i].scalar_type(), all[i].device()}].push_back(i);
+  for (const auto& [kind, members] : alike) {
+    std::vector<Tensor> flat;
+    for (size_t i : members) flat.push_back(all[i].reshape({-1}));
+    Tensor message = at::cat(flat);
+    backend.all_reduce_(message, Reduce::sum);
+    int64_t offset = 0;
+    for (size_t i : members) {
+      const int64_t n = all[i].numel();
+      all[i] = message.narrow(0, offset, n).reshape(all[i].sizes());
+      offset += n;
+    }
+  }
+}
+
+Tensor of(double value) { return at::empty({}, at::TensorOptions().dtype(kFloat64)).fill_(value); }
+Tensor of(int64_t value) { return at::empty({}, at::TensorOptions().dtype(kInt64)).fill_(value); }
+
+Tensor bytes_tensor(const std::string& bytes) {
+  Tensor t = at::empty({static_cast<int64_t>(bytes.size())}, at::TensorOptions().dtype(Dtype::Byte));
+  if (!bytes.empty()) std::memcpy(t.mutable_data_ptr(), bytes.data(), bytes.size());
+  return t;
+}
+std::string bytes_of(const Tensor& t) {
+  return {static_cast<const char*>(t.const_data_ptr()), static_cast<size_t>(t.numel())};
+}
+
+// FNV-1a of 64 bits.
+int64_t hash_of(const std::string& bytes) {
+  uint64_t hash = 14695981039346656037ull;
+  for (unsigned char byte : bytes) hash = (hash ^ byte) * 1099511628211ull;
+  return static_cast<int64_t>(hash);
+}
+
+}  // namespace
+
+Group::Group(std::shared_ptr<detail::GroupBackend> backend) : backend_(std::move(backend)) {}
+
+int64_t Group::rank() const { return backend_ ? backend_->rank() : 0; }
+int64_t Group::size() const { return backend_ ? backend_->size() : 1; }
+int64_t Group::local_rank() const { return backend_ ? backend_->local_rank() : 0; }
+int64_t Group::local_size() const { return backend_ ? backend_->local_size() : 1; }
+
+Tensor Group::sum(const Tensor& t) const { return reduced(backend_.get(), t, Reduce::sum); }
+Tensor Group::max(const Tensor& t) const { return reduced(backend_.get(), t, Reduce::max); }
+Tensor Group::min(const Tensor& t) const { return reduced(backend_.get(), t, Reduce::min); }
+
+void Group::sum_(const Tensor& t) const {
+  if (!t.is_contiguous()) {
+    throw ShapeError("Group.sum_", fmt::format("expected a contiguous tensor, got one of strides {}. "
+                                               "Use sum, which returns a new one.",
+                                               shape_text(t.strides())));
+  }
+  if (backend_) backend_->all_reduce_(t, Reduce::sum);
+}
+
+Tree Group::sum(const Tree& t) const {
+  if (!backend_) return t;
+  const at::NoGradGuard no_grad;
+  std::vector<Tree> leaves = tree::leaves(t);
+  std::vector<Tensor> values;
+  std::vector<size_t> places;
+  for (size_t i = 0; i < leaves.size(); ++i) {
+    const Tree& leaf = leaves[i];
+    if (leaf.is_tensor() && leaf.tensor().defined()) {
+      values.push_back(leaf.tensor().detach());
+    } else if (leaf.is<double>()) {
+      values.push_back(of(leaf.scalar<double>()));
+    } else if (leaf.is<int64_t>()) {
+      values.push_back(of(leaf.scalar<int64_t>()));
+    } else {
+      continue;
+    }
+    places.push_back(i);
+  }
+  sum_together(*backend_, values);
+  for (size_t i = 0; i < places.size(); ++i) {
+    Tree& leaf = leaves[places[i]];
+    if (leaf.is_tensor()) {
+      leaf = values[i];
+    } else if (leaf.is<double>()) {
+      leaf = values[i].item<double>();
+    } else {
+      leaf = values[i].item<int64_t>();
+    }
+  }
+  return tree::unflatten(t, leaves);
+}
+
+Tree Group::mean(const Tree& t, double weight) const {
+  if (weight < 0)
+    throw ArgumentError("Group.mean",
+                        fmt::format("expected a weight of at least 0, got {}.", weight));
+  const at::NoGradGuard no_grad;
+  auto averaged = [](const Tree& leaf) {
+    return (leaf.is_tensor() && leaf.tensor().defined() && leaf.tensor().is_floating_point()) ||
+           leaf.is<double>();
+  };
+  // What has weight 0 may be NaN: a mean over nothing.
+  auto weighted = [&](const Tree& leaf) -> Tree {
+    if (!averaged(leaf)) return {};
+    if (leaf.is<double>()) return weight > 0 ? leaf.scalar<double>() * weight : 0.0;
+    return weight > 0 ? leaf.tensor().detach() * weight : at::zeros_like(leaf.tensor().detach());
+  };
+  const Tree sums = sum(named({{"weight", weight}, {"values", tree::map(weighted, t)}}));
+  const double all = sums["weight"].scalar<double>();
+  if (!(all > 0))
+    throw ArgumentError("Group.mean",
+                        "expected a weight above 0 on one process at least, got 0 on all of them.");
+  return tree::zip(
+      [&](const Tree& own, const Tree& value) -> Tree {
+        if (!averaged(own)) return own;
+        if (own.is<double>()) return value.scalar<double>() / all;
+        return value.tensor() / all;
+      },
+      t, sums["values"]);
+}
+
+Tree Group::broadcast(const Tree& t, int64_t root) const {
+  if (root < 0 || root >= size())
+    throw ArgumentError("Group.broadcast",
+                        fmt::format("expected a root from 0 to {}, got {}.", size() - 1, root));
+  if (!backend_) return t;
+  Tensor bytes;
+  if (rank() == root) bytes = bytes_tensor(detail::to_bytes(t));
+  Tensor length = of(rank() == root ? bytes.numel() : int64_t{0});
+  backend_->broadcast_(length, root);
+  if (rank() != root)
+    bytes = at::empty({length.item<int64_t>()}, at::TensorOptions().dtype(Dtype::Byte));
+  backend_->broadcast_(bytes, root);
+  return rank() == root ? t : detail::from_bytes(bytes_of(bytes));
+}
+
+std::vector<Tree> Group::gather(const Tree& t) const {
+  if (!backend_) return {t};
+  const Tensor own = bytes_tensor(detail::to_bytes(t));
+  const Tensor lengths = all_gather(of(own.numel()).reshape({1}));
+  const int64_t longest = lengths.max().item<int64_t>();
+  Tensor padded = at::zeros({longest}, at::TensorOptions().dtype(Dtype::Byte));
+  padded.narrow(0, 0, own.numel()).copy_(own);
+  const Tensor all = all_gather(padded);
+  std::vector<Tree> trees;
+  for (int64_t r = 0; r < size(); ++r)
+    trees.push_back(r == rank() ? t
+                                : detail::from_bytes(bytes_of(all.narrow(
+                                      0, r * longest, lengths[r].item<int64_t>()))));
+  return trees;
+}
+
+Tensor Group::all_gather(const Tensor& t) const {
+  if (!backend_) return t;
+  if (t.dim() == 0)
+    throw ShapeError("Group.all_gather", "expected a tensor with dimension 0, got a 0-dim one.");
+  const at::NoGradGuard no_grad;
+  auto sizes = t.sizes().vec();
+  sizes[0] *= size();
+  Tensor out = at::empty(sizes, t.options());
+  backend_->all_gather(out, t.detach().contiguous());
+  return out;
+}
+
+Tensor Group::reduce_scatter(const Tensor& t) const {
+  if (t.dim() == 0 || t.size(0) % size() != 0)
+    throw ShapeError("Group.reduce_scatter",
+                     fmt::format("expected a dimension 0 that {} processes divide, got {}.", size(),
+                                 shape_text(t.sizes())));
+  if (!backend_) return t;
+  const at::NoGradGuard no_grad;
+  auto sizes = t.sizes().vec();
+  sizes[0] /= size();
+  Tensor out = at::empty(sizes, t.options());
+  backend_->reduce_scatter(out, t.detach().contiguous());
+  return out;
+}
+
+void Group::barrier() const {
+  if (backend_) backend_->barrier();
+}
+
+Group Group::split(int64_t color) const {
+  return backend_ ? Group(backend_->split(color)) : Group();
+}
+
+void Group::fail_(const std::string& reason) const {
+  if (backend_) backend_->fail(reason);
+}
+
+bool all_equal(const Group& group, const Tree& t) {
+  if (group.size() == 1) return true;
+  const Tensor hash = of(hash_of(detail::to_bytes(t)));
+  return group.max(hash).equal(group.min(hash));
+}
+
+Tree synchronize(const Group& group, const Tree& t, int64_t root) {
+  if (group.size() == 1) return group.broadcast(t, root);
+  const at::NoGradGuard no_grad;
+  auto shape_of = [](const Tree& leaf) -> Tree {
+    if (!leaf.is_tensor() || !leaf.tensor().defined()) return leaf.is_none() ? "none" : "value";
+    return dtype_text(leaf.tensor().scalar_type()) + shape_text(leaf.tensor().sizes());
+  };
+  std::vector<std::string> lines;
+  tree::for_each(
+      [&](const std::string& path, const Tree& leaf) {
+        lines.push_back(path + ": " + shape_of(leaf).scalar<std::string>());
+      },
+      t);
+  detail::agree(group, "synchronize", lines);
+  const Tree theirs = group.broadcast(t, root);
+  return tree::zip(
+      [](const Tree& own, const Tree& value) -> Tree {
+        if (!own.is_tensor() || !own.tensor().defined()) return value;
+        return value.tensor().to(own.tensor().device());
+      },
+      t, theirs);
+}
+
+namespace detail {
+
+namespace {
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  size_t begin = 0;
+  while (begin < text.size()) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    lines.push_back(text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return lines;
+}
+
+std::string first_difference(const std::vector<std::string>& texts) {
+  const auto expected = lines_of(texts.at(0));
+  for (size_t rank = 1; rank < texts.size(); ++rank) {
+    if (texts[rank] == texts[0]) continue;
+    const auto got = lines_of(texts[rank]);
+    for (size_t i = 0; i < std::max(expected.size(), got.size()); ++i) {
+      const std::string ours = i < expected.size() ? expected[i] : "nothing more";
+      const std::string theirs = i < got.size() ? got[i] : "nothing more";
+      if (ours != theirs)
+        return fmt::format("expected the same on all processes, got \"{}\" on rank 0 and \"{}\" on "
+                           "rank {}. Do all processes run the same program with the same options?",
+                           ours, theirs, rank);
+    }
+  }
+  return "";
+}
+
+}  // namespace
+
+void agree(const Group& group, const char* who, const std::vector<std::string>& lines) {
+  if (group.size() == 1) return;
+  std::string text;
+  for (const auto& line : lines) text += line + "\n";
+  const std::string verdict = group.backend()->judge(text, first_difference);
+  if (!verdict.empty()) throw ArgumentError(who, verdict);
+}
+
+}  // namespace detail
+
+}  // namespace luxtorch
