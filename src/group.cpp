@@ -13,7 +13,6 @@
 
 #include "group_backend.h"
 #include "group_bytes.h"
-#include "luxtorch/core/error.h"
 #include "text.h"
 
 namespace luxtorch {
@@ -22,7 +21,27 @@ using detail::Reduce;
 
 namespace {
 
-Tensor reduced(detail::GroupBackend* backend, const Tensor& t, Reduce how) {
+// What Gloo can add.
+void check_dtype(const char* who, const Tensor& t) {
+  switch (t.scalar_type()) {
+    case Dtype::Float:
+    case Dtype::Double:
+    case Dtype::Half:
+    case Dtype::BFloat16:
+    case Dtype::Int:
+    case Dtype::Long:
+    case Dtype::Byte:
+      return;
+    default:
+      throw ShapeError(
+          who, fmt::format("expected a tensor of a floating dtype, int32, int64 or uint8, got {}. "
+                           "Convert it before and after: t.to(kInt64).",
+                           dtype_text(t.scalar_type())));
+  }
+}
+
+Tensor reduced(detail::GroupBackend* backend, const char* who, const Tensor& t, Reduce how) {
+  check_dtype(who, t);
   if (!backend) return t;
   const at::NoGradGuard no_grad;
   Tensor result = t.detach().clone(c10::MemoryFormat::Contiguous);
@@ -32,8 +51,8 @@ Tensor reduced(detail::GroupBackend* backend, const Tensor& t, Reduce how) {
 
 // Sums tensors in one message per dtype and device, into tensors of their shapes.
 void sum_together(detail::GroupBackend& backend, std::vector<Tensor>& all) {
-  std::map<std::pair<Dtype, Device>, std::vector<size_t>, bool (*)(const std::pair<Dtype, Device>&,
-                                                                   const std::pair<Dtype, Device>&)>
+  std::map<std::pair<Dtype, Device>, std::vector<size_t>,
+           bool (*)(const std::pair<Dtype, Device>&, const std::pair<Dtype, Device>&)>
       alike([](const auto& a, const auto& b) {
         return a.first != b.first ? a.first < b.first : a.second.str() < b.second.str();
       });
@@ -57,7 +76,8 @@ Tensor of(double value) { return at::empty({}, at::TensorOptions().dtype(kFloat6
 Tensor of(int64_t value) { return at::empty({}, at::TensorOptions().dtype(kInt64)).fill_(value); }
 
 Tensor bytes_tensor(const std::string& bytes) {
-  Tensor t = at::empty({static_cast<int64_t>(bytes.size())}, at::TensorOptions().dtype(Dtype::Byte));
+  Tensor t =
+      at::empty({static_cast<int64_t>(bytes.size())}, at::TensorOptions().dtype(Dtype::Byte));
   if (!bytes.empty()) std::memcpy(t.mutable_data_ptr(), bytes.data(), bytes.size());
   return t;
 }
@@ -74,6 +94,9 @@ int64_t hash_of(const std::string& bytes) {
 
 }  // namespace
 
+DistributedError::DistributedError(std::string message, int64_t rank)
+    : Error("distributed", std::move(message)), rank_(rank) {}
+
 Group::Group(std::shared_ptr<detail::GroupBackend> backend) : backend_(std::move(backend)) {}
 
 int64_t Group::rank() const { return backend_ ? backend_->rank() : 0; }
@@ -81,15 +104,23 @@ int64_t Group::size() const { return backend_ ? backend_->size() : 1; }
 int64_t Group::local_rank() const { return backend_ ? backend_->local_rank() : 0; }
 int64_t Group::local_size() const { return backend_ ? backend_->local_size() : 1; }
 
-Tensor Group::sum(const Tensor& t) const { return reduced(backend_.get(), t, Reduce::sum); }
-Tensor Group::max(const Tensor& t) const { return reduced(backend_.get(), t, Reduce::max); }
-Tensor Group::min(const Tensor& t) const { return reduced(backend_.get(), t, Reduce::min); }
+Tensor Group::sum(const Tensor& t) const {
+  return reduced(backend_.get(), "Group.sum", t, Reduce::sum);
+}
+Tensor Group::max(const Tensor& t) const {
+  return reduced(backend_.get(), "Group.max", t, Reduce::max);
+}
+Tensor Group::min(const Tensor& t) const {
+  return reduced(backend_.get(), "Group.min", t, Reduce::min);
+}
 
 void Group::sum_(const Tensor& t) const {
+  check_dtype("Group.sum_", t);
   if (!t.is_contiguous()) {
-    throw ShapeError("Group.sum_", fmt::format("expected a contiguous tensor, got one of strides {}. "
-                                               "Use sum, which returns a new one.",
-                                               shape_text(t.strides())));
+    throw ShapeError("Group.sum_",
+                     fmt::format("expected a contiguous tensor, got one of strides {}. "
+                                 "Use sum, which returns a new one.",
+                                 shape_text(t.strides())));
   }
   if (backend_) backend_->all_reduce_(t, Reduce::sum);
 }
@@ -103,6 +134,7 @@ Tree Group::sum(const Tree& t) const {
   for (size_t i = 0; i < leaves.size(); ++i) {
     const Tree& leaf = leaves[i];
     if (leaf.is_tensor() && leaf.tensor().defined()) {
+      check_dtype("Group.sum", leaf.tensor());
       values.push_back(leaf.tensor().detach());
     } else if (leaf.is<double>()) {
       values.push_back(of(leaf.scalar<double>()));
@@ -182,12 +214,13 @@ std::vector<Tree> Group::gather(const Tree& t) const {
   std::vector<Tree> trees;
   for (int64_t r = 0; r < size(); ++r)
     trees.push_back(r == rank() ? t
-                                : detail::from_bytes(bytes_of(all.narrow(
-                                      0, r * longest, lengths[r].item<int64_t>()))));
+                                : detail::from_bytes(bytes_of(
+                                      all.narrow(0, r * longest, lengths[r].item<int64_t>()))));
   return trees;
 }
 
 Tensor Group::all_gather(const Tensor& t) const {
+  check_dtype("Group.all_gather", t);
   if (!backend_) return t;
   if (t.dim() == 0)
     throw ShapeError("Group.all_gather", "expected a tensor with dimension 0, got a 0-dim one.");
@@ -200,6 +233,7 @@ Tensor Group::all_gather(const Tensor& t) const {
 }
 
 Tensor Group::reduce_scatter(const Tensor& t) const {
+  check_dtype("Group.reduce_scatter", t);
   if (t.dim() == 0 || t.size(0) % size() != 0)
     throw ShapeError("Group.reduce_scatter",
                      fmt::format("expected a dimension 0 that {} processes divide, got {}.", size(),
@@ -278,9 +312,10 @@ std::string first_difference(const std::vector<std::string>& texts) {
       const std::string ours = i < expected.size() ? expected[i] : "nothing more";
       const std::string theirs = i < got.size() ? got[i] : "nothing more";
       if (ours != theirs)
-        return fmt::format("expected the same on all processes, got \"{}\" on rank 0 and \"{}\" on "
-                           "rank {}. Do all processes run the same program with the same options?",
-                           ours, theirs, rank);
+        return fmt::format(
+            "expected the same on all processes, got \"{}\" on rank 0 and \"{}\" on "
+            "rank {}. Do all processes run the same program with the same options?",
+            ours, theirs, rank);
     }
   }
   return "";

@@ -51,6 +51,7 @@ FILES = {
     "tie_numbers": 1,
     "mismatches": 1,
     "tree_conversion": 1,
+    "group": 1.1,
     "init": 2,
     "autocast": 1,
     "structure_only": 1,

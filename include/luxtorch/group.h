@@ -19,9 +19,22 @@
 #include <vector>
 
 #include "luxtorch/core/api.h"
+#include "luxtorch/core/error.h"
 #include "luxtorch/tree.h"
 
 namespace luxtorch {
+
+/// Another process of a group failed, or does not answer (group.h).
+class LUXTORCH_API DistributedError : public Error {
+ public:
+  /// rank: of the process that failed; below 0: unknown.
+  DistributedError(std::string message, int64_t rank);
+  /// The rank of the process that failed; below 0: unknown.
+  int64_t rank() const { return rank_; }
+
+ private:
+  int64_t rank_;
+};
 
 /// A part of what is divided among `count`: the rows [n index / count, n (index + 1) / count) of n.
 struct Part {
@@ -53,8 +66,8 @@ class LUXTORCH_API Group {
   /// {rank(), size()}, for DataLoaderOptions::part.
   Part part() const { return {rank(), size()}; }
 
-  /// The sum over all processes, the same bits on each. t has the same shape and dtype (floating, int32,
-  /// int64, uint8) on all of them.
+  /// The sum over all processes, the same bits on each. t has the same shape and dtype on all of them; here and below
+  /// a ShapeError for a dtype that is not floating, int32, int64 or uint8.
   Tensor sum(const Tensor& t) const;
   void sum_(const Tensor& t) const;   ///< sum in place; t is contiguous.
   Tensor max(const Tensor& t) const;  ///< The elementwise maximum over all processes.

@@ -30,6 +30,8 @@
 #include "luxtorch/data/sample.h"
 #include "luxtorch/data/text.h"
 #include "luxtorch/data/toy.h"
+#include "luxtorch/distributed/init.h"
+#include "luxtorch/group.h"
 #include "luxtorch/init.h"
 #include "luxtorch/interop/lux_layout.h"
 #include "luxtorch/interop/state_dict.h"

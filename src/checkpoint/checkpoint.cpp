@@ -15,6 +15,7 @@
 #include <torch/version.h>
 #endif
 
+#include "checkpoint/checkpoint_group.h"
 #include "checkpoint/checkpoint_manifest.h"
 #include "io/base/atomic_folder.h"
 #include "io/base/durable.h"
@@ -54,11 +55,12 @@ const SavedCheckpoint* best_of(const std::vector<SavedCheckpoint>& newest_first)
 }  // namespace
 
 CheckpointFolder::CheckpointFolder(fs::path folder, CheckpointFolderOptions options)
-    : folder_(std::move(folder)), options_(options) {
+    : folder_(std::move(folder)), options_(std::move(options)) {
   if (options_.keep < 1)
     throw ArgumentError("CheckpointFolder",
                         fmt::format("expected keep of at least 1, got {}.", options_.keep));
   if (folder_.empty()) refuse(folder_, "a path", "an empty one");
+  if (!options_.group.is_root()) return;
   std::error_code failed = io::make_folders(folder_), unknown;
   if (fs::exists(folder_, unknown) && !fs::is_directory(folder_, unknown))
     refuse(folder_, "a folder", "a file");
@@ -87,6 +89,13 @@ fs::path CheckpointFolder::save(const std::vector<NamedTrainState>& all,
 
 fs::path CheckpointFolder::save_all(const std::vector<NamedTrainState>& all,
                                     const CheckpointExtras& extras) const {
+  const Tree path = detail::by_root(options_.group, kSave,
+                                    [&]() -> Tree { return save_here(all, extras).string(); });
+  return path.scalar<std::string>();
+}
+
+fs::path CheckpointFolder::save_here(const std::vector<NamedTrainState>& all,
+                                     const CheckpointExtras& extras) const {
   auto of_each = [&](Tree (*part)(const TrainState&)) {
     if (all[0].name.empty()) return part(all[0].ts);
     std::vector<Tree::Item> items;

@@ -1,6 +1,7 @@
 // load_checkpoint and CheckpointFolder::resume.
 #include <fmt/format.h>
 
+#include "checkpoint/checkpoint_group.h"
 #include "checkpoint/checkpoint_manifest.h"
 #include "luxtorch/checkpoint/checkpoint.h"
 #include "luxtorch/core/error.h"
@@ -98,7 +99,12 @@ CheckpointFolder::Resumed newest_whole(const fs::path& folder) {
 
 }  // namespace
 
-CheckpointFolder::Resumed CheckpointFolder::resume() const { return newest_whole(folder_); }
+CheckpointFolder::Resumed CheckpointFolder::resume() const {
+  if (options_.group.size() == 1) return newest_whole(folder_);
+  return detail::resumed_from(detail::by_root(options_.group, "CheckpointFolder::resume", [&] {
+    return detail::to_tree(newest_whole(folder_));
+  }));
+}
 
 Checkpoint load_checkpoint(const fs::path& path) {
   std::error_code unknown;

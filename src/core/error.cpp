@@ -33,9 +33,6 @@ void Error::append_(std::string_view sentence) {
   compose_();
 }
 
-DistributedError::DistributedError(std::string message, int64_t rank)
-    : Error("distributed", std::move(message)), rank_(rank) {}
-
 std::string type_name(const std::type_info& type) {
   int status = 0;
   std::unique_ptr<char, void (*)(void*)> demangled(

@@ -31,16 +31,30 @@ struct Batches::Iterator::Plan {
 
   Tree batch(int64_t number) const {
     Tree raw = untransformed(number);
-    if (!options.transform) return raw;
-    return options.transform(raw, transform_rng.fold_in(static_cast<uint64_t>(number)));
+    if (!options.transform || (options.part.count > 1 && numobs_of(number) == 0)) return raw;
+    Rng rng = transform_rng.fold_in(static_cast<uint64_t>(number));
+    if (options.part.count > 1) rng = rng.fold_in(static_cast<uint64_t>(options.part.index));
+    return options.transform(raw, rng);
+  }
+
+  // The observations of the whole batch, and of this process' part of it.
+  int64_t whole(int64_t number) const {
+    return std::min(options.batch_size, numobs - number * options.batch_size);
+  }
+  int64_t numobs_of(int64_t number) const {
+    const int64_t all = whole(number);
+    return options.part.end(all) - options.part.begin(all);
   }
 
   Tree untransformed(int64_t number) const {
     const int64_t batch_size = options.batch_size;
     if (batch_size < 0) return observation(number);
-    auto start = number * batch_size;
-    auto length = std::min(batch_size, numobs - start);
+    const auto start = number * batch_size + options.part.begin(whole(number));
+    const auto length = numobs_of(number);
     if (options.collate) {
+      if (length == 0)  // a batch of one observation says what its rows are
+        return tree::map_tensors([](const Tensor& t) { return t.narrow(0, 0, 0); },
+                                 options.collate({observation(number * batch_size)}));
       std::vector<Tree> observations;
       for (auto i = start; i < start + length; ++i) observations.push_back(observation(i));
       return options.collate(observations);
@@ -115,6 +129,18 @@ DataLoader::DataLoader(Tree data, DataLoaderOptions options, Rng rng)
                         fmt::format("expected num_workers of at least 0 and prefetch of at "
                                     "least 1, got {} and {}.",
                                     options_.num_workers, options_.prefetch));
+  }
+  const Part& part = options_.part;
+  if (part.count < 1 || part.index < 0 || part.index >= part.count) {
+    throw ArgumentError(
+        "DataLoader",
+        fmt::format("expected a part from 0 to count - 1, got {} of {}.", part.index, part.count));
+  }
+  if (part.count > 1 && batch_size < 0) {
+    throw ArgumentError(
+        "DataLoader",
+        "expected a batch_size of at least 1, since each process gets a part of every "
+        "batch, got single observations.");
   }
   if (numobs_ == 0) {
     throw ArgumentError(

@@ -12,11 +12,10 @@ namespace luxtorch::distributed {
 namespace {
 
 constexpr const char* kByHand =
-    "By hand: RANK=0 WORLD_SIZE=2 MASTER_ADDR=localhost MASTER_PORT=29500 ./program, and the same with RANK=1.";
+    "By hand: RANK=0 WORLD_SIZE=2 MASTER_ADDR=localhost MASTER_PORT=29500 ./program, and the same "
+    "with RANK=1.";
 
-[[noreturn]] void refuse(const std::string& text) {
-  throw ArgumentError("distributed.init", text);
-}
+[[noreturn]] void refuse(const std::string& text) { throw ArgumentError("distributed.init", text); }
 
 int64_t number(const char* name, const std::string& text) {
   int64_t value = 0;
@@ -108,8 +107,12 @@ Launch launch_of(const InitOptions& options, const Variables& variables) {
   if (*size < 1 || *rank < 0 || *rank >= *size)
     refuse(fmt::format("expected {} from 0 to {} - 1, got {} = {} and {} = {}.", rank_name,
                        size_name, rank_name, *rank, size_name, *size));
-  Launch launch{.rank = *rank, .size = *size, .local_rank = local_rank.value_or(*rank),
-                .local_size = local_size.value_or(*size), .at = {}, .prefix = {}};
+  Launch launch{.rank = *rank,
+                .size = *size,
+                .local_rank = local_rank.value_or(*rank),
+                .local_size = local_size.value_or(*size),
+                .at = {},
+                .prefix = {}};
   if (launch.size == 1) return launch;
   launch.at = meeting_place(options.store, variables);
   launch.prefix = "luxtorch/" + variables("TORCHELASTIC_RESTART_COUNT").value_or("0");

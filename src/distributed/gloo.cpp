@@ -25,9 +25,8 @@ c10::intrusive_ptr<Gloo> connect(const Launch& launch, Meeting& meeting, const s
                                  milliseconds timeout) {
   auto options = Gloo::Options::create(timeout);
   const char* interface = std::getenv("GLOO_SOCKET_IFNAME");
-  const std::string address = launch.at.file.empty()
-                                  ? address_towards(launch.at.host, launch.at.port)
-                                  : std::string();
+  const std::string address =
+      launch.at.file.empty() ? address_towards(launch.at.host, launch.at.port) : std::string();
   if (interface && *interface) {
     options->devices = {Gloo::createDeviceForInterface(interface)};
   } else if (!address.empty()) {
@@ -147,9 +146,9 @@ class GlooGroup : public detail::GroupBackend {
         fmt::format("rank {} of {}, this process, failed: {}", rank(), size(), reason), rank()));
   }
 
-  std::string judge(const std::string& text,
-                    const std::function<std::string(const std::vector<std::string>&)>& verdict)
-      override {
+  std::string judge(
+      const std::string& text,
+      const std::function<std::string(const std::vector<std::string>&)>& verdict) override {
     if (broken_) throw *broken_;
     return meeting_->judge(text, verdict, timeout_);
   }
@@ -200,10 +199,10 @@ class GlooGroup : public detail::GroupBackend {
 
   // Gloo ends the process where sizes differ: what is called is compared before, in a message of one size.
   void same_call(const char* what, const Tensor& t) {
-    const std::string text =
-        t.defined() ? fmt::format("{} of a {} tensor of shape {}", what, dtype_text(t.scalar_type()),
-                                  shape_text(t.sizes()))
-                    : std::string(what);
+    const std::string text = t.defined()
+                                 ? fmt::format("{} of a {} tensor of shape {}", what,
+                                               dtype_text(t.scalar_type()), shape_text(t.sizes()))
+                                 : std::string(what);
     const auto hash = static_cast<int64_t>(std::hash<std::string>()(text) >> 2);
     Tensor both = at::tensor({hash, -hash}, at::TensorOptions().dtype(kInt64));
     run(what, [&] {
@@ -217,8 +216,9 @@ class GlooGroup : public detail::GroupBackend {
     const std::string verdict = judge(text, [](const std::vector<std::string>& texts) {
       for (size_t r = 1; r < texts.size(); ++r)
         if (texts[r] != texts[0])
-          return fmt::format("expected the same calls on all processes, got {} on rank 0 and {} on rank {}.",
-                             texts[0], texts[r], r);
+          return fmt::format(
+              "expected the same calls on all processes, got {} on rank 0 and {} on rank {}.",
+              texts[0], texts[r], r);
       return std::string("expected the same calls on all processes.");
     });
     break_off(DistributedError(verdict, -1));

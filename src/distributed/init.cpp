@@ -18,16 +18,19 @@ namespace {
 
 void check(const InitOptions& options) {
   if (options.backend == "nccl")
-    throw UnsupportedError("distributed.init",
-                           "expected a backend that this build has, got \"nccl\", which needs a LibTorch with CUDA. "
-                           "\"gloo\" takes tensors on GPUs by way of the CPU.");
+    throw UnsupportedError(
+        "distributed.init",
+        "expected a backend that this build has, got \"nccl\", which needs a LibTorch with CUDA. "
+        "\"gloo\" takes tensors on GPUs by way of the CPU.");
   if (options.backend == "mpi")
-    throw UnsupportedError("distributed.init",
-                           "expected a backend that this build has, got \"mpi\", which needs a LibTorch built from "
-                           "source with MPI. mpirun may start programs that use \"gloo\".");
+    throw UnsupportedError(
+        "distributed.init",
+        "expected a backend that this build has, got \"mpi\", which needs a LibTorch built from "
+        "source with MPI. mpirun may start programs that use \"gloo\".");
   if (!options.backend.empty() && options.backend != "gloo")
-    throw ArgumentError("distributed.init", fmt::format("expected the backend \"gloo\" or \"\", got \"{}\".",
-                                                        options.backend));
+    throw ArgumentError(
+        "distributed.init",
+        fmt::format("expected the backend \"gloo\" or \"\", got \"{}\".", options.backend));
   if (options.timeout.count() < 1 || options.start_timeout.count() < 1)
     throw ArgumentError("distributed.init", "expected timeouts above 0.");
 }
@@ -36,15 +39,16 @@ Group joined(const InitOptions& options) {
   const Launch launch = launch_of(options, process_variables());
   if (launch.size == 1) return Group();
   auto meeting = std::make_shared<Meeting>(launch, options.start_timeout);
-  const std::string own = fmt::format("luxtorch {}, LibTorch {}, {} processes", version(),
-                                      TORCH_VERSION, launch.size);
+  const std::string own =
+      fmt::format("luxtorch {}, LibTorch {}, {} processes", version(), TORCH_VERSION, launch.size);
   const std::string verdict = meeting->judge(
       own,
       [](const std::vector<std::string>& texts) {
         for (size_t r = 1; r < texts.size(); ++r)
           if (texts[r] != texts[0])
-            return fmt::format("expected the same program on all processes, got {} on rank 0 and {} on rank {}.",
-                               texts[0], texts[r], r);
+            return fmt::format(
+                "expected the same program on all processes, got {} on rank 0 and {} on rank {}.",
+                texts[0], texts[r], r);
         return std::string();
       },
       options.start_timeout);

@@ -45,11 +45,13 @@ c10::intrusive_ptr<c10d::Store> connect(const Launch& launch, milliseconds timeo
     const std::string place =
         at.file.empty() ? fmt::format("{}:{}", at.host, at.port) : "file://" + at.file;
     const std::string what =
-        serves ? fmt::format("expected to serve the meeting place {} as rank 0, and could not. Is the "
-                             "port in use, by an earlier run for example? Choose another MASTER_PORT.",
-                             place)
-               : fmt::format("expected rank 0 of {} at {} within {} s, got no answer. Has it started?",
-                             launch.size, place, seconds(timeout));
+        serves
+            ? fmt::format(
+                  "expected to serve the meeting place {} as rank 0, and could not. Is the "
+                  "port in use, by an earlier run for example? Choose another MASTER_PORT.",
+                  place)
+            : fmt::format("expected rank 0 of {} at {} within {} s, got no answer. Has it started?",
+                          launch.size, place, seconds(timeout));
     throw ArgumentError("distributed.init", what + " (" + first_line(error.what()) + ")");
   }
 }
@@ -85,17 +87,19 @@ std::string Meeting::judge(
       for (int64_t r = 1; r < size_ && missing < 0; ++r) {
         const std::string key = base + std::to_string(r);
         try {
-          store.wait({key}, std::max(milliseconds(1), std::chrono::duration_cast<milliseconds>(
-                                                          end - Clock::now())));
+          store.wait({key}, std::max(milliseconds(1),
+                                     std::chrono::duration_cast<milliseconds>(end - Clock::now())));
           texts.push_back(text(store, key));
         } catch (const std::exception&) {
           missing = r;
         }
       }
-      word = missing < 0 ? "-1\n" + verdict(texts)
-                         : fmt::format("{}\nexpected all {} processes within {} s, but rank {} has not come. "
-                                       "Has it started? See its own output.",
-                                       missing, size_, seconds(timeout), missing);
+      word = missing < 0
+                 ? "-1\n" + verdict(texts)
+                 : fmt::format(
+                       "{}\nexpected all {} processes within {} s, but rank {} has not come. "
+                       "Has it started? See its own output.",
+                       missing, size_, seconds(timeout), missing);
       store.set(base + "verdict", bytes(word));
     } else {
       store.set(base + std::to_string(rank_), bytes(own));
@@ -104,9 +108,10 @@ std::string Meeting::judge(
     }
   } catch (const std::exception& error) {
     throw DistributedError(
-        fmt::format("rank 0 of {} expected to answer within {} s, and did not. Was it killed? See its own "
-                    "output. ({})",
-                    size_, seconds(timeout), first_line(error.what())),
+        fmt::format(
+            "rank 0 of {} expected to answer within {} s, and did not. Was it killed? See its own "
+            "output. ({})",
+            size_, seconds(timeout), first_line(error.what())),
         0);
   }
   const size_t line = word.find('\n');
@@ -151,13 +156,14 @@ DistributedError Meeting::explain(const std::string& what, const std::string& er
   } catch (const std::exception&) {  // the store is gone, and with it who served it
     missing = "0", first = 0;
   }
-  const std::string who =
-      missing.empty() ? fmt::format("another of {} processes", size_)
-                      : fmt::format("rank {} of {}", missing, size_);
-  return {fmt::format("{} ended or does not answer, while this process waited in {}. Was it killed, or had it "
-                      "fewer batches? See its own output. ({})",
-                      who, what, first_line(error)),
-          first};
+  const std::string who = missing.empty() ? fmt::format("another of {} processes", size_)
+                                          : fmt::format("rank {} of {}", missing, size_);
+  return {
+      fmt::format(
+          "{} ended or does not answer, while this process waited in {}. Was it killed, or had it "
+          "fewer batches? See its own output. ({})",
+          who, what, first_line(error)),
+      first};
 }
 
 std::optional<DistributedError> Meeting::compare_waits(int64_t number, const std::string& what) {
@@ -171,11 +177,11 @@ std::optional<DistributedError> Meeting::compare_waits(int64_t number, const std
       const std::string word = store.check({key}) ? text(store, key) : "";
       const std::string theirs = word.empty() ? "" : word.substr(word.find('\n') + 1);
       if (!theirs.empty() && theirs != what && impl_->waits_of[r] == word)
-        return DistributedError(
-            fmt::format("expected the same calls on all processes, but rank {} waits in {}, and rank {} in {}. "
-                        "Have they different numbers of batches, or options?",
-                        rank_, what, r, theirs),
-            r);
+        return DistributedError(fmt::format("expected the same calls on all processes, but rank {} "
+                                            "waits in {}, and rank {} in {}. "
+                                            "Have they different numbers of batches, or options?",
+                                            rank_, what, r, theirs),
+                                r);
       impl_->waits_of[r] = word;
     }
   } catch (const std::exception&) {  // the call itself will say what is wrong

@@ -1,9 +1,8 @@
 // Meeting's store, for sources that see torch's c10d.
 #pragma once
 
-#include <torch/csrc/distributed/c10d/Store.hpp>
-
 #include <map>
+#include <torch/csrc/distributed/c10d/Store.hpp>
 
 #include "distributed/meeting.h"
 

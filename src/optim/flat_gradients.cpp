@@ -1,19 +1,34 @@
 #include "optim/flat_gradients.h"
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 
 namespace luxtorch::detail {
 
-void FlatGradients::reset_() {
+void FlatGradients::reset_(int64_t tail) {
   const at::NoGradGuard no_grad;
-  if (!buffers_.empty() && std::ranges::none_of(buffers_, held_elsewhere)) {
+  if (!buffers_.empty() && tail == tail_ && std::ranges::none_of(buffers_, held_elsewhere)) {
     for (Tensor& buffer : buffers_) buffer.zero_();
   } else {
     buffers_ = layout_->filled(0);
+    if (tail > 0 && buffers_.empty()) buffers_.push_back(at::zeros({0}, kFloat32));
+    if (tail > 0) buffers_[0] = at::zeros({buffers_[0].numel() + tail}, buffers_[0].options());
+    tail_ = tail;
   }
   there_.assign(layout_->arrays.size(), 0);
+}
+
+std::vector<Tensor> FlatGradients::all() const {
+  std::vector<Tensor> arrays;
+  for (size_t g = 0; g < layout_->groups.size(); ++g)
+    arrays.push_back(buffers_[g].narrow(0, 0, layout_->groups[g].numel));
+  return arrays;
+}
+
+Tensor FlatGradients::tail() const {
+  return buffers_.at(0).narrow(0, buffers_[0].numel() - tail_, tail_);
 }
 
 void FlatGradients::add_(const std::vector<Tensor>& gradients, double weight) {

@@ -9,7 +9,10 @@
 #include <optional>
 
 #include "autodiff/differentiable.h"
+#include "group_backend.h"
 #include "luxtorch/autodiff/grad.h"
+#include "luxtorch/data/dataset.h"
+#include "train/group_step.h"
 #include "train/micro_batches.h"
 #include "train/train_state_storage.h"
 #include "transforms.h"
@@ -37,7 +40,7 @@ void check_finite(const Tensor& loss, const char* who, int64_t step) {
       who,
       fmt::format("expected a finite loss, got {}. Look at the batch and at the parameters from "
                   "before it; a smaller learning rate or ClipNorm may help.",
-                  value));
+                  std::isnan(value) ? std::abs(value) : value));  // not -nan
   error.prepend_path_(fmt::format("step {}", step));
   throw error;
 }
@@ -66,8 +69,9 @@ struct Part {
 };
 
 // Frozen parameters are constants of the function that is differentiated.
+// judged: whether this loss, and not that of all parts, must be finite.
 Part differentiate_part(const Objective& objective, const Tree& batch, const Tree& states,
-                        const TrainState& ts, const Leaves& leaves, const char* who) {
+                        const TrainState& ts, const Leaves& leaves, const char* who, bool judged) {
   const auto& layout = TrainStateAccess::storage(ts).flat.layout();
   std::vector<Tensor> at;
   for (size_t leaf : leaves.trained) at.push_back(leaves.parameters[leaf].tensor());
@@ -80,7 +84,8 @@ Part differentiate_part(const Objective& objective, const Tree& batch, const Tre
         out = objective(ts.model, layout.tree_by_leaf(parts, true), states, batch);
         const Tensor& value = out.loss;
         const auto& options = TrainStateAccess::options(ts);
-        if (value.defined() && value.dim() == 0 && reads(value, options, scale.has_value()))
+        if (judged && value.defined() && value.dim() == 0 &&
+            reads(value, options, scale.has_value()))
           check_finite(value, who, ts.step + 1);
         const bool floating = value.defined() && value.is_floating_point();
         return scale && floating ? value * *scale : value;
@@ -122,6 +127,74 @@ Tree at_first_places(const std::vector<Tensor>& sums, const Leaves& leaves, cons
   return layout.tree_by_leaf(parts, false);
 }
 
+// The sum over the micro-batches, in kept; what is left of a part without weight is what it was.
+struct Sum {
+  Tensor loss;
+  Tree states, stats;
+};
+
+Sum sum_of_parts(const Objective& objective, const Tree& batch, const Tree& before,
+                 const TrainState& ts, const Leaves& leaves, FlatGradients& kept, double weight,
+                 const char* who, bool judged) {
+  const auto& flat = TrainStateAccess::storage(ts).flat;
+  const int64_t count = TrainStateAccess::options(ts).micro_batches;
+  Sum sum{.loss = {}, .states = before, .stats = {}};
+  std::vector<Tree> stats;
+  for (const auto& [rows, share] : micro_batches(batch, count, who)) {
+    auto [gradients, out] =
+        differentiate_part(objective, rows, sum.states, ts, leaves, who, judged);
+    kept.add_(by_array(gradients, leaves, flat.layout()), share * weight);
+    const Tensor part = share == 1 ? out.loss : out.loss * share;
+    sum.loss = sum.loss.defined() ? sum.loss + part : part;
+    sum.states = std::move(out.st);
+    stats.push_back(std::move(out.stats));
+  }
+  sum.stats = count == 1 ? std::move(stats.at(0)) : tuple(std::move(stats));
+  return sum;
+}
+
+StepWeight weight_of(const Tree& batch, const TrainStateOptions& options) {
+  const auto rows = static_cast<double>(data::numobs(batch));
+  const double weight = options.weight ? options.weight(batch) : rows;
+  if (!(weight >= 0) || std::isinf(weight))
+    throw ArgumentError("TrainState",
+                        fmt::format("expected a .weight of at least 0, got {}.", weight));
+  if (weight == 0) return {.loss = 0, .rows = 0};
+  return {.loss = options.combine == Combine::sum ? 1 : weight, .rows = rows};
+}
+
+// The same of all processes' parts.
+Sum sum_of_group(const Objective& objective, const Tree& batch, const TrainState& ts,
+                 const Leaves& leaves, FlatGradients& kept, const char* who) {
+  const auto& flat = TrainStateAccess::storage(ts).flat;
+  const auto& options = TrainStateAccess::options(ts);
+  const StepTail tail(ts.states());
+  kept.reset_(tail.numel());
+  Sum own{.loss = {}, .states = ts.states(), .stats = {}};
+  try {
+    if (const StepWeight weight = weight_of(batch, options); weight.loss > 0) {
+      own = sum_of_parts(objective, batch, own_keys(ts.states(), options.group), ts, leaves, kept,
+                         weight.loss, who, false);
+      tail.write_(kept.tail(), own.loss, own.states, weight);
+    }
+  } catch (const std::exception& error) {
+    options.group.fail_(error.what());
+    throw;
+  }
+  for (size_t leaf : leaves.trained) kept.count_(static_cast<size_t>(flat.layout().array_at[leaf]));
+  for (const Tensor& message : kept.messages()) options.group.backend()->step_(message);
+  auto [weight, loss, states] = tail.read(kept.tail(), own.states);
+  if (weight == 0)
+    throw ArgumentError(who, "expected rows on one process at least, got none on all of them.");
+  if (reads(loss, options, flat.loss_scale().has_value())) check_finite(loss, who, ts.step + 1);
+  if (options.combine == Combine::sum) {
+    loss = loss * weight;
+  } else {
+    for (const Tensor& sums : kept.all()) sums.div_(weight);
+  }
+  return {std::move(loss), next_keys(ts.states(), states), std::move(own.stats)};
+}
+
 }  // namespace
 
 BatchGradients batch_gradients(const Objective& objective, const Tree& batch, const TrainState& ts,
@@ -129,29 +202,21 @@ BatchGradients batch_gradients(const Objective& objective, const Tree& batch, co
   const auto& flat = TrainStateAccess::storage(ts).flat;
   const auto& options = TrainStateAccess::options(ts);
   const Leaves leaves = leaves_of(flat);
-  if (options.micro_batches == 1 && !options.reduce) {
-    auto [gradients, out] = differentiate_part(objective, batch, ts.states(), ts, leaves, who);
+  const bool alone = options.group.size() == 1;
+  if (options.micro_batches == 1 && !options.reduce && alone) {
+    auto [gradients, out] =
+        differentiate_part(objective, batch, ts.states(), ts, leaves, who, true);
     auto sums = by_array(gradients, leaves, flat.layout());
     return {std::move(sums), at_their_places(gradients, leaves, flat.layout()), std::move(out.loss),
             std::move(out.stats), std::move(out.st)};
   }
-  kept.reset_();
-  Tensor loss;
-  Tree states = ts.states();
-  std::vector<Tree> stats;
-  for (const auto& [rows, weight] : micro_batches(batch, options.micro_batches, who)) {
-    auto [gradients, out] = differentiate_part(objective, rows, states, ts, leaves, who);
-    kept.add_(by_array(gradients, leaves, flat.layout()), weight);
-    const Tensor part = weight == 1 ? out.loss : out.loss * weight;
-    loss = loss.defined() ? loss + part : part;
-    states = std::move(out.st);
-    stats.push_back(std::move(out.stats));
-  }
+  if (alone) kept.reset_();
+  Sum sum = alone ? sum_of_parts(objective, batch, ts.states(), ts, leaves, kept, 1, who, true)
+                  : sum_of_group(objective, batch, ts, leaves, kept, who);
   if (options.reduce) options.reduce(kept.all());
   auto sums = kept.by_array();
-  return {sums, at_first_places(sums, leaves, flat.layout()), std::move(loss),
-          options.micro_batches == 1 ? std::move(stats.at(0)) : tuple(std::move(stats)),
-          std::move(states)};
+  return {sums, at_first_places(sums, leaves, flat.layout()), std::move(sum.loss),
+          std::move(sum.stats), std::move(sum.states)};
 }
 
 }  // namespace luxtorch::detail

@@ -6,6 +6,7 @@
 #include <ostream>
 
 #include "autodiff/differentiable.h"
+#include "group_backend.h"
 #include "text.h"
 #include "train/train_state_storage.h"
 
@@ -13,6 +14,43 @@ namespace luxtorch {
 
 using detail::FlatGradients;
 using detail::FlatParameters;
+
+namespace {
+
+// All processes begin with the parameters and states of rank 0.
+void start_together(TrainState& ts) {
+  const auto& options = TrainStateAccess::options(ts);
+  const Group& group = options.group;
+  std::vector<std::string> lines = {
+      "optimizer: " + ts.optimizer().label(),
+      fmt::format("micro_batches: {}", options.micro_batches),
+      fmt::format("combine: {}", options.combine == Combine::sum ? "sum" : "mean"),
+      fmt::format("a weight: {}", options.weight ? "yes" : "no")};
+  const auto note = [&](const char* what, const Tree& t) {
+    tree::for_each(
+        [&](const std::string& path, const Tree& leaf) {
+          const bool tensor = leaf.is_tensor() && leaf.tensor().defined();
+          lines.push_back(fmt::format("{} {}: {}", what, path,
+                                      tensor
+                                          ? dtype_text(leaf.tensor().scalar_type()) + " " +
+                                                shape_text(leaf.tensor().sizes())
+                                          : std::string(leaf.is_none() ? "nothing" : "a value")));
+        },
+        t);
+  };
+  note("parameter", ts.parameters());
+  note("state", ts.states());
+  detail::agree(group, "TrainState", lines);
+  ts.set_parameters_(group.broadcast(ts.parameters()));
+  ts.set_states_(tree::zip(
+      [](const Tree& own, const Tree& theirs) -> Tree {
+        const bool tensor = own.is_tensor() && own.tensor().defined();
+        return tensor ? Tree(theirs.tensor().to(own.tensor().device())) : theirs;
+      },
+      ts.states(), group.broadcast(ts.states())));
+}
+
+}  // namespace
 
 TrainState::TrainState(Layer m, const Tree& ps, Tree st, Optimizer optimizer,
                        TrainStateOptions options)
@@ -30,6 +68,7 @@ TrainState::TrainState(Layer m, const Tree& ps, Tree st, Optimizer optimizer,
   FlatParameters flat(ps, optimizer_.program());
   FlatGradients gradients(flat.shared_layout());
   storage_ = std::make_shared<Storage>(Storage{std::move(flat), std::move(gradients)});
+  if (options_.group.size() > 1) start_together(*this);
 }
 
 TrainState::Storage& TrainState::own_() {

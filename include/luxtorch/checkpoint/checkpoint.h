@@ -36,6 +36,7 @@
 #include <vector>
 
 #include "luxtorch/core/api.h"
+#include "luxtorch/group.h"
 #include "luxtorch/train/train_state.h"
 
 namespace luxtorch {
@@ -101,6 +102,10 @@ LUXTORCH_API Checkpoint load_checkpoint(const std::filesystem::path& path);
 struct CheckpointFolderOptions {
   int64_t keep = 3;       ///< How many of the newest ones stay, at least 1.
   bool keep_best = true;  ///< Whether the one with the lowest metric stays too.
+  /// The processes that train together: all of them call save and resume, rank 0 writes and reads, and the others
+  /// get what it found, or its error. The folder need not be one that they share. A checkpoint does not know how many
+  /// processes there were.
+  Group group = {};
 };
 
 /// What a program saves besides the TrainState: all that it needs to continue where it stopped.
@@ -154,6 +159,8 @@ class LUXTORCH_API CheckpointFolder {
   const std::filesystem::path& path() const { return folder_; }
 
  private:
+  std::filesystem::path save_here(const std::vector<NamedTrainState>& all,
+                                  const CheckpointExtras& extras) const;
   std::filesystem::path save_all(const std::vector<NamedTrainState>& all,
                                  const CheckpointExtras& extras) const;
 

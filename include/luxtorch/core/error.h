@@ -6,7 +6,6 @@
 // The kinds of errors are at the end of this file.
 #pragma once
 
-#include <cstdint>
 #include <exception>
 #include <string>
 #include <string_view>
@@ -77,18 +76,6 @@ struct LUXTORCH_API UnsupportedError : Error {
 struct LUXTORCH_API TorchError : Error {
   using Error::Error;
 };
-/// Another process of a group failed, or does not answer (group.h).
-class LUXTORCH_API DistributedError : public Error {
- public:
-  /// rank: of the process that failed; below 0: unknown.
-  DistributedError(std::string message, int64_t rank);
-  /// The rank of the process that failed; below 0: unknown.
-  int64_t rank() const { return rank_; }
-
- private:
-  int64_t rank_;
-};
-
 /// A type's name without namespaces and template arguments: "Dense". It is "Function" for lambdas,
 /// function pointers and std::function.
 LUXTORCH_API std::string type_name(const std::type_info& type);

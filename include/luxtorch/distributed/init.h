@@ -2,9 +2,9 @@
 //
 //     Group group = distributed::init();
 //
-//     torchrun --no-python --nproc-per-node 2 ./program        # on one machine
-//     srun -n 8 ./program                                      # SLURM; MASTER_ADDR and MASTER_PORT set
-//     RANK=0 WORLD_SIZE=2 MASTER_ADDR=host MASTER_PORT=29500 ./program      # by hand, one line per process
+// With torchrun, `torchrun --no-python --nproc-per-node 2 ./program`; with SLURM, `srun -n 8 ./program`, where
+// MASTER_ADDR and MASTER_PORT are set; by hand, `RANK=0 WORLD_SIZE=2 MASTER_ADDR=host MASTER_PORT=29500
+// ./program` for each rank.
 //
 // Messages go through Gloo, which LibTorch contains. Each process listens at the address by which its
 // machine reaches the meeting place, or at that of the interface in GLOO_SOCKET_IFNAME.

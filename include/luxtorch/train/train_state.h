@@ -32,10 +32,17 @@
 
 #include "luxtorch/autodiff/objective.h"
 #include "luxtorch/core/api.h"
+#include "luxtorch/group.h"
 #include "luxtorch/layer.h"
 #include "luxtorch/optim/optim.h"
 
 namespace luxtorch {
+
+/// How the losses of several processes become that of the whole batch.
+enum class Combine {
+  mean,  ///< By the weights of their parts, for a loss that is a mean.
+  sum    ///< For a loss that is a sum over its batch.
+};
 
 /// Options of a TrainState.
 struct TrainStateOptions {
@@ -54,6 +61,17 @@ struct TrainStateOptions {
   /// them in place: a sum over processes, a clip, a compression. All that comes later (TrainStep::grads,
   /// the optimizer's rules) sees what it left. With a LossScale they are those of the scaled loss.
   std::function<void(const std::vector<Tensor>& gradients)> reduce = {};
+  /// The processes that train together. Each has the same TrainState, and its part of each batch
+  /// (DataLoaderOptions::part); every step is one of the whole batch. The parameters and states of rank 0 are
+  /// everybody's at the start, then compute_gradients and single_train_step send one message: gradients, loss and
+  /// states are those of all parts, the same bits on each process. stats are each process' own. Keys in the
+  /// states are others for each process' model, and the same after the step. An exception that
+  /// leaves the objective reaches the other processes as a DistributedError.
+  Group group = {};
+  /// What the loss of a part is a mean over, such as the tokens that count; its rows where this is empty. A part
+  /// of weight 0 is not given to the objective.
+  std::function<double(const Tree& batch)> weight = {};
+  Combine combine = Combine::mean;  ///< How the processes' losses become one.
 };
 
 /// A model in training: its parameters and states, the optimizer and its state, and the step (Lux's
@@ -62,7 +80,8 @@ class LUXTORCH_API TrainState {
  public:
   /// ps and st: as the model's setup made them, on any devices and of any floating dtypes. The
   /// optimizer's state is a new one, and step is 0. TreeError, which lists them: parts that are
-  /// missing, unexpected or misshaped. ArgumentError: an option out of its range.
+  /// missing, unexpected or misshaped. ArgumentError: an option out of its range; with a group, another model,
+  /// optimizer or option on one of its processes, with its rank.
   TrainState(Layer model, const Tree& ps, Tree st, Optimizer optimizer,
              TrainStateOptions options = {});
 

@@ -1,0 +1,47 @@
+// What a training step of several processes sends beside the gradients, and what it makes of the answer.
+#pragma once
+
+#include <vector>
+
+#include "luxtorch/group.h"
+#include "luxtorch/tree.h"
+
+namespace luxtorch::detail {
+
+/// How much a process' part of a batch counts.
+struct StepWeight {
+  double loss = 1;  ///< Of its loss and gradients.
+  double rows = 1;  ///< Of its states' changes.
+};
+
+/// The states that the model of one process sees: each key is another one than the others see.
+Tree own_keys(const Tree& states, const Group& group);
+/// The states after a step of several processes: every process has the same keys.
+Tree next_keys(const Tree& before, const Tree& after);
+
+/// The tail of a step's message: loss, the two weights, and the changes of the states' numbers. States are the sum of
+/// what they were and the mean of the changes, so that what a step does not change keeps its bits.
+class StepTail {
+ public:
+  /// states: before the step. Their tensors of other shapes afterwards, a carry for example, are each process' own.
+  explicit StepTail(const Tree& states);
+  /// Its size, the same on all processes.
+  int64_t numel() const { return numel_; }
+  /// Writes a part's numbers. after: the states after its call.
+  void write_(const Tensor& tail, const Tensor& loss, const Tree& after, StepWeight weight) const;
+
+  /// Reads the sum over all processes. after: this process' states; states: those of the whole batch.
+  struct Sums {
+    double loss_weight;
+    Tensor loss;  // 0-dim, divided by the weight
+    Tree states;
+  };
+  Sums read(const Tensor& tail, const Tree& after) const;
+
+ private:
+  std::vector<Tree> before_;  // by leaf
+  std::vector<size_t> averaged_;
+  int64_t numel_ = 3;
+};
+
+}  // namespace luxtorch::detail

@@ -1,0 +1,190 @@
+"""Several processes on this machine: what they compute together, and what they say where one of them fails."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+PROGRAM = Path(os.environ["LUXTORCH_BUILD_DIR"]) / "tests/distributed_program"
+LIMIT = 120  # seconds, of a run
+ERROR, REFUSED = 3, 4  # exit statuses
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Run:
+    """Processes that were started together. changes: of the environment, by rank."""
+
+    def __init__(self, size, *arguments, changes=None, **environment):
+        port = free_port()
+        self.processes = []
+        for rank in range(size):
+            variables = {**os.environ, "RANK": str(rank), "WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1",
+                         "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1", **environment, **(changes or {}).get(rank, {})}
+            self.processes.append(subprocess.Popen(
+                [str(PROGRAM), *map(str, arguments)], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                env={name: value for name, value in variables.items() if value is not None}))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for process in self.processes:
+            process.kill()
+            process.communicate()
+
+    def ends(self, ranks=None):
+        """[(status, output, errors)] by rank."""
+        chosen = self.processes if ranks is None else [self.processes[r] for r in ranks]
+        return [(p.wait(LIMIT), p.stdout.read(), p.stderr.read()) for p in chosen]
+
+
+class ProcessesTest(unittest.TestCase):
+    maxDiff = None
+
+    def values(self, size, *arguments, **environment):
+        with Run(size, *arguments, **environment) as run:
+            found = run.ends()
+        for status, _, errors in found:
+            self.assertEqual(status, 0, errors)
+        return [json.loads(output) for _, output, _ in found]
+
+    def alone(self, *arguments):
+        return self.values(1, *arguments)[0]
+
+    def close(self, a, b, limit):
+        self.assertEqual(len(a), len(b))
+        for x, y in zip(a, b):
+            self.assertLessEqual(abs(x - y), limit * abs(y))
+
+    def test_every_call_gives_its_value(self):
+        for size in (2, 3):
+            for found in self.values(size, "calls"):
+                self.assertEqual(found["wrong"], [])
+
+    def test_any_number_of_processes_gives_one_curve(self):
+        for batch in (128, 129, 7):
+            one = self.alone("spiral", batch)
+            for size in (2, 3) if batch == 129 else (2,):
+                several = self.values(size, "spiral", batch)
+                for found in several:
+                    self.close(found["losses"], one["losses"], 1e-5)
+                    self.assertEqual(found["same"], "yes")
+                    self.assertEqual(found["hash"], several[0]["hash"])
+        self.assertEqual(self.values(2, "spiral", 7)[0]["hash"], self.values(2, "spiral", 7)[1]["hash"])
+
+    def test_processes_without_rows_take_part(self):
+        one = self.alone("spiral", 2)
+        for found in self.values(3, "spiral", 2):
+            self.close(found["losses"], one["losses"], 1e-5)
+            self.assertEqual(found["same"], "yes")
+
+    def test_states_stay_alike_where_masks_differ(self):
+        for found in self.values(2, "norm", 40):
+            self.assertEqual(found["same"], "yes")
+
+    def test_a_checkpoint_fits_any_number_of_processes(self):
+        with tempfile.TemporaryDirectory() as folder:
+            def both(first, second):
+                run = f"{folder}/{first}_{second}"
+                before = self.values(first, "checkpoint", run)
+                return before, self.values(second, "checkpoint", run)
+
+            _, one = both(1, 1)
+            for first, second in ((2, 2), (2, 1), (1, 3)):
+                before, after = both(first, second)
+                self.assertEqual(len({found["hash"] for found in before}), 1)
+                for found in after:
+                    self.assertEqual(found["from"], "6")
+                    self.close(found["losses"], one[0]["losses"], 1e-5)
+
+    def fails(self, size, *arguments, ranks=None, **environment):
+        with Run(size, *arguments, **environment) as run:
+            found = run.ends(ranks)
+        return found
+
+    def test_an_exception_reaches_the_others_with_its_text(self):
+        (first, _, said), (second, _, own), (third, _, also) = self.fails(3, "trouble", "throw")
+        self.assertEqual((first, second, third), (ERROR, REFUSED, ERROR))
+        self.assertIn("[Mine] expected luck, got none.", own)
+        for text in (said, also):
+            self.assertIn("DistributedError of rank 1: [distributed] rank 1 of 3 failed: [Mine] expected luck", text)
+
+    def test_a_killed_process_is_named(self):
+        found = self.fails(3, "trouble", "kill")
+        self.assertEqual([status for status, *_ in found], [ERROR, -signal.SIGKILL, ERROR])
+        for rank in (0, 2):
+            self.assertIn("rank 1 of 3 ended or does not answer, while this process waited in a training step",
+                          found[rank][2])
+
+    def test_a_process_that_stops_is_an_error_after_the_timeout(self):
+        (status, _, said), = self.fails(2, "trouble", "stop", ranks=[0], TEST_TIMEOUT_MS="3000")
+        self.assertEqual(status, ERROR)
+        self.assertIn("rank 1 of 2 ended or does not answer", said)
+
+    def test_a_process_with_fewer_batches_is_named(self):
+        (status, _, said), (left, *_) = self.fails(2, "trouble", "leave")
+        self.assertEqual((status, left), (ERROR, 0))
+        self.assertIn("or had it fewer batches?", said)
+
+    def test_a_process_in_another_call_is_named_by_both(self):
+        for status, _, said in self.fails(2, "trouble", "barrier"):
+            self.assertEqual(status, ERROR)
+            self.assertRegex(said, r"expected the same calls on all processes, but rank \d waits in .*, and rank \d in")
+
+    def test_calls_of_other_kinds_or_sizes_are_refused(self):
+        for status, _, said in self.fails(2, "other_call"):
+            self.assertEqual(status, ERROR)
+            self.assertIn("got all_reduce of a float32 tensor of shape (1,) on rank 0 and barrier on rank 1", said)
+        for status, _, said in self.fails(2, "other_size"):
+            self.assertEqual(status, ERROR)
+            self.assertIn("tensor of shape (1,) on rank 0 and all_reduce of a float32 tensor of shape (2,) on rank 1", said)
+
+    def test_a_loss_that_is_nan_on_one_process_is_the_same_error_on_all(self):
+        for status, _, said in self.fails(2, "trouble", "nan"):
+            self.assertEqual(status, REFUSED)
+            self.assertIn("at step 1: expected a finite loss, got nan", said)
+
+    def test_other_models_and_optimizers_are_refused_on_all(self):
+        for status, _, said in self.fails(2, "trouble", "model"):
+            self.assertEqual(status, REFUSED)
+            self.assertRegex(said, r'got "parameter layer_1.*" on rank 0 and "parameter layer_1.* on rank 1')
+        for status, _, said in self.fails(2, "trouble", "optimizer"):
+            self.assertEqual(status, REFUSED)
+            self.assertRegex(said, r'"optimizer: Adam\(0.01.*" on rank 0 and "optimizer: Adam\(0.5.*" on rank 1')
+
+    def test_a_port_in_use_is_an_error(self):
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            s.listen()
+            (status, _, said), = self.fails(2, "calls", ranks=[0], MASTER_PORT=str(s.getsockname()[1]))
+        self.assertEqual(status, REFUSED)
+        self.assertIn("Is the port in use", said)
+
+    def test_a_process_that_never_starts_is_named(self):
+        with Run(2, "calls", changes={1: {"RANK": "0", "MASTER_PORT": str(free_port())}}, TEST_TIMEOUT_MS="3000") as run:
+            (status, _, said), = run.ends([0])
+        self.assertEqual(status, ERROR)
+        self.assertIn("rank 1 has not come. Has it started?", said)
+
+    @unittest.skipUnless(subprocess.run([sys.executable, "-c", "import torch.distributed.run"],
+                                        capture_output=True).returncode == 0, "this Python has no torchrun")
+    def test_torchrun_starts_them(self):
+        command = [sys.executable, "-m", "torch.distributed.run", "--no-python", "--nproc-per-node", "2", "--master-port",
+                   str(free_port()), str(PROGRAM), "calls"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout.count('{"wrong": []}'), 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
