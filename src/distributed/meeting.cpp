@@ -139,6 +139,7 @@ DistributedError Meeting::explain(const std::string& what, const std::string& er
     store.setTimeout(milliseconds(2000));
     store.set(fmt::format("saw/{}", rank_), bytes("1"));
     while (Clock::now() - begin < milliseconds(1000)) {
+      if (store.check({"mismatch"})) return {text(store, "mismatch"), -1};
       if (store.check({"failed"})) {
         const std::string word = text(store, "failed");
         const size_t line = word.find('\n');
@@ -176,12 +177,14 @@ std::optional<DistributedError> Meeting::compare_waits(int64_t number, const std
       const std::string key = fmt::format("waits/{}", r);
       const std::string word = store.check({key}) ? text(store, key) : "";
       const std::string theirs = word.empty() ? "" : word.substr(word.find('\n') + 1);
-      if (!theirs.empty() && theirs != what && impl_->waits_of[r] == word)
-        return DistributedError(fmt::format("expected the same calls on all processes, but rank {} "
-                                            "waits in {}, and rank {} in {}. "
-                                            "Have they different numbers of batches, or options?",
-                                            rank_, what, r, theirs),
-                                r);
+      if (!theirs.empty() && theirs != what && impl_->waits_of[r] == word) {
+        const std::string text = fmt::format(
+            "expected the same calls on all processes, but rank {} waits in {}, and rank {} in {}. "
+            "Have they different numbers of batches, or options?",
+            rank_, what, r, theirs);
+        store.set("mismatch", bytes(text));  // for those that only see that this process leaves
+        return DistributedError(text, r);
+      }
       impl_->waits_of[r] = word;
     }
   } catch (const std::exception&) {  // the call itself will say what is wrong
