@@ -12,6 +12,14 @@
 
 namespace luxtorch::data {
 
+namespace {
+
+Tree without_rows(const Tree& batch) {
+  return tree::map_tensors([](const Tensor& t) { return t.narrow(0, 0, 0); }, batch);
+}
+
+}  // namespace
+
 // What all iterators over one epoch share.
 struct Batches::Iterator::Plan {
   Tree data;
@@ -53,8 +61,7 @@ struct Batches::Iterator::Plan {
     const auto length = numobs_of(number);
     if (options.collate) {
       if (length == 0)  // a batch of one observation says what its rows are
-        return tree::map_tensors([](const Tensor& t) { return t.narrow(0, 0, 0); },
-                                 options.collate({observation(number * batch_size)}));
+        return without_rows(options.collate({observation(number * batch_size)}));
       std::vector<Tree> observations;
       for (auto i = start; i < start + length; ++i) observations.push_back(observation(i));
       return options.collate(observations);
