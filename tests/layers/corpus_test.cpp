@@ -1,7 +1,6 @@
 // What holds for every layer, tested on every row of the corpus.
 #include "support/corpus.h"
 
-#include <c10/core/CPUAllocator.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -17,6 +16,7 @@
 #include "luxtorch/io/jld2.h"
 #include "luxtorch/layers/containers.h"
 #include "luxtorch/layers/dense.h"
+#include "support/allocations.h"
 #include "support/compare.h"
 #include "support/files.h"
 #include "support/finite_differences.h"
@@ -350,23 +350,11 @@ TEST_P(EveryLayer, HasTheOutputSizeOfItsOutput) {
 }
 
 // Counts what CPU tensors are allocated, but for single numbers: torch makes one of x * 0.5.
-class CountedAllocations : public c10::Allocator {
- public:
-  CountedAllocations() { c10::SetCPUAllocator(this); }
-  ~CountedAllocations() override { c10::SetCPUAllocator(before_); }
+struct CountedAllocations {
   int count = 0;
-
-  c10::DataPtr allocate(size_t bytes) override {
+  WatchedAllocations watched{[this](size_t bytes) {
     if (bytes > sizeof(double)) ++count;
-    return before_->allocate(bytes);
-  }
-  c10::DeleterFnPtr raw_deleter() const override { return before_->raw_deleter(); }
-  void copy_data(void* to, const void* from, size_t bytes) const override {
-    before_->copy_data(to, from, bytes);
-  }
-
- private:
-  c10::Allocator* before_ = c10::GetCPUAllocator();
+  }};
 };
 
 TEST_P(EveryLayer, ComputesNothingForItsOutputSize) {

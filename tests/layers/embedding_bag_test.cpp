@@ -1,37 +1,17 @@
 // What EmbeddingBag needs beside its result, and bags that are all empty.
 #include "luxtorch/layers/embedding_bag.h"
 
-#include <c10/core/CPUAllocator.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
 #include "luxtorch/autodiff/grad.h"
 #include "luxtorch/core/ops.h"
+#include "support/allocations.h"
 #include "support/compare.h"
 
 namespace luxtorch::testing {
 namespace {
-
-// The largest tensor on the CPU that is allocated while one lives, in bytes.
-class LargestAllocation : public c10::Allocator {
- public:
-  LargestAllocation() { c10::SetCPUAllocator(this); }
-  ~LargestAllocation() override { c10::SetCPUAllocator(before_); }
-  size_t bytes = 0;
-
-  c10::DataPtr allocate(size_t size) override {
-    bytes = std::max(bytes, size);
-    return before_->allocate(size);
-  }
-  c10::DeleterFnPtr raw_deleter() const override { return before_->raw_deleter(); }
-  void copy_data(void* to, const void* from, size_t size) const override {
-    before_->copy_data(to, from, size);
-  }
-
- private:
-  c10::Allocator* before_ = c10::GetCPUAllocator();
-};
 
 TEST(EmbeddingBag, HoldsNoTensorOfAllRowsInTraining) {
   constexpr int64_t kBags = 4, kTokens = 1000, kDims = 64;
@@ -41,12 +21,13 @@ TEST(EmbeddingBag, HoldsNoTensorOfAllRowsInTraining) {
     const EmbeddingBag layer(10, kDims, {.mode = mode});
     const auto [ps, st] = setup(Rng(0), layer);
     for (const Tree& x : {Tree(tokens), tuple({tokens, lengths})}) {
-      const LargestAllocation largest;
+      size_t largest = 0;
+      const WatchedAllocations watched([&](size_t bytes) { largest = std::max(largest, bytes); });
       (void)value_and_grad(
           [&, &st = st](const Tree& ps) { return apply<Tensor>(layer, x, ps, st).first.sum(); },
           ps);
       // As the tokens and their places: all rows take 32 times as much as the tokens.
-      EXPECT_LE(largest.bytes, 2 * kBags * kTokens * sizeof(int64_t));
+      EXPECT_LE(largest, 2 * kBags * kTokens * sizeof(int64_t));
     }
   }
 }
