@@ -1,7 +1,5 @@
 #include "ops/fast_path.h"
 
-#include <ATen/core/grad_mode.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -54,9 +52,8 @@ bool is_unrecorded(std::initializer_list<const Tensor*> tensors) {
   if (guards > 0) return false;
   const Tensor& first = **tensors.begin();
   if (why_unreadable(first.scalar_type(), tensors)) return false;
-  return !at::GradMode::is_enabled() || std::ranges::none_of(tensors, [](const Tensor* t) {
-    return t->defined() && t->requires_grad();
-  });
+  return std::ranges::none_of(tensors,
+                              [](const Tensor* t) { return t->defined() && is_recorded(*t); });
 }
 
 Backend remember(FusedOp op, Backend backend, const char* reason) {

@@ -50,11 +50,13 @@ inline bool is_indirect(const Tensor& t) {
 /// Whether it carries a forward-mode derivative.
 inline bool has_tangent(const Tensor& t) { return t._fw_grad(/*level=*/0).defined(); }
 
-/// Whether what is computed of it may be differentiated: it records, a transform is at work, or it carries a
+/// Whether autograd records what is computed of it.
+inline bool is_recorded(const Tensor& t) { return at::GradMode::is_enabled() && t.requires_grad(); }
+
+/// Whether what is computed of it may be differentiated: it is recorded, a transform is at work, or it carries a
 /// forward-mode derivative.
 inline bool may_be_differentiated(const Tensor& t) {
-  return (at::GradMode::is_enabled() && t.requires_grad()) || transforms::active() ||
-         has_tangent(t);
+  return is_recorded(t) || transforms::active() || has_tangent(t);
 }
 
 /// What is wrong with a tensor's memory, the first of these.
