@@ -7,6 +7,7 @@
 #include <ATen/ops/zeros_like.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <utility>
@@ -267,28 +268,19 @@ bool all_equal(const Group& group, const Tree& t) {
 
 Tree synchronize(const Group& group, const Tree& t, int64_t root) {
   if (group.size() == 1) return group.broadcast(t, root);
-  const at::NoGradGuard no_grad;
-  auto shape_of = [](const Tree& leaf) -> Tree {
-    if (!leaf.is_tensor() || !leaf.tensor().defined()) return leaf.is_none() ? "none" : "value";
-    return dtype_text(leaf.tensor().scalar_type()) + shape_text(leaf.tensor().sizes());
-  };
   std::vector<std::string> lines;
-  tree::for_each(
-      [&](const std::string& path, const Tree& leaf) {
-        lines.push_back(path + ": " + shape_of(leaf).scalar<std::string>());
-      },
-      t);
+  detail::add_structure(lines, "leaf", t);
   detail::agree(group, "synchronize", lines);
-  const Tree theirs = group.broadcast(t, root);
-  return tree::zip(
-      [](const Tree& own, const Tree& value) -> Tree {
-        if (!own.is_tensor() || !own.tensor().defined()) return value;
-        return value.tensor().to(own.tensor().device());
-      },
-      t, theirs);
+  return detail::broadcast_alike(group, t, root);
 }
 
 namespace detail {
+
+size_t first_other(const std::vector<std::string>& texts) {
+  for (size_t rank = 1; rank < texts.size(); ++rank)
+    if (texts[rank] != texts[0]) return rank;
+  return 0;
+}
 
 namespace {
 
@@ -305,20 +297,17 @@ std::vector<std::string> lines_of(const std::string& text) {
 
 std::string first_difference(const std::vector<std::string>& texts) {
   const auto expected = lines_of(texts.at(0));
-  for (size_t rank = 1; rank < texts.size(); ++rank) {
-    if (texts[rank] == texts[0]) continue;
-    const auto got = lines_of(texts[rank]);
-    for (size_t i = 0; i < std::max(expected.size(), got.size()); ++i) {
-      const std::string ours = i < expected.size() ? expected[i] : "nothing more";
-      const std::string theirs = i < got.size() ? got[i] : "nothing more";
-      if (ours != theirs)
-        return fmt::format(
-            "expected the same on all processes, got \"{}\" on rank 0 and \"{}\" on "
-            "rank {}. Do all processes run the same program with the same options?",
-            ours, theirs, rank);
-    }
-  }
-  return "";
+  const size_t rank = first_other(texts);
+  if (rank == 0) return "";
+  const auto got = lines_of(texts[rank]);
+  size_t i = 0;
+  while (i < std::min(expected.size(), got.size()) && expected[i] == got[i]) ++i;
+  return fmt::format(
+      "expected the same on all processes, got \"{}\" on rank 0 and \"{}\" on rank {}. Do all "
+      "processes "
+      "run the same program with the same options?",
+      i < expected.size() ? expected[i] : "nothing more", i < got.size() ? got[i] : "nothing more",
+      rank);
 }
 
 }  // namespace
@@ -329,6 +318,27 @@ void agree(const Group& group, const char* who, const std::vector<std::string>& 
   for (const auto& line : lines) text += line + "\n";
   const std::string verdict = group.backend()->judge(text, first_difference);
   if (!verdict.empty()) throw ArgumentError(who, verdict);
+}
+
+void add_structure(std::vector<std::string>& lines, const std::string& what, const Tree& t) {
+  tree::for_each(
+      [&](const std::string& path, const Tree& leaf) {
+        const bool tensor = leaf.is_tensor() && leaf.tensor().defined();
+        lines.push_back(fmt::format("{} {}: {}", what, path,
+                                    tensor ? dtype_text(leaf.tensor().scalar_type()) + " " +
+                                                 shape_text(leaf.tensor().sizes())
+                                           : std::string(leaf.is_none() ? "nothing" : "a value")));
+      },
+      t);
+}
+
+Tree broadcast_alike(const Group& group, const Tree& own, int64_t root) {
+  return tree::zip(
+      [](const Tree& here, const Tree& theirs) -> Tree {
+        const bool tensor = here.is_tensor() && here.tensor().defined();
+        return tensor ? Tree(theirs.tensor().to(here.tensor().device())) : theirs;
+      },
+      own, group.broadcast(own, root));
 }
 
 }  // namespace detail

@@ -44,8 +44,17 @@ class GroupBackend {
       const std::function<std::string(const std::vector<std::string>&)>& verdict) = 0;
 };
 
+/// The first rank whose text is not rank 0's; 0 where all are the same.
+size_t first_other(const std::vector<std::string>& texts);
+
 /// Lines `what: value` must be the same on all processes. ArgumentError of `who` on all of them, which names the
 /// first rank and line that differ from rank 0's.
 void agree(const Group& group, const char* who, const std::vector<std::string>& lines);
+
+/// A line for each leaf of t, `what path: dtype and shape`, for agree.
+void add_structure(std::vector<std::string>& lines, const std::string& what, const Tree& t);
+
+/// The tree of process `root`, whose structure was agreed upon; tensors on the devices of own's.
+Tree broadcast_alike(const Group& group, const Tree& own, int64_t root = 0);
 
 }  // namespace luxtorch::detail

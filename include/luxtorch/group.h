@@ -109,8 +109,8 @@ class LUXTORCH_API Group {
 /// Whether a tree is the same on all processes, bit by bit: keys, shapes, dtypes and values.
 LUXTORCH_API bool all_equal(const Group& group, const Tree& t);
 
-/// The tree of process `root` on all processes (Lux's synchronize!!). TreeError on all of them, which names the
-/// rank: a tree of another structure. Tensors stay on their devices.
+/// The tree of process `root` on all processes (Lux's synchronize!!), tensors on the devices of t's. ArgumentError on
+/// all of them, which names the rank and the leaf: a tree of another structure.
 LUXTORCH_API Tree synchronize(const Group& group, const Tree& t, int64_t root = 0);
 
 }  // namespace luxtorch

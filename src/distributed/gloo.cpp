@@ -214,11 +214,10 @@ class GlooGroup : public detail::GroupBackend {
     const auto* found = both.const_data_ptr<int64_t>();
     if (found[0] == -found[1]) return;
     const std::string verdict = judge(text, [](const std::vector<std::string>& texts) {
-      for (size_t r = 1; r < texts.size(); ++r)
-        if (texts[r] != texts[0])
-          return fmt::format(
-              "expected the same calls on all processes, got {} on rank 0 and {} on rank {}.",
-              texts[0], texts[r], r);
+      if (const size_t r = detail::first_other(texts))
+        return fmt::format(
+            "expected the same calls on all processes, got {} on rank 0 and {} on rank {}.",
+            texts[0], texts[r], r);
       return std::string("expected the same calls on all processes.");
     });
     break_off(DistributedError(verdict, -1));

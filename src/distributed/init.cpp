@@ -44,11 +44,10 @@ Group joined(const InitOptions& options) {
   const std::string verdict = meeting->judge(
       own,
       [](const std::vector<std::string>& texts) {
-        for (size_t r = 1; r < texts.size(); ++r)
-          if (texts[r] != texts[0])
-            return fmt::format(
-                "expected the same program on all processes, got {} on rank 0 and {} on rank {}.",
-                texts[0], texts[r], r);
+        if (const size_t r = detail::first_other(texts))
+          return fmt::format(
+              "expected the same program on all processes, got {} on rank 0 and {} on rank {}.",
+              texts[0], texts[r], r);
         return std::string();
       },
       options.start_timeout);

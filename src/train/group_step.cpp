@@ -23,6 +23,16 @@ Tree next_keys(const Tree& before, const Tree& after) {
   return states;
 }
 
+namespace {
+
+// Has the leaf still the shape that it had before the step?
+bool keeps_its_shape(const std::vector<Tree>& now, size_t leaf, const Tensor& old) {
+  return leaf < now.size() && now[leaf].is_tensor() && now[leaf].tensor().defined() &&
+         now[leaf].tensor().sizes() == old.sizes();
+}
+
+}  // namespace
+
 StepTail::StepTail(const Tree& states) : before_(tree::leaves(states)) {
   for (size_t i = 0; i < before_.size(); ++i) {
     const Tree& leaf = before_[i];
@@ -47,9 +57,7 @@ void StepTail::write_(const Tensor& tail, const Tensor& loss, const Tree& after,
     const Tensor& old = before_[i].tensor();
     Tensor to = tail.narrow(0, offset, old.numel());
     offset += old.numel();
-    const bool fits = i < now.size() && now[i].is_tensor() && now[i].tensor().defined() &&
-                      now[i].tensor().sizes() == old.sizes();
-    if (!fits || now[i].tensor().is_same(old)) continue;
+    if (!keeps_its_shape(now, i, old) || now[i].tensor().is_same(old)) continue;
     to.copy_((now[i].tensor() - old).reshape({-1})).mul_(weight.rows);
   }
 }
@@ -66,9 +74,7 @@ StepTail::Sums StepTail::read(const Tensor& tail, const Tree& after) const {
     const Tensor& old = before_[i].tensor();
     const Tensor change = tail.narrow(0, offset, old.numel()).reshape(old.sizes()) / sums[2];
     offset += old.numel();
-    const bool fits = i < now.size() && now[i].is_tensor() && now[i].tensor().defined() &&
-                      now[i].tensor().sizes() == old.sizes();
-    if (!fits) continue;
+    if (!keeps_its_shape(now, i, old)) continue;
     const bool whole = !old.is_floating_point();
     now[i] = old + (whole ? change.round() : change).to(old.options());
   }

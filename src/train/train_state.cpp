@@ -26,28 +26,11 @@ void start_together(TrainState& ts) {
       fmt::format("micro_batches: {}", options.micro_batches),
       fmt::format("combine: {}", options.combine == Combine::sum ? "sum" : "mean"),
       fmt::format("a weight: {}", options.weight ? "yes" : "no")};
-  const auto note = [&](const char* what, const Tree& t) {
-    tree::for_each(
-        [&](const std::string& path, const Tree& leaf) {
-          const bool tensor = leaf.is_tensor() && leaf.tensor().defined();
-          lines.push_back(fmt::format("{} {}: {}", what, path,
-                                      tensor
-                                          ? dtype_text(leaf.tensor().scalar_type()) + " " +
-                                                shape_text(leaf.tensor().sizes())
-                                          : std::string(leaf.is_none() ? "nothing" : "a value")));
-        },
-        t);
-  };
-  note("parameter", ts.parameters());
-  note("state", ts.states());
+  detail::add_structure(lines, "parameter", ts.parameters());
+  detail::add_structure(lines, "state", ts.states());
   detail::agree(group, "TrainState", lines);
-  ts.set_parameters_(group.broadcast(ts.parameters()));
-  ts.set_states_(tree::zip(
-      [](const Tree& own, const Tree& theirs) -> Tree {
-        const bool tensor = own.is_tensor() && own.tensor().defined();
-        return tensor ? Tree(theirs.tensor().to(own.tensor().device())) : theirs;
-      },
-      ts.states(), group.broadcast(ts.states())));
+  ts.set_parameters_(detail::broadcast_alike(group, ts.parameters()));
+  ts.set_states_(detail::broadcast_alike(group, ts.states()));
 }
 
 }  // namespace
