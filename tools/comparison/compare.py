@@ -134,7 +134,7 @@ def processor():
 
 def run(options, entry, optimiser, entries):
     found = {"name": entry.name, "optimiser": optimiser, "words": "", "wrong": [], "random": entry.random,
-             "values": {}, "times": None}
+             "recurrent": entry.recurrent, "values": {}, "times": None}
     try:
         for dtype in options.dtype:
             found["words"], found["values"][dtype], wrong = values.compare(options, entry, optimiser, dtype, entries)

@@ -3,7 +3,8 @@
     page.write("comparison.html", found)
 
 found: {"about": {"date", "command", "processor", "threads", "device", "load", "rounds", "versions": {name: text}},
-"cases": [{"name": "group/name", "optimiser", "words", "wrong": [sentence], "random", "values", "times"}]}, where
+"cases": [{"name": "group/name", "optimiser", "words", "wrong": [sentence], "random", "recurrent", "values", "times"}]},
+where
 - values: {dtype: {"outputs": {name: difference}, "gradients": {name: difference}, "tolerance", "losses",
   "curves", "python"}}, with losses: {"first": {"steps", "difference", "tolerance"}, "all": {the same, "leaves",
   "limit"}, "own": {"words", "difference", "leaves"}}, where leaves is the step at which the curves differ by more than
