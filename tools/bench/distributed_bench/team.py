@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import interleaved  # noqa: E402
+import interleaved
 
 
 def free_port():
