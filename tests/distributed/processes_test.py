@@ -144,10 +144,36 @@ class ProcessesTest(unittest.TestCase):
     def test_calls_of_other_kinds_or_sizes_are_refused(self):
         for status, _, said in self.fails(2, "other_call"):
             self.assertEqual(status, ERROR)
-            self.assertIn("got all_reduce of a float32 tensor of shape (1,) on rank 0 and barrier on rank 1", said)
+            self.assertIn("got all_reduce (sum) of a float32 tensor of shape (1,) on rank 0 and barrier on rank 1", said)
         for status, _, said in self.fails(2, "other_size"):
             self.assertEqual(status, ERROR)
-            self.assertIn("tensor of shape (1,) on rank 0 and all_reduce of a float32 tensor of shape (2,) on rank 1", said)
+            self.assertIn("tensor of shape (1,) on rank 0 and all_reduce (sum) of a float32 tensor of shape (2,) on rank 1",
+                          said)
+        for status, _, said in self.fails(2, "other_reduction"):
+            self.assertEqual(status, ERROR)
+            self.assertIn("got all_reduce (sum) of a float32 tensor of shape (1,) on rank 0 and all_reduce (max) of", said)
+        for status, _, said in self.fails(2, "other_root"):
+            self.assertEqual(status, ERROR)
+            self.assertRegex(said, "got broadcast from rank 0 of .* on rank 0 and broadcast from rank 1 of .* on rank 1")
+        for status, _, said in self.fails(2, "other_agreement"):
+            self.assertEqual(status, ERROR)
+            self.assertIn("got an agreement on rank 0 and barrier on rank 1", said)
+
+    def test_checked_calls_are_compared_in_training_steps_too(self):
+        ends = self.fails(2, "trouble", "barrier", LUXTORCH_DISTRIBUTED_CHECK="1")
+        for status, _, said in ends:
+            self.assertEqual(status, ERROR)
+            self.assertRegex(said, r"got a training step of a float32 tensor of shape \(\d+,\) on rank 0 and barrier on rank 1")
+        self.assertEqual(*(said.splitlines()[-1] for _, _, said in ends))
+        checked, plain = (self.values(2, "spiral", 129, LUXTORCH_DISTRIBUTED_CHECK=word) for word in "10")
+        self.assertEqual(checked, plain)
+
+    def test_calls_that_only_one_process_checks_are_refused(self):
+        with Run(2, "calls", changes={1: {"LUXTORCH_DISTRIBUTED_CHECK": "1"}}) as run:
+            (status, _, said), (other, *_) = run.ends()
+        self.assertEqual(status, REFUSED)
+        self.assertRegex(said, "calls not checked on rank 0 and .*, calls checked on rank 1")
+        self.assertNotEqual(other, 0)
 
     def test_a_loss_that_is_nan_on_one_process_is_the_same_error_on_all(self):
         for status, _, said in self.fails(2, "trouble", "nan"):
