@@ -144,19 +144,24 @@ class GlooGroup : public detail::GroupBackend {
     meeting_->fail(reason);
     break_off(DistributedError(
         fmt::format("rank {} of {}, this process, failed: {}", rank(), size(), reason), rank()));
+    meeting_->leave_last();
   }
 
   std::string judge(
       const std::string& text,
       const std::function<std::string(const std::vector<std::string>&)>& verdict) override {
-    if (broken_) throw *broken_;
+    same_call("an agreement", {});  // notices at once where another process has ended
     return meeting_->judge(text, verdict, timeout_);
   }
 
  private:
-  // The others' sockets close. A call that is still under way keeps its memory: Gloo may write to it.
   void break_off(DistributedError error) {
     broken_ = std::move(error);
+    disconnect();
+  }
+
+  // The others' sockets close. A call that is still under way keeps its memory: Gloo may write to it.
+  void disconnect() {
     if (under_way_) {
       static auto* kept = new std::vector<std::pair<c10::intrusive_ptr<Gloo>, Work>>();
       kept->emplace_back(steps_, under_way_), kept->emplace_back(others_, under_way_);
@@ -174,10 +179,12 @@ class GlooGroup : public detail::GroupBackend {
       under_way_.reset();
     } catch (const DistributedError& error) {
       break_off(error);
+      meeting_->leave_last();
       throw;
     } catch (const std::exception& error) {
       if (under_way_ && under_way_->isCompleted()) under_way_.reset();
-      break_off(meeting_->explain(what, error.what()));
+      disconnect();  // those that do not wait for the process that has ended notice it too
+      broken_ = meeting_->explain(what, error.what());
       throw *broken_;
     }
   }
