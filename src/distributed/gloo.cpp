@@ -160,6 +160,7 @@ class GlooGroup : public GlooBackend {
     meeting_->fail(reason);
     break_off(DistributedError(
         fmt::format("rank {} of {}, this process, failed: {}", rank(), size(), reason), rank()));
+    meeting_->leave_last();
   }
 
   std::string judge(
@@ -170,9 +171,13 @@ class GlooGroup : public GlooBackend {
   }
 
  private:
-  // The others' sockets close. A call that is still under way keeps its memory: Gloo may write to it.
   void break_off(DistributedError error) {
     broken_ = std::move(error);
+    disconnect();
+  }
+
+  // The others' sockets close. A call that is still under way keeps its memory: Gloo may write to it.
+  void disconnect() {
     if (under_way_) {
       static auto* kept = new std::vector<std::pair<c10::intrusive_ptr<Gloo>, Work>>();
       kept->emplace_back(steps_, under_way_), kept->emplace_back(others_, under_way_);
@@ -190,10 +195,12 @@ class GlooGroup : public GlooBackend {
       under_way_.reset();
     } catch (const DistributedError& error) {
       break_off(error);
+      meeting_->leave_last();
       throw;
     } catch (const std::exception& error) {
       if (under_way_ && under_way_->isCompleted()) under_way_.reset();
-      break_off(meeting_->explain(what, error.what()));
+      disconnect();  // those that do not wait for the process that has ended notice it too
+      broken_ = meeting_->explain(what, error.what());
       throw *broken_;
     }
   }

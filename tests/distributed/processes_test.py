@@ -1,5 +1,6 @@
 """Several processes on this machine: what they compute together, and what they say where one of them fails."""
 
+import functools
 import json
 import os
 import signal
@@ -10,42 +11,12 @@ import tempfile
 import unittest
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
+from processes import ERROR, LIMIT, REFUSED, Processes, free_port
+
 PROGRAM = Path(os.environ["LUXTORCH_BUILD_DIR"]) / "tests/distributed_program"
-LIMIT = 120  # seconds, of a run
-ERROR, REFUSED = 3, 4  # exit statuses
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-class Run:
-    """Processes that were started together. changes: of the environment, by rank."""
-
-    def __init__(self, size, *arguments, changes=None, **environment):
-        port = free_port()
-        self.processes = []
-        for rank in range(size):
-            variables = {**os.environ, "RANK": str(rank), "WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1",
-                         "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1", **environment, **(changes or {}).get(rank, {})}
-            self.processes.append(subprocess.Popen(
-                [str(PROGRAM), *map(str, arguments)], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                env={name: value for name, value in variables.items() if value is not None}))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for process in self.processes:
-            process.kill()
-            process.communicate()
-
-    def ends(self, ranks=None):
-        """[(status, output, errors)] by rank."""
-        chosen = self.processes if ranks is None else [self.processes[r] for r in ranks]
-        return [(p.wait(LIMIT), p.stdout.read(), p.stderr.read()) for p in chosen]
+Run = functools.partial(Processes, PROGRAM)
 
 
 class ProcessesTest(unittest.TestCase):
