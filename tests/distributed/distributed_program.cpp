@@ -24,6 +24,11 @@ Layer normalized_model() {
                [](const Tensor& y) { return y.squeeze(-1); });
 }
 
+Layer whole_batch_model(const Group& group) {
+  return Chain(Dense(2, 16), BatchNorm(16, relu, {.group = group}), Dense(16, 1, luxtorch::sigmoid),
+               [](const Tensor& y) { return y.squeeze(-1); });
+}
+
 Tree spirals(int64_t n) {
   auto [x, y] = data::spirals(Rng(7), n, 20, {});
   return tuple({x, y});
@@ -199,6 +204,8 @@ int main(int count, char** arguments) {
     if (mode == "calls") calls(group);
     if (mode == "spiral") train(group, spiral_model(), spirals(300), std::stoll(argument), 50);
     if (mode == "norm") train(group, normalized_model(), points(300), std::stoll(argument), 10);
+    if (mode == "whole_norm")
+      train(group, whole_batch_model(group), points(300), std::stoll(argument), 50);
     if (mode == "checkpoint") checkpoints(group);
     if (mode == "trouble") trouble(group);
     if (mode == "other_call") group.rank() == 0 ? (void)group.sum(tensor({1.0})) : group.barrier();

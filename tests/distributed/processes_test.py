@@ -92,6 +92,14 @@ class ProcessesTest(unittest.TestCase):
         for found in self.values(2, "norm", 40):
             self.assertEqual(found["same"], "yes")
 
+    def test_batch_norms_over_the_group_give_one_curve(self):
+        for batch in (128, 129, 7):
+            one = self.alone("whole_norm", batch)
+            for size in (2, 3):
+                for found in self.values(size, "whole_norm", batch):
+                    self.close(found["losses"], one["losses"], 1e-5)
+                    self.assertEqual(found["same"], "yes")
+
     def test_a_checkpoint_fits_any_number_of_processes(self):
         with tempfile.TemporaryDirectory() as folder:
             def both(first, second):
