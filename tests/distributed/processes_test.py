@@ -100,6 +100,12 @@ class ProcessesTest(unittest.TestCase):
                     self.close(found["losses"], one["losses"], 1e-5)
                     self.assertEqual(found["same"], "yes")
 
+    def test_local_steps_train_and_end_alike(self):
+        for size, *mode in ((2, "local"), (3, "local"), (2, "local16", "half"), (3, "local16", "bfloat16")):
+            for found in self.values(size, *mode):
+                self.assertEqual(found["same"], "yes")
+                self.assertLess(sum(found["losses"][-5:]), 0.8 * sum(found["losses"][:5]))
+
     def test_a_checkpoint_fits_any_number_of_processes(self):
         with tempfile.TemporaryDirectory() as folder:
             def both(first, second):
