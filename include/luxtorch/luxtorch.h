@@ -31,6 +31,8 @@
 #include "luxtorch/data/text.h"
 #include "luxtorch/data/toy.h"
 #include "luxtorch/distributed/init.h"
+#include "luxtorch/distributed/local_steps.h"
+#include "luxtorch/distributed/optimizer.h"
 #include "luxtorch/group.h"
 #include "luxtorch/init.h"
 #include "luxtorch/interop/lux_layout.h"

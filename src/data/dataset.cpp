@@ -1,6 +1,7 @@
 #include "luxtorch/data/dataset.h"
 
 #include <ATen/ops/index_select.h>
+#include <fmt/format.h>
 
 #include <cmath>
 #include <numeric>
@@ -140,6 +141,20 @@ std::vector<Tree> splitobs(const Tree& data, const std::vector<int64_t>& counts,
     left -= count;
   }
   return split_by_counts(data, counts, n, rng);
+}
+
+void detail::check_part(Part part) {
+  if (part.count >= 1 && part.index >= 0 && part.index < part.count) return;
+  throw ArgumentError(
+      "data::part_of",
+      fmt::format("expected a part from 0 to count - 1, and a count of at least 1, got {} of {}.",
+                  part.index, part.count));
+}
+
+Tree part_of(const Tree& data, Part which) {
+  detail::check_part(which);
+  const int64_t n = numobs(data), begin = which.begin(n);
+  return part(data, begin, which.end(n) - begin);
 }
 
 }  // namespace luxtorch::data

@@ -2,6 +2,7 @@
 
 #include <ATen/ops/batch_norm.h>
 
+#include "layers/batch_norm_group.h"
 #include "layers/check.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/ops/normalization.h"
@@ -96,7 +97,8 @@ Out<Tensor> BatchNorm::operator()(const Tensor& given, const Tree& ps, const Tre
   if (!options_.affine) check_floating(*this, x);
   bool training = st["training"].scalar<bool>();
   bool of_the_batch = training || !options_.track_stats;
-  if (of_the_batch && x.numel() <= channels_) {
+  const bool together = training && options_.group.size() > 1;
+  if (of_the_batch && !together && x.numel() <= channels_) {
     fail(*this, fmt::format("expected more than one value per channel{}, got x of shape {}. Use "
                             "larger batches{}.",
                             training ? " in training" : "", shape_text(x.sizes()),
@@ -121,17 +123,26 @@ Out<Tensor> BatchNorm::operator()(const Tensor& given, const Tree& ps, const Tre
     return t.reshape(shape);
   };
   Tensor y;
-  if (of_the_batch && transforms::active()) {
+  auto keep_statistics = [&](const Tensor& of_batch, const Tensor& unbiased) {
+    if (!options_.track_stats) return;
+    auto moved = [&](const Tensor& running, const Tensor& now) {
+      return running.mul(1 - options_.momentum)
+          .add(transforms::detached(now).to(running.scalar_type()), options_.momentum);
+    };
+    st2 =
+        st.with("running_mean", moved(*mean, of_batch)).with("running_var", moved(*var, unbiased));
+  };
+  if (together && !x.is_meta()) {
+    auto wide = [&](const Tensor& t) { return is_half(x.scalar_type()) ? t.to(kFloat32) : t; };
+    if (scale) scale = wide(*scale), bias = wide(*bias);
+    auto batch = normalize_together(options_.group, wide(x), scale, bias, options_.epsilon);
+    y = batch.y;
+    keep_statistics(batch.mean, batch.var);
+  } else if (of_the_batch && transforms::active()) {
     auto batch = by_the_batch(x, options_.epsilon);
     y = batch.y;
     if (scale) y = y.mul(of_shape(*scale)).add(of_shape(*bias));
-    if (options_.track_stats) {
-      auto moved = [&](const Tensor& running, const Tensor& now) {
-        return running.mul(1 - options_.momentum).add(transforms::detached(now), options_.momentum);
-      };
-      st2 = st.with("running_mean", moved(*mean, batch.mean))
-                .with("running_var", moved(*var, batch.var));
-    }
+    keep_statistics(batch.mean, batch.var);
   } else {
     if (training && options_.track_stats) {  // torch updates them in place: clones of its own
       mean = mean->clone(), var = var->clone();
@@ -150,6 +161,7 @@ std::string BatchNorm::label() const {
   if (activation_ != identity) s += std::string(", ") + activation_.name();
   if (!options_.affine) s += ", affine=false";
   if (!options_.track_stats) s += ", track_stats=false";
+  if (options_.group.size() > 1) s += fmt::format(", group of {}", options_.group.size());
   return s + ")";
 }
 

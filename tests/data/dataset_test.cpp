@@ -7,6 +7,7 @@
 #include "data/numbers.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/core/ops.h"
+#include "luxtorch/data/observations.h"
 
 namespace luxtorch::data {
 namespace {
@@ -145,6 +146,36 @@ TEST(Split, RefusesPartsThatDoNotFit) {
   EXPECT_THROW(splitobs(x, 11), ArgumentError);
   EXPECT_THROW(splitobs(x, -1), ArgumentError);
   EXPECT_THROW(splitobs(x, {6, 5}), ArgumentError);
+}
+
+TEST(PartOf, GivesEachPartItsRows) {
+  EXPECT_THAT(numbers(part_of(arange(7), {0, 3})), ElementsAre(0, 1));
+  EXPECT_THAT(numbers(part_of(arange(7), {1, 3})), ElementsAre(2, 3));
+  EXPECT_THAT(numbers(part_of(arange(7), {2, 3})), ElementsAre(4, 5, 6));
+  const Tree both = part_of(named({{"x", arange(4)}, {"y", tuple({arange(4) * 2})}}), {1, 2});
+  EXPECT_THAT(numbers(both["y"][0]), ElementsAre(4, 6));
+  EXPECT_THAT(part_of(std::vector<std::string>{"a", "b", "c"}, {1, 2}), ElementsAre("b", "c"));
+}
+
+TEST(PartOf, IsViewsThatTogetherAreTheData) {
+  const Tensor x = arange(11);
+  EXPECT_EQ(part_of(x, {0, 1}).tensor().const_data_ptr(), x.const_data_ptr());
+  for (int64_t count : {1, 2, 5, 16}) {
+    std::vector<Tree> parts;
+    for (int64_t i = 0; i < count; ++i) parts.push_back(part_of(x, {i, count}));
+    EXPECT_EQ(numbers(joinobs(parts)), numbers(x));
+  }
+  EXPECT_EQ(numobs(part_of(arange(5), {0, 8})), 0);  // 5 rows for 8
+}
+
+TEST(PartOf, RefusesPartsOutsideOfTheirCount) {
+  for (const Part part : {Part{2, 2}, Part{-1, 2}, Part{0, 0}}) {
+    EXPECT_THROW(part_of(arange(5), part), ArgumentError);
+    EXPECT_THROW(part_of(std::vector<int>{1, 2}, part), ArgumentError);
+  }
+  EXPECT_EQ(message<ArgumentError>([] { part_of(arange(5), {3, 2}); }),
+            "[data::part_of] expected a part from 0 to count - 1, and a count of at least 1, got 3 "
+            "of 2.");
 }
 
 RC_GTEST_PROP(SplitProperties, PartsHoldEveryObservationOnce, ()) {

@@ -24,6 +24,11 @@ Layer normalized_model() {
                [](const Tensor& y) { return y.squeeze(-1); });
 }
 
+Layer whole_batch_model(const Group& group) {
+  return Chain(Dense(2, 16), BatchNorm(16, relu, {.group = group}), Dense(16, 1, luxtorch::sigmoid),
+               [](const Tensor& y) { return y.squeeze(-1); });
+}
+
 Tree spirals(int64_t n) {
   auto [x, y] = data::spirals(Rng(7), n, 20, {});
   return tuple({x, y});
@@ -79,6 +84,26 @@ void train(const Group& group, const Layer& model, const Tree& data, int64_t bat
     say("hash", hash(ts.parameters()));
     say("same", same ? "yes" : "no");
   });
+}
+
+// Losses of local steps with an average after every fifth one, after which all processes must have the same bits.
+void train_alone(const Group& group, std::optional<Dtype> message_dtype) {
+  const Layer model = normalized_model();
+  auto [ps, st] = setup(Rng(1), model);
+  TrainState ts(model, ps, st, Adam(0.01));
+  LocalSteps local(group, 5, ts, {.message_dtype = message_dtype});
+  DataLoader loader(points(300), {.batch_size = 100, .shuffle = true, .part = group.part()},
+                    Rng(3));
+  std::vector<double> losses;
+  bool same = true;
+  while (ts.step < 60) {
+    for (const Tree& batch : loader) {
+      losses.push_back(single_train_step_(BinaryCrossEntropyLoss(), batch, ts).loss.item<double>());
+      if (local.update_(ts))
+        same = same && all_equal(group, tuple({ts.parameters(), ts.states()["layer_2"]}));
+    }
+  }
+  print("losses", losses, [&] { say("same", same ? "yes" : "no"); });
 }
 
 void calls(const Group& group) {
@@ -199,6 +224,10 @@ int main(int count, char** arguments) {
     if (mode == "calls") calls(group);
     if (mode == "spiral") train(group, spiral_model(), spirals(300), std::stoll(argument), 50);
     if (mode == "norm") train(group, normalized_model(), points(300), std::stoll(argument), 10);
+    if (mode == "whole_norm")
+      train(group, whole_batch_model(group), points(300), std::stoll(argument), 50);
+    if (mode == "local") train_alone(group, {});
+    if (mode == "local16") train_alone(group, argument == "half" ? kFloat16 : kBFloat16);
     if (mode == "checkpoint") checkpoints(group);
     if (mode == "trouble") trouble(group);
     if (mode == "other_call") group.rank() == 0 ? (void)group.sum(tensor({1.0})) : group.barrier();

@@ -63,6 +63,20 @@ class ProcessesTest(unittest.TestCase):
         for found in self.values(2, "norm", 40):
             self.assertEqual(found["same"], "yes")
 
+    def test_batch_norms_over_the_group_give_one_curve(self):
+        for batch in (128, 129, 7):
+            one = self.alone("whole_norm", batch)
+            for size in (2, 3):
+                for found in self.values(size, "whole_norm", batch):
+                    self.close(found["losses"], one["losses"], 1e-5)
+                    self.assertEqual(found["same"], "yes")
+
+    def test_local_steps_train_and_end_alike(self):
+        for size, *mode in ((2, "local"), (3, "local"), (2, "local16", "half"), (3, "local16", "bfloat16")):
+            for found in self.values(size, *mode):
+                self.assertEqual(found["same"], "yes")
+                self.assertLess(sum(found["losses"][-5:]), 0.8 * sum(found["losses"][:5]))
+
     def test_a_checkpoint_fits_any_number_of_processes(self):
         with tempfile.TemporaryDirectory() as folder:
             def both(first, second):

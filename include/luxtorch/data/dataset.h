@@ -4,6 +4,7 @@
 //     auto [train, validation] = data::splitobs(all, 0.8, Rng(0));    // 800 and 200 of them, shuffled
 //     auto [x_train, y_train] = train.tensors<2>();
 //     Tree three = data::getobs(all, {4, 0, 4});                      // (3, 50, 2) and (3)
+//     Tree own = data::part_of(all, group.part());                    // this process' share of them
 //
 // Data is a tensor, or a tuple or named tree of tensors at any depth. Dimension 0 of each tensor is
 // that of the observations, and all tensors must have the same number of them. Everything else is
@@ -17,6 +18,7 @@
 #include <vector>
 
 #include "luxtorch/core/api.h"
+#include "luxtorch/group.h"
 #include "luxtorch/tree.h"
 
 namespace luxtorch::data {
@@ -58,9 +60,20 @@ LUXTORCH_API std::vector<Tree> splitobs(const Tree& data, const std::vector<doub
 LUXTORCH_API std::vector<Tree> splitobs(const Tree& data, const std::vector<int64_t>& counts,
                                         std::optional<Rng> rng = {});
 
+/// The observations [n index / count, n (index + 1) / count) of n, as views: what Lux's
+/// DistributedDataContainer holds, with group.part(). The parts together are the data, and differ by one
+/// observation at most; where there are fewer observations than parts, some have none. A DataLoader of a part
+/// counts the batches of that part alone, which may be one more than another's; for training steps of a whole
+/// batch DataLoaderOptions::part divides each batch instead. ArgumentError: a part outside of its count.
+LUXTORCH_API Tree part_of(const Tree& data, Part part);
+/// The same of a list: texts, windows, files.
+template <class T>
+std::vector<T> part_of(const std::vector<T>& data, Part part);
+
 namespace detail {
 
 LUXTORCH_API Tree observation(const Tree& data, int64_t index);
+LUXTORCH_API void check_part(Part part);
 
 template <class N, size_t K>
 std::array<Tree, K + 1> split_into(const Tree& data, const N (&at)[K], std::optional<Rng> rng) {
@@ -76,6 +89,12 @@ std::array<Tree, K + 1> split_into(const Tree& data, const N (&at)[K], std::opti
 template <Integer I>
 Tree getobs(const Tree& data, I index) {
   return detail::observation(data, static_cast<int64_t>(index));
+}
+template <class T>
+std::vector<T> part_of(const std::vector<T>& data, Part part) {
+  detail::check_part(part);
+  const auto n = static_cast<int64_t>(data.size());
+  return {data.begin() + part.begin(n), data.begin() + part.end(n)};
 }
 template <class N>
   requires(std::floating_point<N> || Integer<N>)

@@ -3,9 +3,11 @@
 //     BatchNorm(8, lux::relu)
 //     GroupNorm(8, 4, lux::relu)              // 8 channels in 4 groups
 //     InstanceNorm(8, {.affine = true})       // each channel of each sample
+//     BatchNorm(8, {.group = group})          // statistics of the whole batch of several processes
 #pragma once
 
 #include "luxtorch/core/api.h"
+#include "luxtorch/group.h"
 #include "luxtorch/init.h"
 #include "luxtorch/layer.h"
 #include "luxtorch/ops/activation.h"
@@ -20,6 +22,9 @@ struct BatchNormOptions {
   bool track_stats = true;      ///< False: no running statistics; test mode takes the batch's.
   double epsilon = 1e-5;        ///< Added to the variance, at least 0.
   double momentum = 0.1;        ///< 0 to 1: new = (1 - momentum) * old + momentum * batch's.
+  /// The processes whose rows are one batch in training, as torch.nn.SyncBatchNorm's process group: see
+  /// BatchNorm. One process: as without.
+  Group group = {};
 };
 
 /// y = activation((x - mean) / sqrt(var + epsilon) * scale + bias) for each channel (Ioffe and
@@ -28,6 +33,14 @@ struct BatchNormOptions {
 /// are those of the batch; in test mode the running ones. Parameters, with affine: scale, bias
 /// (channels). States: running_mean, running_var (channels), if tracked (the variance unbiased, as
 /// in torch and Lux), and training, a bool.
+///
+/// With a group of several processes, mean and variance in training are those of all processes' rows, and so
+/// are the new states, the same on each. y and the gradients are those of one process with the whole batch, up to
+/// rounding, where the loss is the mean over all rows: each process' loss is a mean over its own, and its
+/// gradients count by their number, as in a TrainState with the same group, or by group.mean(grads, rows).
+/// Parts may have a single row or none. Every process must call the layer, and take the gradient, equally often,
+/// since each of these waits for the others: one message to normalize, one in the backward pass. In test mode there are
+/// no messages; without track_stats it takes the statistics of its own rows.
 class LUXTORCH_API BatchNorm {
  public:
   /// ArgumentError: channels below 1, epsilon below 0, or momentum outside 0 to 1.
@@ -44,9 +57,10 @@ class LUXTORCH_API BatchNorm {
   std::vector<StateSpec> states() const;
   /// ShapeError: x has another number of channels; its dtype or device is not that of the
   /// parameters or states; the statistics are the batch's, and it has no more than one value per
-  /// channel.
+  /// channel, with a group on all processes together. UnsupportedError: in training with a group of several
+  /// processes, a transform such as jvp or vmap, or a gradient that records a graph for another one.
   Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;
-  /// The text in a printed model: "BatchNorm(8, relu)".
+  /// The text in a printed model: "BatchNorm(8, relu)"; of several processes "BatchNorm(8, group of 4)".
   std::string label() const;
 
  private:
