@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <random>
 #include <thread>
 #include <torch/csrc/distributed/c10d/FileStore.hpp>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
@@ -56,12 +57,55 @@ c10::intrusive_ptr<c10d::Store> connect(const Launch& launch, milliseconds timeo
   }
 }
 
+DistributedError no_answer_of_root(int64_t size, milliseconds timeout, const std::string& error) {
+  return {fmt::format("rank 0 of {} expected to answer within {} s, and did not. Was it killed? "
+                      "See its own output. ({})",
+                      size, seconds(timeout), first_line(error)),
+          0};
+}
+
+// A store that the launcher serves outlives the processes, and what they wrote in an earlier life is still in it. The
+// launcher's count of restarts does not tell lives apart: on two machines it may differ. So rank 0 names each life, and
+// tells the name to each process that asks with a word of its own.
+std::string new_word() {
+  std::random_device draw;
+  return fmt::format("{:08x}{:08x}", draw(), draw());
+}
+
+std::string hello_key(int64_t rank) { return fmt::format("luxtorch/hello/{}", rank); }
+
+std::string welcome_key(int64_t rank, const std::string& word) {
+  return fmt::format("luxtorch/welcome/{}/{}", rank, word);
+}
+
+std::string ask_for_life(c10d::Store& whole, const Launch& launch, milliseconds timeout) {
+  try {
+    const std::string word = new_word();
+    whole.set(hello_key(launch.rank), bytes(word));
+    whole.wait({welcome_key(launch.rank, word)}, timeout);
+    return text(whole, welcome_key(launch.rank, word));
+  } catch (const std::exception& error) {
+    throw no_answer_of_root(launch.size, timeout, error.what());
+  }
+}
+
+void tell_life(c10d::Store& whole, int64_t rank, const std::string& life) {
+  if (whole.check({hello_key(rank)}))
+    whole.set(welcome_key(rank, text(whole, hello_key(rank))), bytes(life));
+}
+
 }  // namespace
 
 Meeting::Meeting(const Launch& launch, milliseconds start_timeout)
     : impl_(std::make_unique<Impl>()), rank_(launch.rank), size_(launch.size) {
-  impl_->store =
-      c10::make_intrusive<c10d::PrefixStore>(launch.prefix, connect(launch, start_timeout));
+  auto whole = connect(launch, start_timeout);
+  std::string prefix = launch.prefix;
+  if (launch.at.served) {
+    impl_->whole = whole;
+    impl_->life = rank_ == 0 ? new_word() : ask_for_life(*whole, launch, start_timeout);
+    prefix = "luxtorch/life/" + impl_->life;
+  }
+  impl_->store = c10::make_intrusive<c10d::PrefixStore>(prefix, std::move(whole));
 }
 
 Meeting::Meeting(const Meeting& whole, const std::string& name, int64_t rank, int64_t size)
@@ -87,6 +131,12 @@ std::string Meeting::judge(
       for (int64_t r = 1; r < size_ && missing < 0; ++r) {
         const std::string key = base + std::to_string(r);
         try {
+          // In the first agreement the others ask for the life.
+          while (impl_->whole && impl_->agreements == 1 && !store.check({key}) &&
+                 Clock::now() < end) {
+            tell_life(*impl_->whole, r, impl_->life);
+            std::this_thread::sleep_for(milliseconds(20));
+          }
           store.wait({key}, std::max(milliseconds(1),
                                      std::chrono::duration_cast<milliseconds>(end - Clock::now())));
           texts.push_back(text(store, key));
@@ -107,12 +157,7 @@ std::string Meeting::judge(
       word = text(store, base + "verdict");
     }
   } catch (const std::exception& error) {
-    throw DistributedError(
-        fmt::format(
-            "rank 0 of {} expected to answer within {} s, and did not. Was it killed? See its own "
-            "output. ({})",
-            size_, seconds(timeout), first_line(error.what())),
-        0);
+    throw no_answer_of_root(size_, timeout, error.what());
   }
   const size_t line = word.find('\n');
   const int64_t missing = std::stoll(word.substr(0, line));

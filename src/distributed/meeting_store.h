@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <string>
 #include <torch/csrc/distributed/c10d/Store.hpp>
 
 #include "distributed/meeting.h"
@@ -13,6 +14,9 @@ struct Meeting::Impl {
   int64_t agreements = 0;
   bool waits = false;
   std::map<int64_t, std::string> waits_of;  // what others waited in at the last look
+  // Where the launcher serves the store: all of it, and the name of this life of the processes.
+  c10::intrusive_ptr<c10d::Store> whole = {};
+  std::string life = {};
 };
 
 }  // namespace luxtorch::distributed

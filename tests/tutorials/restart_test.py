@@ -8,6 +8,9 @@ import sys
 import unittest
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
+from processes import free_port
 from program import ProgramTest
 
 PROGRAM = Path(os.environ["LUXTORCH_BUILD_DIR"]) / "bin/restart"
@@ -72,6 +75,24 @@ class RestartTest(ProgramTest):
         self.assertEqual(first, 0)
         self.assertGreaterEqual(second, 41)
         self.assertEqual({self.hash_of(itself), self.hash_of(killed)}, {self.hash_of(undisturbed)})
+
+    @unittest.skipUnless(HAS_TORCHRUN, "this Python has no torchrun")
+    def test_two_launchers_restart_their_processes_together(self):
+        # The launcher of the process that died counts one restart, and the other one none.
+        command = [sys.executable, "-m", "torch.distributed.run", "--no-python", "--nnodes", "2", "--nproc-per-node", "1",
+                   "--max-restarts", "1", "--rdzv-backend", "c10d", "--rdzv-endpoint", f"127.0.0.1:{free_port()}", "--rdzv-id", "run",
+                   str(PROGRAM), "--steps", "30", "--die-at", "23"]
+        launchers = [subprocess.Popen(command, cwd=self.folder, env={**os.environ, **self.environment}, text=True,
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(2)]
+        try:
+            ends = [launcher.communicate(timeout=LIMIT) for launcher in launchers]
+        finally:
+            for launcher in launchers:
+                launcher.kill()
+        self.assertEqual([launcher.returncode for launcher in launchers], [0, 0], ends)
+        self.assertEqual(sorted(start for output, _ in ends for start in self.starts(output)), [(2, 0), (2, 20)])
+        for _, said in ends:
+            self.assertNotIn("waited in init", said)  # they do not look for those that were there before
 
     def test_a_run_goes_on_from_where_it_ended(self):
         whole = self.run_it("--out", "whole").stdout
