@@ -51,6 +51,17 @@ Tree without_numbers(const Tree& t) {
       [](const Tensor& x) { return without_numbers(x.sizes(), x.scalar_type()); }, t);
 }
 
+// Is it a state that a state dict leaves out?
+void check_computed(const std::string& who, const std::string& name, const TensorLayout& torch,
+                    const TensorLayout& lux, bool can_be) {
+  const auto mark = TensorLayout::Dims::Computed;
+  if (lux.dims != mark && (torch.dims != mark || can_be)) return;
+  throw ArgumentError(
+      who, fmt::format("expected .dims = Computed of a state that is a tensor, in PyTorch alone, got "
+                       "it of {}{}.",
+                       name, lux.dims == mark ? " in Lux" : ""));
+}
+
 void check_layout(const std::string& who, const std::string& name, const TensorLayout& layout) {
   if (!layout.from_ours == !layout.to_ours) return;
   throw ArgumentError(
@@ -68,6 +79,7 @@ class SpecReader {
     for (const auto& spec : specs) {
       check_name("parameter", spec.name);
       for (const auto* layout : {&spec.torch, &spec.lux}) check_layout(who_, spec.name, *layout);
+      check_computed(who_, spec.name, spec.torch, spec.lux, false);
       for (const auto* layout : {&spec.lux_0_5, &spec.lux_cross_correlation})
         if (*layout) check_layout(who_, spec.name, **layout);
       items.emplace_back(spec.name, tensor(spec));
@@ -82,6 +94,8 @@ class SpecReader {
       if (spec.kind == OnlyInTorch) continue;
       check_name("state", spec.name);
       for (const auto* layout : {&spec.torch, &spec.lux}) check_layout(who_, spec.name, *layout);
+      check_computed(who_, spec.name, spec.torch, spec.lux,
+                     spec.kind == StateSpec::Kind::Tensor);
       auto value = spec.kind == StateSpec::Kind::Tensor ? Tree(tensor(spec))
                    : spec.kind == StateSpec::Kind::Rng  ? Tree(rng_.fold_in(spec.name))
                    : draws_                             ? spec.value

@@ -25,6 +25,8 @@ std::string hint(const Tree& expected, const Tree& got) {
   return "";
 }
 
+bool is_computed(const TorchName& n) { return n.layout.dims == TensorLayout::Dims::Computed; }
+
 Tree with_tensors(const Tree& tree, const std::map<std::string, Tree>& by_path) {
   return tree::map(
       [&](const std::string& path, const Tree& leaf) {
@@ -39,7 +41,9 @@ Tree with_tensors(const Tree& tree, const std::map<std::string, Tree>& by_path) 
 Tree to_torch(const Anatomy& model, const Tree& ps, const Tree& st) {
   check_fits(model.ps, ps, "to_torch", "parameters");
   check_fits(model.st, st, "to_torch", "states");
-  return state_dict(torch_names("to_torch", parts_of(model), model.ps, model.st), ps, st);
+  auto names = torch_names("to_torch", parts_of(model), model.ps, model.st);
+  std::erase_if(names, is_computed);
+  return state_dict(names, ps, st);
 }
 
 std::pair<Tree, Tree> from_torch(const Anatomy& model, const Tree& given) {
@@ -56,12 +60,19 @@ std::pair<Tree, Tree> from_torch(const Anatomy& model, const Tree& given) {
     found.key() = n.name;
     got.insert(std::move(found));
   }
+  std::map<std::string, Tree> parameters, states;
+  Tree as_in_setup;
+  std::erase_if(names, [&](const auto& n) {
+    if (!is_computed(n) || got.contains(n.name)) return false;
+    if (as_in_setup.is_none()) as_in_setup = draw(model.description, Initial::states, Rng(0));
+    states.emplace(n.path, as_in_setup.at(n.path));
+    return true;
+  });
   auto expected = state_dict(names, model.ps, model.st);
   if (auto found = tensor_mismatches(expected, got); !found.empty()) {
     throw TreeError("from_torch", "expected a state dict of the model, got " +
                                       found.listed(kListed) + "." + hint(expected, given));
   }
-  std::map<std::string, Tree> parameters, states;
   std::map<std::string, int64_t> rows_taken;
   for (const auto& n : names) {
     const bool of_parameters = n.where == TorchName::Where::Parameters;

@@ -29,6 +29,7 @@ Tensor theirs(const TensorLayout& layout, const Tensor& ours) {
     case TensorLayout::Dims::Column:
       return ours.unsqueeze(1);
     case TensorLayout::Dims::Rows:
+    case TensorLayout::Dims::Computed:
     case TensorLayout::Dims::Same:
       break;
   }
@@ -43,6 +44,7 @@ Tensor ours(const TensorLayout& layout, const Tensor& theirs) {
     case TensorLayout::Dims::Column:
       return theirs.dim() == 2 ? theirs.squeeze(1) : theirs;
     case TensorLayout::Dims::Rows:
+    case TensorLayout::Dims::Computed:
     case TensorLayout::Dims::Same:
       break;
   }

@@ -108,7 +108,7 @@ std::vector<StateSpec> SinusoidalPositionalEmbedding::states() const {
     const Tensor part = at::arange(half, at::TensorOptions().dtype(kFloat64)).div(half - 1);
     return part.mul(log_last - log_first).add(log_first).exp().mul(turns).to(kFloat32);
   };
-  return {{"sigmas", {dims_ / 2}, sigmas}};
+  return {{"sigmas", {dims_ / 2}, sigmas, kFloat32, {.dims = TensorLayout::Dims::Computed}}};
 }
 
 Out<Tensor> SinusoidalPositionalEmbedding::operator()(const Tensor& x, const Tree&,
@@ -158,7 +158,8 @@ std::vector<StateSpec> RotaryPositionalEmbedding::states() const {
     };
     return {name,  {options_.max_sequence_length, options_.low_memory_variant ? dim_ / 2 : dim_},
             table, kFloat32,
-            {},    {.dims = TensorLayout::Dims::Reversed}};
+            {.dims = TensorLayout::Dims::Computed},
+            {.dims = TensorLayout::Dims::Reversed}};
   };
   return {cache("cos_cache", &ops::RotaryParams::cos_cache),
           cache("sin_cache", &ops::RotaryParams::sin_cache)};
