@@ -60,19 +60,14 @@ std::pair<Tree, Tree> from_torch(const Anatomy& model, const Tree& given) {
     found.key() = n.name;
     got.insert(std::move(found));
   }
-  std::map<std::string, Tree> parameters, states;
-  Tree as_in_setup;
-  std::erase_if(names, [&](const auto& n) {
-    if (!is_computed(n) || got.contains(n.name)) return false;
-    if (as_in_setup.is_none()) as_in_setup = draw(model.description, Initial::states, Rng(0));
-    states.emplace(n.path, as_in_setup.at(n.path));
-    return true;
-  });
+  // The model's states are those of setup.
+  std::erase_if(names, [&](const auto& n) { return is_computed(n) && !got.contains(n.name); });
   auto expected = state_dict(names, model.ps, model.st);
   if (auto found = tensor_mismatches(expected, got); !found.empty()) {
     throw TreeError("from_torch", "expected a state dict of the model, got " +
                                       found.listed(kListed) + "." + hint(expected, given));
   }
+  std::map<std::string, Tree> parameters, states;
   std::map<std::string, int64_t> rows_taken;
   for (const auto& n : names) {
     const bool of_parameters = n.where == TorchName::Where::Parameters;

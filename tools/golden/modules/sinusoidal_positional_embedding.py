@@ -1,4 +1,4 @@
-"""SinusoidalPositionalEmbedding: its formula, with the frequencies in a buffer that is no part of a state dict; torch.nn has no such module."""
+"""SinusoidalPositionalEmbedding: its formula, the frequencies in a buffer that is no part of a state dict; torch.nn has none."""
 
 import torch
 
