@@ -136,9 +136,9 @@ struct LayerAccess {
   /// True if the layers are members of L: a macro names them, or L says so.
   template <class L>
   static constexpr bool names_members() {
-    return requires(const L& l) { l.luxtorch_layers().members; } ||
-           requires(const L& l) { l.luxtorch_wrapped().members; } ||
-           requires { requires L::luxtorch_visits_members; };
+    return requires(const L& l) { l.luxtorch_layers().members; } || requires(const L& l) {
+      l.luxtorch_wrapped().members;
+    } || requires { requires L::luxtorch_visits_members; };
   }
   /// Calls f(name, layer) for the layer that l wraps.
   template <class L, class F>
@@ -180,6 +180,14 @@ concept HasParameters = requires(const L& l, Rng rng) {
 template <class L>
 concept HasStates = requires(const L& l, Rng rng) {
   { l.initial_states(rng) } -> std::convertible_to<Tree>;
+};
+
+/// Has states that depend on the first parameters: Tree settled_states(const Tree& ps, const Tree& st)
+/// const. setup calls it with the layer's drawn parameters and states, once; what it gives are the states
+/// of a new model, of the structure of st. It draws nothing.
+template <class L>
+concept SettlesStates = requires(const L& l, const Tree& t) {
+  { l.settled_states(t, t) } -> std::convertible_to<Tree>;
 };
 
 /// Says the shape of its output without being called: Shape output_size(Shape x) const. It is asked
