@@ -72,8 +72,7 @@ MultiHeadAttention::MultiHeadAttention(AttentionDims dims, MultiHeadAttentionOpt
     : dims_(checked(dims, options)),
       options_(std::move(options)),
       q_proj_(Dense(dims_.q_in, dims_.qk, options_.dense)),
-      k_proj_(
-          Dense(dims_.k_in, dims_.qk / options_.nheads * options_.kv_heads, options_.dense)),
+      k_proj_(Dense(dims_.k_in, dims_.qk / options_.nheads * options_.kv_heads, options_.dense)),
       v_proj_(Dense(dims_.v_in, dims_.v / options_.nheads * options_.kv_heads, options_.dense)),
       out_proj_(Dense(dims_.v, dims_.out, options_.dense)) {
   const int64_t head = dims_.qk / options_.nheads;
@@ -147,9 +146,7 @@ MultiHeadAttention::Result MultiHeadAttention::attend(const Inputs& in, const Tr
                                                       const Tree& st) const {
   const bool batched = check(in, ps);
   Result result{.y = {}, .scores = {}, .carry = {}, .st = st};
-  auto with_batch = [&](const Tensor& t) {
-    return batched || !t.defined() ? t : t.unsqueeze(0);
-  };
+  auto with_batch = [&](const Tensor& t) { return batched || !t.defined() ? t : t.unsqueeze(0); };
   auto as_given = [&](const Tensor& t) { return batched ? t : t.squeeze(0); };
   auto projected = [&](const detail::DenseField& p, const char* name, const Tensor& t, int64_t n) {
     return by_head(p(name, with_batch(t), ps, result.st), n);
@@ -157,7 +154,8 @@ MultiHeadAttention::Result MultiHeadAttention::attend(const Inputs& in, const Tr
   const int64_t qk_head = dims_.qk / options_.nheads, v_head = dims_.v / options_.nheads;
   Tensor q = projected(q_proj_, "q_proj", in.q, options_.nheads);
   if (q_norm_) q = (*q_norm_)(q, ps["q_norm"], st["q_norm"]).first;
-  KVCache now{.k = {}, .v = {}, .mask = with_batch(in.tokens)};  // k, v: (batch, kv_heads, keys, size)
+  KVCache now{
+      .k = {}, .v = {}, .mask = with_batch(in.tokens)};  // k, v: (batch, kv_heads, keys, size)
   if (in.held && !in.held->is_none()) {
     const int64_t keys = in.k.size(-2), heads = options_.kv_heads;
     KVCache memory =

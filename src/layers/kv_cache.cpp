@@ -66,9 +66,8 @@ KVCache appended(const KVCache& earlier, const KVCache& added, int64_t room, boo
   const Tensor mask = masks_of(earlier, added);
   if (room == 0 || recorded || added.k.is_meta()) {
     if (!earlier.k.defined()) return {.k = added.k, .v = added.v, .mask = mask};
-    return {.k = at::cat({earlier.k, added.k}, 2),
-            .v = at::cat({earlier.v, added.v}, 2),
-            .mask = mask};
+    return {
+        .k = at::cat({earlier.k, added.k}, 2), .v = at::cat({earlier.v, added.v}, 2), .mask = mask};
   }
   Tensor k = earlier.k, v = earlier.v;
   if (!k.defined() || !has_room(k, room, earlier) || !has_room(v, room, earlier))

@@ -156,8 +156,10 @@ std::vector<StateSpec> RotaryPositionalEmbedding::states() const {
                  {.base = options.base, .low_memory_variant = options.low_memory_variant}).*
              which;
     };
-    return {name,  {options_.max_sequence_length, options_.low_memory_variant ? dim_ / 2 : dim_},
-            table, kFloat32,
+    return {name,
+            {options_.max_sequence_length, options_.low_memory_variant ? dim_ / 2 : dim_},
+            table,
+            kFloat32,
             {.dims = TensorLayout::Dims::Computed},
             {.dims = TensorLayout::Dims::Reversed}};
   };

@@ -202,7 +202,8 @@ Tensor TransformerDecoderLayer::run(const Inputs& in, const Tree& ps, Tree& st) 
   const Tensor informed = residual(1, attended, ps, st, [&](const Tensor& h) {
     const Tree &its_ps = ps["multihead_attn"], its_st = st["multihead_attn"];
     if (in.held) {
-      auto [y, next] = multihead_attn_.attend_to(h, in.memory, in.memory_mask, *in.held, its_ps, its_st);
+      auto [y, next] =
+          multihead_attn_.attend_to(h, in.memory, in.memory_mask, *in.held, its_ps, its_st);
       st = st.with("multihead_attn", std::move(next));
       return y;
     }

@@ -192,8 +192,8 @@ TEST(LayerMap, ReplacesTheDenseInAttention) {
   // Its own names in PyTorch, as its rows are no longer in one tensor.
   EXPECT_EQ(tree::paths(to_torch(other, ps2, st2)),
             (Strings{"q_proj.weight", "q_proj.bias", "k_proj.weight", "k_proj.bias",
-                     "v_proj.dense.weight", "v_proj.dense.bias", "out_proj.weight",
-                     "out_proj.bias", "q_norm.weight", "k_norm.weight"}));
+                     "v_proj.dense.weight", "v_proj.dense.bias", "out_proj.weight", "out_proj.bias",
+                     "q_norm.weight", "k_norm.weight"}));
 }
 
 TEST(LayerMap, ReplacesTheDenseInTransformers) {
@@ -202,7 +202,8 @@ TEST(LayerMap, ReplacesTheDenseInTransformers) {
   for (bool checkpointed : {false, true}) {
     const Chain model(TransformerEncoder(layer, 2, {.norm = true, .checkpointed = checkpointed}));
     auto [ps, st] = setup(Rng(0), model);
-    for (const std::string name : {"self_attn.q_proj", "self_attn.out_proj", "linear1", "linear2"}) {
+    for (const std::string name :
+         {"self_attn.q_proj", "self_attn.out_proj", "linear1", "linear2"}) {
       SCOPED_TRACE(name);
       auto [other, ps2, st2] = shifted(model, ps, st, name);
       EXPECT_TRUE(mismatches(structure(other).states, st2).empty());
@@ -212,8 +213,9 @@ TEST(LayerMap, ReplacesTheDenseInTransformers) {
         plain = plain.with(path, plain.at(path).tensor() + 1);
       }
       const auto [y, st3] = apply<Tensor>(other, x, ps2, st2);
-      if (name != "linear1")  // whose activation comes before the 1
+      if (name != "linear1") {  // whose activation comes before the 1
         EXPECT_CLOSE(y, apply<Tensor>(model, x, plain, st).first, kPlainFloat32);
+      }
       EXPECT_EQ(st3.at("layer_1.layers.1." + name + ".calls").scalar<int64_t>(), 1);
     }
   }
@@ -225,8 +227,8 @@ TEST(LayerMap, ReplacesTheDenseOfStepsToo) {
   auto [ps, st] = setup(Rng(0), model);
   auto [other, ps2, st2] = shifted(model, ps, st, "multihead_attn.k_proj");
   const Tensor x = random::normal(Rng(1), {3, 5, 4}), memory = random::normal(Rng(2), {3, 2, 4});
-  EXPECT_CLOSE(other.step(x, memory, Tree(), ps2, st2).first.y,
-               other(x, memory, ps2, st2).first, kPlainFloat32);
+  EXPECT_CLOSE(other.step(x, memory, Tree(), ps2, st2).first.y, other(x, memory, ps2, st2).first,
+               kPlainFloat32);
 }
 
 TEST(LayerMap, NamesTheLayerWhosePartIsMissing) {

@@ -70,8 +70,7 @@ void expect_the_masked_call(const L& layer) {
   auto step = [&](const Tensor& part, const Tensor& mask, const Tree& carry) {
     return cell(part, mask, carry, ps, st).first;
   };
-  for (const auto& lengths : kCuts)
-    EXPECT_CLOSE(fed(x, kept, lengths, step), whole, kPlainFloat64);
+  for (const auto& lengths : kCuts) EXPECT_CLOSE(fed(x, kept, lengths, step), whole, kPlainFloat64);
   // Of one sample, without batch.
   EXPECT_CLOSE(fed(x[1], kept[1], {4, 1, 2}, step), whole[1], kPlainFloat64);
   EXPECT_GT(relative_difference(fed(x, kept.logical_or(kept.logical_not()), {7}, step), whole),
@@ -140,7 +139,8 @@ TEST(PaddedSteps, GoOnInTheStatesOfAStatefulRecurrentCell) {
   const StatefulRecurrentCell cell{KVCacheCell(stack)};
   const auto [ps, fresh] = doubles_of(cell);
   const Tensor x = numbers(1, {3, 7, 8}), kept = kept_tokens();
-  auto [prompt, after] = stack.step(x.narrow(1, 0, 5), kept.narrow(1, 0, 5), Tree(), ps, fresh["cell"]);
+  auto [prompt, after] =
+      stack.step(x.narrow(1, 0, 5), kept.narrow(1, 0, 5), Tree(), ps, fresh["cell"]);
   const Tree st = named({{"cell", after}, {"carry", prompt.carry}});
   const Tensor y = cell(x.narrow(1, 5, 2), ps, st).first;
   EXPECT_CLOSE(y, stack(x, of_keys(kept), ps, fresh["cell"]).first.narrow(1, 5, 2), kPlainFloat64);

@@ -19,8 +19,8 @@ using ::testing::UnorderedElementsAre;
 using Names = std::set<std::string>;
 
 // Public classes that are no layers: bases, parts, sizes, and a model with its parameters in one object.
-const Names kNoLayers{"AttentionDims",  "DenseField",   "Joined",        "Merging",
-                      "RecurrentStack", "SequenceCell", "StatefulLayer", "StockCell",
+const Names kNoLayers{"AttentionDims",    "DenseField",      "Joined",        "Merging",
+                      "RecurrentStack",   "SequenceCell",    "StatefulLayer", "StockCell",
                       "TransformerLayer", "TransformerStack"};
 // The registration of layers that are no public classes.
 const std::string kUsers = "UsersLayers";

@@ -47,8 +47,8 @@ const Registration registered_transformer_decoder(+[] {
                  {"post_norm", Stack(post_norm, 2)}},
       .compared =
           [] {
-            return OfItself{Stack(DecoderLayer(32, {.nheads = 4, .is_causal = true}), 2,
-                                  {.norm = true})};
+            return OfItself{
+                Stack(DecoderLayer(32, {.nheads = 4, .is_causal = true}), 2, {.norm = true})};
           },
       .refusals = {refuses<ArgumentError>(
                        "[TransformerDecoder] expected num_layers of at least 1, got 0.",
