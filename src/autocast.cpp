@@ -16,4 +16,12 @@ void explain_autocast_(Error& error) {
   }
 }
 
+Tensor as_in_products(const Tensor& t) {
+  if (!t.defined()) return t;
+  const auto device = t.device().type();
+  if (!at::autocast::is_autocast_available(device) || !at::autocast::is_autocast_enabled(device))
+    return t;
+  return at::autocast::cached_cast(at::autocast::get_autocast_dtype(device), t, device);
+}
+
 }  // namespace luxtorch::detail

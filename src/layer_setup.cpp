@@ -51,6 +51,18 @@ Tree without_numbers(const Tree& t) {
       [](const Tensor& x) { return without_numbers(x.sizes(), x.scalar_type()); }, t);
 }
 
+// Is it a state that a state dict leaves out?
+void check_computed(const std::string& who, const std::string& name, const TensorLayout& torch,
+                    const TensorLayout& lux, bool can_be) {
+  const auto mark = TensorLayout::Dims::Computed;
+  if (lux.dims != mark && (torch.dims != mark || can_be)) return;
+  throw ArgumentError(
+      who,
+      fmt::format("expected .dims = Computed of a state that is a tensor, in PyTorch alone, got "
+                  "it of {}{}.",
+                  name, lux.dims == mark ? " in Lux" : ""));
+}
+
 void check_layout(const std::string& who, const std::string& name, const TensorLayout& layout) {
   if (!layout.from_ours == !layout.to_ours) return;
   throw ArgumentError(
@@ -68,6 +80,7 @@ class SpecReader {
     for (const auto& spec : specs) {
       check_name("parameter", spec.name);
       for (const auto* layout : {&spec.torch, &spec.lux}) check_layout(who_, spec.name, *layout);
+      check_computed(who_, spec.name, spec.torch, spec.lux, false);
       for (const auto* layout : {&spec.lux_0_5, &spec.lux_cross_correlation})
         if (*layout) check_layout(who_, spec.name, **layout);
       items.emplace_back(spec.name, tensor(spec));
@@ -82,6 +95,7 @@ class SpecReader {
       if (spec.kind == OnlyInTorch) continue;
       check_name("state", spec.name);
       for (const auto* layout : {&spec.torch, &spec.lux}) check_layout(who_, spec.name, *layout);
+      check_computed(who_, spec.name, spec.torch, spec.lux, spec.kind == StateSpec::Kind::Tensor);
       auto value = spec.kind == StateSpec::Kind::Tensor ? Tree(tensor(spec))
                    : spec.kind == StateSpec::Kind::Rng  ? Tree(rng_.fold_in(spec.name))
                    : draws_                             ? spec.value
@@ -181,6 +195,23 @@ class SetupWalk {
 
 Tree draw(const Description& d, Initial which, Rng rng) {
   return SetupWalk(which, true).visit(d, rng);
+}
+
+Tree settled(const Description& d, const Tree& ps, const Tree& st) {
+  if (d.hooks && d.hooks->settled_states) return d.hooks->settled_states(d.address, ps, st);
+  if (d.wrapper) {
+    // Parts of its own say nothing of where those of the layer inside are.
+    const auto& h = *d.hooks;
+    const bool owns = h.parameters || h.states || h.initial_parameters || h.initial_states;
+    return owns || d.fields.empty() ? st : settled(d.fields[0].layer, ps, st);
+  }
+  Tree all = st;
+  for (const auto& [name, field] : d.fields) {
+    const Tree& before = st.at(name);
+    Tree after = settled(field, ps.at(name), before);
+    if (!after.same_node(before)) all = all.with(name, std::move(after));
+  }
+  return all;
 }
 
 Tree draw_part(const Description& d, Initial which, Rng rng) {

@@ -21,7 +21,8 @@
 // parameters() and states() describe what setup makes (layer_spec.h). A layer that no such list
 // describes makes its trees itself, from a key for each name that it folds in: it has `Tree
 // initial_parameters(Rng rng) const` and `Tree initial_states(Rng rng) const`. Either hook may be
-// missing, and only one of the two kinds may be there.
+// missing, and only one of the two kinds may be there. States that depend on the drawn parameters get their
+// numbers in `Tree settled_states(const Tree& ps, const Tree& st) const` (layer_concepts.h).
 #pragma once
 
 #include <array>
@@ -57,7 +58,7 @@ template <class L>
 Tree initial_parameters(const L& l, Rng rng) {
   return initial<Initial::parameters>(l, rng);
 }
-/// The states alone: initial<Initial::states>.
+/// The states alone: initial<Initial::states>, before settled_states(ps, st).
 template <class L>
 Tree initial_states(const L& l, Rng rng) {
   return initial<Initial::states>(l, rng);
@@ -73,8 +74,9 @@ Tree initial_states(const L& l, Rng rng) {
 template <class L>
 std::pair<Tree, Tree> setup(Rng rng, const L& model) {
   auto d = describe(model);
-  return {detail::draw(d, Initial::parameters, rng.fold_in("parameters")),
-          detail::draw(d, Initial::states, rng.fold_in("states"))};
+  Tree ps = detail::draw(d, Initial::parameters, rng.fold_in("parameters"));
+  Tree st = detail::settled(d, ps, detail::draw(d, Initial::states, rng.fold_in("states")));
+  return {std::move(ps), std::move(st)};
 }
 
 /// setup(Rng(seed), model).

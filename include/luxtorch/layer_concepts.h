@@ -118,7 +118,8 @@ Fields<L...> fields(const char* text, const L&... members) {
 /// Gives access to a layer's members. It is a friend of every type with LUXTORCH_LAYERS, so that the
 /// macro may stand in a private section. A type may instead have luxtorch_layers(f) or
 /// luxtorch_wrapped(f), which call f(name, layer) for each: for names known at run time, as Chain's.
-/// The layers must live as long as the object does.
+/// The layers must live as long as the object does. Where they all are members, or parts of members, a
+/// `static constexpr bool luxtorch_visits_members = true` allows layer_map to replace them in a copy.
 struct LayerAccess {
   /// Calls f(name, layer) for each layer of l.
   template <class L, class F>
@@ -132,11 +133,12 @@ struct LayerAccess {
       l.luxtorch_layers().visit(f);
     }
   }
-  /// True if a macro names the layers, so that they are members of L.
+  /// True if the layers are members of L: a macro names them, or L says so.
   template <class L>
   static constexpr bool names_members() {
-    return requires(const L& l) { l.luxtorch_layers().members; } ||
-           requires(const L& l) { l.luxtorch_wrapped().members; };
+    return requires(const L& l) { l.luxtorch_layers().members; } || requires(const L& l) {
+      l.luxtorch_wrapped().members;
+    } || requires { requires L::luxtorch_visits_members; };
   }
   /// Calls f(name, layer) for the layer that l wraps.
   template <class L, class F>
@@ -178,6 +180,14 @@ concept HasParameters = requires(const L& l, Rng rng) {
 template <class L>
 concept HasStates = requires(const L& l, Rng rng) {
   { l.initial_states(rng) } -> std::convertible_to<Tree>;
+};
+
+/// Has states that depend on the first parameters: Tree settled_states(const Tree& ps, const Tree& st)
+/// const. setup calls it with the layer's drawn parameters and states, once; what it gives are the states
+/// of a new model, of the structure of st. It draws nothing.
+template <class L>
+concept SettlesStates = requires(const L& l, const Tree& t) {
+  { l.settled_states(t, t) } -> std::convertible_to<Tree>;
 };
 
 /// Says the shape of its output without being called: Shape output_size(Shape x) const. It is asked

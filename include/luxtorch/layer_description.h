@@ -36,6 +36,7 @@ struct LayerHooks {
   Tree (*initial_parameters)(const void* layer, Rng rng) = nullptr;
   Tree (*initial_states)(const void* layer, Rng rng) = nullptr;
   FieldNames field_names = FieldNames::AsHere;
+  Tree (*settled_states)(const void* layer, const Tree& ps, const Tree& st) = nullptr;
 };
 
 template <class L>
@@ -53,6 +54,11 @@ constexpr LayerHooks hooks_of() {
   } else if constexpr (HasStates<L>) {
     hooks.initial_states = [](const void* l, Rng rng) -> Tree {
       return static_cast<const L*>(l)->initial_states(rng);
+    };
+  }
+  if constexpr (SettlesStates<L>) {
+    hooks.settled_states = [](const void* l, const Tree& ps, const Tree& st) -> Tree {
+      return static_cast<const L*>(l)->settled_states(ps, st);
     };
   }
   if constexpr (requires { L::luxtorch_field_names; }) hooks.field_names = L::luxtorch_field_names;
@@ -183,6 +189,9 @@ LUXTORCH_API bool find_path(const Description& d, const void* address, const std
 
 /// The parameters or states that the described layer starts from, each leaf's key made from its path.
 LUXTORCH_API Tree draw(const Description& d, Initial which, Rng rng);
+/// st, drawn states, in a new model with the parameters ps: what settled_states(ps, st) of its layers make
+/// of their parts.
+LUXTORCH_API Tree settled(const Description& d, const Tree& ps, const Tree& st);
 /// Their structure.
 LUXTORCH_API Tree structure(const Description& d, Initial which);
 /// That of both.

@@ -200,8 +200,8 @@ std::optional<L> replaced(const L& l, LeafReplacements& r) {
 /// f returns a pair (ps, st), and so does layer_map: the trees with the parts that f returned. Or f
 /// returns a MappedLayer, and layer_map a MappedModel. Where the model holds a Layer, as Chain
 /// does, f may replace it by any layer, else by one of the same type. A container of a program's
-/// own allows this if it can be copied and names its members by LUXTORCH_LAYERS or LUXTORCH_WRAPS,
-/// or if it has `L with_layers(std::vector<Layer>) const`, which gives the same container with
+/// own allows this if it can be copied and names its members by LUXTORCH_LAYERS or LUXTORCH_WRAPS
+/// (or says that it visits members: LayerAccess), or if it has `L with_layers(std::vector<Layer>) const`, which gives the same container with
 /// other layers, in the order of its visit. ArgumentError, at the leaf's path: a layer that cannot
 /// be replaced, or not by this one. TreeError: ps or st lack a layer's part.
 template <class F, class L>

@@ -30,12 +30,18 @@ namespace luxtorch {
 struct TensorLayout {
   /// How dimensions may lie there.
   enum class Dims {
-    Same,      ///< as here
-    Reversed,  ///< (a, b, c) here is (c, b, a) there, as in Julia's arrays of data
-    Column,    ///< (n) here is (n, 1) there; (n) is read too
+    Same,  ///< as here
+    /// (a, b, c) here is (c, b, a) there, as in Julia's arrays of data. from_lux takes a parameter with
+    /// any number of sizes 1 behind these: (c, b, a, 1) too.
+    Reversed,
+    Column,  ///< (n) here is (n, 1) there; (n) is read too
     /// Rows of a larger tensor of the layer outside this one, which has the name there: all parameters
     /// of one such name, one after the other. In PyTorch alone.
     Rows,
+    /// Not there, as a buffer that is not persistent: to_torch leaves it out, from_torch takes it if it is
+    /// there and else computes it as setup does. Of states whose .init draws nothing. In PyTorch alone.
+    Computed,
+    ReversedColumn,  ///< as Reversed, with a 1 behind: (a, b) here is (b, a, 1) there
   };
   std::string name = {};   ///< Its name there; "": the name that it has here.
   Dims dims = Dims::Same;  ///< Where its dimensions are there.

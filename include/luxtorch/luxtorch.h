@@ -77,6 +77,7 @@
 #include "luxtorch/layers/spectral_norm.h"
 #include "luxtorch/layers/stateful.h"
 #include "luxtorch/layers/transformer.h"
+#include "luxtorch/layers/transformer_layer.h"
 #include "luxtorch/layers/upsample.h"
 #include "luxtorch/layers/weight_norm.h"
 #include "luxtorch/losses/ctc.h"

@@ -15,6 +15,7 @@
 #include <torch/version.h>
 #endif
 
+#include "checkpoint/checkpoint_bases.h"
 #include "checkpoint/checkpoint_group.h"
 #include "checkpoint/checkpoint_manifest.h"
 #include "io/base/atomic_folder.h"
@@ -136,7 +137,8 @@ fs::path CheckpointFolder::save_here(const std::vector<NamedTrainState>& all,
          .model = detail::show(describe(ts.model), TrainStateAccess::structure(ts)),
          .optimizer = ts.optimizer().label(),
          .hyperparameters = ts.optimizer().hyperparameters(),
-         .frozen = ts.frozen()});
+         .frozen = ts.frozen(),
+         .bases = detail::bases_of(describe(ts.model))});
   }
   fs::path path = folder_ / detail::checkpoint_name(manifest.step());
   io::AtomicFolder folder(kSave, path);

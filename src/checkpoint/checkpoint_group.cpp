@@ -31,6 +31,7 @@ Tree tree_of(const Checkpoint& c) {
                 {"states", c.states},
                 {"optimizer_state", c.optimizer_state},
                 {"frozen", texts(c.frozen)},
+                {"bases", c.bases},
                 {"optimizer", c.optimizer},
                 {"hyperparameters", c.hyperparameters},
                 {"values", c.values},
@@ -49,6 +50,7 @@ Checkpoint checkpoint_of(const Tree& t) {
   c.path = text("path"), c.name = text("name"), c.model = text("model");
   c.step = t["step"].scalar<int64_t>();
   c.parameters = t["parameters"], c.states = t["states"], c.optimizer_state = t["optimizer_state"];
+  c.bases = t["bases"];
   c.frozen = texts_of(t["frozen"]), c.optimizer = text("optimizer");
   c.hyperparameters = t["hyperparameters"], c.values = t["values"], c.data = t["data"];
   c.ema = t["ema"];

@@ -47,6 +47,7 @@ void take(Checkpoint& c, Manifest::State state, const Tree& parameters, const Tr
   c.states = states;
   c.optimizer_state = optimizer_state;
   c.frozen = std::move(state.frozen);
+  c.bases = std::move(state.bases);
   c.optimizer = std::move(state.optimizer);
   c.hyperparameters = std::move(state.hyperparameters);
 }

@@ -46,10 +46,12 @@ Tree parsed(const fs::path& path) {
 std::vector<Tree::Item> items_of(const Manifest::State& state) {
   std::vector<Tree> frozen;
   for (const auto& path : state.frozen) frozen.emplace_back(path);
-  return {{"model", state.model},
-          {"optimizer", state.optimizer},
-          {"hyperparameters", state.hyperparameters},
-          {"frozen", tuple(std::move(frozen))}};
+  std::vector<Tree::Item> items{{"model", state.model},
+                                {"optimizer", state.optimizer},
+                                {"hyperparameters", state.hyperparameters},
+                                {"frozen", tuple(std::move(frozen))}};
+  if (state.bases.size() > 0) items.emplace_back("bases", state.bases);
+  return items;
 }
 
 Manifest::State state_of(const Tree& t) {
@@ -60,6 +62,7 @@ Manifest::State state_of(const Tree& t) {
   state.hyperparameters = t["hyperparameters"];
   for (const Tree& path : t["frozen"].elements())
     state.frozen.push_back(path.scalar<std::string>());
+  if (t.contains("bases")) state.bases = t["bases"];
   return state;
 }
 

@@ -28,6 +28,7 @@ struct Manifest {
     std::string model, optimizer;
     Tree hyperparameters;
     std::vector<std::string> frozen;
+    Tree bases = tuple({});  // as of bases_of
   };
   std::vector<State> states;
   struct Part {

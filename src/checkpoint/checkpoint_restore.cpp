@@ -5,6 +5,7 @@
 #include <functional>
 #include <sstream>
 
+#include "checkpoint/checkpoint_bases.h"
 #include "luxtorch/checkpoint/checkpoint.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/train/freeze.h"
@@ -155,6 +156,14 @@ void Checkpoint::restore_(TrainState& ts) const {
   if (auto m = mismatches(ts.states(), states); !m.empty())
     refuse(*this, fmt::format("expected states like those of the model, got {}.{}", m,
                               other_model(*this, ts)));
+  if (auto others = detail::other_bases(detail::bases_of(describe(ts.model)), bases);
+      !others.empty()) {
+    refuse(*this,
+           fmt::format("expected pairs of the base that this Lora has, got those of another "
+                       "one: sha256 {}. Pairs belong to the parameters beside which they were "
+                       "trained: give Lora::with_base these.",
+                       others));
+  }
   Optimizer same = with_numbers_of(*this, ts.optimizer());
   const Tree moments = ts.optimizer_state(), saved = widened(moments, optimizer_state);
   // A user's own optimizer may change the structure of its state.

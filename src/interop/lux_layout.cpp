@@ -16,6 +16,30 @@ std::vector<ModelPart> parts_in_lux(const Anatomy& model, const LuxOptions& opti
   return parts;
 }
 
+// A shape without the sizes of 1 at its end.
+ShapeView without_ones(ShapeView shape) {
+  while (!shape.empty() && shape.back() == 1) shape = shape.slice(0, shape.size() - 1);
+  return shape;
+}
+
+// ps with the expected shapes where sizes of 1 behind are all that differs: a LayerNorm of Lux for sequences
+// has (F, 1, 1). Of arrays that meet data element by element alone: a 1 behind a kernel's sizes is one of them.
+Tree with_expected_ones(const std::vector<ModelPart>& parts, const Tree& expected, Tree ps) {
+  for (const auto& part : parts) {
+    const auto dims = part.lux_layout.dims;
+    const bool by_element =
+        part.in_parameters && !part.lux_layout.from_ours &&
+        (dims == TensorLayout::Dims::Reversed || dims == TensorLayout::Dims::ReversedColumn);
+    if (!by_element || !ps.contains(part.lux) || !expected.contains(part.lux)) continue;
+    const Tree &got = ps.at(part.lux), &wanted = expected.at(part.lux);
+    if (!got.is_tensor() || !got.tensor().defined() || !wanted.is_tensor()) continue;
+    const auto is = got.tensor().sizes(), to = wanted.tensor().sizes();
+    if (is != to && without_ones(is) == without_ones(to))
+      ps = ps.with(part.lux, got.tensor().reshape(to));
+  }
+  return ps;
+}
+
 bool is_tuple_of_tensors(const Tree& t) {
   if (!t.is_tuple() || t.size() == 0) return false;
   for (const auto& e : t.elements())
@@ -44,12 +68,13 @@ Tree taken(const Tree& expected, const Flat& leaves, const Tree& file) {
       expected);
 }
 
-std::pair<Tree, Tree> from_lux(const Anatomy& model, const Tree& ps, const Tree& st,
+std::pair<Tree, Tree> from_lux(const Anatomy& model, const Tree& given, const Tree& st,
                                const RootNames& roots, LuxOptions options) {
   auto parts = parts_in_lux(model, options);
   std::vector<LuxVersion> versions;
-  for (const auto& part : parts) versions.push_back(version_of(part, ps));
+  for (const auto& part : parts) versions.push_back(version_of(part, given));
   auto expected = in_lux_layout(parts, versions, {model.ps, model.st});
+  const Tree ps = with_expected_ones(parts, expected.ps, given);
   bool has_states = !st.is_none();
   auto both = [&](const Tree& p, const Tree& s) {
     return has_states ? named({{roots.ps, p}, {roots.st, s}}) : named({{roots.ps, p}});

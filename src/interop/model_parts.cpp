@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "interop/attention_parts.h"
 #include "interop/reparametrized_parts.h"
 #include "luxtorch/layers/sequence.h"
 
@@ -60,6 +61,10 @@ class Walk {
       auto inner = where;
       inner.states = join_path(where.states, "layer");
       append(spectral_norm_parts(as<SpectralNorm>(d), where, parts_inside(d, inner)));
+    } else if (is_any_of<MultiHeadAttention>(d)) {
+      const size_t before = parts.size();
+      container(d, where);
+      pack_projections(std::span(parts).subspan(before), d, where);
     } else if (d.wrapper) {
       wrapped(d, where);
     } else if (!d.fields.empty()) {

@@ -25,6 +25,8 @@ std::string hint(const Tree& expected, const Tree& got) {
   return "";
 }
 
+bool is_computed(const TorchName& n) { return n.layout.dims == TensorLayout::Dims::Computed; }
+
 Tree with_tensors(const Tree& tree, const std::map<std::string, Tree>& by_path) {
   return tree::map(
       [&](const std::string& path, const Tree& leaf) {
@@ -39,7 +41,9 @@ Tree with_tensors(const Tree& tree, const std::map<std::string, Tree>& by_path) 
 Tree to_torch(const Anatomy& model, const Tree& ps, const Tree& st) {
   check_fits(model.ps, ps, "to_torch", "parameters");
   check_fits(model.st, st, "to_torch", "states");
-  return state_dict(torch_names("to_torch", parts_of(model), model.ps, model.st), ps, st);
+  auto names = torch_names("to_torch", parts_of(model), model.ps, model.st);
+  std::erase_if(names, is_computed);
+  return state_dict(names, ps, st);
 }
 
 std::pair<Tree, Tree> from_torch(const Anatomy& model, const Tree& given) {
@@ -56,6 +60,8 @@ std::pair<Tree, Tree> from_torch(const Anatomy& model, const Tree& given) {
     found.key() = n.name;
     got.insert(std::move(found));
   }
+  // The model's states are those of setup.
+  std::erase_if(names, [&](const auto& n) { return is_computed(n) && !got.contains(n.name); });
   auto expected = state_dict(names, model.ps, model.st);
   if (auto found = tensor_mismatches(expected, got); !found.empty()) {
     throw TreeError("from_torch", "expected a state dict of the model, got " +

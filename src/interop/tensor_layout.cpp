@@ -26,9 +26,12 @@ Tensor theirs(const TensorLayout& layout, const Tensor& ours) {
   switch (layout.dims) {
     case TensorLayout::Dims::Reversed:
       return reversed(ours).contiguous();
+    case TensorLayout::Dims::ReversedColumn:
+      return reversed(ours).unsqueeze(-1).contiguous();
     case TensorLayout::Dims::Column:
       return ours.unsqueeze(1);
     case TensorLayout::Dims::Rows:
+    case TensorLayout::Dims::Computed:
     case TensorLayout::Dims::Same:
       break;
   }
@@ -40,9 +43,12 @@ Tensor ours(const TensorLayout& layout, const Tensor& theirs) {
   switch (layout.dims) {
     case TensorLayout::Dims::Reversed:
       return reversed(theirs).contiguous();
+    case TensorLayout::Dims::ReversedColumn:
+      return reversed(theirs.squeeze(-1)).contiguous();
     case TensorLayout::Dims::Column:
       return theirs.dim() == 2 ? theirs.squeeze(1) : theirs;
     case TensorLayout::Dims::Rows:
+    case TensorLayout::Dims::Computed:
     case TensorLayout::Dims::Same:
       break;
   }

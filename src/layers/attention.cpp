@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "layers/attention_carry.h"
 #include "layers/check.h"
-#include "layers/kv_cache.h"
 #include "luxtorch/ops/attention.h"
 #include "luxtorch/ops/positions.h"
 #include "ops/flops.h"
@@ -63,85 +63,18 @@ AttentionDims checked(const AttentionDims& dims, MultiHeadAttentionOptions& opti
   return d;
 }
 
-// own_name: of the weight in PyTorch where the three are not rows of one, as their inputs differ.
-detail::Projection projection(int64_t in_dims, int64_t out_dims, const char* own_name,
-                              const AttentionDims& d, const MultiHeadAttentionOptions& o) {
-  const bool packed = d.q_in == d.k_in && d.q_in == d.v_in;
-  return {in_dims, out_dims, o.dense, packed ? "in_proj_weight" : own_name};
-}
-
 // (batch, time, heads * size) to (batch, time, heads, size).
 Tensor by_head(const Tensor& x, int64_t heads) { return x.unflatten(-1, {heads, -1}); }
-
-// The carry as keys and values of shapes like those of the new tokens: (batch, kv_heads, any, size).
-KVCache checked_carry(const MultiHeadAttention& layer, const Tree& carry, const Tensor& k,
-                      const Tensor& v, bool batched) {
-  if (carry.is_none()) return {};
-  const bool of_tensors = carry.is_tuple() && (carry.size() == 2 || carry.size() == 3) &&
-                          carry[0].is_tensor() && carry[1].is_tensor() &&
-                          (carry.size() == 2 || (carry[2].is_tuple() && carry[2].size() == 2));
-  auto with_batch = [&](const Tensor& t) { return batched ? t : t.unsqueeze(0); };
-  KVCache cache;
-  if (of_tensors) {
-    cache.k = with_batch(carry[0].tensor()), cache.v = with_batch(carry[1].tensor());
-    if (carry.size() == 3) {
-      cache.writes = carry[2][0].scalar<int64_t>();
-      cache.held = carry[2][1].scalar<int64_t>();
-    }
-  }
-  auto fits = [&](const Tensor& t, const Tensor& now) {
-    return t.dim() == 4 && t.size(0) == now.size(0) && t.size(1) == now.size(1) &&
-           t.size(2) == cache.tokens() && t.size(3) == now.size(3);
-  };
-  if (!of_tensors || !fits(cache.k, k) || !fits(cache.v, v)) {
-    const auto leading =
-        batched ? fmt::format("{}, {}", k.size(0), k.size(1)) : std::to_string(k.size(1));
-    fail(layer,
-         fmt::format("expected a carry (k, v) of shapes ({0}, tokens, {1}) and ({0}, tokens, "
-                     "{2}), got {3}.",
-                     leading, k.size(3), v.size(3),
-                     of_tensors ? shape_text(carry[0].tensor().sizes()) + " and " +
-                                      shape_text(carry[1].tensor().sizes())
-                                : describe_kind(carry)));
-  }
-  check_alike(layer, "the carry", cache.k, k);
-  check_alike(layer, "the carry", cache.v, k);
-  return cache;
-}
-
-// The keys and values of a memory that an earlier call computed. Shapes are without batch.
-void check_held(const MultiHeadAttention& layer, const Tree& held, const Tensor& q,
-                std::vector<int64_t> k_shape, std::vector<int64_t> v_shape, bool batched) {
-  if (batched) {
-    k_shape.insert(k_shape.begin(), q.size(0));
-    v_shape.insert(v_shape.begin(), q.size(0));
-  }
-  const bool of_tensors =
-      held.is_tuple() && held.size() == 2 && held[0].is_tensor() && held[1].is_tensor();
-  if (!of_tensors || held[0].tensor().sizes() != ShapeView(k_shape) ||
-      held[1].tensor().sizes() != ShapeView(v_shape)) {
-    fail(layer, fmt::format("expected a carry with the memory's keys and values of shapes {} and "
-                            "{}, got {}. A carry goes on with the memory that it began with.",
-                            shape_text(k_shape), shape_text(v_shape),
-                            of_tensors ? shape_text(held[0].tensor().sizes()) + " and " +
-                                             shape_text(held[1].tensor().sizes())
-                                       : describe_kind(held)));
-  }
-  check_alike(layer, "the carry", held[0].tensor(), q);
-  check_alike(layer, "the carry", held[1].tensor(), q);
-}
 
 }  // namespace
 
 MultiHeadAttention::MultiHeadAttention(AttentionDims dims, MultiHeadAttentionOptions options)
     : dims_(checked(dims, options)),
       options_(std::move(options)),
-      q_proj_(projection(dims_.q_in, dims_.qk, "q_proj_weight", dims_, options_)),
-      k_proj_(projection(dims_.k_in, dims_.qk / options_.nheads * options_.kv_heads,
-                         "k_proj_weight", dims_, options_)),
-      v_proj_(projection(dims_.v_in, dims_.v / options_.nheads * options_.kv_heads, "v_proj_weight",
-                         dims_, options_)),
-      out_proj_(dims_.v, dims_.out, options_.dense) {
+      q_proj_(Dense(dims_.q_in, dims_.qk, options_.dense)),
+      k_proj_(Dense(dims_.k_in, dims_.qk / options_.nheads * options_.kv_heads, options_.dense)),
+      v_proj_(Dense(dims_.v_in, dims_.v / options_.nheads * options_.kv_heads, options_.dense)),
+      out_proj_(Dense(dims_.v, dims_.out, options_.dense)) {
   const int64_t head = dims_.qk / options_.nheads;
   if (options_.attention_dropout_probability > 0)
     attention_dropout_.emplace(options_.attention_dropout_probability);
@@ -154,7 +87,8 @@ MultiHeadAttention::MultiHeadAttention(AttentionDims dims, MultiHeadAttentionOpt
 
 struct MultiHeadAttention::Inputs {
   const Tensor &q, &k, &v;
-  Tensor mask = {};
+  Tensor mask = {};             // (batch, heads, queries, keys)
+  Tensor tokens = {};           // a mask of the keys alone: (batch, keys)
   const Tree* carry = nullptr;  // of a step
   Tree* held = nullptr;         // of attend_to
 };
@@ -163,9 +97,8 @@ struct MultiHeadAttention::Result {
   Tree carry, st;
 };
 
-MultiHeadAttention::Result MultiHeadAttention::attend(const Inputs& in, const Tree& ps,
-                                                      const Tree& st) const {
-  const Tensor& parameter = ps["q_proj"]["weight"].tensor();
+bool MultiHeadAttention::check(const Inputs& in, const Tree& ps) const {
+  const Tensor parameter = detail::DenseField::parameter(ps["q_proj"], in.q);
   check_input(*this, in.q, dims_.q_in, parameter, "batch, time, ", 2, 3);
   const bool batched = in.q.dim() == 3;
   auto check_other = [&](const char* name, const Tensor& t, int64_t features) {
@@ -183,28 +116,60 @@ MultiHeadAttention::Result MultiHeadAttention::attend(const Inputs& in, const Tr
     fail(*this, "expected a mask of booleans, true where a query may attend to a key, got " +
                     dtype_text(in.mask.scalar_type()) + ".");
   }
+  check_token_mask(*this, in.held ? "a mask of the memory" : "a mask", in.tokens, in.q,
+                   in.k.size(-2), batched);
+  return batched;
+}
 
-  auto with_batch = [&](const Tensor& t) { return batched ? t : t.unsqueeze(0); };
-  auto as_given = [&](const Tensor& t) { return batched ? t : t.squeeze(0); };
-  auto projected = [&](const detail::Projection& p, const char* name, const Tensor& t, int64_t n) {
-    return by_head(p(with_batch(t), ps[name], st[name]).first, n);
+// q: (batch, time, heads, size); k: (batch, kv_heads, keys, size).
+void MultiHeadAttention::rotate(Tensor& q, Tensor& k, int64_t past, const Tree& caches) const {
+  const int64_t rows = caches["cos_cache"].tensor().size(0);
+  if (const int64_t more = std::max(q.size(1), k.size(2)); past + more > rows) {
+    fail(*this, fmt::format("expected at most {} tokens, as .rotary has positions "
+                            "(.max_sequence_length), got {}.",
+                            rows,
+                            past == 0 ? std::to_string(more)
+                                      : fmt::format("{} in the carry and {} more", past, more)));
+  }
+  auto from_past = [&](const char* name) {
+    return Tree(caches[name].tensor().narrow(0, past, rows - past));
   };
+  const Tree of_these =
+      past == 0
+          ? caches
+          : named({{"cos_cache", from_past("cos_cache")}, {"sin_cache", from_past("sin_cache")}});
+  q = (*rotary_)(q, Tree(), of_these).first;
+  k = (*rotary_)(k.transpose(1, 2), Tree(), of_these).first.transpose(1, 2);
+}
+
+MultiHeadAttention::Result MultiHeadAttention::attend(const Inputs& in, const Tree& ps,
+                                                      const Tree& st) const {
+  const bool batched = check(in, ps);
+  Result result{.y = {}, .scores = {}, .carry = {}, .st = st};
+  auto with_batch = [&](const Tensor& t) { return batched || !t.defined() ? t : t.unsqueeze(0); };
+  auto as_given = [&](const Tensor& t) { return batched ? t : t.squeeze(0); };
+  auto projected = [&](const detail::DenseField& p, const char* name, const Tensor& t, int64_t n) {
+    return by_head(p(name, with_batch(t), ps, result.st), n);
+  };
+  const int64_t qk_head = dims_.qk / options_.nheads, v_head = dims_.v / options_.nheads;
   Tensor q = projected(q_proj_, "q_proj", in.q, options_.nheads);
   if (q_norm_) q = (*q_norm_)(q, ps["q_norm"], st["q_norm"]).first;
-  Tensor k, v;  // (batch, kv_heads, keys, size)
+  KVCache now{
+      .k = {}, .v = {}, .mask = with_batch(in.tokens)};  // k, v: (batch, kv_heads, keys, size)
   if (in.held && !in.held->is_none()) {
     const int64_t keys = in.k.size(-2), heads = options_.kv_heads;
-    check_held(*this, *in.held, q, {heads, keys, dims_.qk / options_.nheads},
-               {heads, keys, dims_.v / options_.nheads}, batched);
-    k = with_batch((*in.held)[0].tensor()), v = with_batch((*in.held)[1].tensor());
+    KVCache memory =
+        memory_of(*this, *in.held, q, {{{heads, keys, qk_head}, {heads, keys, v_head}}}, batched);
+    if (now.mask.defined()) memory.mask = now.mask;
+    now = std::move(memory);
   } else {
-    k = projected(k_proj_, "k_proj", in.k, options_.kv_heads);
-    v = projected(v_proj_, "v_proj", in.v, options_.kv_heads);
-    if (k_norm_) k = (*k_norm_)(k, ps["k_norm"], st["k_norm"]).first;
-    k = k.transpose(1, 2), v = v.transpose(1, 2);
-    if (in.held) *in.held = tuple({as_given(k), as_given(v)});
+    now.k = projected(k_proj_, "k_proj", in.k, options_.kv_heads);
+    now.v = projected(v_proj_, "v_proj", in.v, options_.kv_heads).transpose(1, 2);
+    if (k_norm_) now.k = (*k_norm_)(now.k, ps["k_norm"], st["k_norm"]).first;
+    now.k = now.k.transpose(1, 2);
   }
-  const KVCache earlier = in.carry ? checked_carry(*this, *in.carry, k, v, batched) : KVCache{};
+  if (in.held) *in.held = carry_of(now, 0, batched);
+  const KVCache earlier = in.carry ? cache_of(*this, *in.carry, now.k, now.v, batched) : KVCache{};
   const int64_t past = earlier.tokens(), time = q.size(1);
   if (in.carry && options_.cache_length > 0 && past + time > options_.cache_length) {
     fail(*this,
@@ -212,41 +177,19 @@ MultiHeadAttention::Result MultiHeadAttention::attend(const Inputs& in, const Tr
                      "and {} more.",
                      options_.cache_length, past, time));
   }
-  if (rotary_) {
-    const Tree& caches = st["rotary"];
-    const int64_t rows = caches["cos_cache"].tensor().size(0);
-    if (const int64_t more = std::max(time, k.size(2)); past + more > rows) {
-      fail(*this, fmt::format("expected at most {} tokens, as .rotary has positions "
-                              "(.max_sequence_length), got {}.",
-                              rows,
-                              past == 0 ? std::to_string(more)
-                                        : fmt::format("{} in the carry and {} more", past, more)));
-    }
-    auto from_past = [&](const char* name) {
-      return Tree(caches[name].tensor().narrow(0, past, rows - past));
-    };
-    const Tree of_these =
-        past == 0
-            ? caches
-            : named({{"cos_cache", from_past("cos_cache")}, {"sin_cache", from_past("sin_cache")}});
-    q = (*rotary_)(q, Tree(), of_these).first;
-    k = (*rotary_)(k.transpose(1, 2), Tree(), of_these).first.transpose(1, 2);
-  }
+  if (rotary_) rotate(q, now.k, past, st["rotary"]);
   q = q.transpose(1, 2);
-
-  Result result{.y = {}, .scores = {}, .carry = {}, .st = st};
   if (in.carry) {
-    const KVCache all = appended(earlier, {.k = k, .v = v}, options_.cache_length,
-                                 /*recorded=*/needs_graph({q, k, v, earlier.k, earlier.v}));
-    k = all.k, v = all.v;
-    std::vector<Tree> carry{as_given(k), as_given(v)};
-    if (options_.cache_length > 0) carry.emplace_back(tuple({all.writes, all.held}));
-    result.carry = tuple(std::move(carry));
+    now = appended(earlier, now, options_.cache_length,
+                   /*recorded=*/needs_graph({q, now.k, now.v, earlier.k, earlier.v}));
+    result.carry = carry_of(now, options_.cache_length, batched);
   }
+  const Tensor &k = now.k, &v = now.v;
   ops::AttentionOptions options{.mask = in.mask,
                                 .is_causal = options_.is_causal,
                                 .past = past,
                                 .return_scores = options_.return_scores};
+  if (now.mask.defined()) options.mask = now.mask.unsqueeze(1).unsqueeze(1);
   if (options_.alibi && !q.is_meta()) {
     options.bias = ops::alibi_bias(options_.nheads, time, k.size(2),
                                    {.past = past, .dtype = q.scalar_type(), .device = q.device()});
@@ -266,8 +209,7 @@ MultiHeadAttention::Result MultiHeadAttention::attend(const Inputs& in, const Tr
       fail(*this, error.message());
     }
   }();
-  result.y =
-      as_given(out_proj_(y.transpose(1, 2).flatten(2), ps["out_proj"], st["out_proj"]).first);
+  result.y = as_given(out_proj_("out_proj", y.transpose(1, 2).flatten(2), ps, result.st));
   // After those of out_proj, so that they stand in this layer's row of a summary.
   const int64_t products = q.size(0) * options_.nheads * time;
   ops::count_product(products, q.size(3), k.size(2));  // scores
@@ -300,10 +242,10 @@ Out<Tree> MultiHeadAttention::operator()(const Tensor& q, const Tensor& k, const
   return call({q, k, v, mask}, ps, st);
 }
 
-Out<Tensor> MultiHeadAttention::attend_to(const Tensor& q, const Tensor& memory, Tree& held,
-                                          const Tree& ps, const Tree& st) const {
+Out<Tensor> MultiHeadAttention::attend_to(const Tensor& q, const Tensor& memory, const Tensor& mask,
+                                          Tree& held, const Tree& ps, const Tree& st) const {
   Inputs in{q, memory, memory};
-  in.held = &held;
+  in.tokens = mask, in.held = &held;
   auto result = attend(in, ps, st);
   detail::report(*this, result.y);
   return {std::move(result.y), std::move(result.st)};
@@ -311,11 +253,16 @@ Out<Tensor> MultiHeadAttention::attend_to(const Tensor& q, const Tensor& memory,
 
 Out<Step> MultiHeadAttention::step(const Tensor& x, const Tree& carry, const Tree& ps,
                                    const Tree& st) const {
+  return step(x, Tensor(), carry, ps, st);
+}
+
+Out<Step> MultiHeadAttention::step(const Tensor& x, const Tensor& mask, const Tree& carry,
+                                   const Tree& ps, const Tree& st) const {
   if (!options_.is_causal) {
     fail<ArgumentError>(*this,
                         "expected .is_causal = true of a layer that takes steps, got false.");
   }
-  auto result = attend({x, x, x, {}, &carry}, ps, st);
+  auto result = attend({x, x, x, {}, mask, &carry}, ps, st);
   Step step{std::move(result.y), std::move(result.carry)};
   detail::report(*this, step);
   return {std::move(step), std::move(result.st)};

@@ -3,6 +3,7 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/ones.h>
 #include <c10/core/InferenceMode.h>
 
 #include <algorithm>
@@ -42,6 +43,15 @@ Tensor extended(const Tensor& t, const Tensor& added) {
   return all;
 }
 
+Tensor masks_of(const KVCache& earlier, const KVCache& added) {
+  if (!earlier.mask.defined() && !added.mask.defined()) return {};
+  auto or_all = [&](const KVCache& cache) {
+    if (cache.mask.defined()) return cache.mask;
+    return at::ones({added.k.size(0), cache.tokens()}, added.k.options().dtype(kBool));
+  };
+  return at::cat({or_all(earlier), or_all(added)}, 1);
+}
+
 }  // namespace
 
 bool needs_graph(std::initializer_list<Tensor> tensors) {
@@ -53,15 +63,17 @@ bool needs_graph(std::initializer_list<Tensor> tensors) {
 }
 
 KVCache appended(const KVCache& earlier, const KVCache& added, int64_t room, bool recorded) {
+  const Tensor mask = masks_of(earlier, added);
   if (room == 0 || recorded || added.k.is_meta()) {
-    if (!earlier.k.defined()) return {.k = added.k, .v = added.v};
-    return {.k = at::cat({earlier.k, added.k}, 2), .v = at::cat({earlier.v, added.v}, 2)};
+    if (!earlier.k.defined()) return {.k = added.k, .v = added.v, .mask = mask};
+    return {
+        .k = at::cat({earlier.k, added.k}, 2), .v = at::cat({earlier.v, added.v}, 2), .mask = mask};
   }
   Tensor k = earlier.k, v = earlier.v;
   if (!k.defined() || !has_room(k, room, earlier) || !has_room(v, room, earlier))
     k = with_room(earlier.k, room, added.k), v = with_room(earlier.v, room, added.v);
   k = extended(k, added.k), v = extended(v, added.v);
-  return {.k = k, .v = v, .writes = k._version(), .held = k.size(2)};
+  return {.k = k, .v = v, .mask = mask, .writes = k._version(), .held = k.size(2)};
 }
 
 }  // namespace luxtorch

@@ -5,18 +5,9 @@
 #include <algorithm>
 
 #include "layers/check.h"
-#include "layers/reversed.h"
 #include "luxtorch/ops/normalization.h"
 
 namespace luxtorch {
-
-namespace {
-
-// Lux's arrays: the dimensions reversed, and behind them a 1 for the batch.
-Tensor to_lux_array(const Tensor& ours) { return reversed(ours).unsqueeze(-1).contiguous(); }
-Tensor from_lux_array(const Tensor& theirs) { return reversed(theirs.squeeze(-1)).contiguous(); }
-
-}  // namespace
 
 LayerNorm::LayerNorm(std::vector<int64_t> shape, Activation activation, LayerNormOptions options)
     : shape_(std::move(shape)), activation_(activation), options_(std::move(options)) {
@@ -33,7 +24,7 @@ std::vector<ParameterSpec> LayerNorm::parameters() const {
             .init = chosen ? chosen : otherwise,
             .keeps_float32 = true,
             .torch = {.name = in_torch},
-            .lux = {.from_ours = to_lux_array, .to_ours = from_lux_array}};
+            .lux = {.dims = TensorLayout::Dims::ReversedColumn}};
   };
   std::vector<ParameterSpec> specs;
   if (options_.use_bias) specs.push_back(spec("bias", options_.init_bias, init::zeros, ""));

@@ -108,7 +108,7 @@ std::vector<StateSpec> SinusoidalPositionalEmbedding::states() const {
     const Tensor part = at::arange(half, at::TensorOptions().dtype(kFloat64)).div(half - 1);
     return part.mul(log_last - log_first).add(log_first).exp().mul(turns).to(kFloat32);
   };
-  return {{"sigmas", {dims_ / 2}, sigmas}};
+  return {{"sigmas", {dims_ / 2}, sigmas, kFloat32, {.dims = TensorLayout::Dims::Computed}}};
 }
 
 Out<Tensor> SinusoidalPositionalEmbedding::operator()(const Tensor& x, const Tree&,
@@ -156,9 +156,12 @@ std::vector<StateSpec> RotaryPositionalEmbedding::states() const {
                  {.base = options.base, .low_memory_variant = options.low_memory_variant}).*
              which;
     };
-    return {name,  {options_.max_sequence_length, options_.low_memory_variant ? dim_ / 2 : dim_},
-            table, kFloat32,
-            {},    {.dims = TensorLayout::Dims::Reversed}};
+    return {name,
+            {options_.max_sequence_length, options_.low_memory_variant ? dim_ / 2 : dim_},
+            table,
+            kFloat32,
+            {.dims = TensorLayout::Dims::Computed},
+            {.dims = TensorLayout::Dims::Reversed}};
   };
   return {cache("cos_cache", &ops::RotaryParams::cos_cache),
           cache("sin_cache", &ops::RotaryParams::sin_cache)};

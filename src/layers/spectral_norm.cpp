@@ -28,6 +28,21 @@ Tensor as_matrix(const Tensor& w, int64_t dim) {
   return (is_half(w.scalar_type()) ? w.to(kFloat32) : w).movedim(dim, 0).flatten(1);
 }
 
+// As torch's parametrization when it is made.
+constexpr int64_t kStepsOfSetup = 15;
+
+struct Vectors {
+  Tensor u, v;
+};
+// After some steps of the power method with a constant matrix.
+Vectors turned(Vectors at, const Tensor& matrix, int64_t steps, double epsilon) {
+  for (int64_t i = 0; i < steps; ++i) {
+    at.u = of_norm_one(at::mv(matrix, at.v), epsilon);
+    at.v = of_norm_one(at::mv(matrix.t(), at.u), epsilon);
+  }
+  return at;
+}
+
 }  // namespace
 
 SpectralNorm::SpectralNorm(Layer layer, std::vector<std::string> names, SpectralNormOptions options)
@@ -71,6 +86,19 @@ Tree SpectralNorm::initial_states(Rng rng) const {
        {"layer", detail::draw_part(layer_.describe(), Initial::states, rng.fold_in("layer"))}});
 }
 
+Tree SpectralNorm::settled_states(const Tree& ps, const Tree& st) const {
+  const transforms::Outside outside;
+  Tree vectors = st["vectors"];
+  for (const auto& name : names_) {
+    const auto matrix = as_matrix(ps[name].tensor(), *options_.dim);
+    auto [u, v] = turned({vectors[name]["u"].tensor(), vectors[name]["v"].tensor()}, matrix,
+                         kStepsOfSetup, options_.epsilon);
+    vectors = vectors.with(name, named({{"u", std::move(u)}, {"v", std::move(v)}}));
+  }
+  return st.with("vectors", std::move(vectors))
+      .with("layer", detail::settled(layer_.describe(), ps, st["layer"]));
+}
+
 Out<Tree> SpectralNorm::operator()(const Tree& x, const Tree& ps, const Tree& st) const {
   const bool training = st["training"].scalar<bool>();
   Tree inner = ps, vectors = st["vectors"];
@@ -80,11 +108,9 @@ Out<Tree> SpectralNorm::operator()(const Tree& x, const Tree& ps, const Tree& st
     auto u = vectors[name]["u"].tensor(), v = vectors[name]["v"].tensor();
     check_alike(*this, "vectors", u, matrix);
     if (training) {
-      const auto constant = transforms::detached(matrix);
-      for (int64_t i = 0; i < options_.iterations; ++i) {
-        u = of_norm_one(at::mv(constant, v), options_.epsilon);
-        v = of_norm_one(at::mv(constant.t(), u), options_.epsilon);
-      }
+      auto next =
+          turned({u, v}, transforms::detached(matrix), options_.iterations, options_.epsilon);
+      u = std::move(next.u), v = std::move(next.v);
       vectors = vectors.with(name, named({{"u", u}, {"v", v}}));
     }
     const auto sigma = u.mul(at::mv(matrix, v)).sum();

@@ -10,6 +10,7 @@
 #include <cmath>
 #include <limits>
 
+#include "autocast.h"
 #include "luxtorch/core/error.h"
 #include "ops/attention_fused.h"
 #include "ops/fast_path.h"
@@ -140,8 +141,13 @@ Tensor plain_scores(const AttentionCall& call) {
   return at::softmax(products.masked_fill(without_key, 0), -1).masked_fill(without_key, 0);
 }
 
-AttentionOutput scaled_dot_product_attention(const Tensor& q, const Tensor& k, const Tensor& v,
-                                             const AttentionOptions& options) {
+AttentionOutput scaled_dot_product_attention(const Tensor& given_q, const Tensor& given_k,
+                                             const Tensor& given_v, const AttentionOptions& given) {
+  // Autocast knows torch's operator of this name, and not what stands for it here.
+  const Tensor q = detail::as_in_products(given_q), k = detail::as_in_products(given_k),
+               v = detail::as_in_products(given_v);
+  AttentionOptions options = given;
+  options.bias = detail::as_in_products(given.bias);
   check(q, k, v);
   Shape y_shape(q.sizes()), scores_shape(q.sizes());
   y_shape.back() = v.size(-1), scores_shape.back() = k.size(-2);

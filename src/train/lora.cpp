@@ -5,13 +5,53 @@
 #include <fmt/ranges.h>
 
 #include <cmath>
+#include <mutex>
 
 #include "layer_setup.h"
 #include "luxtorch/core/ops.h"
+#include "luxtorch/io/sha256.h"
 #include "text.h"
 #include "transforms.h"
 
 namespace luxtorch {
+
+namespace {
+
+// Of each tensor by its own, so that no copy of all bytes is needed.
+std::string digest_of(const Tree& parameters) {
+  std::string all;
+  tree::for_each(
+      [&](const std::string& path, const Tree& leaf) {
+        if (!leaf.is_tensor() || !leaf.tensor().defined()) return;
+        const Tensor t = leaf.tensor().cpu().contiguous();
+        all +=
+            fmt::format("{} {} {} {}\n", path, dtype_text(t.scalar_type()), shape_text(t.sizes()),
+                        sha256({static_cast<const char*>(t.const_data_ptr()), t.nbytes()}));
+      },
+      parameters);
+  return sha256(all);
+}
+
+}  // namespace
+
+namespace detail {
+
+struct LoraBase {
+  explicit LoraBase(Tree p) : parameters(std::move(p)) {}
+
+  const std::string& sha256() const {
+    std::call_once(computed_, [this] { sha256_ = digest_of(parameters); });
+    return sha256_;
+  }
+
+  Tree parameters;
+
+ private:
+  mutable std::once_flag computed_;
+  mutable std::string sha256_;
+};
+
+}  // namespace detail
 
 namespace {
 
@@ -74,9 +114,11 @@ Lora Lora::with_base(const Tree& base) const {
   detail::check_fits(detail::structure(model_.describe(), Initial::parameters), base,
                      "Lora::with_base", "parameters");
   Lora other = *this;
-  other.base_ = tree::detach(base);
+  other.base_ = std::make_shared<const detail::LoraBase>(tree::detach(base));
   return other;
 }
+
+std::string Lora::base_sha256() const { return base_ ? base_->sha256() : ""; }
 
 Tree Lora::new_pairs(Rng rng) const {
   std::vector<Tree::Item> items;
@@ -92,13 +134,17 @@ Tree Lora::new_pairs(Rng rng) const {
 
 Tree Lora::initial_parameters(Rng rng) const {
   Tree pairs = new_pairs(rng.fold_in("lora"));
-  if (!base_.is_none()) return pairs;
+  if (base_) return pairs;
   return named({{"base", detail::draw_part(model_.describe(), Initial::parameters, rng)},
                 {"lora", std::move(pairs)}});
 }
 
 Tree Lora::initial_states(Rng rng) const {
   return detail::draw_part(model_.describe(), Initial::states, rng);
+}
+
+Tree Lora::settled_states(const Tree& ps, const Tree& st) const {
+  return detail::settled(model_.describe(), base_ ? base_->parameters : ps["base"], st);
 }
 
 Tree Lora::merged(const Tree& base, const Tree& pairs) const {
@@ -115,7 +161,7 @@ Tree Lora::merged(const Tree& base, const Tree& pairs) const {
 }
 
 Out<Tree> Lora::operator()(const Tree& x, const Tree& ps, const Tree& st) const {
-  const Tree all = base_.is_none() ? merged(constant(ps["base"]), ps["lora"]) : merged(base_, ps);
+  const Tree all = base_ ? merged(base_->parameters, ps) : merged(constant(ps["base"]), ps["lora"]);
   auto out = model_(x, all, st);
   detail::report(*this, out.first);
   return out;
@@ -144,8 +190,8 @@ std::pair<Lora, Tree> lora(Layer model, const Tree& ps, const PathPredicate& whi
 Tree merge_lora(const Lora& model, const Tree& ps) {
   detail::check_fits(detail::structure(describe(model), Initial::parameters), ps, "merge_lora",
                      "parameters");
-  return model.base_.is_none() ? model.merged(ps["base"], ps["lora"])
-                               : model.merged(model.base_, ps);
+  return model.base_ ? model.merged(model.base_->parameters, ps)
+                     : model.merged(ps["base"], ps["lora"]);
 }
 
 }  // namespace luxtorch

@@ -15,6 +15,7 @@ except ImportError:
     sys.exit(77)
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools/golden"))
+from modules._transformer_block import Block
 from state_dicts import Tagger, nn
 
 MODULES = {
@@ -26,6 +27,7 @@ MODULES = {
     "sequential": lambda: nn.Sequential(nn.Embedding(7, 3), nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2, bias=False)),
     "trained": lambda: nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.ReLU(), nn.Linear(3, 1)),
     "tagger": Tagger,
+    "rotary": lambda: Block(8, 4, 2, 5, 6),
 }
 
 

@@ -69,6 +69,83 @@ TEST(SpecLayouts, OfTorchHaveItsNamesAndTensors) {
                "[from_torch] expected a state dict of the model, got missing 1.weight.");
 }
 
+// A table that setup computes, and that a state dict leaves out.
+struct Table {
+  std::vector<StateSpec> states() const {
+    return {{"table",
+             {3},
+             [](Rng, ShapeView) { return tensor({1.F, 2.F, 4.F}); },
+             kFloat32,
+             {.dims = TensorLayout::Dims::Computed}}};
+  }
+  Out<Tensor> operator()(const Tensor& x, const Tree&, const Tree& st) const { return {x, st}; }
+};
+
+TEST(SpecLayouts, WhatIsComputedIsNoPartOfAStateDict) {
+  const Chain model(Dense(3, 2), Table{});
+  auto [ps, st] = setup(Rng(1), model);
+  const Tree state = to_torch(model, ps, st);
+  EXPECT_THAT(tree::paths(state), ElementsAre("0.weight", "0.bias"));
+  EXPECT_SAME(from_torch(model, state).second, st);
+  // Files that have it, as older ones of luxtorch's, are taken with their numbers.
+  const Tree with = state.with("1", named({{"table", tensor({1.F, 3.F, 9.F})}}));
+  auto [ps2, st2] = from_torch(model, with);
+  EXPECT_SAME(ps2, ps);
+  EXPECT_SAME(st2.at("layer_2.table"), with.at("1.table"));
+  EXPECT_THAT(tree::paths(to_torch(model, ps2, st2)), ElementsAre("0.weight", "0.bias"));
+  EXPECT_ERROR(
+      TreeError, from_torch(model, with.with("1.table", zeros({4}))),
+      "[from_torch] expected a state dict of the model, got 1.table of shape (4,) in place "
+      "of (3,).");
+}
+
+struct ComputedParameter {
+  std::vector<ParameterSpec> parameters() const {
+    return {{.name = "w",
+             .shape = {3},
+             .init = init::ones,
+             .torch = {.dims = TensorLayout::Dims::Computed}}};
+  }
+  Out<Tensor> operator()(const Tensor& x, const Tree&, const Tree& st) const { return {x, st}; }
+};
+
+TEST(SpecLayouts, AParameterIsNotComputed) {
+  try {
+    setup(Rng(0), ComputedParameter{});
+    ADD_FAILURE() << "a parameter that no state dict has";
+  } catch (const ArgumentError& error) {
+    EXPECT_EQ(
+        error.message(),
+        "expected .dims = Computed of a state that is a tensor, in PyTorch alone, got it of w.");
+  }
+}
+
+// Two layers whose parameters are rows of one tensor of the layer outside.
+struct Row {
+  int64_t rows;
+  std::vector<ParameterSpec> parameters() const {
+    return {{.name = "w",
+             .shape = {rows, 2},
+             .init = init::rand,
+             .torch = {.name = "packed", .dims = TensorLayout::Dims::Rows}}};
+  }
+  Out<Tensor> operator()(const Tensor& x, const Tree&, const Tree& st) const { return {x, st}; }
+};
+struct TwoRows {
+  Row first{1}, second{3};
+  LUXTORCH_LAYERS(first, second)
+  Out<Tensor> operator()(const Tensor& x, const Tree&, const Tree& st) const { return {x, st}; }
+};
+
+TEST(SpecLayouts, RowsAreOneTensorOfTheLayerOutside) {
+  const Chain model(TwoRows{});
+  auto [ps, st] = setup(Rng(1), model);
+  const Tree state = to_torch(model, ps, st);
+  EXPECT_THAT(tree::paths(state), ElementsAre("0.packed"));
+  EXPECT_THAT(state.at("0.packed").tensor().sizes(), ElementsAre(4, 2));
+  EXPECT_SAME(from_torch(model, state).first, ps);
+}
+
 TEST(SpecLayouts, OfLuxHaveItsNamesOrderAndDimensions) {
   Layer model = Chain(Kernel{}, Around{});
   auto [ps, st] = setup(Rng(1), model);

@@ -5,12 +5,15 @@
 
 #include "luxtorch/compact.h"
 #include "luxtorch/core/ops.h"
+#include "luxtorch/layers/conv.h"
 #include "luxtorch/layers/dense.h"
 #include "luxtorch/layers/dropout.h"
 #include "luxtorch/layers/embedding.h"
 #include "luxtorch/layers/layer_norm.h"
 #include "luxtorch/layers/norm.h"
 #include "luxtorch/layers/parallel.h"
+#include "luxtorch/layers/rms_norm.h"
+#include "luxtorch/layers/scale.h"
 #include "luxtorch/layers/sequence.h"
 #include "support/compare.h"
 
@@ -155,6 +158,46 @@ TEST(LuxLayout, OfLayerNormIsReversedWithAOneBehindIt) {
   const Tree lux = to_lux(layer, ps, st).first;
   EXPECT_SAME(lux["scale"], Tree(scale.t().reshape({3, 2, 1}).contiguous()));
   EXPECT_SAME(from_lux(layer, lux, st).first, ps);
+}
+
+Tree reshaped(const Tree& lux, const Sizes& shape) {
+  return tree::map_tensors([&](const Tensor& t) { return t.reshape(shape); }, lux);
+}
+
+TEST(LuxLayout, OnesBehindTheSizesOfWhatMeetsDataByElementMakeNoDifference) {
+  auto expect_taken = [](const Layer& layer, const std::vector<Sizes>& shapes, const Sizes& back) {
+    auto [drawn, st] = setup(Rng(3), layer);
+    const Tree ps =
+        tree::map_tensors([](const Tensor& t) { return random::normal(Rng(4), t.sizes()); }, drawn);
+    const Tree lux = to_lux(layer, ps, st).first;
+    for (const auto& t : tree::tensors(lux)) EXPECT_EQ(t.sizes(), back);
+    for (const auto& shape : shapes)
+      EXPECT_SAME(from_lux(layer, reshaped(lux, shape), st).first, ps);
+  };
+  // As models of sequences (F, T, B) have them in Lux.
+  expect_taken(LayerNorm(3), {{3, 1, 1}, {3, 1}, {3}}, {3, 1});
+  expect_taken(LayerNorm({2, 3}), {{3, 2, 1, 1}, {3, 2, 1}, {3, 2}}, {3, 2, 1});
+  expect_taken(RMSNorm(3), {{3, 1}, {3}}, {3});
+  expect_taken(Scale({2, 3}), {{3, 2, 1}, {3, 2}}, {3, 2});
+  expect_taken(LayerNorm({1, 3}), {{3, 1, 1}, {3}}, {3, 1, 1});
+}
+
+TEST(LuxLayout, OtherSizesAndOnesOfKernelsDo) {
+  const Chain norms(LayerNorm(3));
+  auto [ps, st] = setup(Rng(0), norms);
+  const Tree lux = to_lux(norms, ps, st).first;
+  EXPECT_ERROR(TreeError, from_lux(norms, reshaped(lux, {1, 3, 1}), st),
+               "[from_lux] expected the model's parameters and states in Lux's layout, got "
+               "ps.layer_1.bias of shape (1, 3, 1) in place of (3, 1), ps.layer_1.scale of shape "
+               "(1, 3, 1) in place of (3, 1).");
+  // (3, 2, 1, 1) is the kernel of an image, with one channel: not that of a sequence with 2.
+  const Conv conv({3}, 2, 1, {.use_bias = false});
+  auto [ps2, st2] = setup(Rng(0), conv);
+  EXPECT_THROW(from_lux(conv, reshaped(to_lux(conv, ps2, st2).first, {3, 2, 1, 1}), st2),
+               TreeError);
+  const Dense dense(1, 3, {.use_bias = false});
+  auto [ps3, st3] = setup(Rng(0), dense);
+  EXPECT_THROW(from_lux(dense, reshaped(ps3, {3}), st3), TreeError);
 }
 
 }  // namespace

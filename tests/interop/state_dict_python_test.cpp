@@ -10,6 +10,7 @@
 #include "luxtorch/io/numpy.h"
 #include "luxtorch/io/safetensors.h"
 #include "luxtorch/io/torch_archive.h"
+#include "luxtorch/layers/transformer.h"
 #include "support/compare.h"
 #include "support/files.h"
 
@@ -44,6 +45,18 @@ TEST(StateDictPython, ModulesTakeThemStrictlyAndComputeTheSame) {
   write(folder, "sequential", sequential(), tokens);
   write(folder, "trained", trained(), x);
   write(folder, "tagger", Tagger{}, tokens);
+  // Its table of positions is no part of the module's state dict.
+  write(folder, "rotary",
+        TransformerEncoderLayer(8, {.nheads = 4,
+                                    .hidden = 5,
+                                    .activation = swish,
+                                    .norm = TransformerNorm::RMSNorm,
+                                    .gated = true,
+                                    .kv_heads = 2,
+                                    .rotary = {{.max_sequence_length = 6}},
+                                    .is_causal = true,
+                                    .use_bias = false}),
+        random::normal(Rng(3), {2, 4, 8}));
   std::string command = std::string("\"") + test::python() + "\" \"" + test::source_folder() +
                         "/tests/interop/compare_state_dicts.py\" \"" + folder.string() + "\"";
   int status = std::system(command.c_str());

@@ -120,6 +120,13 @@ TEST(TransformerModels, OfPythonWithRotaryPositionsGiveTheSameLogits) {
   expect_as_in_python(model, c);
   const auto [ps, st] = from_torch(model, c["state"]);
   EXPECT_CLOSE(model.in_steps(c["x"].tensor(), ps, st), c["logits"].tensor(), kGoldenFloat64);
+  // With the tables of positions too, as older files have them.
+  Tree with = c["state"];
+  for (const std::string layer : {"0", "1"}) {
+    const auto attention = "blocks.layers." + layer + ".self_attn";
+    with = with.with(attention, with.at(attention).with("rotary", st.at(attention)["rotary"]));
+  }
+  EXPECT_SAME(from_torch(model, with).second, st);
 }
 
 TEST(TransformerModels, OfPythonThatEncodePaddedTokensGiveTheSameLogits) {

@@ -4,6 +4,7 @@
 
 #include "luxtorch/compact.h"
 #include "luxtorch/core/ops.h"
+#include "luxtorch/interop/state_dict.h"
 #include "luxtorch/layers/checkpointed.h"
 #include "luxtorch/layers/containers.h"
 #include "luxtorch/layers/dense.h"
@@ -12,6 +13,7 @@
 #include "luxtorch/layers/parallel.h"
 #include "luxtorch/layers/recurrent.h"
 #include "luxtorch/layers/sequence.h"
+#include "luxtorch/layers/transformer.h"
 #include "support/compare.h"
 #include "support/tiny_layers.h"
 
@@ -149,6 +151,84 @@ TEST(LayerMap, RefusesWhatCannotBeRebuilt) {
       "a type that can be copied by LUXTORCH_LAYERS.");
   EXPECT_THROW(refused(Wrapped{MoveOnly{}}, NoOpLayer()), ArgumentError);
   EXPECT_THROW(refused(Recurrence(RNNCell(2, 3)), Dense(2, 3)), ArgumentError);  // no cell
+}
+
+// Adds 1 to what a Dense gives, and counts its calls.
+struct Shifted {
+  Dense dense;
+  LUXTORCH_LAYERS(dense)
+  std::vector<StateSpec> states() const { return {{"calls", int64_t{0}}}; }
+  Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
+    Tensor y = dense(x, ps["dense"], st["dense"]).first + 1;
+    return {y, st.with("calls", st["calls"].scalar<int64_t>() + 1)};
+  }
+};
+
+// The model with every Dense whose path ends so in a Shifted.
+template <class L>
+MappedModel<L> shifted(const L& model, const Tree& ps, const Tree& st, const std::string& end) {
+  return layer_map(
+      [&](const LeafLayer& layer, const Tree& p, const Tree& s, const std::string& path) {
+        const auto* dense = layer.as<Dense>();
+        if (!dense || !path.ends_with(end)) return MappedLayer{std::nullopt, p, s};
+        return MappedLayer{Shifted{*dense}, named({{"dense", p}}),
+                           named({{"dense", s}, {"calls", int64_t{0}}})};
+      },
+      model, ps, st);
+}
+
+TEST(LayerMap, ReplacesTheDenseInAttention) {
+  const MultiHeadAttention model(4, {.nheads = 2, .dense = {}, .qk_norm = true});
+  auto [ps, st] = setup(Rng(0), model);
+  auto [other, ps2, st2] = shifted(model, ps, st, "v_proj");
+  EXPECT_TRUE(mismatches(structure(other).parameters, ps2).empty());
+  EXPECT_TRUE(mismatches(structure(other).states, st2).empty());
+  const Tensor x = random::normal(Rng(1), {3, 5, 4});
+  const Tree plain = ps.with("v_proj.bias", ps.at("v_proj.bias").tensor() + 1);
+  auto [y, st3] = other(x, ps2, st2);
+  EXPECT_CLOSE(y.tensor(), model(x, plain, st).first.tensor(), kPlainFloat32);
+  EXPECT_EQ(st3.at("v_proj.calls").scalar<int64_t>(), 1);
+  EXPECT_EQ(model(x, ps, st).second.at("v_proj").size(), 0U);  // the model stays as it was
+  // Its own names in PyTorch, as its rows are no longer in one tensor.
+  EXPECT_EQ(tree::paths(to_torch(other, ps2, st2)),
+            (Strings{"q_proj.weight", "q_proj.bias", "k_proj.weight", "k_proj.bias",
+                     "v_proj.dense.weight", "v_proj.dense.bias", "out_proj.weight", "out_proj.bias",
+                     "q_norm.weight", "k_norm.weight"}));
+}
+
+TEST(LayerMap, ReplacesTheDenseInTransformers) {
+  const TransformerEncoderLayer layer(4, {.nheads = 2, .hidden = 6, .is_causal = true});
+  const Tensor x = random::normal(Rng(1), {3, 5, 4});
+  for (bool checkpointed : {false, true}) {
+    const Chain model(TransformerEncoder(layer, 2, {.norm = true, .checkpointed = checkpointed}));
+    auto [ps, st] = setup(Rng(0), model);
+    for (const std::string name :
+         {"self_attn.q_proj", "self_attn.out_proj", "linear1", "linear2"}) {
+      SCOPED_TRACE(name);
+      auto [other, ps2, st2] = shifted(model, ps, st, name);
+      EXPECT_TRUE(mismatches(structure(other).states, st2).empty());
+      Tree plain = ps;
+      for (const std::string place : {"layer_1.layers.0.", "layer_1.layers.1."}) {
+        const auto path = place + name + ".bias";
+        plain = plain.with(path, plain.at(path).tensor() + 1);
+      }
+      const auto [y, st3] = apply<Tensor>(other, x, ps2, st2);
+      if (name != "linear1") {  // whose activation comes before the 1
+        EXPECT_CLOSE(y, apply<Tensor>(model, x, plain, st).first, kPlainFloat32);
+      }
+      EXPECT_EQ(st3.at("layer_1.layers.1." + name + ".calls").scalar<int64_t>(), 1);
+    }
+  }
+}
+
+TEST(LayerMap, ReplacesTheDenseOfStepsToo) {
+  const TransformerDecoder model(TransformerDecoderLayer(4, {.nheads = 2, .is_causal = true}), 2,
+                                 {.checkpointed = true});
+  auto [ps, st] = setup(Rng(0), model);
+  auto [other, ps2, st2] = shifted(model, ps, st, "multihead_attn.k_proj");
+  const Tensor x = random::normal(Rng(1), {3, 5, 4}), memory = random::normal(Rng(2), {3, 2, 4});
+  EXPECT_CLOSE(other.step(x, memory, Tree(), ps2, st2).first.y, other(x, memory, ps2, st2).first,
+               kPlainFloat32);
 }
 
 TEST(LayerMap, NamesTheLayerWhosePartIsMissing) {

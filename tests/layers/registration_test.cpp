@@ -19,9 +19,9 @@ using ::testing::UnorderedElementsAre;
 using Names = std::set<std::string>;
 
 // Public classes that are no layers: bases, parts, sizes, and a model with its parameters in one object.
-const Names kNoLayers{"AttentionDims", "Joined",         "Merging",
-                      "Projection",    "RecurrentStack", "SequenceCell",
-                      "StatefulLayer", "StockCell",      "TransformerLayer"};
+const Names kNoLayers{"AttentionDims",    "DenseField",      "Joined",        "Merging",
+                      "RecurrentStack",   "SequenceCell",    "StatefulLayer", "StockCell",
+                      "TransformerLayer", "TransformerStack"};
 // The registration of layers that are no public classes.
 const std::string kUsers = "UsersLayers";
 

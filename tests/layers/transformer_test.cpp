@@ -100,6 +100,40 @@ TEST(TransformerCache, GivesTheCausalCallOfADecodersLayerInAnyCuts) {
     EXPECT_CLOSE(fed_in_parts(cell, x, lengths, ps, st), whole, kPlainFloat64);
 }
 
+TEST(TransformerCache, GivesTheCausalCallOfADecodersStackInAnyCuts) {
+  auto in_memory = kLlama;
+  in_memory.cache_length = 7;
+  for (const auto& options : {kGpt, kLlama, in_memory}) {
+    for (bool checkpointed : {false, true}) {
+      const TransformerDecoder stack(TransformerDecoderLayer(8, options), 3,
+                                     {.norm = true, .checkpointed = checkpointed});
+      const auto made = doubles_of(stack);
+      const Tree &ps = made.first, &st = made.second;
+      const Tensor x = numbers(1, {2, 7, 8}), memory = numbers(2, {2, 3, 8});
+      const Tensor whole = stack(x, memory, ps, st).first;
+      auto cell = [&](const Tensor& part, const Tree& carry, const Tree& p, const Tree& s) {
+        return stack.step(part, memory, carry, p, s);
+      };
+      for (const auto& lengths : kCutsOfSeven)
+        EXPECT_CLOSE(fed_in_parts(cell, x, lengths, ps, st), whole, kPlainFloat64);
+    }
+  }
+}
+
+TEST(TransformerCache, OfADecodersStackHasAPartForEachLayer) {
+  const TransformerDecoder stack(TransformerDecoderLayer(8, kGpt), 2, {.norm = true});
+  const auto [ps, st] = doubles_of(stack);
+  const Tensor x = numbers(1, {2, 2, 8}), memory = numbers(2, {2, 3, 8});
+  const Tree carry = stack.step(x.narrow(1, 0, 1), memory, Tree(), ps, st).first.carry;
+  ASSERT_EQ(carry.size(), 2U);
+  const Tree next = stack.step(x.narrow(1, 1, 1), memory, carry, ps, st).first.carry;
+  for (size_t i : {0U, 1U})  // the memory's keys are not computed again
+    EXPECT_TRUE(next[i][1][0].tensor().is_same(carry[i][1][0].tensor()));
+  EXPECT_ERROR(
+      ShapeError, stack.step(x, memory, tuple({carry[0]}), ps, st),
+      "[TransformerDecoder] expected a carry with a part for each of 2 layers, got a tuple of 1.");
+}
+
 TEST(TransformerCache, OfADecodersLayerHoldsTheMemorysKeysAndValues) {
   auto options = kLlama;
   options.qk_norm = true;
@@ -213,6 +247,37 @@ TEST(TransformerMask, OfADecoderIsOfItselfAndOfTheMemory) {
                any(x, memory.narrow(1, 0, 2), ps, st).first, kPlainFloat64);
   EXPECT_CLOSE(any(x, memory, mask, memory_mask, ps, st).first,
                causal(x, memory.narrow(1, 0, 2), ps, st).first, kPlainFloat64);
+}
+
+TEST(TransformerMask, GoesToEveryLayerOfADecodersStack) {
+  auto free = kGpt;
+  free.is_causal = false;
+  for (bool checkpointed : {false, true}) {
+    const TransformerDecoder any(TransformerDecoderLayer(8, free), 2,
+                                 {.checkpointed = checkpointed}),
+        causal(TransformerDecoderLayer(8, kGpt), 2);
+    const auto [ps, st] = doubles_of(any);
+    const Tensor x = numbers(1, {2, 5, 8}), memory = numbers(2, {2, 4, 8});
+    const Tensor mask = ops::make_causal_mask(5, 5),
+                 memory_mask = tensor({1, 1, 0, 0}).to(kBool).reshape({1, 1, 1, 4});
+    EXPECT_CLOSE(any(x, memory, mask, ps, st).first, causal(x, memory, ps, st).first,
+                 kPlainFloat64);
+    EXPECT_CLOSE(any(x, memory, Tensor(), memory_mask, ps, st).first,
+                 any(x, memory.narrow(1, 0, 2), ps, st).first, kPlainFloat64);
+  }
+}
+
+TEST(Transformer, OfADecoderHasTheSameGradientsCheckpointed) {
+  const TransformerDecoderLayer layer(8, {.nheads = 2, .hidden = 5, .dropout = 0.3});
+  const TransformerDecoder plain(layer, 2), checkpointed(layer, 2, {.checkpointed = true});
+  const auto made = doubles_of(plain);
+  const Tree &ps = made.first, &st = made.second;
+  const Tensor x = numbers(1, {2, 5, 8}), memory = numbers(3, {2, 4, 8}), w = numbers(2, {2, 5, 8});
+  auto of = [&](const TransformerDecoder& stack) {
+    return grad([&](const Tree& p) { return (stack(x, memory, p, st).first * w).sum(); }, ps);
+  };
+  EXPECT_TREES_CLOSE(of(checkpointed), of(plain), kPlainFloat64);
+  EXPECT_SAME(checkpointed(x, memory, ps, st).second, plain(x, memory, ps, st).second);
 }
 
 TEST(Transformer, HasTheSameGradientsCheckpointed) {

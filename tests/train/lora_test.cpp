@@ -180,6 +180,35 @@ TEST_P(LoraOf, IsResumedFromACheckpointOfItsPairs) {
   EXPECT_SAME(again.parameters(), ts.parameters());
 }
 
+TEST_P(LoraOf, RefusesACheckpointOfPairsOfAnotherBase) {
+  auto beside = [&](const Tree& base) {
+    return in_training(tuned.first.with_base(base), tuned.second["lora"], st);
+  };
+  const Tree other = ps.with(it.picked[0], ps.at(it.picked[0]).tensor() + 1e-6);
+  TrainState ts = beside(ps),
+             same = beside(tree::map_tensors([](const Tensor& t) { return t.clone(); }, ps)),
+             another = beside(other);
+  single_train_step_(MSELoss{}, lora_batch(it, ps, st), ts);
+  const auto path = CheckpointFolder(test::fresh_folder("lora_bases")).save(ts);
+  Checkpoint saved = load_checkpoint(path);
+  saved.restore_(same);
+  EXPECT_SAME(same.parameters(), ts.parameters());
+  const auto before = another.parameters();
+  const std::string is = tuned.first.with_base(other).base_sha256(),
+                    was = tuned.first.with_base(ps).base_sha256();
+  EXPECT_ERROR(
+      TreeError, saved.restore_(another),
+      "[Checkpoint::restore_] at " + path.string() +
+          ": expected pairs of the base that this Lora has, got those of another one: sha256 " +
+          was + " in place of " + is +
+          ". Pairs belong to the parameters beside which they were trained: give "
+          "Lora::with_base these.");
+  EXPECT_SAME(another.parameters(), before);
+  saved.bases = tuple({});  // as of a checkpoint that is older than the digests
+  saved.restore_(another);
+  EXPECT_SAME(another.parameters(), ts.parameters());
+}
+
 INSTANTIATE_TEST_SUITE_P(Layer, LoraOf, ::testing::ValuesIn(lora_cases()),
                          [](const auto& info) { return info.param.name; });
 
@@ -211,6 +240,39 @@ TEST(Lora, OfAMixedModelComputesInHalfPrecision) {
   auto [tuned, parts] = lora(model, ps, is_weight, {.rank = 2});
   const Tensor x = random::normal(Rng(1), {5, 3});
   EXPECT_SAME(apply<Tensor>(tuned, x, parts, st).first, model(x, ps, st).first);
+}
+
+TEST(Lora, KnowsItsBaseByTheNumbersPathsAndShapesOfIt) {
+  const Chain model(Dense(3, 4, {.use_bias = false}), Dense(4, 3, {.use_bias = false}));
+  const Tree ps = setup(Rng(0), model).first;
+  const Lora plain(model, is_weight, {.rank = 2});
+  EXPECT_EQ(plain.base_sha256(), "");
+  const auto sha = [&](const Tree& base) { return plain.with_base(base).base_sha256(); };
+  EXPECT_EQ(sha(ps).size(), 64U);
+  EXPECT_EQ(sha(ps), sha(setup(Rng(0), model).first));
+  EXPECT_EQ(sha(ps),
+            sha(tree::map_tensors([](const Tensor& t) { return t.t().contiguous().t(); }, ps)));
+  EXPECT_NE(sha(ps), sha(setup(Rng(1), model).first));
+  EXPECT_NE(sha(ps), sha(tree::to(ps, kFloat64)));
+}
+
+TEST(Lora, InsideAModelIsKnownByItsPath) {
+  const Dense dense(3, 4);
+  const Tree base = setup(Rng(0), dense).first, others = setup(Rng(1), dense).first;
+  const Lora pairs(dense, is_weight, {.rank = 2});
+  auto of = [&](const Tree& b) { return Chain(Dense(2, 3), pairs.with_base(b)); };
+  const auto made = setup(Rng(2), of(base));
+  const Tree &ps = made.first, &st = made.second;
+  const auto path = CheckpointFolder(test::fresh_folder("lora_inside"))
+                        .save(TrainState(of(base), ps, st, Adam(0.01)));
+  TrainState other(of(others), ps, st, Adam(0.01));
+  try {
+    load_checkpoint(path).restore_(other);
+    ADD_FAILURE() << "takes the pairs of another base";
+  } catch (const TreeError& error) {
+    EXPECT_NE(std::string(error.what()).find(" at layer_2. Pairs belong"), std::string::npos)
+        << error.what();
+  }
 }
 
 TEST(Lora, SaysWhatItRefuses) {

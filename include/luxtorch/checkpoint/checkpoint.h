@@ -62,15 +62,18 @@ struct LUXTORCH_API Checkpoint {
       states,                       ///< TrainState::states().
       optimizer_state;              ///< TrainState::optimizer_state().
   std::vector<std::string> frozen;  ///< The paths of the frozen parameters.
-  std::string optimizer;            ///< The optimizer's label.
-  Tree hyperparameters;             ///< Optimizer::hyperparameters().
-  Tree values;                      ///< CheckpointExtras::values, as it was saved.
-  std::optional<Rng> rng;           ///< CheckpointExtras::rng, as it was saved.
-  Tree data;                        ///< CheckpointExtras::data, as it was saved.
-  Tree ema;                         ///< CheckpointExtras::ema, as it was saved.
-  std::optional<double> metric;     ///< CheckpointExtras::metric, as it was saved.
-  std::string luxtorch_version,     ///< The version of luxtorch that saved it.
-      torch_version;                ///< The version of torch that saved it.
+  /// Of each Lora with a base, {path, sha256}: its path in the model and Lora::base_sha256. Empty of older
+  /// checkpoints.
+  Tree bases = tuple({});
+  std::string optimizer;         ///< The optimizer's label.
+  Tree hyperparameters;          ///< Optimizer::hyperparameters().
+  Tree values;                   ///< CheckpointExtras::values, as it was saved.
+  std::optional<Rng> rng;        ///< CheckpointExtras::rng, as it was saved.
+  Tree data;                     ///< CheckpointExtras::data, as it was saved.
+  Tree ema;                      ///< CheckpointExtras::ema, as it was saved.
+  std::optional<double> metric;  ///< CheckpointExtras::metric, as it was saved.
+  std::string luxtorch_version,  ///< The version of luxtorch that saved it.
+      torch_version;             ///< The version of torch that saved it.
 
   /// Makes ts what it was when it was saved: parameters, states, optimizer state, hyper-parameters
   /// (of a user's own optimizer those that adjust had changed), frozen parts and step. Each tensor
@@ -78,7 +81,8 @@ struct LUXTORCH_API Checkpoint {
   ///
   /// ts must have the same model and optimizer: parameters and states of the same names, shapes and
   /// dtypes, and the same rules. What has no influence on these, such as an activation or the text
-  /// that a layer prints, may have changed. TreeError, which says what differs. ArgumentError: a
+  /// that a layer prints, may have changed. A Lora with a base must have the one that was there.
+  /// TreeError, which says what differs. ArgumentError: a
   /// checkpoint of several TrainStates. After an error ts is unchanged.
   void restore_(TrainState& ts) const;
 

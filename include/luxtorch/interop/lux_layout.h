@@ -8,6 +8,10 @@
 // shape and the place of every element). The exceptions:
 //
 // - Embedding: weight (vocabulary, dims) here, (dims, vocabulary) in Lux; Scale: sizes reversed.
+// - LayerNorm: bias and scale (a, b) here, (b, a, 1) in Lux. from_lux also takes them, those of RMSNorm
+//   and Scale, and all other arrays that are reversed, with more or fewer sizes of 1 behind: a LayerNorm
+//   of Lux for sequences may have (F, 1, 1). to_lux writes one, which broadcasts alike: where the layer in
+//   Lux has another shape, reshape it there.
 // - Conv, ConvTranspose: the weight's dimensions reversed and its taps flipped, for a layer of Lux that
 //   flips them in each call. A Lux layer with cross_correlation = true does not, and looks the same in a
 //   file: LuxOptions::cross_correlation tells which of them the file has.

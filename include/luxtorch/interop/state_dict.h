@@ -21,6 +21,8 @@
 // - WeightNorm, SpectralNorm: the module with torch.nn.utils.parametrizations.weight_norm or
 //   spectral_norm, as parametrizations.weight.original0; from_torch also takes the names that
 //   torch.nn.utils.weight_norm and spectral_norm give, weight_g and weight_v, or weight_orig and weight_u.
+// - RotaryPositionalEmbedding, SinusoidalPositionalEmbedding: their tables are no part of a state dict, as
+//   buffers that are not persistent. from_torch takes them where a file has them, and else computes them.
 // - Every other layer that describes its parameters and states: as its specs say (layer_spec.h).
 // - functional(module): the module's own names.
 // - Wrappers, SkipConnection and the like: the names of what they wrap, without a level of their

@@ -5,6 +5,7 @@
 //     auto [cross, st3] = attention(x, kv, ps, st);            // queries of x, keys and values of kv
 //     KVCacheCell cell(attention);                             // the same, some tokens at a time
 //     auto [step, st4] = cell(x, carry, ps, st);               // step.y, and step.carry for the next
+//     auto [first, st5] = cell(x, mask, Tree(), ps, st);       // mask (batch, time): false for padding
 #pragma once
 
 #include <optional>
@@ -57,19 +58,26 @@ struct MultiHeadAttentionOptions {
 
 namespace detail {
 
-/// A Dense whose weight and bias are rows of larger tensors of the layer outside in PyTorch: of
-/// torch_weight and in_proj_bias.
-class LUXTORCH_API Projection {
+/// A layer's own Dense, which layer_map may replace by any layer. Each copy has a Dense of its own, by
+/// whose address errors and summaries know its place.
+class LUXTORCH_API DenseField {
  public:
-  Projection(int64_t in_dims, int64_t out_dims, DenseOptions options, std::string torch_weight);
-  std::vector<ParameterSpec> parameters() const;
-  Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;
-  std::string label() const { return dense_.label(); }
+  explicit DenseField(Dense dense);
+  DenseField(const DenseField& other);
+  DenseField(DenseField&&) = default;
+  DenseField& operator=(DenseField other) noexcept;
+  ~DenseField() = default;
+
+  /// What is there now.
+  const Layer& layer() const { return layer_; }
+  /// y, with the parts `name` of ps and st; its new states become that of st.
+  Tensor operator()(std::string_view name, const Tensor& x, const Tree& ps, Tree& st) const;
+  /// A parameter, from its part of ps, whose dtype and device x must have: the weight, or the first of a
+  /// floating dtype where another layer stands there. x, if there is none.
+  static Tensor parameter(const Tree& its_ps, const Tensor& x);
 
  private:
-  Dense dense_;
-  bool use_bias_;
-  std::string torch_weight_;
+  Layer layer_;
 };
 
 }  // namespace detail
@@ -86,13 +94,17 @@ class LUXTORCH_API Projection {
 ///
 /// step takes the next tokens of a sequence, any number at once. Its carry holds the keys and values of
 /// those before: a tuple (k, v), each (batch, kv_heads, tokens, size of a head), or without batch as x
-/// is; with .cache_length a third element, two numbers that say what was written. Tree() starts a
-/// sequence. In all cuts the y are those of one causal call.
+/// is. Tree() starts a sequence. In all cuts the y are those of one causal call. step with a mask of the
+/// new tokens keeps padding from being attended to, then and in all later steps: so prompts of unequal
+/// length, padded at their start, are one batch. Positions count padding. The carry then has a third
+/// element, the mask of all tokens so far; with .cache_length also a last one, two numbers that say what
+/// was written.
 ///
 /// Parameters and states, in this order: q_proj, k_proj, v_proj, attention_dropout, out_proj; then q_norm
 /// and k_norm with .qk_norm, and the caches of .rotary. In PyTorch the first three are rows of
 /// in_proj_weight (of q_proj_weight, k_proj_weight and v_proj_weight where inputs differ in size) and
-/// in_proj_bias.
+/// in_proj_bias. layer_map may put any other layers in the places of the four projections: then all have
+/// their own names there.
 class LUXTORCH_API MultiHeadAttention {
  public:
   /// ArgumentError: a size below 1; nheads does not divide qk or v, or kv_heads nheads; a probability
@@ -102,13 +114,15 @@ class LUXTORCH_API MultiHeadAttention {
   explicit MultiHeadAttention(int64_t dims, MultiHeadAttentionOptions options = {})
       : MultiHeadAttention(AttentionDims{.q_in = dims}, std::move(options)) {}
 
+  /// All layers that are visited are members: LayerAccess.
+  static constexpr bool luxtorch_visits_members = true;
   /// Calls f(name, layer) for each layer in order: LayerAccess.
   template <class F>
   void luxtorch_layers(const F& f) const {
-    f(std::string_view("q_proj"), q_proj_), f(std::string_view("k_proj"), k_proj_);
-    f(std::string_view("v_proj"), v_proj_);
+    f(std::string_view("q_proj"), q_proj_.layer()), f(std::string_view("k_proj"), k_proj_.layer());
+    f(std::string_view("v_proj"), v_proj_.layer());
     f(std::string_view("attention_dropout"), attention_dropout_);
-    f(std::string_view("out_proj"), out_proj_);
+    f(std::string_view("out_proj"), out_proj_.layer());
     if (q_norm_) f(std::string_view("q_norm"), *q_norm_), f(std::string_view("k_norm"), *k_norm_);
     if (rotary_) f(std::string_view("rotary"), *rotary_);
   }
@@ -123,9 +137,14 @@ class LUXTORCH_API MultiHeadAttention {
   Out<Tree> operator()(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
                        const Tree& ps, const Tree& st) const;
   /// The next tokens, x (batch, time, q_in) or (time, q_in), after those of the carry; y alone, without
-  /// scores. ShapeError: as of x; a carry of another batch size, shape, dtype or device; more tokens than .cache_length or .rotary
-  /// have room for. ArgumentError: the layer is not .is_causal.
+  /// scores. ShapeError: as of x; a carry of another batch size, shape, dtype or device; more tokens than
+  /// .cache_length or .rotary have room for. ArgumentError: the layer is not .is_causal.
   Out<Step> step(const Tensor& x, const Tree& carry, const Tree& ps, const Tree& st) const;
+  /// The same, and mask: booleans (batch, time) or (time), true for a token and false for padding, to
+  /// which no token attends. y of padding has no meaning. Undefined: all are tokens. ShapeError: also of
+  /// a mask of another shape, dtype or device.
+  Out<Step> step(const Tensor& x, const Tensor& mask, const Tree& carry, const Tree& ps,
+                 const Tree& st) const;
   /// The text in a printed model: "MultiHeadAttention(64 => (64, 64) => 64; nheads=8)".
   std::string label() const;
 
@@ -133,18 +152,20 @@ class LUXTORCH_API MultiHeadAttention {
   friend class TransformerDecoderLayer;
   struct Inputs;
   struct Result;
-  // (q, memory) without scores. held: nothing, and it becomes the memory's keys and values; or these, from
-  // an earlier call.
-  Out<Tensor> attend_to(const Tensor& q, const Tensor& memory, Tree& held, const Tree& ps,
-                        const Tree& st) const;
+  // (q, memory) without scores. mask: of the memory's tokens, as of step. held: nothing, and it becomes the
+  // memory's keys and values and the mask; or these, from an earlier call.
+  Out<Tensor> attend_to(const Tensor& q, const Tensor& memory, const Tensor& mask, Tree& held,
+                        const Tree& ps, const Tree& st) const;
+  bool check(const Inputs& in, const Tree& ps) const;  // is there a batch?
+  void rotate(Tensor& q, Tensor& k, int64_t past, const Tree& caches) const;
   Result attend(const Inputs& in, const Tree& ps, const Tree& st) const;
   Out<Tree> call(const Inputs& in, const Tree& ps, const Tree& st) const;
 
   AttentionDims dims_;
   MultiHeadAttentionOptions options_;
-  detail::Projection q_proj_, k_proj_, v_proj_;
+  detail::DenseField q_proj_, k_proj_, v_proj_;
   std::optional<Dropout> attention_dropout_;
-  Dense out_proj_;
+  detail::DenseField out_proj_;
   std::optional<RMSNorm> q_norm_, k_norm_;
   std::optional<RotaryPositionalEmbedding> rotary_;
 };
@@ -166,6 +187,13 @@ class KVCacheCell {
   /// The next tokens. Errors are the layer's.
   Out<Step> operator()(const Tensor& x, const Tree& carry, const Tree& ps, const Tree& st) const {
     auto out = layer_.step(x, carry, ps, st);
+    detail::report(*this, out.first);
+    return out;
+  }
+  /// The next tokens, with the mask of the layer's step: false for padding. Errors are the layer's.
+  Out<Step> operator()(const Tensor& x, const Tensor& mask, const Tree& carry, const Tree& ps,
+                       const Tree& st) const {
+    auto out = layer_.step(x, mask, carry, ps, st);
     detail::report(*this, out.first);
     return out;
   }

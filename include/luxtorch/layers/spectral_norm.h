@@ -31,10 +31,10 @@ struct SpectralNormOptions {
 /// |w v|, v = w' u / |w' u|. In test mode they stay.
 ///
 /// x, y and parameters are those of the layer. States: vectors, with u (rows) and v (columns) for each
-/// name; training, a bool; layer, the states of the layer. New vectors are random, since setup draws states
-/// without the parameters, so that a new model's sigma is too small until some calls in training have turned
-/// them. PyTorch's have 15 steps behind them; 15 calls in training before the first step of an optimizer do
-/// the same, with any x: `st = model(x, ps, st).second`.
+/// name; training, a bool; layer, the states of the layer. setup draws the vectors and then takes 15 steps
+/// of the power method with the first parameters, as PyTorch does. Inside a layer that keeps the states of
+/// the one in it elsewhere, as Lora does, new vectors are as drawn, and sigma is too small until some calls
+/// in training have turned them.
 class LUXTORCH_API SpectralNorm {
  public:
   /// names: parameters of the layer's own, not of layers inside it. ArgumentError: no name, one twice, one
@@ -48,6 +48,8 @@ class LUXTORCH_API SpectralNorm {
   }
   /// vectors, training = true, layer.
   Tree initial_states(Rng rng) const;
+  /// The vectors after 15 steps of the power method with the parameters ps: setup.
+  Tree settled_states(const Tree& ps, const Tree& st) const;
   /// The layer's y; new states with the layer's, and in training new vectors. A weight of half precision
   /// goes with float32 vectors. ShapeError: the vectors have another dtype or device than the weight.
   Out<Tree> operator()(const Tree& x, const Tree& ps, const Tree& st) const;

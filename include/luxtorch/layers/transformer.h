@@ -1,4 +1,4 @@
-// Layers of a transformer, and a stack of them.
+// Stacks of a transformer's layers.
 //
 //     TransformerEncoderLayer layer(24, {.nheads = 4, .hidden = 48, .is_causal = true});
 //     TransformerEncoder model(layer, 6, {.norm = true});      // six, and a last normalization
@@ -7,7 +7,6 @@
 //     auto [step, st3] = cell(x, carry, ps, st);               // step.y, and step.carry for the next
 #pragma once
 
-#include <array>
 #include <functional>
 #include <optional>
 #include <string>
@@ -17,201 +16,53 @@
 
 #include "luxtorch/core/api.h"
 #include "luxtorch/layer.h"
-#include "luxtorch/layers/attention.h"
-#include "luxtorch/layers/checkpointed.h"
-#include "luxtorch/layers/dense.h"
-#include "luxtorch/layers/dropout.h"
-#include "luxtorch/layers/gated_feed_forward.h"
-#include "luxtorch/layers/layer_norm.h"
-#include "luxtorch/layers/positions.h"
-#include "luxtorch/layers/rms_norm.h"
-#include "luxtorch/ops/activation.h"
+#include "luxtorch/layers/transformer_layer.h"
 
 namespace luxtorch {
 
-/// The normalization in a transformer's layers.
-enum class TransformerNorm { LayerNorm, RMSNorm };
-
-/// The options of TransformerEncoderLayer and TransformerDecoderLayer. PyTorch's own defaults are
-/// {.hidden = 2048, .activation = relu, .dropout = 0.1, .norm_first = false}.
-struct TransformerLayerOptions {
-  int64_t nheads = 1;  ///< Heads of attention, a divisor of dims.
-  /// Features inside the feed-forward block. 0: 4 dims; with .gated that of GatedFeedForward.
-  int64_t hidden = 0;
-  Activation activation = gelu;  ///< Of the feed-forward block; with .gated of its gate.
-  /// In training: of attention's scores, of hidden features, and of what each branch adds. From 0 to
-  /// below 1; of 0 the layer has no states.
-  double dropout = 0;
-  /// True: each branch adds branch(norm(x)) to x. False: x becomes norm(x + branch(x)).
-  bool norm_first = true;
-  TransformerNorm norm = TransformerNorm::LayerNorm;  ///< Its kind.
-  double epsilon = 1e-5;                              ///< Of all normalizations, at least 0.
-  /// The feed-forward block is a GatedFeedForward: GEGLU, with .activation = swish SwiGLU.
-  bool gated = false;
-  int64_t kv_heads = 0;  ///< Heads of keys and values, a divisor of nheads; 0: nheads.
-  /// Rotates queries and keys of self-attention by their positions.
-  std::optional<RotaryPositionalEmbeddingOptions> rotary = {};
-  bool is_causal = false;    ///< In self-attention token i attends to tokens j <= i alone.
-  bool use_bias = true;      ///< False: no biases anywhere, as PyTorch's bias = False.
-  bool qk_norm = false;      ///< As of MultiHeadAttention.
-  int64_t cache_length = 0;  ///< As of MultiHeadAttention, of self-attention.
-};
-
-namespace detail {
-
-using TransformerNormLayer = std::variant<LayerNorm, RMSNorm>;
-
-/// What both layers have: self-attention, feed-forward, and a norm and a dropout for each branch.
-class LUXTORCH_API TransformerLayer {
- public:
-  /// The last size of x and y.
-  int64_t dims() const { return dims_; }
-  /// The options.
-  const TransformerLayerOptions& options() const { return options_; }
-
- protected:
-  TransformerLayer(const char* who, int64_t dims, TransformerLayerOptions options, int branches);
-
-  // Calls f(name, layer) for those behind attention, in torch's order.
-  template <class F>
-  void visit_others(const F& f) const {
-    if (gated_) f(std::string_view("mlp"), *gated_);
-    if (linear1_) f(std::string_view("linear1"), *linear1_);
-    if (dropout_) f(std::string_view("dropout"), *dropout_);
-    if (linear2_) f(std::string_view("linear2"), *linear2_);
-    for (size_t i = 0; i < norms_.size(); ++i)
-      std::visit([&](const auto& norm) { f(kNorms[i], norm); }, norms_[i]);
-    for (size_t i = 0; i < dropouts_.size(); ++i) f(kDropouts[i], dropouts_[i]);
-  }
-  // x and what the branch of this number adds to it, with its norm and its dropout.
-  Tensor residual(size_t number, const Tensor& x, const Tree& ps, Tree& st,
-                  const std::function<Tensor(const Tensor& x)>& branch) const;
-  // Its output alone. mask: undefined for none. carry: nullptr for a call that is no step; it becomes
-  // the next one.
-  Tensor self_attention(const Tensor& x, const Tensor& mask, Tree* carry, const Tree& ps,
-                        Tree& st) const;
-  Tensor feed_forward(const Tensor& x, const Tree& ps, Tree& st) const;
-  std::string label(const char* name) const;
-
-  static constexpr std::array<std::string_view, 3> kNorms{"norm1", "norm2", "norm3"},
-      kDropouts{"dropout1", "dropout2", "dropout3"};
-
-  int64_t dims_;
-  TransformerLayerOptions options_;
-  MultiHeadAttention self_attn_;
-  std::optional<GatedFeedForward> gated_;
-  std::optional<Dense> linear1_, linear2_;
-  std::optional<Dropout> dropout_;
-  std::vector<TransformerNormLayer> norms_;
-  std::vector<Dropout> dropouts_;
-};
-
-}  // namespace detail
-
-/// Self-attention, then a feed-forward block of each token, each in a residual connection (Vaswani et
-/// al. 2017): torch.nn.TransformerEncoderLayer with batch_first, with norm_first by default (Xiong et al.
-/// 2020, "On layer normalization in the transformer architecture"). With .is_causal it is the layer of a
-/// GPT.
-///
-///     x = x + self_attn(norm1(x))                x = norm1(x + self_attn(x))
-///     y = x + feed_forward(norm2(x))             y = norm2(x + feed_forward(x))    without .norm_first
-///     feed_forward(x) = linear2(activation(linear1(x))), or that of GatedFeedForward
-///
-/// Calls: x, and (x, mask). x: (batch, time, dims) or (time, dims), of the parameters' dtype and device;
-/// y: the same. mask: booleans, true where a token may attend to another (PyTorch's are the opposite),
-/// of a shape that broadcasts to (batch, nheads, time, time); .is_causal holds besides.
-///
-/// step takes the next tokens of a sequence; its carry is that of MultiHeadAttention.
-///
-/// Parameters and states, in this order: self_attn, linear1, linear2, norm1, norm2; with .gated mlp in
-/// place of linear1 and linear2. With .dropout also the states dropout, dropout1, dropout2.
-class LUXTORCH_API TransformerEncoderLayer : public detail::TransformerLayer {
- public:
-  /// ArgumentError: dims, .nheads or .kv_heads is below 1, .hidden or .epsilon below 0; .nheads does not
-  /// divide dims, or .kv_heads .nheads; .dropout outside 0 to below 1; with .rotary, a head of an odd
-  /// size.
-  explicit TransformerEncoderLayer(int64_t dims, TransformerLayerOptions options = {});
-
-  /// Calls f(name, layer) for each layer in order: LayerAccess.
-  template <class F>
-  void luxtorch_layers(const F& f) const {
-    f(std::string_view("self_attn"), self_attn_);
-    visit_others(f);
-  }
-  /// ShapeError: x of another shape, dtype or device, or longer than .rotary's positions.
-  Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;
-  /// (x, mask). ShapeError: also of a mask of another shape or dtype.
-  Out<Tensor> operator()(const Tensor& x, const Tensor& mask, const Tree& ps, const Tree& st) const;
-  /// The next tokens, x, after those of the carry, which is Tree() at the start. Errors as of
-  /// MultiHeadAttention::step.
-  Out<Step> step(const Tensor& x, const Tree& carry, const Tree& ps, const Tree& st) const;
-  /// The text in a printed model: "TransformerEncoderLayer(24, nheads=4)".
-  std::string label() const;
-
- private:
-  Tensor run(const Tensor& x, const Tensor& mask, Tree* carry, const Tree& ps, Tree& st) const;
-};
-
-/// An encoder's layer with attention to the output of an encoder, the memory, between self-attention and
-/// feed-forward: torch.nn.TransformerDecoderLayer with batch_first, with norm_first by default.
-///
-///     x = x + self_attn(norm1(x))
-///     x = x + multihead_attn(norm2(x), memory)
-///     y = x + feed_forward(norm3(x))             without .norm_first as TransformerEncoderLayer
-///
-/// Calls: (x, memory), (x, memory, mask) and (x, memory, mask, memory_mask). x: as of
-/// TransformerEncoderLayer; memory: (batch, keys, dims), or without batch as x is. The masks are those of
-/// self-attention, which broadcasts to (batch, nheads, time, time), and of attention to the memory, to
-/// (batch, nheads, time, keys): true where a token may attend. An undefined mask, Tensor(), is none.
-/// Self-attention looks at later tokens, too, unless .is_causal or a mask forbids it.
-///
-/// Parameters and states: as of TransformerEncoderLayer, with multihead_attn behind self_attn, and with
-/// norm3 and dropout3.
-class LUXTORCH_API TransformerDecoderLayer : public detail::TransformerLayer {
- public:
-  /// ArgumentError: as of TransformerEncoderLayer.
-  explicit TransformerDecoderLayer(int64_t dims, TransformerLayerOptions options = {});
-
-  /// Calls f(name, layer) for each layer in order: LayerAccess.
-  template <class F>
-  void luxtorch_layers(const F& f) const {
-    f(std::string_view("self_attn"), self_attn_);
-    f(std::string_view("multihead_attn"), multihead_attn_);
-    visit_others(f);
-  }
-  /// (x, memory). ShapeError: x or memory of another shape, dtype or device, or x longer than .rotary's
-  /// positions.
-  Out<Tensor> operator()(const Tensor& x, const Tensor& memory, const Tree& ps,
-                         const Tree& st) const;
-  /// (x, memory, mask). ShapeError: also of a mask of another shape or dtype.
-  Out<Tensor> operator()(const Tensor& x, const Tensor& memory, const Tensor& mask, const Tree& ps,
-                         const Tree& st) const;
-  /// (x, memory, mask, memory_mask). ShapeError: also of a memory_mask of another shape or dtype.
-  Out<Tensor> operator()(const Tensor& x, const Tensor& memory, const Tensor& mask,
-                         const Tensor& memory_mask, const Tree& ps, const Tree& st) const;
-  /// The next tokens, x, after those of the carry, which is Tree() at the start, then a tuple: the carry
-  /// of self-attention, and the memory's keys and values, a tuple (k, v). These are computed in the first
-  /// step alone; all steps of a sequence get its memory. Errors as of MultiHeadAttention::step;
-  /// ShapeError: also of a memory of another shape than in the first step.
-  Out<Step> step(const Tensor& x, const Tensor& memory, const Tree& carry, const Tree& ps,
-                 const Tree& st) const;
-  /// The text in a printed model: "TransformerDecoderLayer(24, nheads=4)".
-  std::string label() const;
-
- private:
-  struct Inputs;
-  Tensor run(const Inputs& in, const Tree& ps, Tree& st) const;
-
-  MultiHeadAttention multihead_attn_;
-};
-
-/// The options of TransformerEncoder.
-struct TransformerEncoderOptions {
+/// The options of TransformerEncoder and TransformerDecoder.
+struct TransformerStackOptions {
   /// A normalization of the layers' kind behind the last one, which layers with .norm_first need.
   bool norm = false;
   /// The layers keep only their inputs for the backward pass: `checkpointed`.
   bool checkpointed = false;
 };
+/// The options of TransformerEncoder.
+using TransformerEncoderOptions = TransformerStackOptions;
+/// The options of TransformerDecoder.
+using TransformerDecoderOptions = TransformerStackOptions;
+
+namespace detail {
+
+/// The layers of a stack, each an object of its own, and the last normalization.
+class LUXTORCH_API TransformerStack {
+ public:
+  /// All layers that are visited are members: LayerAccess.
+  static constexpr bool luxtorch_visits_members = true;
+  /// Calls f(name, layers) and f(name, layer): LayerAccess.
+  template <class F>
+  void luxtorch_layers(const F& f) const {
+    f(std::string_view("layers"), layers_);
+    if (norm_) std::visit([&](const auto& norm) { f(std::string_view("norm"), norm); }, *norm_);
+  }
+
+ protected:
+  TransformerStack(std::vector<Layer> layers, std::optional<TransformerNormLayer> norm);
+
+  // next(i, h, ps, st): the output of layer number i, whose st becomes the new one.
+  using Next = std::function<Tensor(size_t i, const Tensor& h, const Tree& ps, Tree& st)>;
+  Tensor run(const Tensor& x, const Tree& ps, Tree& st, const Next& next) const;
+  // next(i, h, carry, ps, st): the step of layer number i. carry: of all layers, or Tree().
+  using NextStep = std::function<Out<Step>(size_t i, const Tensor& h, const Tree& carry,
+                                           const Tree& ps, const Tree& st)>;
+  Out<Step> run_step(const Tensor& x, const Tree& carry, const Tree& ps, const Tree& st,
+                     const NextStep& next) const;
+
+  std::vector<Layer> layers_;  // of one type; with .checkpointed in Checkpointed
+  std::optional<TransformerNormLayer> norm_;
+};
+
+}  // namespace detail
 
 /// A stack of equal layers, each with parameters of its own: torch.nn.TransformerEncoder.
 ///
@@ -219,22 +70,12 @@ struct TransformerEncoderOptions {
 /// next tokens of a sequence; its carry is a tuple with the carry of each layer.
 ///
 /// Parameters and states: layers, a tuple; with .norm, norm.
-class LUXTORCH_API TransformerEncoder {
+class LUXTORCH_API TransformerEncoder : public detail::TransformerStack {
  public:
   /// num_layers layers like this one. ArgumentError: num_layers is below 1.
   TransformerEncoder(TransformerEncoderLayer layer, int64_t num_layers,
                      TransformerEncoderOptions options = {});
 
-  /// Calls f(name, layers) and f(name, layer): LayerAccess.
-  template <class F>
-  void luxtorch_layers(const F& f) const {
-    if (checkpointed_.empty()) {
-      f(std::string_view("layers"), layers_);
-    } else {
-      f(std::string_view("layers"), checkpointed_);
-    }
-    if (norm_) std::visit([&](const auto& norm) { f(std::string_view("norm"), norm); }, *norm_);
-  }
   /// Errors: those of the layers.
   Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const;
   /// (x, mask). Errors: those of the layers.
@@ -243,17 +84,52 @@ class LUXTORCH_API TransformerEncoder {
   /// backward pass needs also with .checkpointed. Errors: those of the layers; a ShapeError if the carry
   /// has not a part for each layer.
   Out<Step> step(const Tensor& x, const Tree& carry, const Tree& ps, const Tree& st) const;
+  /// The same, and mask: (batch, time) or (time), false for padding, as of MultiHeadAttention::step.
+  Out<Step> step(const Tensor& x, const Tensor& mask, const Tree& carry, const Tree& ps,
+                 const Tree& st) const;
   /// The text in a printed model, above its layers.
   std::string label() const { return "TransformerEncoder"; }
+};
 
- private:
-  // next: the output and the states of layer number i.
-  template <class Next>
-  Out<Tensor> run(const Tensor& x, const Tree& ps, const Tree& st, const Next& next) const;
+/// A stack of equal layers with attention to one memory, each with parameters of its own:
+/// torch.nn.TransformerDecoder.
+///
+///     TransformerDecoder decoder(TransformerDecoderLayer(24, {.nheads = 4, .is_causal = true}), 6);
+///     auto [y, st2] = decoder(x, memory, ps, st);              // memory: an encoder's output
+///     auto [step, st3] = decoder.step(x, memory, carry, ps, st);
+///
+/// Calls: (x, memory), (x, memory, mask) and (x, memory, mask, memory_mask), as of
+/// TransformerDecoderLayer; memory and masks go to every layer. step takes the next tokens of a sequence;
+/// its carry is a tuple with the carry of each layer.
+///
+/// Parameters and states: layers, a tuple; with .norm, norm.
+class LUXTORCH_API TransformerDecoder : public detail::TransformerStack {
+ public:
+  /// num_layers layers like this one. ArgumentError: num_layers is below 1.
+  TransformerDecoder(TransformerDecoderLayer layer, int64_t num_layers,
+                     TransformerDecoderOptions options = {});
 
-  std::vector<Layer> layers_;               // TransformerEncoderLayers
-  std::vector<Checkpointed> checkpointed_;  // of the same; empty without .checkpointed
-  std::optional<detail::TransformerNormLayer> norm_;
+  /// (x, memory). Errors: those of the layers.
+  Out<Tensor> operator()(const Tensor& x, const Tensor& memory, const Tree& ps,
+                         const Tree& st) const;
+  /// (x, memory, mask). Errors: those of the layers.
+  Out<Tensor> operator()(const Tensor& x, const Tensor& memory, const Tensor& mask, const Tree& ps,
+                         const Tree& st) const;
+  /// (x, memory, mask, memory_mask). An undefined mask, Tensor(), is none. Errors: those of the layers.
+  Out<Tensor> operator()(const Tensor& x, const Tensor& memory, const Tensor& mask,
+                         const Tensor& memory_mask, const Tree& ps, const Tree& st) const;
+  /// The next tokens, x, after those of the carry, which is Tree() at the start. All steps of a sequence
+  /// get its memory, whose keys and values are computed in the first one alone. Steps keep what the
+  /// backward pass needs also with .checkpointed. Errors: those of the layers; a ShapeError if the carry
+  /// has not a part for each layer.
+  Out<Step> step(const Tensor& x, const Tensor& memory, const Tree& carry, const Tree& ps,
+                 const Tree& st) const;
+  /// The same, with masks of the tokens and of the memory as of TransformerDecoderLayer::step.
+  Out<Step> step(const Tensor& x, const Tensor& memory, const Tensor& mask,
+                 const Tensor& memory_mask, const Tree& carry, const Tree& ps,
+                 const Tree& st) const;
+  /// The text in a printed model, above its layers.
+  std::string label() const { return "TransformerDecoder"; }
 };
 
 }  // namespace luxtorch

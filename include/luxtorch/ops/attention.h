@@ -47,7 +47,8 @@ struct AttentionOutput {
 /// q: (batch, heads, queries, d); k: (batch, kv_heads, keys, d); v: (batch, kv_heads, keys, e); or all
 /// of one sample, without batch. One floating dtype and one device. heads is a multiple of kv_heads:
 /// key head j serves the query heads from j heads / kv_heads on (grouped queries). On the meta device y
-/// has its shape and dtype, without arithmetic.
+/// has its shape and dtype, without arithmetic. Under torch's autocast float32 becomes its dtype, and y is
+/// of that, as of torch's operator.
 ///
 /// ShapeError: another rank, size, dtype or device; .mask of another dtype than bool, or of a shape
 /// that does not broadcast, or on another device than q; likewise .bias. ArgumentError: .past is

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -36,6 +37,7 @@ struct LoraMatrix {
   std::string path;
   int64_t rows, columns;
 };
+struct LoraBase;
 }  // namespace detail
 
 /// A model in which each picked matrix W (out, in) is W + alpha / rank * b a. x, y and states are those
@@ -60,10 +62,17 @@ class LUXTORCH_API Lora {
   /// not fit the model.
   [[nodiscard]] Lora with_base(const Tree& base) const;
 
+  /// The SHA-256 of the parameters that with_base was given: of their paths, dtypes, shapes and bytes. ""
+  /// without them. It is computed in the first call. Checkpoints hold it, and restore_ refuses another
+  /// base.
+  std::string base_sha256() const;
+
   /// {base, lora}, or lora.
   Tree initial_parameters(Rng rng) const;
   /// The model's states.
   Tree initial_states(Rng rng) const;
+  /// Those of a new model with these parameters: setup.
+  Tree settled_states(const Tree& ps, const Tree& st) const;
   /// The model's y and new states. Errors are the model's.
   Out<Tree> operator()(const Tree& x, const Tree& ps, const Tree& st) const;
   /// The text in a printed model: "Lora(Chain, rank=8, alpha=8)".
@@ -80,7 +89,7 @@ class LUXTORCH_API Lora {
   Layer model_;
   LoraOptions options_;
   std::vector<detail::LoraMatrix> matrices_;
-  Tree base_;  // nothing without with_base
+  std::shared_ptr<const detail::LoraBase> base_;  // nullptr without with_base
 };
 
 /// The model with pairs, and its parameters {base, lora}: base is ps, and new pairs have the dtypes and

@@ -3,7 +3,7 @@
     def golden(nn):
         return {"pair": {"module": nn.Bilinear(3, 2, 4), "x": [(5, 3), (5, 2)], "then": nn.Tanh()}}
 
-module: in float64; its parameters and floating buffers get fixed numbers. x: the shape of each input. then: what is
+module: in float64; its parameters, and the floating buffers of its state dict, get fixed numbers. x: the shape of each input. then: what is
 applied to its output, as an activation is. A module in evaluation (.eval()) stands for test mode.
 
 A case holds the state dict nested on its names' dots, x, y, the state dict afterwards, and the gradients of
@@ -27,8 +27,9 @@ def fill(module):
     with torch.no_grad():
         for seed, parameter in enumerate(module.parameters()):
             parameter.copy_(given(*parameter.shape, seed=seed + 1, scale=0.7))
-        for seed, buffer in enumerate(module.buffers()):
-            if buffer.is_floating_point():  # above 0, as variances are
+        kept = module.state_dict()
+        for seed, (name, buffer) in enumerate(module.named_buffers()):
+            if name in kept and buffer.is_floating_point():  # above 0, as variances are
                 buffer.copy_(given(*buffer.shape, seed=seed + 31, scale=0.4, shift=1.0))
 
 

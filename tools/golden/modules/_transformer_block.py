@@ -5,17 +5,15 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from modules._rotary_tables import register
+
 
 class Rotary(nn.Module):
-    """Rotates x (batch, heads, time, size) by angles position * 10000^(-2i / size), their cosines and sines rounded to
-    float32."""
+    """Rotates x (batch, heads, time, size) by angles position * 10000^(-2i / size)."""
 
     def __init__(self, size, length):
         super().__init__()
-        theta = 10000.0 ** (-2 * torch.arange(size // 2, dtype=torch.float64) / size)
-        angles = torch.arange(length, dtype=torch.float64)[:, None] * theta
-        self.register_buffer("cos_cache", angles.cos().float().double())
-        self.register_buffer("sin_cache", angles.sin().float().double())
+        register(self, size, length)
 
     def forward(self, x):
         cos, sin = self.cos_cache[: x.shape[-2]], self.sin_cache[: x.shape[-2]]

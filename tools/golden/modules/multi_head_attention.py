@@ -22,13 +22,14 @@ def attention(nn, *args, is_causal=False, **options):
 
 def grouped(nn, dims, heads, kv_heads, length):
     """Fewer heads of keys, each head normalized and rotated, causal."""
+    from modules._rotary_tables import register
+
     size = dims // heads
 
     class Caches(nn.Module):
         def __init__(self):
             super().__init__()
-            for name in ("cos_cache", "sin_cache"):
-                self.register_buffer(name, torch.ones(length, size // 2))
+            register(self, size, length)
 
         def forward(self, x):
             cos, sin = (cache[: x.shape[-2]] for cache in (self.cos_cache, self.sin_cache))

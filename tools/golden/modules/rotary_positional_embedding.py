@@ -1,15 +1,16 @@
-"""RotaryPositionalEmbedding: its formula with complex numbers, and the caches in buffers; torch.nn has no such module."""
+"""RotaryPositionalEmbedding: its formula with complex numbers; torch.nn has no such module."""
 
 import torch
 
 
 def golden(nn):
+    from modules._rotary_tables import register
+
     class Rotary(nn.Module):
         def __init__(self, dim, length, interleaved=False, doubled=False):
             super().__init__()
             self.dim, self.interleaved = dim, interleaved
-            for name in ("cos_cache", "sin_cache"):
-                self.register_buffer(name, torch.ones(length, dim if doubled else dim // 2))
+            register(self, dim, length, doubled)
 
         def forward(self, x):
             half = self.dim // 2

@@ -1,4 +1,4 @@
-"""SinusoidalPositionalEmbedding: its formula, with the frequencies in a buffer; torch.nn has no such module."""
+"""SinusoidalPositionalEmbedding: its formula, the frequencies in a buffer that is no part of a state dict; torch.nn has none."""
 
 import torch
 
@@ -7,7 +7,9 @@ def golden(nn):
     class Sinusoidal(nn.Module):
         def __init__(self, dims, scale, interleaved=False):
             super().__init__()
-            self.register_buffer("sigmas", torch.ones(dims // 2))
+            k = torch.arange(dims // 2, dtype=torch.float64)
+            sigmas = 10000.0 ** (-2 * k / dims) if interleaved else 1e-4 ** (k / (dims // 2 - 1))
+            self.register_buffer("sigmas", sigmas.float(), persistent=False)
             self.scale, self.interleaved = scale, interleaved
 
         def forward(self, x):
