@@ -119,4 +119,11 @@ Launch launch_of(const InitOptions& options, const Variables& variables) {
   return launch;
 }
 
+bool checks_calls(const InitOptions& options, const Variables& variables) {
+  const std::string word = variables("LUXTORCH_DISTRIBUTED_CHECK").value_or("0");
+  if (word != "0" && word != "1")
+    refuse(fmt::format("expected LUXTORCH_DISTRIBUTED_CHECK to be 0 or 1, got \"{}\".", word));
+  return options.check_calls || word == "1";
+}
+
 }  // namespace luxtorch::distributed

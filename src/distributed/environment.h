@@ -30,4 +30,7 @@ Variables process_variables();
 /// size 1 where no launcher has started more. ArgumentError: see init.
 Launch launch_of(const InitOptions& options, const Variables& variables);
 
+/// InitOptions::check_calls, or LUXTORCH_DISTRIBUTED_CHECK=1. ArgumentError: a value of it other than 0 and 1.
+bool checks_calls(const InitOptions& options, const Variables& variables);
+
 }  // namespace luxtorch::distributed

@@ -51,13 +51,16 @@ c10d::ReduceOp operation(detail::Reduce how) {
   return c10d::ReduceOp::SUM;
 }
 
-class GlooGroup : public detail::GroupBackend {
+class GlooGroup : public GlooBackend {
  public:
-  GlooGroup(Launch launch, std::shared_ptr<Meeting> meeting, milliseconds timeout)
-      : launch_(std::move(launch)), meeting_(std::move(meeting)), timeout_(timeout) {
+  GlooGroup(Launch launch, std::shared_ptr<Meeting> meeting, const Calls& calls)
+      : launch_(std::move(launch)),
+        meeting_(std::move(meeting)),
+        timeout_(calls.timeout),
+        check_(calls.check) {
     try {
-      steps_ = connect(launch_, *meeting_, "steps", timeout);
-      others_ = connect(launch_, *meeting_, "others", timeout);
+      steps_ = connect(launch_, *meeting_, "steps", timeout_);
+      others_ = connect(launch_, *meeting_, "others", timeout_);
     } catch (const std::exception& error) {
       throw meeting_->explain("init", error.what());
     }
@@ -68,7 +71,15 @@ class GlooGroup : public detail::GroupBackend {
   int64_t local_rank() const override { return launch_.local_rank; }
   int64_t local_size() const override { return launch_.local_size; }
 
+  Meeting& meeting() const override { return *meeting_; }
+  void expect_whole() const override {
+    if (broken_) throw *broken_;
+  }
+  void end_by(DistributedError error) override { break_off(std::move(error)); }
+  void expect_same_call(const std::string& what, const Tensor& t) override { same_call(what, t); }
+
   void step_(const Tensor& t) override {
+    if (check_) same_call("a training step", t);
     on_cpu(t, [&](Tensor& cpu) {
       run("a training step", [&] {
         std::vector<Tensor> all{cpu};
@@ -78,9 +89,10 @@ class GlooGroup : public detail::GroupBackend {
   }
 
   void all_reduce_(const Tensor& t, detail::Reduce how) override {
-    same_call("all_reduce", t);
+    const std::string what = all_reduce_text(how);
+    same_call(what, t);
     on_cpu(t, [&](Tensor& cpu) {
-      run("all_reduce", [&] {
+      run(what, [&] {
         std::vector<Tensor> all{cpu};
         c10d::AllreduceOptions options;
         options.reduceOp = operation(how);
@@ -90,9 +102,10 @@ class GlooGroup : public detail::GroupBackend {
   }
 
   void broadcast_(const Tensor& t, int64_t root) override {
-    same_call("broadcast", t);
+    const std::string what = fmt::format("broadcast from rank {}", root);
+    same_call(what, t);
     on_cpu(t, [&](Tensor& cpu) {
-      run("broadcast", [&] {
+      run(what, [&] {
         std::vector<Tensor> all{cpu};
         c10d::BroadcastOptions options;
         options.rootRank = root;
@@ -119,7 +132,9 @@ class GlooGroup : public detail::GroupBackend {
 
   void barrier() override { same_call("barrier", {}); }
 
-  std::shared_ptr<GroupBackend> split(int64_t color) override {
+  std::shared_ptr<GroupBackend> split(int64_t color) override { return split_on_gloo(color); }
+
+  std::shared_ptr<GlooBackend> split_on_gloo(int64_t color) override {
     // By rank: the colors of all.
     Tensor own = at::tensor({color}, at::TensorOptions().dtype(kInt64));
     Tensor colors = at::zeros({size()}, own.options());
@@ -136,7 +151,8 @@ class GlooGroup : public detail::GroupBackend {
     launch.rank = number, launch.size = members;
     auto meeting = std::make_shared<Meeting>(*meeting_, name, number, members);
     if (members == 1) return nullptr;
-    return std::make_shared<GlooGroup>(std::move(launch), std::move(meeting), timeout_);
+    return std::make_shared<GlooGroup>(std::move(launch), std::move(meeting),
+                                       Calls{timeout_, check_});
   }
 
   void fail(const std::string& reason) override {
@@ -144,19 +160,24 @@ class GlooGroup : public detail::GroupBackend {
     meeting_->fail(reason);
     break_off(DistributedError(
         fmt::format("rank {} of {}, this process, failed: {}", rank(), size(), reason), rank()));
+    meeting_->leave_last();
   }
 
   std::string judge(
       const std::string& text,
       const std::function<std::string(const std::vector<std::string>&)>& verdict) override {
-    if (broken_) throw *broken_;
+    same_call("an agreement", {});  // notices at once where another process has ended
     return meeting_->judge(text, verdict, timeout_);
   }
 
  private:
-  // The others' sockets close. A call that is still under way keeps its memory: Gloo may write to it.
   void break_off(DistributedError error) {
     broken_ = std::move(error);
+    disconnect();
+  }
+
+  // The others' sockets close. A call that is still under way keeps its memory: Gloo may write to it.
+  void disconnect() {
     if (under_way_) {
       static auto* kept = new std::vector<std::pair<c10::intrusive_ptr<Gloo>, Work>>();
       kept->emplace_back(steps_, under_way_), kept->emplace_back(others_, under_way_);
@@ -165,7 +186,7 @@ class GlooGroup : public detail::GroupBackend {
   }
 
   template <class Start>
-  void run(const char* what, const Start& start) {
+  void run(const std::string& what, const Start& start) {
     if (broken_) throw *broken_;
     ++calls_;
     try {
@@ -174,16 +195,18 @@ class GlooGroup : public detail::GroupBackend {
       under_way_.reset();
     } catch (const DistributedError& error) {
       break_off(error);
+      meeting_->leave_last();
       throw;
     } catch (const std::exception& error) {
       if (under_way_ && under_way_->isCompleted()) under_way_.reset();
-      break_off(meeting_->explain(what, error.what()));
+      disconnect();  // those that do not wait for the process that has ended notice it too
+      broken_ = meeting_->explain(what, error.what());
       throw *broken_;
     }
   }
 
   // A look at what the others do, each second.
-  void wait(const char* what) {
+  void wait(const std::string& what) {
     const auto end = std::chrono::steady_clock::now() + timeout_;
     for (;;) {
       try {
@@ -198,11 +221,11 @@ class GlooGroup : public detail::GroupBackend {
   }
 
   // Gloo ends the process where sizes differ: what is called is compared before, in a message of one size.
-  void same_call(const char* what, const Tensor& t) {
+  void same_call(const std::string& what, const Tensor& t) {
     const std::string text = t.defined()
                                  ? fmt::format("{} of a {} tensor of shape {}", what,
                                                dtype_text(t.scalar_type()), shape_text(t.sizes()))
-                                 : std::string(what);
+                                 : what;
     const auto hash = static_cast<int64_t>(std::hash<std::string>()(text) >> 2);
     Tensor both = at::tensor({hash, -hash}, at::TensorOptions().dtype(kInt64));
     run(what, [&] {
@@ -234,6 +257,7 @@ class GlooGroup : public detail::GroupBackend {
   Launch launch_;
   std::shared_ptr<Meeting> meeting_;
   milliseconds timeout_;
+  bool check_;
   c10::intrusive_ptr<Gloo> steps_, others_;
   Work under_way_;
   std::optional<DistributedError> broken_;
@@ -242,9 +266,21 @@ class GlooGroup : public detail::GroupBackend {
 
 }  // namespace
 
-std::shared_ptr<detail::GroupBackend> gloo(const Launch& launch, std::shared_ptr<Meeting> meeting,
-                                           milliseconds timeout) {
-  return std::make_shared<GlooGroup>(launch, std::move(meeting), timeout);
+std::string all_reduce_text(detail::Reduce how) {
+  switch (how) {
+    case detail::Reduce::sum:
+      return "all_reduce (sum)";
+    case detail::Reduce::max:
+      return "all_reduce (max)";
+    case detail::Reduce::min:
+      return "all_reduce (min)";
+  }
+  return "all_reduce";
+}
+
+std::shared_ptr<GlooBackend> gloo(const Launch& launch, std::shared_ptr<Meeting> meeting,
+                                  const Calls& calls) {
+  return std::make_shared<GlooGroup>(launch, std::move(meeting), calls);
 }
 
 }  // namespace luxtorch::distributed

@@ -115,9 +115,11 @@ std::string Meeting::judge(
         0);
   }
   const size_t line = word.find('\n');
-  if (const int64_t missing = std::stoll(word.substr(0, line)); missing >= 0)
-    throw DistributedError(word.substr(line + 1), missing);
-  return word.substr(line + 1);
+  const int64_t missing = std::stoll(word.substr(0, line));
+  std::string text = word.substr(line + 1);
+  if (!text.empty()) await_readers(base, {missing});
+  if (missing >= 0) throw DistributedError(text, missing);
+  return text;
 }
 
 void Meeting::fail(const std::string& reason) noexcept {
@@ -130,7 +132,33 @@ void Meeting::fail(const std::string& reason) noexcept {
   }
 }
 
+void Meeting::leave_last(const std::vector<int64_t>& silent) noexcept {
+  await_readers("failed", silent);
+}
+
+void Meeting::await_readers(const std::string& reading,
+                            const std::vector<int64_t>& silent) noexcept {
+  const auto key = [&](int64_t rank) { return fmt::format("read/{}/{}", reading, rank); };
+  try {
+    if (rank_ != 0) return impl_->store->set(key(rank_), bytes("1"));
+    std::vector<std::string> keys;
+    for (int64_t r = 1; r < size_; ++r)
+      if (std::find(silent.begin(), silent.end(), r) == silent.end()) keys.push_back(key(r));
+    if (!keys.empty()) impl_->store->wait(keys, milliseconds(2000));
+  } catch (const std::exception&) {  // another one has ended, or the store is gone
+  }
+}
+
 DistributedError Meeting::explain(const std::string& what, const std::string& error) {
+  std::vector<int64_t> silent;
+  DistributedError found = look(what, error, silent);
+  leave_last(silent);
+  return found;
+}
+
+// silent: those that were not heard of.
+DistributedError Meeting::look(const std::string& what, const std::string& error,
+                               std::vector<int64_t>& silent) {
   auto& store = *impl_->store;
   const auto begin = Clock::now();
   std::string missing;
@@ -144,6 +172,7 @@ DistributedError Meeting::explain(const std::string& what, const std::string& er
         const std::string word = text(store, "failed");
         const size_t line = word.find('\n');
         const int64_t rank = std::stoll(word.substr(0, line));
+        silent = {rank};
         return {fmt::format("rank {} of {} failed: {}", rank, size_, word.substr(line + 1)), rank};
       }
       std::this_thread::sleep_for(milliseconds(20));
@@ -152,6 +181,7 @@ DistributedError Meeting::explain(const std::string& what, const std::string& er
     for (int64_t r = 0; r < std::min(size_, kMany); ++r) {
       if (r == rank_ || store.check({fmt::format("saw/{}", r)})) continue;
       missing += fmt::format("{}{}", missing.empty() ? "" : ", ", r);
+      silent.push_back(r);
       if (first < 0) first = r;
     }
   } catch (const std::exception&) {  // the store is gone, and with it who served it

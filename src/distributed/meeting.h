@@ -33,6 +33,9 @@ class Meeting {
 
   /// Tells why this process failed. Never throws.
   void fail(const std::string& reason) noexcept;
+  /// Called before a broken group's error is thrown, after which the process may end: rank 0, which may serve the
+  /// store, waits until the others have read the reason, for 2 s at most. silent: ranks that will not.
+  void leave_last(const std::vector<int64_t>& silent = {}) noexcept;
   /// What happened to the others, once a call (`what`) was broken off with `error`. It takes up to 2 s.
   DistributedError explain(const std::string& what, const std::string& error);
 
@@ -48,6 +51,10 @@ class Meeting {
   int64_t size() const { return size_; }
 
  private:
+  DistributedError look(const std::string& what, const std::string& error,
+                        std::vector<int64_t>& silent);
+  void await_readers(const std::string& reading, const std::vector<int64_t>& silent) noexcept;
+
   std::unique_ptr<Impl> impl_;
   int64_t rank_, size_;
 };

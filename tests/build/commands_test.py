@@ -73,6 +73,53 @@ class CommandsTest(unittest.TestCase):
         self.assertIn("there is no program simple_rn\n", output)
         self.assertIn("simple_rnn", output)
 
+    def test_run_starts_several_processes_by_torchrun_with_their_share_of_the_processors(self):
+        self.program(".venv/bin/torchrun", '#!/bin/bash\necho "$OMP_NUM_THREADS threads"\nprintf "<%s>" "$@"\n')
+        environment = {"OMP_NUM_THREADS": ""}
+        cores = len(os.sched_getaffinity(0))
+        program = self.root / "build/release/bin/simple_rnn"
+
+        def expected(processes, restarts, *arguments):
+            words = ["--no-python", "--standalone", "--nproc-per-node", processes, "--max-restarts", restarts, program,
+                     *arguments]
+            return f"{max(1, cores // processes)} threads\n" + "".join(f"<{word}>" for word in words)
+
+        for arguments, wanted in ((("--processes", "2"), expected(2, 0)),
+                                  (("--processes=1", "--epochs", "3"), expected(1, 0, "--epochs", "3")),
+                                  (("--seed", "1", "--max-restarts", "4", "--processes", "400", "two words"),
+                                   expected(400, 4, "--seed", "1", "two words"))):
+            status, output, calls = self.call("run", "simple_rnn", *arguments, **environment)
+            self.assertEqual((status, output), (0, wanted))
+            self.assertEqual(calls, ["setup --quiet", "build simple_rnn"])
+        self.assertTrue(self.call("run", "simple_rnn", "--processes", "2", OMP_NUM_THREADS="7")[1].startswith("7 threads\n"))
+
+    def test_run_takes_the_torchrun_on_the_path_where_its_own_environment_has_none_or_says_what_is_missing(self):
+        self.program("programs/torchrun", '#!/bin/bash\necho "that of the path"\n')
+        plain = "/usr/bin:/bin"
+        status, output, _ = self.call("run", "simple_rnn", "--processes", "2", PATH=f"{self.root}/programs:{plain}")
+        self.assertEqual((status, output), (0, "that of the path\n"))
+        if shutil.which("torchrun", path=plain):
+            self.skipTest("this system has a torchrun among its own programs")
+        status, output, calls = self.call("run", "simple_rnn", "--processes", "2", PATH=plain)
+        self.assertEqual((status, calls), (1, ["setup --quiet"]))
+        self.assertIn("there is no torchrun, in .venv/bin or on the PATH. It comes with Python's torch", output)
+        self.assertIn(f"  RANK=0 WORLD_SIZE=2 MASTER_ADDR=localhost MASTER_PORT=29500 {self.root}/build/release/bin/simple_rnn\n",
+                      output)
+
+    def test_run_refuses_numbers_of_processes_that_are_none(self):
+        for arguments in (["--processes", "0"], ["--processes", "two"], ["--processes"], ["--processes=08"],
+                          ["--processes", "2", "--max-restarts", "-1"]):
+            status, output, calls = self.call("run", "simple_rnn", *arguments)
+            self.assertEqual((status, calls), (2, []), arguments)
+            self.assertRegex(output, r"tools/run: --[a-z-]+ takes a whole number of at least [01], got ")
+        status, output, calls = self.call("run", "simple_rnn", "--max-restarts", "1")
+        self.assertEqual((status, calls), (2, []))
+        self.assertIn("--max-restarts goes with --processes", output)
+
+    def test_run_takes_the_tutorial_where_a_measurement_has_the_same_name(self):
+        self.program("tutorials/recurrent/main.cpp", "// Both.\n")
+        self.assertEqual(self.call("run", "recurrent")[2], ["setup --quiet", "build recurrent"])
+
     def test_test_sets_up_builds_everything_and_ends_with_the_count(self):
         status, output, calls = self.call("test", "-L", "gpu")
         self.assertEqual(status, 0, output)

@@ -203,6 +203,10 @@ int main(int count, char** arguments) {
     if (mode == "trouble") trouble(group);
     if (mode == "other_call") group.rank() == 0 ? (void)group.sum(tensor({1.0})) : group.barrier();
     if (mode == "other_size") group.sum(zeros({group.rank() + 1}));
+    if (mode == "other_reduction") group.is_root() ? group.sum(zeros({1})) : group.max(zeros({1}));
+    if (mode == "other_root") group.broadcast(Tree(1), group.rank());
+    if (mode == "other_agreement")
+      group.is_root() ? (void)synchronize(group, Tree(1)) : group.barrier();
   } catch (const DistributedError& error) {
     std::cerr << "DistributedError of rank " << error.rank() << ": " << error.what() << std::endl;
     return 3;

@@ -82,6 +82,21 @@ TEST(LauncherEnvironment, OptionsComeBeforeIt) {
             "/shared/run");
 }
 
+TEST(LauncherEnvironment, ChecksCallsByOptionOrVariable) {
+  const auto checks = [](const char* word, const InitOptions& options = {}) {
+    return checks_calls(options, [&](const char* name) -> std::optional<std::string> {
+      if (!word || std::string(name) != "LUXTORCH_DISTRIBUTED_CHECK") return {};
+      return word;
+    });
+  };
+  EXPECT_FALSE(checks(nullptr));
+  EXPECT_FALSE(checks("0"));
+  EXPECT_TRUE(checks("1"));
+  EXPECT_TRUE(checks(nullptr, {.check_calls = true}));
+  EXPECT_TRUE(checks("0", {.check_calls = true}));
+  EXPECT_THROW(checks("yes"), ArgumentError);
+}
+
 TEST(LauncherEnvironment, WhatIsWrongIsNamed) {
   using testing::HasSubstr;
   const Environment two = {{"RANK", "0"}, {"WORLD_SIZE", "2"}};

@@ -1,5 +1,6 @@
 """Several processes on this machine: what they compute together, and what they say where one of them fails."""
 
+import functools
 import json
 import os
 import signal
@@ -10,42 +11,12 @@ import tempfile
 import unittest
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
+from processes import ERROR, LIMIT, REFUSED, Processes, free_port
+
 PROGRAM = Path(os.environ["LUXTORCH_BUILD_DIR"]) / "tests/distributed_program"
-LIMIT = 120  # seconds, of a run
-ERROR, REFUSED = 3, 4  # exit statuses
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-class Run:
-    """Processes that were started together. changes: of the environment, by rank."""
-
-    def __init__(self, size, *arguments, changes=None, **environment):
-        port = free_port()
-        self.processes = []
-        for rank in range(size):
-            variables = {**os.environ, "RANK": str(rank), "WORLD_SIZE": str(size), "MASTER_ADDR": "127.0.0.1",
-                         "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1", **environment, **(changes or {}).get(rank, {})}
-            self.processes.append(subprocess.Popen(
-                [str(PROGRAM), *map(str, arguments)], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                env={name: value for name, value in variables.items() if value is not None}))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for process in self.processes:
-            process.kill()
-            process.communicate()
-
-    def ends(self, ranks=None):
-        """[(status, output, errors)] by rank."""
-        chosen = self.processes if ranks is None else [self.processes[r] for r in ranks]
-        return [(p.wait(LIMIT), p.stdout.read(), p.stderr.read()) for p in chosen]
+Run = functools.partial(Processes, PROGRAM)
 
 
 class ProcessesTest(unittest.TestCase):
@@ -144,10 +115,36 @@ class ProcessesTest(unittest.TestCase):
     def test_calls_of_other_kinds_or_sizes_are_refused(self):
         for status, _, said in self.fails(2, "other_call"):
             self.assertEqual(status, ERROR)
-            self.assertIn("got all_reduce of a float32 tensor of shape (1,) on rank 0 and barrier on rank 1", said)
+            self.assertIn("got all_reduce (sum) of a float32 tensor of shape (1,) on rank 0 and barrier on rank 1", said)
         for status, _, said in self.fails(2, "other_size"):
             self.assertEqual(status, ERROR)
-            self.assertIn("tensor of shape (1,) on rank 0 and all_reduce of a float32 tensor of shape (2,) on rank 1", said)
+            self.assertIn("tensor of shape (1,) on rank 0 and all_reduce (sum) of a float32 tensor of shape (2,) on rank 1",
+                          said)
+        for status, _, said in self.fails(2, "other_reduction"):
+            self.assertEqual(status, ERROR)
+            self.assertIn("got all_reduce (sum) of a float32 tensor of shape (1,) on rank 0 and all_reduce (max) of", said)
+        for status, _, said in self.fails(2, "other_root"):
+            self.assertEqual(status, ERROR)
+            self.assertRegex(said, "got broadcast from rank 0 of .* on rank 0 and broadcast from rank 1 of .* on rank 1")
+        for status, _, said in self.fails(2, "other_agreement"):
+            self.assertEqual(status, ERROR)
+            self.assertIn("got an agreement on rank 0 and barrier on rank 1", said)
+
+    def test_checked_calls_are_compared_in_training_steps_too(self):
+        ends = self.fails(2, "trouble", "barrier", LUXTORCH_DISTRIBUTED_CHECK="1")
+        for status, _, said in ends:
+            self.assertEqual(status, ERROR)
+            self.assertRegex(said, r"got a training step of a float32 tensor of shape \(\d+,\) on rank 0 and barrier on rank 1")
+        self.assertEqual(*(said.splitlines()[-1] for _, _, said in ends))
+        checked, plain = (self.values(2, "spiral", 129, LUXTORCH_DISTRIBUTED_CHECK=word) for word in "10")
+        self.assertEqual(checked, plain)
+
+    def test_calls_that_only_one_process_checks_are_refused(self):
+        with Run(2, "calls", changes={1: {"LUXTORCH_DISTRIBUTED_CHECK": "1"}}) as run:
+            (status, _, said), (other, *_) = run.ends()
+        self.assertEqual(status, REFUSED)
+        self.assertRegex(said, "calls not checked on rank 0 and .*, calls checked on rank 1")
+        self.assertNotEqual(other, 0)
 
     def test_a_loss_that_is_nan_on_one_process_is_the_same_error_on_all(self):
         for status, _, said in self.fails(2, "trouble", "nan"):

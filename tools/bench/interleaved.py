@@ -92,12 +92,15 @@ class Competitor:
         return Turn(answer["values"], answer["ns"], answer.get("cpu_ns", 0))
 
     def ask(self, question):
+        self.send(question)
+        return self.read()
+
+    def send(self, question):
         try:
             self.process.stdin.write(f"{question}\n".encode())
             self.process.stdin.flush()
         except BrokenPipeError:
             pass  # read() tells how it ended
-        return self.read()
 
     def read(self):
         """Its next line, as JSON."""

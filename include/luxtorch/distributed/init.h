@@ -6,8 +6,9 @@
 // MASTER_ADDR and MASTER_PORT are set; by hand, `RANK=0 WORLD_SIZE=2 MASTER_ADDR=host MASTER_PORT=29500
 // ./program` for each rank.
 //
-// Messages go through Gloo, which LibTorch contains. Each process listens at the address by which its
-// machine reaches the meeting place, or at that of the interface in GLOO_SOCKET_IFNAME.
+// Messages go through Gloo, which LibTorch contains, those of tensors on GPUs through NCCL where the library
+// was built with it. With Gloo each process listens at the address by which its machine reaches the meeting
+// place, or at that of the interface in GLOO_SOCKET_IFNAME.
 #pragma once
 
 #include <chrono>
@@ -22,8 +23,10 @@ namespace luxtorch::distributed {
 
 /// How init joins the other processes.
 struct InitOptions {
-  /// "gloo", or "" for the best one that this build has. UnsupportedError, which says what to install: "nccl" and
-  /// "mpi".
+  /// "gloo", "nccl", or "". "nccl": NCCL for tensors on GPUs and Gloo for the others. A process takes the GPU of its
+  /// local rank, which becomes the current device; ArgumentError where a process has none. "": "nccl" where this
+  /// build has it and each process a GPU, else "gloo", which takes tensors on GPUs by way of the CPU.
+  /// UnsupportedError, which says what to install: "nccl" in a build without it, and "mpi".
   std::string backend = "";
   /// How long a process waits for the others in a call. It must be longer than the slowest step, and than what
   /// the root does alone, such as an evaluation.
@@ -36,6 +39,11 @@ struct InitOptions {
   std::optional<int64_t> rank = {};        ///< Instead of the environment's.
   std::optional<int64_t> size = {};        ///< Instead of the environment's.
   std::optional<int64_t> local_rank = {};  ///< Instead of the environment's.
+  /// Compares each call with those of the others before it is made, training steps too: which call, shape and dtype. A
+  /// DistributedError on all processes names two that differ. Without it a training step beside another call is an
+  /// error after some seconds. LUXTORCH_DISTRIBUTED_CHECK=1 does the same. The same on all
+  /// processes; it costs a small message for each step.
+  bool check_calls = false;
 };
 
 /// The group of all processes that the launcher has started: torchrun, SLURM's srun, mpirun (Open MPI, MPICH, Intel
