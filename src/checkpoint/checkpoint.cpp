@@ -53,6 +53,21 @@ const SavedCheckpoint* best_of(const std::vector<SavedCheckpoint>& newest_first)
   return best;
 }
 
+std::vector<Tree> parts_of(const std::vector<NamedTrainState>& all,
+                           Tree (*part)(const TrainState&)) {
+  std::vector<Tree> parts;
+  for (const auto& one : all) parts.push_back(part(one.ts));
+  return parts;
+}
+
+// One part of each TrainState, as a checkpoint has them.
+Tree of_each(const std::vector<NamedTrainState>& all, const std::vector<Tree>& parts) {
+  if (all[0].name.empty()) return parts[0];
+  std::vector<Tree::Item> items;
+  for (size_t i = 0; i < all.size(); ++i) items.emplace_back(all[i].name, parts[i]);
+  return named(std::move(items));
+}
+
 }  // namespace
 
 CheckpointFolder::CheckpointFolder(fs::path folder, CheckpointFolderOptions options)
@@ -90,27 +105,30 @@ fs::path CheckpointFolder::save(const std::vector<NamedTrainState>& all,
 
 fs::path CheckpointFolder::save_all(const std::vector<NamedTrainState>& all,
                                     const CheckpointExtras& extras) const {
-  const Tree path = detail::by_root(options_.group, kSave,
-                                    [&]() -> Tree { return save_here(all, extras).string(); });
+  std::vector<Tree> moments;
+  for (const auto& one : all) {
+    if (options_.group.size() == 1 && TrainStateAccess::has_part(one.ts))
+      throw ArgumentError(kSave,
+                          "expected CheckpointFolderOptions::group to be that of the TrainState, "
+                          "whose .shard_optimizer keeps moments in parts, got one process.");
+    moments.push_back(TrainStateAccess::optimizer_state_at_root(one.ts));
+  }
+  const Tree path = detail::by_root(
+      options_.group, kSave, [&]() -> Tree { return save_here(all, moments, extras).string(); });
   return path.scalar<std::string>();
 }
 
 fs::path CheckpointFolder::save_here(const std::vector<NamedTrainState>& all,
+                                     const std::vector<Tree>& moments,
                                      const CheckpointExtras& extras) const {
-  auto of_each = [&](Tree (*part)(const TrainState&)) {
-    if (all[0].name.empty()) return part(all[0].ts);
-    std::vector<Tree::Item> items;
-    for (const auto& one : all) items.emplace_back(one.name, part(one.ts));
-    return named(std::move(items));
-  };
   Tree program = named({{"values", extras.values},
                         {"rng", extras.rng ? Tree(*extras.rng) : Tree()},
                         {"data", extras.data}});
   if (!extras.ema.is_none()) program = program.with("ema", extras.ema);
   const std::array<Tree, detail::kParts.size()> trees = {
-      of_each([](const TrainState& ts) { return ts.parameters(); }),
-      of_each([](const TrainState& ts) { return ts.states(); }),
-      of_each([](const TrainState& ts) { return ts.optimizer_state(); }), std::move(program)};
+      of_each(all, parts_of(all, [](const TrainState& ts) { return ts.parameters(); })),
+      of_each(all, parts_of(all, [](const TrainState& ts) { return ts.states(); })),
+      of_each(all, moments), std::move(program)};
   std::vector<safetensors::Image> images;
   for (size_t i = 0; i < trees.size(); ++i) {
     try {

@@ -165,7 +165,8 @@ void Checkpoint::restore_(TrainState& ts) const {
                        others));
   }
   Optimizer same = with_numbers_of(*this, ts.optimizer());
-  const Tree moments = ts.optimizer_state(), saved = widened(moments, optimizer_state);
+  const Tree moments = TrainStateAccess::optimizer_state_like(ts),
+             saved = widened(moments, optimizer_state);
   // A user's own optimizer may change the structure of its state.
   if (!ts.optimizer().program().has_own()) check_same(*this, ts, "moments", moments, saved);
 

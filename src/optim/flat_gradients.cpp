@@ -46,6 +46,27 @@ void FlatGradients::add_(const std::vector<Tensor>& gradients, double weight) {
   }
 }
 
+const std::vector<Tensor>& FlatGradients::narrow_(Dtype dtype) {
+  const at::NoGradGuard no_grad;
+  const std::vector<Tensor> wide = all();
+  const bool kept = narrow_buffers_.size() == wide.size();
+  if (!kept) narrow_buffers_.assign(wide.size(), Tensor());
+  for (size_t g = 0; g < wide.size(); ++g) {
+    if (kept) {
+      narrow_buffers_[g].copy_(wide[g]);
+    } else {
+      narrow_buffers_[g] = wide[g].to(dtype);
+    }
+  }
+  return narrow_buffers_;
+}
+
+void FlatGradients::widen_() {
+  const at::NoGradGuard no_grad;
+  const std::vector<Tensor> wide = all();
+  for (size_t g = 0; g < wide.size(); ++g) wide[g].copy_(narrow_buffers_[g]);
+}
+
 std::vector<Tensor> FlatGradients::by_array() const {
   std::vector<Tensor> all(there_.size());
   for (size_t a = 0; a < all.size(); ++a)

@@ -29,12 +29,16 @@ class FlatGradients {
   const std::vector<Tensor>& messages() const { return buffers_; }
   /// The tail, behind the first array. float32 where there is no array.
   Tensor tail() const;
+  /// all() as kept arrays of a 16-bit dtype, to be sent; widen_ takes them back.
+  const std::vector<Tensor>& narrow_(Dtype dtype);
+  void widen_();
   /// Of the parameters' dtypes, by array; undefined: none. Views of them, except for narrow dtypes.
   std::vector<Tensor> by_array() const;
 
  private:
   std::shared_ptr<const Layout> layout_;
   std::vector<Tensor> buffers_;
+  std::vector<Tensor> narrow_buffers_;
   std::vector<char> there_;  // by array
   int64_t tail_ = 0;
 };

@@ -4,22 +4,23 @@
 #include <ATen/ops/_foreach_copy.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/full.h>
+#include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 
 #include "text.h"
 
 namespace luxtorch::detail {
 
-FlatParameters::FlatParameters(const Tree& ps, Program program)
-    : FlatParameters(ps, std::move(program), nullptr) {}
+FlatParameters::FlatParameters(const Tree& ps, Program program, Shard shard)
+    : FlatParameters(ps, std::move(program), std::move(shard), nullptr) {}
 
 FlatParameters::FlatParameters(const Tree& ps, Program program, const Tree& state)
-    : FlatParameters(ps, std::move(program), &state) {
+    : FlatParameters(ps, std::move(program), {}, &state) {
   follows_graphs_ = at::GradMode::is_enabled();
 }
 
-FlatParameters::FlatParameters(const Tree& ps, Program program, const Tree* state)
-    : program_(std::move(program)) {
+FlatParameters::FlatParameters(const Tree& ps, Program program, Shard shard, const Tree* state)
+    : program_(std::move(program)), shard_(std::move(shard)) {
   std::vector<Tensor> tensors;
   layout_ = std::make_shared<const Layout>(ps, tensors);
   const auto stages = program_.stages();
@@ -34,9 +35,9 @@ FlatParameters::FlatParameters(const Tree& ps, Program program, const Tree* stat
       for (size_t s = 0; s < stages[i]->slots(); ++s) {
         const size_t slot = places[i].slot + s;
         const double start = stages[i]->rule()->initial(s);
-        if (slot == state_.slots.size()) state_.slots.push_back(layout_->filled(start));
+        if (slot == state_.slots.size()) state_.slots.push_back(shard_.filled(*layout_, start));
         for (size_t a = 0; a < tensors.size() && !masks_[i].empty(); ++a)
-          if (masks_[i][a]) layout_->view(state_.slots[slot], a).fill_(start);
+          if (masks_[i][a]) shard_.view(*layout_, state_.slots[slot], a).fill_(start);
       }
       state_.counts.emplace_back(tensors.size(), 0);
     }
@@ -55,7 +56,8 @@ FlatParameters::FlatParameters(const Tree& ps, Program program, const Tree* stat
 FlatParameters::Flat FlatParameters::blank() const {
   Flat flat;
   for (const auto& g : layout_->groups) {
-    flat.push_back(at::full({g.numel}, 0, at::TensorOptions().dtype(g.dtype).device(g.device)));
+    flat.push_back(
+        at::full({shard_.padded_numel(g)}, 0, at::TensorOptions().dtype(g.dtype).device(g.device)));
   }
   return flat;
 }
@@ -63,20 +65,27 @@ FlatParameters::Flat FlatParameters::blank() const {
 FlatParameters::Flat FlatParameters::unset() const {
   Flat flat;
   for (const auto& g : layout_->groups) {
-    flat.push_back(
-        at::empty({g.numel}, at::TensorOptions().dtype(arithmetic_of(g.dtype)).device(g.device)));
+    flat.push_back(at::empty({shard_.part_numel(g)},
+                             at::TensorOptions().dtype(arithmetic_of(g.dtype)).device(g.device)));
   }
   return flat;
 }
 
+void FlatParameters::check_usable() const {
+  if (broken_) std::rethrow_exception(broken_);
+}
+
 Tree FlatParameters::parameters() const {
+  check_usable();
   std::vector<Tree> parts;
   parts.reserve(layout_->arrays.size());
   for (size_t a = 0; a < layout_->arrays.size(); ++a) parts.emplace_back(layout_->view(x_, a));
   return layout_->tree(parts, true);
 }
 
-Tree FlatParameters::state() const {
+// moment(slot, array): a moment's tensor.
+template <class Moment>
+Tree FlatParameters::state_of(const Moment& moment) const {
   StateParts all{.stages = state_.own, .steps = state_.steps};
   const auto stages = program_.stages();
   const auto places = program_.places();
@@ -88,7 +97,7 @@ Tree FlatParameters::state() const {
     size_t slot = places[i].slot;
     for (const auto& name : rule->kind->slots) {
       for (size_t a = 0; a < parts.size(); ++a)
-        if (covers(i, a)) parts[a] = layout_->view(state_.slots[slot], a);
+        if (covers(i, a)) parts[a] = moment(slot, a);
       ++slot;
       items.emplace_back(std::string(name), layout_->tree(parts, false));
     }
@@ -100,6 +109,27 @@ Tree FlatParameters::state() const {
     all.stages[i] = named(std::move(items));
   }
   return program_.joined(all);
+}
+
+Tree FlatParameters::state() const { return state(true); }
+
+Tree FlatParameters::state(bool wanted) const {
+  if (shard_.is_everything())
+    return state_of([&](size_t slot, size_t a) { return layout_->view(state_.slots[slot], a); });
+  check_usable();
+  std::vector<Flat> whole;
+  for (const Flat& slot : state_.slots) whole.push_back(shard_.gather(slot, wanted));
+  if (!wanted) return {};
+  return state_of([&](size_t slot, size_t a) { return layout_->view(whole[slot], a); });
+}
+
+Tree FlatParameters::state_like() const {
+  if (shard_.is_everything()) return state();
+  const at::NoGradGuard no_grad;
+  return state_of([&](size_t slot, size_t a) {
+    const auto& array = layout_->arrays[a];
+    return at::zeros({}, state_.slots[slot][array.group].options()).expand(array.sizes);
+  });
 }
 
 void FlatParameters::load_parameters_(const Tree& ps) {
@@ -147,7 +177,7 @@ void FlatParameters::load_state_(const Tree& state) {
                     leaf.tensor().sizes() == layout_->arrays[a].sizes;
         if (!fits) layout_->refuse(who, a, "a moment", leaf);
         if (seen[a]) return layout_->check_tied(who, part[name], a);
-        layout_->view(slot, a).copy_(leaf.tensor());
+        shard_.view(*layout_, slot, a).copy_(shard_.cut(*layout_, a, leaf.tensor()));
         seen[a] = 1;
       });
     }

@@ -11,10 +11,14 @@
 // holds it: the use counts of the array's tensor and storage tell. So what was handed out never
 // changes, and a loop that keeps nothing copies nothing.
 //
+// With a Shard of several processes the moments are those of the own part alone, a step moves the own
+// part of the parameters, and sends it to all.
+//
 // A user's own optimizer gets views as well, and the same rule holds for them: what its state, or
 // the directions that it returns, still look at is not written to (flat_own_stage.cpp).
 #pragma once
 
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +28,7 @@
 #include "optim/layout.h"
 #include "optim/optim_slices.h"
 #include "optim/program.h"
+#include "optim/shard.h"
 
 namespace luxtorch::detail {
 
@@ -33,7 +38,7 @@ struct GraphFound {};
 class FlatParameters {
  public:
   /// With a new state.
-  FlatParameters(const Tree& ps, Program program);
+  FlatParameters(const Tree& ps, Program program, Shard shard = {});
   /// With that state, to go on from it. Where the caller records graphs, a user's own optimizer
   /// runs as the caller would run it, and GraphFound is thrown where what it gives has one.
   FlatParameters(const Tree& ps, Program program, const Tree& state);
@@ -48,6 +53,11 @@ class FlatParameters {
   Tree parameters() const;
   Tensor parameter(size_t array) const { return layout_->view(x_, array); }
   Tree state() const;
+  /// The state for a process that wants it; of parts all processes must ask.
+  Tree state(bool wanted) const;
+  /// The state with moments of other values, in their shapes and dtypes: no process needs another one for it.
+  Tree state_like() const;
+  const Shard& shard() const { return shard_; }
   /// Values of the same structure and shapes; dtypes and devices are converted. ArgumentError: what
   /// is one parameter has other values at another place.
   void load_parameters_(const Tree& ps);
@@ -78,9 +88,11 @@ class FlatParameters {
     std::vector<int64_t> steps;                // of the programs that follow schedules
   };
 
-  FlatParameters(const Tree& ps, Program program, const Tree* state);
+  FlatParameters(const Tree& ps, Program program, Shard shard, const Tree* state);
   Flat blank() const;  // zeros for parameters
   Flat unset() const;  // directions
+  template <class Moment>
+  Tree state_of(const Moment& moment) const;
   bool covers(size_t stage, size_t array) const {
     return masks_[stage].empty() || masks_[stage][array];
   }
@@ -88,6 +100,8 @@ class FlatParameters {
   std::vector<Tensor> gather(const Tree& grads) const;
 
   Tree run_(const std::vector<Tensor>& gradients, Pass pass);
+  void share_();
+  void check_usable() const;
   std::vector<int64_t> steps_of(Pass pass);
   std::vector<Slice> make_slices(const std::vector<Tensor>& gradients, Pass pass) const;
   void point_(std::vector<Slice>& slices, const Flat& directions) const;
@@ -103,7 +117,9 @@ class FlatParameters {
   std::vector<Mask> masks_;  // by stage of the program
   Flat x_;
   State state_;
+  Shard shard_;
   bool follows_graphs_ = false;
+  std::exception_ptr broken_;  // why only some parts of the parameters came
 };
 
 }  // namespace luxtorch::detail

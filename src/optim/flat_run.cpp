@@ -85,6 +85,7 @@ Tree FlatParameters::run_(const std::vector<Tensor>& gradients, Pass pass) {
     return pass == Pass::transform ? layout_->tree(moved, false) : Tree();
   };
   if (none && pass != Pass::flush && !own) return result();
+  check_usable();
 
   const auto all = program_.stages();
   State before{.slots = {}, .counts = state_.counts, .own = state_.own, .steps = state_.steps};
@@ -105,10 +106,15 @@ Tree FlatParameters::run_(const std::vector<Tensor>& gradients, Pass pass) {
     Flat directions = writes_directions(stages, places, pass) ? unset() : Flat();
     auto slices = make_slices(gradients, pass);
     point_(slices, directions);
-    run_stages(stages, places, masks_, slices, state_.counts, pass,
-               [&](size_t i, std::vector<Slice>& active) {
-                 run_own_(i, *stages[i]->own(), active, directions, pass, i + 1 == stages.size());
-               });
+    CombineSums combine;
+    if (!shard_.is_everything())
+      combine = [&](std::vector<double>& sums, double p) { shard_.combine_(sums, p); };
+    run_stages(
+        stages, places, masks_, slices, state_.counts, pass,
+        [&](size_t i, std::vector<Slice>& active) {
+          run_own_(i, *stages[i]->own(), active, directions, pass, i + 1 == stages.size());
+        },
+        combine);
     for (const Slice& slice : slices) {
       const auto& arrays = layout_->arrays;
       for (size_t a = slice.array; a < arrays.size(); ++a) {
@@ -129,7 +135,17 @@ Tree FlatParameters::run_(const std::vector<Tensor>& gradients, Pass pass) {
     if (!x_before.empty()) x_ = std::move(x_before);
     throw;
   }
+  if (pass != Pass::transform && !shard_.is_everything()) share_();
   return result();
+}
+
+void FlatParameters::share_() {
+  try {
+    shard_.share_(x_);
+  } catch (...) {
+    broken_ = std::current_exception();
+    throw;
+  }
 }
 
 std::vector<Slice> FlatParameters::make_slices(const std::vector<Tensor>& gradients,
@@ -166,14 +182,15 @@ std::vector<Slice> FlatParameters::make_slices(const std::vector<Tensor>& gradie
     if (together) {
       // One slice for the group: few large operations instead of many small ones.
       Slice slice = start(mine[0]);
-      slice.n = layout_->groups[g].numel, slice.whole_group = true;
+      const FlatRange part = shard_.range(layout_->groups[g]);
+      slice.n = part.numel(), slice.whole_group = true;
       if (slice.active) {
         std::vector<Tensor> into, from;
         Flat flat(g + 1);
-        flat[g] = at::full({slice.n}, 0, gradients[mine[0]].options());
+        flat[g] = at::full({layout_->groups[g].numel}, 0, gradients[mine[0]].options());
         for (size_t a : mine) into.push_back(layout_->view(flat, a)), from.push_back(gradients[a]);
         at::_foreach_copy_(into, from);
-        slice.tg = flat[g];
+        slice.tg = flat[g].narrow(0, part.begin, part.numel());
       }
       slices.push_back(std::move(slice));
       continue;
@@ -182,8 +199,9 @@ std::vector<Slice> FlatParameters::make_slices(const std::vector<Tensor>& gradie
       if (!takes_part(a)) continue;
       Slice slice = start(a);
       slice.loops = has_loops(layout_->groups[g]);
-      slice.tg = gradients[a];
-      if (slice.loops && slice.active) slice.g = gradients[a].const_data_ptr();
+      slice.n = shard_.range(*layout_, a).numel();
+      if (slice.active) slice.tg = shard_.cut(*layout_, a, gradients[a]);
+      if (slice.loops && slice.active) slice.g = slice.tg.const_data_ptr();
       slices.push_back(std::move(slice));
     }
   }
@@ -195,20 +213,23 @@ void FlatParameters::point_(std::vector<Slice>& slices, const Flat& directions) 
   for (Slice& slice : slices) {
     const size_t a = slice.array, g = slice.group;
     slice.s.clear(), slice.ts.clear();
+    const FlatRange part = shard_.range(layout_->groups[g]);
     if (slice.loops) {
-      const auto offset = layout_->arrays[a].offset * static_cast<int64_t>(x_[g].element_size());
-      auto at = [&](const Tensor& flat) {
-        return static_cast<void*>(static_cast<char*>(flat.data_ptr()) + offset);
+      const int64_t begin = shard_.range(*layout_, a).begin;
+      auto at = [&](const Tensor& flat, int64_t offset) {
+        const int64_t bytes = offset * static_cast<int64_t>(flat.element_size());
+        return static_cast<void*>(static_cast<char*>(flat.data_ptr()) + bytes);
       };
-      slice.x = at(x_[g]);
-      slice.d = directions.empty() ? nullptr : at(directions[g]);
+      slice.x = at(x_[g], begin);
+      slice.d = directions.empty() ? nullptr : at(directions[g], begin - part.begin);
       slice.s.reserve(state_.slots.size());
-      for (auto& slot : state_.slots) slice.s.push_back(at(slot[g]));
+      for (auto& slot : state_.slots) slice.s.push_back(at(slot[g], begin - part.begin));
     } else {
       auto at = [&](const Flat& flat) {
-        return slice.whole_group ? flat[g] : layout_->view(flat, a);
+        return slice.whole_group ? alias(flat[g], 0, {slice.n}) : shard_.view(*layout_, flat, a);
       };
-      slice.tx = at(x_);
+      slice.tx = slice.whole_group ? alias(x_[g], part.begin, {slice.n})
+                                   : shard_.cut(*layout_, a, layout_->view(x_, a));
       if (!directions.empty()) slice.td = at(directions);
       for (auto& slot : state_.slots) slice.ts.push_back(at(slot));
     }

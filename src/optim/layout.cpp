@@ -14,8 +14,6 @@ namespace luxtorch::detail {
 
 namespace {
 
-constexpr int64_t kAlignment = 64;  // bytes: a cache line, and the widest vector
-
 Tree rebuild(const Tree& t, const std::function<Tree(const Tree&)>& f) {
   if (t.is_named()) {
     std::vector<Tree::Item> items;
@@ -87,6 +85,16 @@ struct LayoutWalk {
 
 }  // namespace
 
+Tensor alias(const Tensor& base, int64_t offset, const std::vector<int64_t>& sizes) {
+  // Not Tensor::view: it would make an autograd view whose base counts as one more holder of the
+  // flat tensor.
+  auto impl = c10::make_intrusive<c10::TensorImpl>(
+      c10::TensorImpl::VIEW, c10::Storage(base.storage()), base.key_set(), base.dtype());
+  impl->set_storage_offset(offset);
+  impl->set_sizes_contiguous(sizes);
+  return Tensor(std::move(impl));
+}
+
 bool held_elsewhere(const Tensor& t) { return t.use_count() > 1 || t.storage().use_count() > 1; }
 
 Layout::Layout(const Tree& ps, std::vector<Tensor>& tensors) {
@@ -131,7 +139,7 @@ Layout::Layout(const Tree& ps, std::vector<Tensor>& tensors) {
           ++g;
         if (g == groups.size()) groups.push_back({t.scalar_type(), t.device()});
         arrays.push_back({path, t.sizes().vec(), t.numel(), g, groups[g].numel});
-        int64_t unit = kAlignment / static_cast<int64_t>(t.element_size());
+        int64_t unit = kFlatAlignment / static_cast<int64_t>(t.element_size());
         groups[g].numel += (t.numel() + unit - 1) / unit * unit;
         return Tree();
       },
@@ -192,15 +200,8 @@ void Layout::for_each(const Tree& t, const char* who, const char* what,
 }
 
 Tensor Layout::view(const std::vector<Tensor>& flat, size_t array) const {
-  // Not Tensor::view: it would make an autograd view whose base counts as one more holder of the
-  // flat tensor.
   const auto& a = arrays[array];
-  const Tensor& base = flat[a.group];
-  auto impl = c10::make_intrusive<c10::TensorImpl>(
-      c10::TensorImpl::VIEW, c10::Storage(base.storage()), base.key_set(), base.dtype());
-  impl->set_storage_offset(a.offset);
-  impl->set_sizes_contiguous(a.sizes);
-  return Tensor(std::move(impl));
+  return alias(flat[a.group], a.offset, a.sizes);
 }
 
 void Layout::refuse(const char* who, size_t array, const char* what, const Tree& got) const {

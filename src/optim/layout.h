@@ -17,6 +17,12 @@ namespace luxtorch::detail {
 /// narrower ones.
 inline Dtype arithmetic_of(Dtype dtype) { return c10::elementSize(dtype) < 4 ? kFloat32 : dtype; }
 
+/// Bytes, of whose multiples each parameter starts at one: a cache line, and the widest vector.
+inline constexpr int64_t kFlatAlignment = 64;
+
+/// A contiguous part of base's memory, as a fresh alias of its storage.
+Tensor alias(const Tensor& base, int64_t offset, const std::vector<int64_t>& sizes);
+
 /// Does somebody else hold the tensor or its memory? Then it must not be written to.
 bool held_elsewhere(const Tensor& t);
 

@@ -70,14 +70,16 @@ class Run {
  public:
   Run(std::span<const Stage* const> stages, std::span<const Place> places,
       std::span<const Mask> masks, std::vector<Slice>& slices,
-      std::vector<std::vector<int64_t>>& counts, Pass pass, const OwnStage& own)
+      std::vector<std::vector<int64_t>>& counts, Pass pass, const OwnStage& own,
+      const CombineSums& combine)
       : stages_(stages),
         places_(places),
         masks_(masks),
         slices_(slices),
         counts_(counts),
         pass_(pass),
-        own_(own) {}
+        own_(own),
+        combine_(combine) {}
 
   void all() {
     ask_schedules();
@@ -316,6 +318,7 @@ class Run {
           at::linalg_vector_norm(from, p, std::nullopt, false, accumulated).item<double>();
       sums[i] = std::isinf(p) ? norm : std::pow(norm, p);
     }
+    if (combine_) combine_(sums, p);
     return sums;
   }
 
@@ -351,6 +354,7 @@ class Run {
   bool last_ = false;
   const Mask* here_ = nullptr;  // of the stage that runs
   const OwnStage& own_;
+  const CombineSums& combine_;
   std::vector<std::vector<std::pair<int64_t, RuleValues>>> scheduled_;  // by stage, by t
 };
 
@@ -358,8 +362,9 @@ class Run {
 
 void run_stages(std::span<const Stage* const> stages, std::span<const Place> places,
                 std::span<const Mask> masks, std::vector<Slice>& slices,
-                std::vector<std::vector<int64_t>>& counts, Pass pass, const OwnStage& own) {
-  Run(stages, places, masks, slices, counts, pass, own).all();
+                std::vector<std::vector<int64_t>>& counts, Pass pass, const OwnStage& own,
+                const CombineSums& combine) {
+  Run(stages, places, masks, slices, counts, pass, own, combine).all();
 }
 
 }  // namespace luxtorch::detail

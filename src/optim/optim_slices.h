@@ -20,7 +20,7 @@ struct Slice {
   const std::string* path = nullptr;
   const std::vector<int64_t>* sizes = nullptr;
   Dtype dtype = kFloat32;
-  int64_t n = 0;
+  int64_t n = 0;       // of its elements that lie in the own part; 0: none
   bool loops = false;  // plain memory: the pointers hold; else the tensors
   void *x = nullptr, *d = nullptr;
   const void* g = nullptr;
@@ -39,11 +39,16 @@ enum class Pass {
 /// Runs a stage of a user's own: it changes the slices' g and active.
 using OwnStage = std::function<void(size_t stage, std::vector<Slice>&)>;
 
+/// Makes of power sums of own parts of arrays (sum |x|^p, max |x| for infinity) those of whole arrays. Empty: they are
+/// whole already.
+using CombineSums = std::function<void(std::vector<double>& power_sums, double p)>;
+
 /// d must be there where a stage writes directions (writes_directions in flat_run.cpp). counts: by stage, by
 /// array. Slices that end inactive have not moved.
 void run_stages(std::span<const Stage* const> stages, std::span<const Place> places,
                 std::span<const Mask> masks, std::vector<Slice>& slices,
-                std::vector<std::vector<int64_t>>& counts, Pass pass, const OwnStage& own);
+                std::vector<std::vector<int64_t>>& counts, Pass pass, const OwnStage& own,
+                const CombineSums& combine);
 
 /// A formula on tensors, in place: x -= direction, or d = direction where d is defined.
 void run_on_tensors(kernels::Formula formula, const Tensor& x, const Tensor& g, const Tensor& d,

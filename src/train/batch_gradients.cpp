@@ -14,6 +14,7 @@
 #include "luxtorch/data/dataset.h"
 #include "train/group_step.h"
 #include "train/micro_batches.h"
+#include "train/same_parameters.h"
 #include "train/train_state_storage.h"
 #include "transforms.h"
 
@@ -163,11 +164,31 @@ StepWeight weight_of(const Tree& batch, const TrainStateOptions& options) {
   return {.loss = options.combine == Combine::sum ? 1 : weight, .rows = rows};
 }
 
+// The sum of the gradients in a message of 16 bits.
+void sum_narrow(const TrainState& ts, FlatGradients& kept, const char* who) {
+  const auto& options = TrainStateAccess::options(ts);
+  for (const Tensor& message : kept.narrow_(*options.message_dtype)) {
+    options.group.backend()->step_(message);
+    // Infinite gradients are what a scaled loss expects.
+    const bool judged = *options.message_dtype == kFloat16 &&
+                        !TrainStateAccess::storage(ts).flat.loss_scale().has_value();
+    if (!judged || at::isfinite(message).all().item<bool>()) continue;
+    ArgumentError error(who,
+                        "expected gradients of at most 65504, to be sent in float16, got infinite "
+                        "ones or NaN. Set .message_dtype = kBFloat16.");
+    error.prepend_path_(fmt::format("step {}", ts.step + 1));
+    throw error;
+  }
+  kept.widen_();
+}
+
 // The same of all processes' parts.
 Sum sum_of_group(const Objective& objective, const Tree& batch, const TrainState& ts,
                  const Leaves& leaves, FlatGradients& kept, const char* who) {
   const auto& flat = TrainStateAccess::storage(ts).flat;
   const auto& options = TrainStateAccess::options(ts);
+  if (options.check_every > 0 && ts.step % options.check_every == 0)
+    check_same_parameters(options.group, flat, who, ts.step);
   const StepTail tail(ts.states());
   kept.reset_(tail.numel());
   Sum own{.loss = {}, .states = ts.states(), .stats = {}};
@@ -182,7 +203,11 @@ Sum sum_of_group(const Objective& objective, const Tree& batch, const TrainState
     throw;
   }
   for (size_t leaf : leaves.trained) kept.count_(static_cast<size_t>(flat.layout().array_at[leaf]));
-  for (const Tensor& message : kept.messages()) options.group.backend()->step_(message);
+  if (options.message_dtype) {
+    options.group.backend()->step_(kept.tail());
+  } else {
+    for (const Tensor& message : kept.messages()) options.group.backend()->step_(message);
+  }
   auto [weight, loss, states] = tail.read(kept.tail(), own.states);
   if (weight == 0)
     throw ArgumentError(who, "expected rows on one process at least, got none on all of them.");
@@ -192,6 +217,7 @@ Sum sum_of_group(const Objective& objective, const Tree& batch, const TrainState
   } else {
     for (const Tensor& sums : kept.all()) sums.div_(weight);
   }
+  if (options.message_dtype) sum_narrow(ts, kept, who);
   return {std::move(loss), next_keys(ts.states(), states), std::move(own.stats)};
 }
 

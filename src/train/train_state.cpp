@@ -17,6 +17,17 @@ using detail::FlatParameters;
 
 namespace {
 
+void check_ranges(const TrainStateOptions& options) {
+  const auto refuse = [](const char* expected, const auto& got) {
+    throw ArgumentError("TrainState", fmt::format("expected {}, got {}.", expected, got));
+  };
+  if (options.micro_batches < 1) refuse(".micro_batches of at least 1", options.micro_batches);
+  if (options.check_every < 0) refuse(".check_every of at least 0", options.check_every);
+  const auto dtype = options.message_dtype;
+  if (dtype && *dtype != kBFloat16 && *dtype != kFloat16)
+    refuse("a .message_dtype of kBFloat16 or kFloat16", dtype_text(*dtype));
+}
+
 // All processes begin with the parameters and states of rank 0.
 void start_together(TrainState& ts) {
   const auto& options = TrainStateAccess::options(ts);
@@ -25,7 +36,10 @@ void start_together(TrainState& ts) {
       "optimizer: " + ts.optimizer().label(),
       fmt::format("micro_batches: {}", options.micro_batches),
       fmt::format("combine: {}", options.combine == Combine::sum ? "sum" : "mean"),
-      fmt::format("a weight: {}", options.weight ? "yes" : "no")};
+      fmt::format("a weight: {}", options.weight ? "yes" : "no"),
+      fmt::format("shard_optimizer: {}", options.shard_optimizer),
+      "message_dtype: " + (options.message_dtype ? dtype_text(*options.message_dtype) : "none"),
+      fmt::format("check_every: {}", options.check_every)};
   detail::add_structure(lines, "parameter", ts.parameters());
   detail::add_structure(lines, "state", ts.states());
   detail::agree(group, "TrainState", lines);
@@ -45,10 +59,11 @@ TrainState::TrainState(Layer m, const Tree& ps, Tree st, Optimizer optimizer,
   detail::refuse_followed("TrainState", ps);
   detail::check_fits(structure_->parameters, ps, "check_parameters", "parameters");
   detail::check_fits(structure_->states, states_, "check_states", "states");
-  if (options_.micro_batches < 1)
-    throw ArgumentError("TrainState", fmt::format("expected .micro_batches of at least 1, got {}.",
-                                                  options_.micro_batches));
-  FlatParameters flat(ps, optimizer_.program());
+  check_ranges(options_);
+  const bool in_parts = options_.shard_optimizer && options_.group.size() > 1;
+  if (in_parts) detail::check_works_on_parts(optimizer_.program());
+  FlatParameters flat(ps, optimizer_.program(),
+                      in_parts ? detail::Shard(options_.group) : detail::Shard());
   FlatGradients gradients(flat.shared_layout());
   storage_ = std::make_shared<Storage>(Storage{std::move(flat), std::move(gradients)});
   if (options_.group.size() > 1) start_together(*this);

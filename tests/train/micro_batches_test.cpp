@@ -128,6 +128,10 @@ TEST(MicroBatches, RefuseWhatTheyCannotCut) {
   auto [ps, st] = setup(Rng(1), model());
   EXPECT_ERROR(ArgumentError, TrainState(model(), ps, st, Adam(), {.micro_batches = 0}),
                "[TrainState] expected .micro_batches of at least 1, got 0.");
+  EXPECT_ERROR(ArgumentError, with({.check_every = -1}),
+               "[TrainState] expected .check_every of at least 0, got -1.");
+  EXPECT_ERROR(ArgumentError, with({.message_dtype = kFloat32}),
+               "[TrainState] expected a .message_dtype of kBFloat16 or kFloat16, got float32.");
   TrainState cut(model(), ps, st, Adam(), {.micro_batches = 2});
   const Tree uneven = tuple({values({8, 3}, 1), values({4, 1}, 2)});
   EXPECT_ERROR(

@@ -138,7 +138,8 @@ class LUXTORCH_API CheckpointFolder {
   /// Saves a checkpoint as RUN/step_NNNNNNNNN, and returns that path. It is written to a temporary
   /// folder, synced, and moved to its place, where it replaces a checkpoint of the same step.
   /// Checkpoints that need not stay, and unfinished ones of killed processes, are removed.
-  /// ArgumentError: a full disk, for example; UnsupportedError: what safetensors::save refuses.
+  /// ArgumentError: a full disk, for example, or a TrainState with .shard_optimizer where CheckpointFolderOptions::group
+  /// is one process; UnsupportedError: what safetensors::save refuses.
   /// After an error all earlier checkpoints are unchanged.
   std::filesystem::path save(const TrainState& ts, const CheckpointExtras& extras = {}) const;
   /// Saves several TrainStates in one checkpoint; NNNNNNNNN is the largest of their steps.
@@ -164,6 +165,7 @@ class LUXTORCH_API CheckpointFolder {
 
  private:
   std::filesystem::path save_here(const std::vector<NamedTrainState>& all,
+                                  const std::vector<Tree>& moments,
                                   const CheckpointExtras& extras) const;
   std::filesystem::path save_all(const std::vector<NamedTrainState>& all,
                                  const CheckpointExtras& extras) const;

@@ -72,6 +72,27 @@ struct TrainStateOptions {
   /// of weight 0 is not given to the objective.
   std::function<double(const Tree& batch)> weight = {};
   Combine combine = Combine::mean;  ///< How the processes' losses become one.
+  /// Whether each process of the group keeps only its part of the optimizer's moments (ZeRO stage 1,
+  /// Rajbhandari et al. 2020): the flat memory is cut into as many parts as there are processes. A step
+  /// moves the own part of the parameters and sends it to all: one more message of the parameters'
+  /// size. Rules that work on each element give the same bits as without it; ClipNorm, ClipGlobalNorm and
+  /// LAMB add the parts of their norms, which rounds differently. All processes call optimizer_state,
+  /// apply_gradients and flush_gradients together, and CheckpointFolder::save with the same group; a
+  /// checkpoint does not know of parts. Where the message of the parameters fails, parameters() and each
+  /// later step of this TrainState throw its DistributedError. UnsupportedError: Muon and a user's own
+  /// optimizer, of which LossScale is one, need whole arrays. No effect on one process.
+  bool shard_optimizer = false;
+  /// kBFloat16 or kFloat16: the gradients of the group travel in it. Loss, weights and states stay exact,
+  /// in a message of their own before it. The error of a gradient is at most p u (|g1| + ... + |gp|),
+  /// where p processes add the weighted gradients g1 to gp, and u is 2^-8 (kBFloat16) or 2^-11
+  /// (kFloat16). kFloat16 rounds what is below 6e-5 to multiples of 6e-8; what is above 65504 is an
+  /// ArgumentError, except with a LossScale. Not set: gradients travel in their own dtype, in float32 for
+  /// narrower ones. No effect on one process.
+  std::optional<Dtype> message_dtype = {};
+  /// Before every so many steps, from the first one on, the parameters of all processes of the group must
+  /// be the same bits: else an ArgumentError on all of them, which names the first parameter and
+  /// rank that differ from rank 0. It reads all parameters and sends 8 bytes for each array. 0: never.
+  int64_t check_every = 0;
 };
 
 /// A model in training: its parameters and states, the optimizer and its state, and the step (Lux's
@@ -95,7 +116,8 @@ class LUXTORCH_API TrainState {
   Tree parameters() const;
   /// The model's states as they are now.
   const Tree& states() const { return states_; }
-  /// The optimizer's state as it is now, in the form of Optimizer::init.
+  /// The optimizer's state as it is now, in the form of Optimizer::init. With shard_optimizer a message: all processes
+  /// call it, and each gets all of it.
   Tree optimizer_state() const;
   /// The optimizer, with its present hyper-parameters.
   const Optimizer& optimizer() const { return optimizer_; }
@@ -111,7 +133,7 @@ class LUXTORCH_API TrainState {
   void set_states_(Tree st);
   /// Copies opt_state into the optimizer's state, whose moments keep their dtypes and devices.
   /// TreeError, ShapeError: a state that does not fit; the state of a user's own optimizer is not
-  /// checked.
+  /// checked. With shard_optimizer each process takes its part of it, without a message.
   void set_optimizer_state_(const Tree& opt_state);
 
   /// Prints the step, the model, the numbers of parameters, of frozen ones and of states, and the
