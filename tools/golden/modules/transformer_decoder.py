@@ -20,8 +20,8 @@ def golden(nn):
     pre_norm = {"activation": "gelu", "norm_first": True, "norm": True}
     return exact({
         "pre_norm": {"module": stack(nn, 8, 2, 5, 2, **pre_norm), "x": [(2, 4, 8), (2, 3, 8)]},
-        "causal": {"module": stack(nn, 4, 2, 5, 3, is_causal=True, **pre_norm), "x": [(2, 4, 4), (2, 5, 4)]},
-        "post_norm": {"module": stack(nn, 6, 3, 5, 2), "x": [(2, 4, 6), (2, 3, 6)]},
+        "causal": {"module": stack(nn, 8, 2, 5, 2, is_causal=True, **pre_norm), "x": [(2, 4, 8), (2, 3, 8)]},
+        "post_norm": {"module": stack(nn, 6, 3, 5, 1), "x": [(2, 4, 6), (2, 3, 6)]},
     })
 
 
