@@ -69,14 +69,16 @@ struct Part {
   LossOut out;
 };
 
-// Frozen parameters are constants of the function that is differentiated.
+// Frozen parameters are constants of the function that is differentiated: the loss times `factor`.
 // judged: whether this loss, and not that of all parts, must be finite.
 Part differentiate_part(const Objective& objective, const Tree& batch, const Tree& states,
-                        const TrainState& ts, const Leaves& leaves, const char* who, bool judged) {
+                        const TrainState& ts, const Leaves& leaves, double factor, const char* who,
+                        bool judged) {
   const auto& layout = TrainStateAccess::storage(ts).flat.layout();
   std::vector<Tensor> at;
   for (size_t leaf : leaves.trained) at.push_back(leaves.parameters[leaf].tensor());
   const std::optional<double> scale = TrainStateAccess::storage(ts).flat.loss_scale();
+  const double times = factor * scale.value_or(1);
   LossOut out;
   auto [loss, gradients] = differentiate(
       [&](const std::vector<Tensor>& inputs) {
@@ -89,11 +91,11 @@ Part differentiate_part(const Objective& objective, const Tree& batch, const Tre
             reads(value, options, scale.has_value()))
           check_finite(value, who, ts.step + 1);
         const bool floating = value.defined() && value.is_floating_point();
-        return scale && floating ? value * *scale : value;
+        return times != 1 && floating ? value * times : value;
       },
       at);
   out = settled(out, GradOptions{});
-  if (!scale) out.loss = std::move(loss);
+  if (times == 1) out.loss = std::move(loss);
   return {std::move(gradients), std::move(out)};
 }
 
@@ -135,16 +137,19 @@ struct Sum {
 };
 
 Sum sum_of_parts(const Objective& objective, const Tree& batch, const Tree& before,
-                 const TrainState& ts, const Leaves& leaves, FlatGradients& kept, double weight,
+                 const TrainState& ts, const Leaves& leaves, FlatGradients& kept, StepWeight weight,
                  const char* who, bool judged) {
+  // Layers that add up over processes, as BatchNorm does with a group, count gradients by rows.
+  const double counted = weight.rows > 0 ? weight.rows : weight.loss;
+  const double factor = weight.loss / counted;
   const auto& flat = TrainStateAccess::storage(ts).flat;
   const int64_t count = TrainStateAccess::options(ts).micro_batches;
   Sum sum{.loss = {}, .states = before, .stats = {}};
   std::vector<Tree> stats;
   for (const auto& [rows, share] : micro_batches(batch, count, who)) {
     auto [gradients, out] =
-        differentiate_part(objective, rows, sum.states, ts, leaves, who, judged);
-    kept.add_(by_array(gradients, leaves, flat.layout()), share * weight);
+        differentiate_part(objective, rows, sum.states, ts, leaves, factor, who, judged);
+    kept.add_(by_array(gradients, leaves, flat.layout()), share * counted);
     const Tensor part = share == 1 ? out.loss : out.loss * share;
     sum.loss = sum.loss.defined() ? sum.loss + part : part;
     sum.states = std::move(out.st);
@@ -195,7 +200,7 @@ Sum sum_of_group(const Objective& objective, const Tree& batch, const TrainState
   try {
     if (const StepWeight weight = weight_of(batch, options); weight.loss > 0) {
       own = sum_of_parts(objective, batch, own_keys(ts.states(), options.group), ts, leaves, kept,
-                         weight.loss, who, false);
+                         weight, who, false);
       tail.write_(kept.tail(), own.loss, own.states, weight);
     }
   } catch (const std::exception& error) {
@@ -231,13 +236,13 @@ BatchGradients batch_gradients(const Objective& objective, const Tree& batch, co
   const bool alone = options.group.size() == 1;
   if (options.micro_batches == 1 && !options.reduce && alone) {
     auto [gradients, out] =
-        differentiate_part(objective, batch, ts.states(), ts, leaves, who, true);
+        differentiate_part(objective, batch, ts.states(), ts, leaves, 1, who, true);
     auto sums = by_array(gradients, leaves, flat.layout());
     return {std::move(sums), at_their_places(gradients, leaves, flat.layout()), std::move(out.loss),
             std::move(out.stats), std::move(out.st)};
   }
   if (alone) kept.reset_();
-  Sum sum = alone ? sum_of_parts(objective, batch, ts.states(), ts, leaves, kept, 1, who, true)
+  Sum sum = alone ? sum_of_parts(objective, batch, ts.states(), ts, leaves, kept, {}, who, true)
                   : sum_of_group(objective, batch, ts, leaves, kept, who);
   if (options.reduce) options.reduce(kept.all());
   auto sums = kept.by_array();

@@ -3,7 +3,7 @@
 
 #include <numeric>
 
-#include "distributed/thread_group.h"
+#include "distributed/simulated_group.h"
 #include "luxtorch/autodiff/derivatives.h"
 #include "luxtorch/autodiff/grad.h"
 #include "luxtorch/core/functions.h"
@@ -55,7 +55,7 @@ int64_t sum(const Parts& parts) { return std::accumulate(parts.begin(), parts.en
 
 void expect_parts_of_whole(const Parts& parts, const Case& of, double tolerance) {
   const Result whole = compute(BatchNorm(kChannels), of, 0, of.x.size(0));
-  on_processes(static_cast<int64_t>(parts.size()), [&](const Group& group) {
+  simulate(static_cast<int64_t>(parts.size()), [&](const Group& group) {
     const auto r = static_cast<size_t>(group.rank());
     const int64_t rows = parts[r];
     const int64_t begin = std::accumulate(parts.begin(), parts.begin() + group.rank(), int64_t{0});
@@ -86,7 +86,7 @@ TEST(BatchNormOfAGroup, IsCloseInFloat32) {
 TEST(BatchNormOfAGroup, WithoutParametersNormalizesByTheWholeBatch) {
   const Case of = whole_batch(6, false);
   const Tensor whole = BatchNorm(kChannels, {.affine = false})(of.x, Tree(), of.st).first;
-  on_processes(2, [&](const Group& group) {
+  simulate(2, [&](const Group& group) {
     const BatchNorm layer(kChannels, {.affine = false, .group = group});
     EXPECT_CLOSE(layer(of.x.narrow(0, group.rank() * 2, 2 + 2 * group.rank()), Tree(), of.st).first,
                  whole.narrow(0, group.rank() * 2, 2 + 2 * group.rank()), 1e-12);
@@ -95,7 +95,7 @@ TEST(BatchNormOfAGroup, WithoutParametersNormalizesByTheWholeBatch) {
 
 TEST(BatchNormOfAGroup, SendsOneMessageForwardAndOneBackward) {
   const Case of = whole_batch(8, false);
-  on_processes(2, [&](const Group& group) {
+  simulate(2, [&](const Group& group) {
     const BatchNorm layer(kChannels, relu, {.group = group});
     const Tensor x = of.x.narrow(0, 4 * group.rank(), 4);
     auto loss = [&](const Tree& at) {
@@ -116,7 +116,7 @@ TEST(BatchNormOfAGroup, SendsOneMessageForwardAndOneBackward) {
 
 TEST(BatchNormOfAGroup, ComputesHalfPrecisionInFloat32) {
   const Case of = whole_batch(8, false, kFloat32);
-  on_processes(2, [&](const Group& group) {
+  simulate(2, [&](const Group& group) {
     const BatchNorm layer(kChannels, {.group = group});
     const Tensor x = of.x.narrow(0, 4 * group.rank(), 4).to(kBFloat16);
     const auto [y, st] = layer(x, of.ps, of.st);
@@ -139,7 +139,7 @@ TEST(BatchNormOfAGroup, OfOneProcessIsBatchNorm) {
 }
 
 TEST(BatchNormOfAGroup, SaysSoAndHasTheSameStructure) {
-  on_processes(2, [](const Group& group) {
+  simulate(2, [](const Group& group) {
     const BatchNorm layer(kChannels, relu, {.group = group});
     EXPECT_EQ(layer.label(), "BatchNorm(3, relu, group of 2)");
     auto [ps, st] = setup(Rng(0), layer);
@@ -150,7 +150,7 @@ TEST(BatchNormOfAGroup, SaysSoAndHasTheSameStructure) {
 }
 
 TEST(BatchNormOfAGroup, RefusesOneValuePerChannelOnAllProcessesTogether) {
-  on_processes(2, [](const Group& group) {
+  simulate(2, [](const Group& group) {
     const BatchNorm layer(kChannels, {.group = group});
     auto [ps, st] = setup(Rng(0), layer);
     EXPECT_ERROR(
@@ -163,7 +163,7 @@ TEST(BatchNormOfAGroup, RefusesOneValuePerChannelOnAllProcessesTogether) {
 
 TEST(BatchNormOfAGroup, RefusesTransformsAndDerivativesOfHigherOrder) {
   const Case of = whole_batch(8, false);
-  on_processes(2, [&](const Group& group) {
+  simulate(2, [&](const Group& group) {
     const BatchNorm layer(kChannels, {.group = group});
     const Tensor x = of.x.narrow(0, 4 * group.rank(), 4);
     auto loss = [&](const Tree& ps) { return layer(x, ps, of.st).first.square().sum(); };

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "distributed/thread_group.h"
+#include "distributed/simulated_group.h"
 #include "luxtorch/core/functions.h"
 #include "luxtorch/core/values.h"
 #include "luxtorch/data/dataset.h"
@@ -45,7 +45,7 @@ double steps(TrainState& ts, LocalSteps& local, const Tree& batch, int64_t count
 
 TEST(LocalSteps, OfOneStepAndDescentByOneAverageTheParameters) {
   for (int64_t size : {2, 3}) {
-    on_processes(size, [](const Group& group) {
+    simulate(size, [](const Group& group) {
       TrainState ts = training();
       LocalSteps local(group, 1, ts, {.outer = Descent(1)});
       for (int64_t step = 0; step < 5; ++step) {
@@ -61,7 +61,7 @@ TEST(LocalSteps, OfOneStepAndDescentByOneAverageTheParameters) {
 }
 
 TEST(LocalSteps, MoveByTheFormulaOfDiLoCo) {
-  on_processes(2, [](const Group& group) {
+  simulate(2, [](const Group& group) {
     TrainState ts = training();
     LocalSteps local(group, 3, ts);
     Tensor x = ts.parameters()["layer_1"]["weight"].tensor().clone(), buffer = zeros_like(x);
@@ -83,7 +83,7 @@ TEST(LocalSteps, TrainAndLeaveAllProcessesAlike) {
   for (int64_t size : {2, 3}) {
     for (std::optional<Dtype> dtype :
          {std::optional<Dtype>(), std::optional(kBFloat16), std::optional(kFloat16)}) {
-      on_processes(size, [&](const Group& group) {
+      simulate(size, [&](const Group& group) {
         TrainState ts = training();
         LocalSteps local(group, 5, ts, {.message_dtype = dtype});
         const Tree batch = rows(group);
@@ -101,7 +101,7 @@ TEST(LocalSteps, TrainAndLeaveAllProcessesAlike) {
 }
 
 TEST(LocalSteps, GoOnFromTheirStateBitForBit) {
-  on_processes(2, [](const Group& group) {
+  simulate(2, [](const Group& group) {
     const Tree batch = rows(group);
     TrainState whole = training(), before = training();
     LocalSteps all(group, 4, whole), first(group, 4, before);
@@ -121,7 +121,7 @@ TEST(LocalSteps, GoOnFromTheirStateBitForBit) {
 }
 
 TEST(LocalSteps, KeepFrozenParametersAndStatesThatAreNotAveraged) {
-  on_processes(2, [](const Group& group) {
+  simulate(2, [](const Group& group) {
     TrainState ts = training();
     freeze_(ts, "layer_1");
     const Tree frozen = ts.parameters()["layer_1"];
@@ -136,7 +136,7 @@ TEST(LocalSteps, KeepFrozenParametersAndStatesThatAreNotAveraged) {
 }
 
 TEST(LocalSteps, MoveAParameterAtTwoPlacesOnce) {
-  on_processes(2, [](const Group& group) {
+  simulate(2, [](const Group& group) {
     const Layer twice = Chain(Dense(2, 2), Dense(2, 2));
     auto [ps, st] = setup(Rng(1), twice);
     ps = share_parameters(ps, {{"layer_1", "layer_2"}});
@@ -152,7 +152,7 @@ TEST(LocalSteps, MoveAParameterAtTwoPlacesOnce) {
 }
 
 TEST(LocalSteps, RefuseWhatProcessesDoNotShare) {
-  on_processes(2, [](const Group& group) {
+  simulate(2, [](const Group& group) {
     const TrainState ts = training();
     EXPECT_THROW(LocalSteps(group, 0, ts), ArgumentError);
     EXPECT_THROW(LocalSteps(group, 1, ts, {.message_dtype = kInt64}), ArgumentError);
@@ -180,7 +180,7 @@ TEST(LocalSteps, RefuseWhatProcessesDoNotShare) {
 }
 
 TEST(LocalSteps, ThatDivergedOnOneProcessAreAnErrorOnAllAndChangeNothing) {
-  on_processes(2, [](const Group& group) {
+  simulate(2, [](const Group& group) {
     TrainState ts = training();
     LocalSteps local(group, 1, ts);
     const Tree before = local.state();

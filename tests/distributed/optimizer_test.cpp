@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "distributed/thread_group.h"
+#include "distributed/simulated_group.h"
 #include "luxtorch/autodiff/grad.h"
 #include "luxtorch/core/functions.h"
 #include "luxtorch/core/values.h"
@@ -27,7 +27,7 @@ Tree gradient(int64_t rank, int64_t step) {
 
 TEST(DistributedOptimizer, UpdatesByTheMeanOfAllGradients) {
   for (int64_t size : {2, 3}) {
-    on_processes(size, [&](const Group& group) {
+    simulate(size, [&](const Group& group) {
       const Optimizer inner = OptimiserChain(ClipGlobalNorm(0.5), Adam(0.1));
       const DistributedOptimizer distributed(group, inner);
       Tree ps = parameters(), alone_ps = ps;
@@ -63,7 +63,7 @@ TEST(DistributedOptimizer, IsAChainThatAdjustsAndPrints) {
 }
 
 TEST(DistributedOptimizer, StepsInATrainState) {
-  on_processes(2, [](const Group& group) {
+  simulate(2, [](const Group& group) {
     const Layer model = Dense(2, 3);
     auto [ps, st] = setup(Rng(1), model);
     TrainState ts(model, ps, st, DistributedOptimizer(group, Momentum(0.1)));
@@ -74,7 +74,7 @@ TEST(DistributedOptimizer, StepsInATrainState) {
 }
 
 TEST(DistributedOptimizer, RefusesGradientsThatADerivativeFollows) {
-  on_processes(2, [](const Group& group) {
+  simulate(2, [](const Group& group) {
     const DistributedOptimizer distributed(group, Descent(0.1));
     const Tree ps = parameters(), state = distributed.init(ps);
     auto after = [&](const Tree& grads) {

@@ -118,6 +118,7 @@ class Member : public GroupBackend {
   int64_t size() const override { return hub_->size(); }
   int64_t local_rank() const override { return rank_; }
   int64_t local_size() const override { return hub_->size(); }
+  int64_t calls() const { return calls_; }
 
   void step_(const Tensor& t) override { reduce("a training step", t, Reduce::sum); }
   void all_reduce_(const Tensor& t, Reduce how) override {
@@ -177,6 +178,7 @@ class Member : public GroupBackend {
   std::string judge(
       const std::string& text,
       const std::function<std::string(const std::vector<std::string>&)>& verdict) override {
+    ++calls_;
     return hub_
         ->meet(rank_, {"judge", {}, text},
                [&](const std::vector<Message>& messages) {
@@ -190,6 +192,7 @@ class Member : public GroupBackend {
  private:
   template <class F>
   Answer meet(const std::string& call, const Tensor& t, const F& combine) {
+    ++calls_;
     // Later changes of t by its own thread must not reach the others.
     return hub_->meet(rank_, {call, t.defined() ? t.detach().clone() : t, {}}, combine);
   }
@@ -201,7 +204,7 @@ class Member : public GroupBackend {
   }
 
   std::shared_ptr<Hub> hub_;
-  int64_t rank_;
+  int64_t rank_, calls_ = 0;
 };
 
 }  // namespace
@@ -231,6 +234,8 @@ void simulate(int64_t size, const std::function<void(const Group& group)>& f) {
     for (const auto& error : errors)
       if (error) std::rethrow_exception(error);
 }
+
+int64_t calls(const Group& group) { return dynamic_cast<const Member&>(*group.backend()).calls(); }
 
 namespace {
 

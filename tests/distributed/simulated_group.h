@@ -15,6 +15,9 @@ namespace luxtorch::testing {
 /// Throws what the first of the members threw that failed itself.
 void simulate(int64_t size, const std::function<void(const Group& group)>& f);
 
+/// How many calls of simulate's group this member has made.
+int64_t calls(const Group& group);
+
 /// A member that sends nothing: its calls throw std::logic_error. For what depends on rank and size alone.
 Group silent_member(int64_t rank, int64_t size);
 

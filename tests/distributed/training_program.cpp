@@ -19,6 +19,7 @@ TrainStateOptions Words::options(const Group& group) const {
   if (has("float16")) o.message_dtype = kFloat16;
   // Each process that has rows counts alike: what averaging the processes' gradients would give.
   if (has("plain_mean")) o.weight = [](const Tree&) { return 1.0; };
+  if (has("sum")) o.combine = Combine::sum;
   return o;
 }
 
@@ -41,11 +42,14 @@ void print_list(const std::string& name, const std::vector<std::string>& values)
 
 namespace {
 
-Layer model_of(const std::string& name) {
+Layer model_of(const std::string& name, const Group& group = {}) {
   const auto flat = [](const Tensor& y) { return y.squeeze(-1); };
   if (name == "lstm")
     return Chain(Recurrence(LSTMCell(2, 8)), Dense(8, 1, luxtorch::sigmoid), flat);
   if (name == "gru") return Chain(Recurrence(GRUCell(2, 8)), Dense(8, 1, luxtorch::sigmoid), flat);
+  if (name == "norm")
+    return Chain(Dense(2, 16), BatchNorm(16, luxtorch::tanh, {.group = group}),
+                 Dense(16, 1, luxtorch::sigmoid), flat);
   return Chain(Dense(2, 16, luxtorch::tanh), Dense(16, 1, luxtorch::sigmoid), flat);
 }
 
@@ -59,7 +63,7 @@ Tree data_of(const std::string& name, int64_t n) {
 // curve MODEL BATCH: the losses of 50 steps.
 void curve(const Group& group, const Words& words) {
   const std::string name = words.all.at(0);
-  const Layer model = model_of(name);
+  const Layer model = model_of(name, group);
   auto [ps, st] = setup(Rng(1), model);
   const Optimizer optimizer =
       words.has("clipped")
@@ -70,7 +74,7 @@ void curve(const Group& group, const Words& words) {
   DataLoader loader(
       data_of(name, 300),
       {.batch_size = std::stoll(words.all.at(1)), .shuffle = true, .part = group.part()}, Rng(3));
-  const BinaryCrossEntropyLoss loss;
+  const BinaryCrossEntropyLoss loss{.agg = words.has("sum") ? Agg::sum : Agg::mean};
   std::cout.precision(17);
   std::cout << "{\"losses\": [";
   while (ts.step < 50) {

@@ -47,6 +47,11 @@ class CurveTest(unittest.TestCase):
             with self.subTest(model=model, size=size, batch=batch):
                 self.assertLessEqual(distance(size, "curve", model, batch), 1e-5)
 
+    def test_batch_norms_over_the_group_see_how_parts_are_weighted(self):
+        for size, words in ((2, []), (2, ["sum"]), (3, ["sum", "clipped"])):
+            with self.subTest(size=size, words=words):
+                self.assertLessEqual(distance(size, "curve", "norm", 129, *words), 1e-5)
+
     def test_the_plain_mean_over_processes_leaves_the_curve(self):
         # So the test above would see it: a process with fewer rows would count too much.
         for size, batch in ((2, 129), (3, 7)):

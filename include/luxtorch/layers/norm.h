@@ -36,8 +36,8 @@ struct BatchNormOptions {
 ///
 /// With a group of several processes, mean and variance in training are those of all processes' rows, and so
 /// are the new states, the same on each. y and the gradients are those of one process with the whole batch, up to
-/// rounding, where the loss is the mean over all rows: each process' loss is a mean over its own, and its
-/// gradients count by their number, as in a TrainState with the same group, or by group.mean(grads, rows).
+/// rounding: of the loss of a TrainState with the same group, whatever its weights, or of the mean over all rows,
+/// group.mean(grads, rows), where each process' loss is the mean over its own.
 /// Parts may have a single row or none. Every process must call the layer, and take the gradient, equally often,
 /// since each of these waits for the others: one message to normalize, one in the backward pass. In test mode there are
 /// no messages; without track_stats it takes the statistics of its own rows.
