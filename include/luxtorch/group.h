@@ -36,20 +36,22 @@ class LUXTORCH_API DistributedError : public Error {
   int64_t rank_;
 };
 
+namespace detail {
+class GroupBackend;
+}
+
 /// A part of what is divided among `count`: the rows [n index / count, n (index + 1) / count) of n.
 struct Part {
   int64_t index = 0;  ///< From 0.
   int64_t count = 1;  ///< At least 1.
+  /// Of Group::part(): those who have the other parts, so that a DataLoader compares itself with theirs.
+  std::shared_ptr<detail::GroupBackend> of = {};
 
   /// The first row of the part of n rows.
   int64_t begin(int64_t n) const { return n * index / count; }
   /// The row behind its last one.
   int64_t end(int64_t n) const { return n * (index + 1) / count; }
 };
-
-namespace detail {
-class GroupBackend;
-}
 
 /// Processes that work together (see the head of this file; torch.distributed's process group).
 class LUXTORCH_API Group {
@@ -63,8 +65,8 @@ class LUXTORCH_API Group {
   int64_t local_size() const;  ///< The number of processes on this machine.
   /// Whether this is rank 0, which writes files and prints.
   bool is_root() const { return rank() == 0; }
-  /// {rank(), size()}, for DataLoaderOptions::part.
-  Part part() const { return {rank(), size()}; }
+  /// {rank(), size()} of this group, for DataLoaderOptions::part.
+  Part part() const { return {rank(), size(), backend_}; }
 
   /// The sum over all processes, the same bits on each. t has the same shape and dtype on all of them; here and below
   /// a ShapeError for a dtype that is not floating, int32, int64 or uint8.

@@ -178,6 +178,15 @@ void checkpoints(const Group& group) {
   });
 }
 
+// Rank 1 makes another loader.
+void loaders(const Group& group) {
+  const bool other = group.rank() == 1;
+  data::DataLoaderOptions options{.batch_size = 64, .shuffle = true, .part = group.part()};
+  if (argument == "batch_size" && other) options.batch_size = 65;
+  const Tree data = spirals(argument == "rows" && other ? 199 : 200);
+  const DataLoader loader(data, options, Rng(argument == "rng" && other ? 4 : 3));
+}
+
 // Rank 1 does something else at step 3.
 void trouble(const Group& group) {
   const Layer model = spiral_model();
@@ -229,6 +238,7 @@ int main(int count, char** arguments) {
     if (mode == "local") train_alone(group, {});
     if (mode == "local16") train_alone(group, argument == "half" ? kFloat16 : kBFloat16);
     if (mode == "checkpoint") checkpoints(group);
+    if (mode == "loaders") loaders(group);
     if (mode == "trouble") trouble(group);
     if (mode == "other_call") group.rank() == 0 ? (void)group.sum(tensor({1.0})) : group.barrier();
     if (mode == "other_size") group.sum(zeros({group.rank() + 1}));

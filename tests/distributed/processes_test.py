@@ -173,6 +173,13 @@ class ProcessesTest(unittest.TestCase):
             self.assertEqual(status, REFUSED)
             self.assertRegex(said, r'"optimizer: Adam\(0.01.*" on rank 0 and "optimizer: Adam\(0.5.*" on rank 1')
 
+    def test_other_loaders_are_refused_on_all(self):
+        for other, line in (("rows", '"observations: 200" on rank 0 and "observations: 199"'),
+                            ("batch_size", '"batch_size: 64" on rank 0 and "batch_size: 65"'), ("rng", '"rng: 3')):
+            for status, _, said in self.fails(2, "loaders", other):
+                self.assertEqual(status, REFUSED)
+                self.assertIn(f"[DataLoader] expected the same on all processes, got {line}", said)
+
     def test_a_port_in_use_is_an_error(self):
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))

@@ -52,8 +52,9 @@ struct DataLoaderOptions {
   int64_t num_workers = 0;
   int64_t prefetch = 2;  ///< Batches that a worker is ahead: at most num_workers * prefetch wait.
   /// Which rows of each batch this process gets, where several train together: group.part(). All of them make the
-  /// same loader with the same rng; batch_size, size() and position() speak of the whole batches. A part may have no
-  /// rows: transform is not called for it then. transform's rng is another one for each part.
+  /// same loader with the same rng, and compare them when they make them; batch_size, size() and position() speak of
+  /// the whole batches. A part may have no rows: transform is not called for it then. transform's rng is another one
+  /// for each part.
   Part part = {};
 };
 
@@ -118,7 +119,9 @@ class LUXTORCH_API DataLoader {
   /// data: as dataset.h describes it. When there are fewer observations than batch_size, the batch
   /// size becomes their number (so there is one batch, whatever `partial` says) and warning() says
   /// so. ArgumentError: a batch size of 0, no observations at all, num_workers below 0, a prefetch
-  /// below 1, a part outside of its count, a part of single observations; TreeError and ShapeError: see numobs.
+  /// below 1, a part outside of its count, a part of single observations; with group.part(), on all processes, another
+  /// number of observations, other options or another rng on one of them, which the text names. TreeError and
+  /// ShapeError: see numobs.
   explicit DataLoader(Tree data, DataLoaderOptions options = {}, Rng rng = Rng(0));
 
   /// Starts the next epoch, or continues the one that set_position_ has set. Epoch e = 0, 1, ...
