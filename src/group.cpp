@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <map>
 #include <utility>
@@ -86,13 +87,6 @@ std::string bytes_of(const Tensor& t) {
   return {static_cast<const char*>(t.const_data_ptr()), static_cast<size_t>(t.numel())};
 }
 
-// FNV-1a of 64 bits.
-int64_t hash_of(const std::string& bytes) {
-  uint64_t hash = 14695981039346656037ull;
-  for (unsigned char byte : bytes) hash = (hash ^ byte) * 1099511628211ull;
-  return static_cast<int64_t>(hash);
-}
-
 }  // namespace
 
 DistributedError::DistributedError(std::string message, int64_t rank)
@@ -161,9 +155,9 @@ Tree Group::sum(const Tree& t) const {
 }
 
 Tree Group::mean(const Tree& t, double weight) const {
-  if (weight < 0)
+  if (!(weight >= 0) || std::isinf(weight))
     throw ArgumentError("Group.mean",
-                        fmt::format("expected a weight of at least 0, got {}.", weight));
+                        fmt::format("expected a finite weight of at least 0, got {}.", weight));
   const at::NoGradGuard no_grad;
   auto averaged = [](const Tree& leaf) {
     return (leaf.is_tensor() && leaf.tensor().defined() && leaf.tensor().is_floating_point()) ||
@@ -173,7 +167,9 @@ Tree Group::mean(const Tree& t, double weight) const {
   auto weighted = [&](const Tree& leaf) -> Tree {
     if (!averaged(leaf)) return {};
     if (leaf.is<double>()) return weight > 0 ? leaf.scalar<double>() * weight : 0.0;
-    return weight > 0 ? leaf.tensor().detach() * weight : at::zeros_like(leaf.tensor().detach());
+    check_dtype("Group.mean", leaf.tensor());
+    const Tensor own = detail::widened(leaf.tensor().detach());
+    return weight > 0 ? own * weight : at::zeros_like(own);
   };
   const Tree sums = sum(named({{"weight", weight}, {"values", tree::map(weighted, t)}}));
   const double all = sums["weight"].scalar<double>();
@@ -184,7 +180,7 @@ Tree Group::mean(const Tree& t, double weight) const {
       [&](const Tree& own, const Tree& value) -> Tree {
         if (!averaged(own)) return own;
         if (own.is<double>()) return value.scalar<double>() / all;
-        return value.tensor() / all;
+        return (value.tensor() / all).to(own.tensor().scalar_type());
       },
       t, sums["values"]);
 }
@@ -262,7 +258,8 @@ void Group::fail_(const std::string& reason) const {
 
 bool all_equal(const Group& group, const Tree& t) {
   if (group.size() == 1) return true;
-  const Tensor hash = of(hash_of(detail::to_bytes(t)));
+  const std::string bytes = detail::to_bytes(t);
+  const Tensor hash = of(detail::hash_of(bytes.data(), bytes.size()));
   return group.max(hash).equal(group.min(hash));
 }
 
@@ -275,6 +272,27 @@ Tree synchronize(const Group& group, const Tree& t, int64_t root) {
 }
 
 namespace detail {
+
+int64_t hash_of(const void* bytes, size_t count) {
+  const auto* from = static_cast<const char*>(bytes);
+  constexpr uint64_t prime = 1099511628211ull;
+  uint64_t hash = (14695981039346656037ull ^ count) * prime;
+  while (count > 0) {
+    const size_t n = std::min<size_t>(count, 8);
+    uint64_t word = 0;
+    std::memcpy(&word, from, n);
+    hash = (hash ^ word) * prime;
+    hash ^= hash >> 32;  // the highest bits of a word would reach no lower ones
+    from += n, count -= n;
+  }
+  return static_cast<int64_t>(hash);
+}
+
+Tensor widened(const Tensor& t) {
+  const bool narrow =
+      t.is_floating_point() && t.scalar_type() != kFloat32 && t.scalar_type() != kFloat64;
+  return narrow ? t.to(kFloat32) : t;
+}
 
 size_t first_other(const std::vector<std::string>& texts) {
   for (size_t rank = 1; rank < texts.size(); ++rank)

@@ -1,6 +1,7 @@
 // What implements a group of several processes (src/distributed).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -43,6 +44,12 @@ class GroupBackend {
       const std::string& text,
       const std::function<std::string(const std::vector<std::string>&)>& verdict) = 0;
 };
+
+/// FNV-1a of 64 bits of the count and the bytes, by words of 8.
+int64_t hash_of(const void* bytes, size_t count);
+
+/// Floating numbers in float32 at least, in which they are summed: a sum of 16 bits overflows. Other tensors as they are.
+Tensor widened(const Tensor& t);
 
 /// The first rank whose text is not rank 0's; 0 where all are the same.
 size_t first_other(const std::vector<std::string>& texts);

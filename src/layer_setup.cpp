@@ -82,7 +82,10 @@ class SpecReader {
       for (const auto* layout : {&spec.torch, &spec.lux}) check_layout(who_, spec.name, *layout);
       check_computed(who_, spec.name, spec.torch, spec.lux, false);
       for (const auto* layout : {&spec.lux_0_5, &spec.lux_cross_correlation})
-        if (*layout) check_layout(who_, spec.name, **layout);
+        if (*layout) {
+          check_layout(who_, spec.name, **layout);
+          check_computed(who_, spec.name, spec.torch, **layout, false);
+        }
       items.emplace_back(spec.name, tensor(spec));
     }
     return named(std::move(items));
@@ -198,8 +201,9 @@ Tree draw(const Description& d, Initial which, Rng rng) {
 }
 
 Tree settled(const Description& d, const Tree& ps, const Tree& st) {
-  if (d.hooks && d.hooks->settled_states) return d.hooks->settled_states(d.address, ps, st);
+  const auto own = d.hooks ? d.hooks->settled_states : nullptr;
   if (d.wrapper) {
+    if (own) return own(d.address, ps, st);
     // Parts of its own say nothing of where those of the layer inside are.
     const auto& h = *d.hooks;
     const bool owns = h.parameters || h.states || h.initial_parameters || h.initial_states;
@@ -211,7 +215,7 @@ Tree settled(const Description& d, const Tree& ps, const Tree& st) {
     Tree after = settled(field, ps.at(name), before);
     if (!after.same_node(before)) all = all.with(name, std::move(after));
   }
-  return all;
+  return own ? own(d.address, ps, all) : all;
 }
 
 Tree draw_part(const Description& d, Initial which, Rng rng) {

@@ -62,7 +62,8 @@ class LUXTORCH_API Group {
   int64_t rank() const;        ///< This process' number, from 0 to size() - 1.
   int64_t size() const;        ///< The number of processes.
   int64_t local_rank() const;  ///< This process' number among those of its machine.
-  int64_t local_size() const;  ///< The number of processes on this machine.
+  /// The number of processes on this machine. Where the launcher does not say it, all of them.
+  int64_t local_size() const;
   /// Whether this is rank 0, which writes files and prints.
   bool is_root() const { return rank() == 0; }
   /// {rank(), size()} of this group, for DataLoaderOptions::part.
@@ -78,7 +79,7 @@ class LUXTORCH_API Group {
   Tree sum(const Tree& t) const;
   /// sum(weight * t) / sum(weight) of each floating tensor and double. weight: the rows that this process'
   /// values are means over, for example; 0 for none. Other leaves are this process'. ArgumentError: a weight
-  /// below 0, or 0 on all processes.
+  /// below 0, NaN or infinite, or 0 on all processes.
   Tree mean(const Tree& t, double weight = 1) const;
   /// Any tree of process `root`, on all processes; what the others give is ignored. Tensors are on the CPU
   /// where they were sent. ArgumentError: a root outside of the group.

@@ -147,7 +147,7 @@ class Layer {
   Tree initial_parameters(Rng rng) const {
     return detail::draw(describe(), Initial::parameters, rng);
   }
-  /// The layer's states, as setup makes them.
+  /// The layer's states, as setup draws them, before settled_states(ps, st).
   Tree initial_states(Rng rng) const { return detail::draw(describe(), Initial::states, rng); }
   /// luxtorch::describe of the layer.
   Description describe() const { return impl_->describe(); }

@@ -184,7 +184,8 @@ concept HasStates = requires(const L& l, Rng rng) {
 
 /// Has states that depend on the first parameters: Tree settled_states(const Tree& ps, const Tree& st)
 /// const. setup calls it with the layer's drawn parameters and states, once; what it gives are the states
-/// of a new model, of the structure of st. It draws nothing.
+/// of a new model, of the structure of st. It draws nothing. In the st of a layer that names its layers
+/// (LUXTORCH_LAYERS) their parts are settled already; a wrapper (LUXTORCH_WRAPS) settles that of its layer.
 template <class L>
 concept SettlesStates = requires(const L& l, const Tree& t) {
   { l.settled_states(t, t) } -> std::convertible_to<Tree>;
@@ -249,6 +250,7 @@ namespace detail {
   }
 LUXTORCH_DETAIL_HOOK_NAMED(initial_parameters)
 LUXTORCH_DETAIL_HOOK_NAMED(initial_states)
+LUXTORCH_DETAIL_HOOK_NAMED(settled_states)
 LUXTORCH_DETAIL_HOOK_NAMED(initialparameters)
 LUXTORCH_DETAIL_HOOK_NAMED(initialstates)
 LUXTORCH_DETAIL_HOOK_NAMED(initial_parameter)
@@ -301,6 +303,9 @@ constexpr void check_layer() {
                   "initial_parameters must be: Tree initial_parameters(Rng) const, public");
     static_assert(HasStates<L> || !detail::has_initial_states<L>(),
                   "initial_states must be: Tree initial_states(Rng) const, public");
+    static_assert(SettlesStates<L> || !detail::has_settled_states<L>(),
+                  "settled_states must be: Tree settled_states(const Tree& ps, const Tree& st) "
+                  "const, public");
     static_assert(DescribesParameters<L> || !detail::DescribesParametersMutable<L>,
                   "parameters must be: std::vector<ParameterSpec> parameters() const");
     static_assert(DescribesStates<L> || !detail::DescribesStatesMutable<L>,

@@ -1,6 +1,7 @@
 // layer_map: a function of every layer of a model, with its parameters and states.
 //
-//     auto [ps2, st2] = layer_map([](const LeafLayer& layer, const Tree& p, const Tree& s, const std::string& path) {
+//     auto [ps2, st2] = layer_map([](const LeafLayer& layer, const Tree& p, const Tree& s,
+//                                    const std::string& path) {
 //       bool first = layer.as<Dense>() && path == "layer_1";
 //       return std::pair(first ? p.with("weight", p["weight"].tensor() * 2) : p, s);
 //     }, model, ps, st);
@@ -201,9 +202,10 @@ std::optional<L> replaced(const L& l, LeafReplacements& r) {
 /// returns a MappedLayer, and layer_map a MappedModel. Where the model holds a Layer, as Chain
 /// does, f may replace it by any layer, else by one of the same type. A container of a program's
 /// own allows this if it can be copied and names its members by LUXTORCH_LAYERS or LUXTORCH_WRAPS
-/// (or says that it visits members: LayerAccess), or if it has `L with_layers(std::vector<Layer>) const`, which gives the same container with
-/// other layers, in the order of its visit. ArgumentError, at the leaf's path: a layer that cannot
-/// be replaced, or not by this one. TreeError: ps or st lack a layer's part.
+/// (or says that it visits members: LayerAccess), or if it has `L with_layers(std::vector<Layer>)
+/// const`, which gives the same container with other layers, in the order of its visit.
+/// ArgumentError, at the leaf's path: a layer that cannot be replaced, or not by this one.
+/// TreeError: ps or st lack a layer's part.
 template <class F, class L>
 auto layer_map(F&& f, const L& model, const Tree& ps, const Tree& st) {
   using R =

@@ -38,8 +38,8 @@ struct TensorLayout {
     /// Rows of a larger tensor of the layer outside this one, which has the name there: all parameters
     /// of one such name, one after the other. In PyTorch alone.
     Rows,
-    /// Not there, as a buffer that is not persistent: to_torch leaves it out, from_torch takes it if it is
-    /// there and else computes it as setup does. Of states whose .init draws nothing. In PyTorch alone.
+    /// Not there, as a buffer that is not persistent: to_torch leaves it out where it has setup's numbers,
+    /// from_torch takes it if it is there and else computes it as setup does. Of states whose .init draws nothing. In PyTorch alone.
     Computed,
     ReversedColumn,  ///< as Reversed, with a 1 behind: (a, b) here is (b, a, 1) there
   };

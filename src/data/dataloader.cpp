@@ -144,6 +144,12 @@ DataLoader::DataLoader(Tree data, DataLoaderOptions options, Rng rng)
         "DataLoader",
         fmt::format("expected a part from 0 to count - 1, got {} of {}.", part.index, part.count));
   }
+  if (part.of)
+    luxtorch::detail::agree(
+        Group(part.of), "DataLoader",
+        {fmt::format("observations: {}", numobs_), fmt::format("batch_size: {}", batch_size),
+         fmt::format("shuffle: {}", options_.shuffle), fmt::format("partial: {}", options_.partial),
+         fmt::format("rng: {}", rng_.key())});
   if (part.count > 1 && batch_size < 0) {
     throw ArgumentError(
         "DataLoader",
@@ -154,12 +160,6 @@ DataLoader::DataLoader(Tree data, DataLoaderOptions options, Rng rng)
     throw ArgumentError(
         "DataLoader", "expected at least one observation, got none. Is a split of the data empty?");
   }
-  if (part.of)
-    luxtorch::detail::agree(
-        Group(part.of), "DataLoader",
-        {fmt::format("observations: {}", numobs_), fmt::format("batch_size: {}", batch_size),
-         fmt::format("shuffle: {}", options_.shuffle), fmt::format("partial: {}", options_.partial),
-         fmt::format("rng: {}", rng_.key())});
   if (batch_size > numobs_) {
     warning_ = "[DataLoader] expected at least batch_size = " + std::to_string(batch_size) +
                " observations, got " + std::to_string(numobs_) + ". The batch size is now " +

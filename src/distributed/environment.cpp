@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <string_view>
 
 #include "luxtorch/core/error.h"
 
@@ -37,6 +38,29 @@ constexpr Launcher kLaunchers[] = {
     // Of srun's steps: in the batch script itself there are none.
     {"SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID", "SLURM_STEP_TASKS_PER_NODE"},
 };
+
+// SLURM's text has the processes of each node, such as "4(x2),3" for 4, 4 and 3. Nothing where it is another text.
+std::optional<int64_t> on_node(std::string_view text, int64_t node) {
+  const auto take = [&](int64_t& value) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || value < 1) return false;
+    text.remove_prefix(static_cast<size_t>(end - text.data()));
+    return true;
+  };
+  const auto skip = [&](std::string_view word) {
+    if (!text.starts_with(word)) return false;
+    text.remove_prefix(word.size());
+    return true;
+  };
+  do {
+    int64_t count = 0, nodes = 1;
+    if (!take(count)) return {};
+    if (skip("(x") && !(take(nodes) && skip(")"))) return {};
+    if (node < nodes) return count;
+    node -= nodes;
+  } while (skip(","));
+  return {};
+}
 
 MeetingPlace at_host(const std::string& host, const char* name, const std::string& port) {
   const int64_t value = number(name, port);
@@ -95,8 +119,10 @@ Launch launch_of(const InitOptions& options, const Variables& variables) {
       if (n) size = number(size_name, *n);
       if (const auto text = variables(launcher.local_rank); text && !local_rank)
         local_rank = number(launcher.local_rank, *text);
-      if (const auto text = variables(launcher.local_size); text && !slurm)
-        local_size = number(launcher.local_size, *text);
+      const auto text = variables(launcher.local_size);
+      if (const auto node = variables("SLURM_NODEID"); text && slurm && node)
+        local_size = on_node(*text, number("SLURM_NODEID", *node));
+      if (text && !slurm) local_size = number(launcher.local_size, *text);
       break;
     }
   }

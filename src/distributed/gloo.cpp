@@ -3,14 +3,18 @@
 #include <ATen/ops/tensor.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <functional>
+#include <optional>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <utility>
 
 #include "distributed/address.h"
 #include "distributed/meeting_store.h"
+#include "distributed/reduce_op.h"
 #include "text.h"
 
 namespace luxtorch::distributed {
@@ -37,18 +41,6 @@ c10::intrusive_ptr<Gloo> connect(const Launch& launch, Meeting& meeting, const s
   return c10::make_intrusive<Gloo>(
       c10::make_intrusive<c10d::PrefixStore>(name, meeting.impl().store),
       static_cast<int>(meeting.rank()), static_cast<int>(meeting.size()), options);
-}
-
-c10d::ReduceOp operation(detail::Reduce how) {
-  switch (how) {
-    case detail::Reduce::sum:
-      return c10d::ReduceOp::SUM;
-    case detail::Reduce::max:
-      return c10d::ReduceOp::MAX;
-    case detail::Reduce::min:
-      return c10d::ReduceOp::MIN;
-  }
-  return c10d::ReduceOp::SUM;
 }
 
 class GlooGroup : public GlooBackend {

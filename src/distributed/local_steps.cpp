@@ -4,7 +4,9 @@
 #include <ATen/ops/isfinite.h>
 #include <fmt/format.h>
 
+#include <exception>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "group_backend.h"
@@ -22,16 +24,9 @@ bool is_parameter(const Tree& leaf) {
   return leaf.is_tensor() && leaf.tensor().defined() && leaf.tensor().is_floating_point();
 }
 
-bool is_narrow(Dtype dtype) { return dtype != kFloat64 && dtype != kFloat32; }
-
 // A copy, which keeps ties, in float32 at least.
 Tree wide_copy(const Tree& ps) {
-  return tree::map_tensors(
-      [](const Tensor& t) {
-        const Tensor own = t.detach().clone();
-        return own.is_floating_point() && is_narrow(own.scalar_type()) ? own.to(kFloat32) : own;
-      },
-      ps);
+  return tree::map_tensors([](const Tensor& t) { return detail::widened(t.detach().clone()); }, ps);
 }
 
 // Nothing at these places, nor at the second and further places of a parameter: an optimizer adds what stands at all of them.
@@ -58,6 +53,57 @@ void refuse_divergence(const Tree& mean) {
       mean);
 }
 
+bool is_sent(Dtype dtype) {
+  return dtype == kBFloat16 || dtype == kFloat16 || dtype == kFloat32 || dtype == kFloat64;
+}
+
+// What state() gave.
+struct Saved {
+  int64_t steps, averages;
+  Tree parameters, optimizer;
+};
+
+// `saved` on the devices of those here.
+Tree fitted(const char* what, const Tree& here, const Tree& saved) {
+  return tree::zip(
+      [&](const Tree& own, const Tree& other) -> Tree {
+        if (!own.is_tensor() || !own.tensor().defined()) return other;
+        const Tensor& t = own.tensor();
+        const bool fits = other.is_tensor() && other.tensor().defined() &&
+                          other.tensor().sizes() == t.sizes() &&
+                          other.tensor().scalar_type() == t.scalar_type();
+        if (!fits)
+          throw ShapeError(kLocalSteps, fmt::format("expected {} like {}, got {}.", what,
+                                                    describe_kind(own), describe_kind(other)));
+        return other.tensor().detach().to(t.device());
+      },
+      here, saved);
+}
+
+// Which fits trainings of `steps` with these parameters and this state of the outer optimizer.
+Saved saved_of(const Tree& state, int64_t steps, const Tree& parameters, const Tree& optimizer) {
+  const bool is_state = state.is_named() && state.contains("steps") && state.contains("averages") &&
+                        state.contains("parameters") && state.contains("optimizer");
+  if (!is_state)
+    throw TreeError(kLocalSteps,
+                    fmt::format("expected what state() gave, got {}.", describe_kind(state)));
+  Saved saved{
+      .steps = state["steps"].scalar<int64_t>(),
+      .averages = state["averages"].scalar<int64_t>(),
+      .parameters = fitted("a parameter", parameters, state["parameters"]),
+      .optimizer = fitted("a moment of the outer optimizer", optimizer, state["optimizer"])};
+  if (saved.steps < 0 || saved.steps >= steps)
+    throw ArgumentError(
+        kLocalSteps, fmt::format("expected from 0 to {} steps since the last average, got {}. Was "
+                                 "it saved with more steps between two averages?",
+                                 steps - 1, saved.steps));
+  if (saved.averages < 0)
+    throw ArgumentError(kLocalSteps, fmt::format("expected a number of averages of at least 0, "
+                                                 "got {}.",
+                                                 saved.averages));
+  return saved;
+}
+
 // The same parameters on all processes.
 void expect_alike(const Group& group, const Tree& ps, const char* what) {
   if (all_equal(group, ps)) return;
@@ -71,10 +117,11 @@ LocalSteps::LocalSteps(Group group, int64_t steps, const TrainState& ts, LocalSt
   const auto& dtype = options_.message_dtype;
   if (steps < 1)
     throw ArgumentError(kLocalSteps, fmt::format("expected steps of at least 1, got {}.", steps));
-  if (dtype && !c10::isFloatingType(*dtype))
+  if (dtype && !is_sent(*dtype))
     throw ArgumentError(
         kLocalSteps,
-        fmt::format("expected a .message_dtype of floating numbers, got {}.", dtype_text(*dtype)));
+        fmt::format("expected a .message_dtype of bfloat16, float16, float32 or float64, got {}.",
+                    dtype_text(*dtype)));
   const Tree ps = ts.parameters();
   std::vector<std::string> lines = {
       fmt::format("steps: {}", steps), "outer: " + options_.outer.label(),
@@ -141,41 +188,31 @@ Tree LocalSteps::state() const {
 
 void LocalSteps::set_state_(const Tree& state) {
   const at::NoGradGuard no_grad;
-  const bool is_state = state.is_named() && state.contains("steps") && state.contains("averages") &&
-                        state.contains("parameters") && state.contains("optimizer");
-  if (!is_state)
-    throw TreeError(kLocalSteps,
-                    fmt::format("expected what state() gave, got {}.", describe_kind(state)));
-  const auto since = state["steps"].scalar<int64_t>(),
-             averages = state["averages"].scalar<int64_t>();
-  // Copies on the devices of those here.
-  const Tree common = tree::zip(
-      [](const Tree& here, const Tree& saved) -> Tree {
-        if (!is_parameter(here)) return saved;
-        const bool fits = is_parameter(saved) && saved.tensor().sizes() == here.tensor().sizes();
-        if (!fits)
-          throw ShapeError(kLocalSteps,
-                           fmt::format("expected a parameter of shape {}, got {}.",
-                                       shape_text(here.tensor().sizes()), describe_kind(saved)));
-        return saved.tensor().detach().to(here.tensor().options());
-      },
-      common_, state["parameters"]);
-  Tree outer_state = tree::zip(
-      [](const Tree& here, const Tree& saved) -> Tree {
-        const bool both = is_parameter(here) && saved.is_tensor() && saved.tensor().defined();
-        return both ? Tree(saved.tensor().to(here.tensor().device())) : saved;
-      },
-      outer_state_, state["optimizer"]);
-  detail::agree(
-      group_, kLocalSteps,
-      {fmt::format("averages: {}", averages), fmt::format("steps since then: {}", since)});
-  expect_alike(
-      group_, common,
-      "expected the state of one training on all processes, got other common parameters. Do all "
-      "processes resume from checkpoints of the same step?");
-  common_ = with_ties_of(common, common_);
-  outer_state_ = std::move(outer_state);
-  since_ = since, averages_ = averages;
+  // The others wait for this process, so it agrees with them before it throws.
+  Saved saved{};
+  std::exception_ptr own;
+  std::vector<std::string> lines;
+  try {
+    saved = saved_of(state, steps_, common_, outer_state_);
+    lines = {"state: fits", fmt::format("averages: {}", saved.averages),
+             fmt::format("steps since then: {}", saved.steps)};
+  } catch (const std::exception& error) {
+    own = std::current_exception();
+    lines = {fmt::format("state: {}", error.what())};
+  }
+  try {
+    detail::agree(group_, kLocalSteps, lines);
+  } catch (const ArgumentError&) {
+    if (!own) throw;
+  }
+  if (own) std::rethrow_exception(own);
+  expect_alike(group_, tuple({saved.parameters, saved.optimizer}),
+               "expected the state of one training on all processes, got other common parameters "
+               "or another state of the outer optimizer. Do all processes resume from checkpoints "
+               "of the same step?");
+  common_ = with_ties_of(saved.parameters, common_);
+  outer_state_ = std::move(saved.optimizer);
+  since_ = saved.steps, averages_ = saved.averages;
 }
 
 }  // namespace luxtorch

@@ -8,6 +8,7 @@
 #include <torch/csrc/distributed/c10d/FileStore.hpp>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#include <utility>
 
 #include "distributed/meeting_store.h"
 
@@ -99,6 +100,7 @@ void tell_life(c10d::Store& whole, int64_t rank, const std::string& life) {
 Meeting::Meeting(const Launch& launch, milliseconds start_timeout)
     : impl_(std::make_unique<Impl>()), rank_(launch.rank), size_(launch.size) {
   auto whole = connect(launch, start_timeout);
+  impl_->root_serves = launch.at.file.empty() && !launch.at.served;
   std::string prefix = launch.prefix;
   if (launch.at.served) {
     impl_->whole = whole;
@@ -230,7 +232,7 @@ DistributedError Meeting::look(const std::string& what, const std::string& error
       if (first < 0) first = r;
     }
   } catch (const std::exception&) {  // the store is gone, and with it who served it
-    missing = "0", first = 0;
+    if (impl_->root_serves) missing = "0", first = 0;
   }
   const std::string who = missing.empty() ? fmt::format("another of {} processes", size_)
                                           : fmt::format("rank {} of {}", missing, size_);
@@ -246,21 +248,19 @@ std::optional<DistributedError> Meeting::compare_waits(int64_t number, const std
   auto& store = *impl_->store;
   impl_->waits = true;
   try {
-    store.set(fmt::format("waits/{}", rank_), bytes(fmt::format("{}\n{}", number, what)));
+    const std::string same = fmt::format("{}\n", number);
+    store.set(fmt::format("waits/{}", rank_), bytes(same + what));
     for (int64_t r : {int64_t{0}, rank_ - 1, rank_ + 1}) {
       if (r < 0 || r >= size_ || r == rank_) continue;
       const std::string key = fmt::format("waits/{}", r);
       const std::string word = store.check({key}) ? text(store, key) : "";
-      const std::string theirs = word.empty() ? "" : word.substr(word.find('\n') + 1);
-      if (!theirs.empty() && theirs != what && impl_->waits_of[r] == word) {
-        const std::string text = fmt::format(
-            "expected the same calls on all processes, but rank {} waits in {}, and rank {} in {}. "
-            "Have they different numbers of batches, or options?",
-            rank_, what, r, theirs);
-        store.set("mismatch", bytes(text));  // for those that only see that this process leaves
-        return DistributedError(text, r);
-      }
-      impl_->waits_of[r] = word;
+      if (!word.starts_with(same) || word == same + what) continue;
+      const std::string text = fmt::format(
+          "expected the same calls on all processes, but rank {} waits in {}, and rank {} in {}. "
+          "Have they different numbers of batches, or options?",
+          rank_, what, r, word.substr(same.size()));
+      store.set("mismatch", bytes(text));  // for those that only see that this process leaves
+      return DistributedError(text, r);
     }
   } catch (const std::exception&) {  // the call itself will say what is wrong
   }
@@ -269,7 +269,6 @@ std::optional<DistributedError> Meeting::compare_waits(int64_t number, const std
 
 void Meeting::end_wait() {
   if (!std::exchange(impl_->waits, false)) return;
-  impl_->waits_of.clear();
   try {
     impl_->store->set(fmt::format("waits/{}", rank_), bytes("0\n"));
   } catch (const std::exception&) {  // the next call will say what is wrong

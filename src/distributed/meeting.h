@@ -39,8 +39,8 @@ class Meeting {
   /// What happened to the others, once a call (`what`) was broken off with `error`. It takes up to 2 s.
   DistributedError explain(const std::string& what, const std::string& error);
 
-  /// A call that has not ended for a second: says which one this process waits in. The error if another one
-  /// keeps waiting in another call.
+  /// A call that has not ended for a second: says which one this process waits in. The error if another one waits
+  /// in another call of the same number. A fast process may wait in the next call, while a broadcast goes on.
   std::optional<DistributedError> compare_waits(int64_t number, const std::string& what);
   /// The call has ended after all.
   void end_wait();

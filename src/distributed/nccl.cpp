@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "distributed/meeting_store.h"
+#include "distributed/reduce_op.h"
 #include "luxtorch/core/error.h"
 
 namespace luxtorch::distributed {
@@ -20,18 +21,6 @@ using Nccl = c10d::ProcessGroupNCCL;
 int64_t gpus() {
   const auto kind = at::accelerator::getAccelerator();
   return kind == at::kCUDA ? at::accelerator::deviceCount() : 0;
-}
-
-c10d::ReduceOp operation(detail::Reduce how) {
-  switch (how) {
-    case detail::Reduce::sum:
-      return c10d::ReduceOp::SUM;
-    case detail::Reduce::max:
-      return c10d::ReduceOp::MAX;
-    case detail::Reduce::min:
-      return c10d::ReduceOp::MIN;
-  }
-  return c10d::ReduceOp::SUM;
 }
 
 class NcclGroup : public detail::GroupBackend {

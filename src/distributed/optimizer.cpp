@@ -2,7 +2,10 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include <utility>
+
 #include "autodiff/differentiable.h"
+#include "group_backend.h"
 
 namespace luxtorch {
 
@@ -21,8 +24,13 @@ struct MeanOverGroup {
         "of one process' update, or give gradients as tree::detach gives them.");
     const at::NoGradGuard no_grad;
     const auto size = static_cast<double>(group.size());
-    return {tree::map_tensors([&](const Tensor& sum) { return sum.div(size); }, group.sum(grads)),
-            opt_state};
+    const Tree sums = group.sum(tree::map_tensors(detail::widened, grads));
+    auto mean = [&](const Tree& own, const Tree& sum) -> Tree {
+      if (!own.is_tensor() || !own.tensor().defined()) return sum;
+      const Tensor wide = sum.tensor().div(size);
+      return own.tensor().is_floating_point() ? wide.to(own.tensor().scalar_type()) : wide;
+    };
+    return {tree::zip(mean, grads, sums), opt_state};
   }
   std::string label() const { return "MeanOverGroup"; }
 };

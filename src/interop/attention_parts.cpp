@@ -12,6 +12,12 @@ void pack_projections(std::span<ModelPart> parts, const Description& attention,
   auto features = [](const auto& field) {
     return static_cast<const Dense*>(field.layer.address)->in_dims();
   };
+  // The rows of in_proj_bias are those of all three.
+  const auto biases = std::ranges::count_if(three, [&](const auto& field) {
+    const auto bias = join_path(where.parameters, field.name + ".bias");
+    return std::ranges::any_of(parts, [&](const auto& p) { return p.parameters == bias; });
+  });
+  if (biases != 0 && biases != 3) return;
   const bool one_input = std::ranges::all_of(
       three, [&](const auto& field) { return features(field) == features(three[0]); });
   for (const auto& field : three) {

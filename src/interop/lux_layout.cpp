@@ -84,9 +84,14 @@ std::pair<Tree, Tree> from_lux(const Anatomy& model, const Tree& given, const Tr
     throw TreeError("from_lux", "expected the model's parameters and states in Lux's layout, got " +
                                     found.listed(kListed) + ".");
   }
-  auto got = in_our_layout(parts, versions,
-                           {taken(expected.ps, flat(ps), ps), taken(expected.st, flat(st), st)});
-  return {std::move(got.ps), has_states ? std::move(got.st) : model.st};
+  const Tree lux_ps = taken(expected.ps, flat(ps), ps);
+  auto got = in_our_layout(parts, versions, {lux_ps, expected.st});
+  Tree fresh = settled(model.description, got.ps, model.st);
+  if (!has_states) return {std::move(got.ps), std::move(fresh)};
+  if (!fresh.same_node(model.st))
+    expected.st = in_lux_layout(parts, versions, {model.ps, std::move(fresh)}).st;
+  got = in_our_layout(parts, versions, {lux_ps, taken(expected.st, flat(st), st)});
+  return {std::move(got.ps), std::move(got.st)};
 }
 
 }  // namespace

@@ -1,10 +1,13 @@
 #include "luxtorch/interop/state_dict.h"
 
+#include <ATen/ops/equal.h>
+
 #include <algorithm>
 
 #include "interop/flat_tree.h"
 #include "interop/tensor_layout.h"
 #include "interop/torch_names.h"
+#include "transforms.h"
 
 namespace luxtorch::detail {
 
@@ -27,6 +30,13 @@ std::string hint(const Tree& expected, const Tree& got) {
 
 bool is_computed(const TorchName& n) { return n.layout.dims == TensorLayout::Dims::Computed; }
 
+// Has t the numbers that setup computes, in whatever dtype and on whatever device? A structure alone has
+// none of its own.
+bool is_as_computed(const Tensor& t, const Tensor& computed) {
+  const Tensor numbers = transforms::underlying(t);
+  return numbers.is_meta() || at::equal(numbers, computed.to(numbers.options()));
+}
+
 Tree with_tensors(const Tree& tree, const std::map<std::string, Tree>& by_path) {
   return tree::map(
       [&](const std::string& path, const Tree& leaf) {
@@ -42,7 +52,13 @@ Tree to_torch(const Anatomy& model, const Tree& ps, const Tree& st) {
   check_fits(model.ps, ps, "to_torch", "parameters");
   check_fits(model.st, st, "to_torch", "states");
   auto names = torch_names("to_torch", parts_of(model), model.ps, model.st);
-  std::erase_if(names, is_computed);
+  if (std::ranges::any_of(names, is_computed)) {
+    const transforms::Outside outside;
+    const Tree fresh = draw(model.description, Initial::states, Rng(0));
+    std::erase_if(names, [&](const auto& n) {
+      return is_computed(n) && is_as_computed(st.at(n.path).tensor(), fresh.at(n.path).tensor());
+    });
+  }
   return state_dict(names, ps, st);
 }
 
@@ -60,7 +76,7 @@ std::pair<Tree, Tree> from_torch(const Anatomy& model, const Tree& given) {
     found.key() = n.name;
     got.insert(std::move(found));
   }
-  // The model's states are those of setup.
+  // The model's states are those that setup draws.
   std::erase_if(names, [&](const auto& n) { return is_computed(n) && !got.contains(n.name); });
   auto expected = state_dict(names, model.ps, model.st);
   if (auto found = tensor_mismatches(expected, got); !found.empty()) {
@@ -79,7 +95,9 @@ std::pair<Tree, Tree> from_torch(const Anatomy& model, const Tree& given) {
     }
     (of_parameters ? parameters : states).emplace(n.path, ours(n.layout, there));
   }
-  return {with_tensors(model.ps, parameters), with_tensors(model.st, states)};
+  Tree ps = with_tensors(model.ps, parameters);
+  Tree st = with_tensors(settled(model.description, ps, model.st), states);
+  return {std::move(ps), std::move(st)};
 }
 
 }  // namespace luxtorch::detail

@@ -6,9 +6,9 @@
 #include <fmt/format.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <cmath>
 #include <vector>
 
+#include "group_weight.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/core/ops.h"
 #include "text.h"
@@ -88,9 +88,10 @@ struct NormTogether : torch::autograd::Function<NormTogether> {
   };
 
   struct Kept : torch::CustomClassHolder {
-    Kept(Group group, double count) : group(std::move(group)), count(count) {}
+    Kept(Group group, double count, double weight)
+        : group(std::move(group)), count(count), weight(weight) {}
     Group group;
-    double count;
+    double count, weight;
   };
 
   static Tensor forward(Context* context, const Tensor& x, const Maybe& scale, const Maybe& bias,
@@ -99,8 +100,10 @@ struct NormTogether : torch::autograd::Function<NormTogether> {
     const auto& [count, mean, var] = rest.statistics;
     const Tensor inverse = var.add(rest.epsilon).rsqrt();
     context->save_for_backward({x, scale.value_or(Tensor()), mean, inverse});
+    // Of this process in the loss of the whole batch: by its rows, where no step says another one.
+    const double weight = detail::PartWeight::current().value_or(static_cast<double>(x.size(0)));
     context->saved_data["kept"] =
-        at::IValue::make_capsule(c10::make_intrusive<Kept>(rest.group, count));
+        at::IValue::make_capsule(c10::make_intrusive<Kept>(rest.group, count, weight));
     context->saved_data["has_bias"] = bias.has_value();
     Tensor y = x.sub(beside(x, mean)).mul(beside(x, inverse));
     if (scale) y = y.mul(beside(x, *scale));
@@ -120,10 +123,9 @@ struct NormTogether : torch::autograd::Function<NormTogether> {
     const Tensor by_bias = by_y.sum(dims), by_scale = by_y.mul(normalized).sum(dims);
     Tensor by_x;
     if (context->needs_input_grad(0)) {
-      // Of the loss of the whole batch, in which a process counts by its rows.
-      const auto rows = static_cast<double>(x.size(0));
-      const Tensor sums = kept.group.sum(at::cat({by_bias, by_scale}).to(kFloat64).mul(rows));
-      const Tensor means = sums.div(kept.count * std::max(rows, 1.0));
+      const Tensor sums =
+          kept.group.sum(at::cat({by_bias, by_scale}).to(kFloat64).mul(kept.weight));
+      const Tensor means = sums.div(kept.count * (kept.weight > 0 ? kept.weight : 1));
       const int64_t channels = x.size(1);
       by_x = by_y.sub(beside(x, means.narrow(0, 0, channels)))
                  .sub(normalized.mul(beside(x, means.narrow(0, channels, channels))))

@@ -22,7 +22,10 @@ Tensor DenseField::operator()(std::string_view name, const Tensor& x, const Tree
 }
 
 Tensor DenseField::parameter(const Tree& its_ps, const Tensor& x) {
-  if (its_ps.contains("weight") && its_ps["weight"].is_tensor()) return its_ps["weight"].tensor();
+  if (its_ps.contains("weight") && its_ps["weight"].is_tensor()) {
+    const Tensor& weight = its_ps["weight"].tensor();
+    if (weight.defined() && weight.is_floating_point()) return weight;
+  }
   for (const Tensor& t : tree::tensors(its_ps))
     if (t.is_floating_point()) return t;
   return x;

@@ -22,9 +22,9 @@ struct KVCache {
 /// Is one of the defined tensors part of a graph, or of a transform?
 bool needs_graph(std::initializer_list<Tensor> tensors);
 
-/// The tokens of `earlier` and then those of `added`, with a mask where one of them has one. room: for how many tokens memory is held, 0: for
-/// these alone. With room, and nothing recorded, the tokens are written behind the earlier ones, unless
-/// other tokens are there; what `earlier` holds stays.
+/// The tokens of `earlier` and then those of `added`, with a mask where one of them has one. room: for
+/// how many tokens memory is held, 0: for these alone. With room, and nothing recorded, the tokens are
+/// written behind the earlier ones, unless other tokens are there; what `earlier` holds stays.
 KVCache appended(const KVCache& earlier, const KVCache& added, int64_t room, bool recorded);
 
 }  // namespace luxtorch

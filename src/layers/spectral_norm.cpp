@@ -90,9 +90,12 @@ Tree SpectralNorm::settled_states(const Tree& ps, const Tree& st) const {
   const transforms::Outside outside;
   Tree vectors = st["vectors"];
   for (const auto& name : names_) {
-    const auto matrix = as_matrix(ps[name].tensor(), *options_.dim);
-    auto [u, v] = turned({vectors[name]["u"].tensor(), vectors[name]["v"].tensor()}, matrix,
-                         kStepsOfSetup, options_.epsilon);
+    const auto& w = ps[name].tensor();
+    if (w.is_meta()) continue;
+    const auto &drawn_u = vectors[name]["u"].tensor(), &drawn_v = vectors[name]["v"].tensor();
+    // The vectors keep their dtype and device, whatever those of the parameter are.
+    const auto matrix = as_matrix(transforms::detached(w), *options_.dim).to(drawn_u.options());
+    auto [u, v] = turned({drawn_u, drawn_v}, matrix, kStepsOfSetup, options_.epsilon);
     vectors = vectors.with(name, named({{"u", std::move(u)}, {"v", std::move(v)}}));
   }
   return st.with("vectors", std::move(vectors))

@@ -10,6 +10,7 @@
 
 #include "autodiff/differentiable.h"
 #include "group_backend.h"
+#include "group_weight.h"
 #include "luxtorch/autodiff/grad.h"
 #include "luxtorch/data/dataset.h"
 #include "train/group_step.h"
@@ -69,16 +70,14 @@ struct Part {
   LossOut out;
 };
 
-// Frozen parameters are constants of the function that is differentiated: the loss times `factor`.
+// Frozen parameters are constants of the function that is differentiated.
 // judged: whether this loss, and not that of all parts, must be finite.
 Part differentiate_part(const Objective& objective, const Tree& batch, const Tree& states,
-                        const TrainState& ts, const Leaves& leaves, double factor, const char* who,
-                        bool judged) {
+                        const TrainState& ts, const Leaves& leaves, const char* who, bool judged) {
   const auto& layout = TrainStateAccess::storage(ts).flat.layout();
   std::vector<Tensor> at;
   for (size_t leaf : leaves.trained) at.push_back(leaves.parameters[leaf].tensor());
   const std::optional<double> scale = TrainStateAccess::storage(ts).flat.loss_scale();
-  const double times = factor * scale.value_or(1);
   LossOut out;
   auto [loss, gradients] = differentiate(
       [&](const std::vector<Tensor>& inputs) {
@@ -91,11 +90,11 @@ Part differentiate_part(const Objective& objective, const Tree& batch, const Tre
             reads(value, options, scale.has_value()))
           check_finite(value, who, ts.step + 1);
         const bool floating = value.defined() && value.is_floating_point();
-        return times != 1 && floating ? value * times : value;
+        return scale && floating ? value * *scale : value;
       },
       at);
   out = settled(out, GradOptions{});
-  if (times == 1) out.loss = std::move(loss);
+  if (!scale) out.loss = std::move(loss);
   return {std::move(gradients), std::move(out)};
 }
 
@@ -136,35 +135,31 @@ struct Sum {
   Tree states, stats;
 };
 
+// alone: no other processes have parts of the batch.
 Sum sum_of_parts(const Objective& objective, const Tree& batch, const Tree& before,
-                 const TrainState& ts, const Leaves& leaves, FlatGradients& kept, StepWeight weight,
-                 const char* who, bool judged) {
-  // Layers that add up over processes, as BatchNorm does with a group, count gradients by rows.
-  const double counted = weight.rows > 0 ? weight.rows : weight.loss;
-  const double factor = weight.loss / counted;
+                 const TrainState& ts, const Leaves& leaves, FlatGradients& kept, double weight,
+                 const char* who, bool alone) {
   const auto& flat = TrainStateAccess::storage(ts).flat;
-  const int64_t count = TrainStateAccess::options(ts).micro_batches;
+  const auto& options = TrainStateAccess::options(ts);
   Sum sum{.loss = {}, .states = before, .stats = {}};
   std::vector<Tree> stats;
-  for (const auto& [rows, share] : micro_batches(batch, count, who)) {
-    auto [gradients, out] =
-        differentiate_part(objective, rows, sum.states, ts, leaves, factor, who, judged);
-    kept.add_(by_array(gradients, leaves, flat.layout()), share * counted);
+  for (const auto& [rows, share] : micro_batches(batch, options, who)) {
+    std::optional<PartWeight> counts;
+    if (!alone) counts.emplace(share * weight);
+    auto [gradients, out] = differentiate_part(objective, rows, sum.states, ts, leaves, who, alone);
+    kept.add_(by_array(gradients, leaves, flat.layout()), share * weight);
     const Tensor part = share == 1 ? out.loss : out.loss * share;
     sum.loss = sum.loss.defined() ? sum.loss + part : part;
     sum.states = std::move(out.st);
     stats.push_back(std::move(out.stats));
   }
-  sum.stats = count == 1 ? std::move(stats.at(0)) : tuple(std::move(stats));
+  sum.stats = options.micro_batches == 1 ? std::move(stats.at(0)) : tuple(std::move(stats));
   return sum;
 }
 
 StepWeight weight_of(const Tree& batch, const TrainStateOptions& options) {
   const auto rows = static_cast<double>(data::numobs(batch));
-  const double weight = options.weight ? options.weight(batch) : rows;
-  if (!(weight >= 0) || std::isinf(weight))
-    throw ArgumentError("TrainState",
-                        fmt::format("expected a .weight of at least 0, got {}.", weight));
+  const double weight = options.weight ? own_weight(batch, options) : rows;
   if (weight == 0) return {.loss = 0, .rows = 0};
   return {.loss = options.combine == Combine::sum ? 1 : weight, .rows = rows};
 }
@@ -194,19 +189,16 @@ Sum sum_of_group(const Objective& objective, const Tree& batch, const TrainState
   const auto& options = TrainStateAccess::options(ts);
   if (options.check_every > 0 && ts.step % options.check_every == 0)
     check_same_parameters(options.group, flat, who, ts.step);
-  const StepTail tail(ts.states());
+  const StepTail tail(ts.states(), TrainStateAccess::structure(ts).states);
   kept.reset_(tail.numel());
   Sum own{.loss = {}, .states = ts.states(), .stats = {}};
-  try {
-    if (const StepWeight weight = weight_of(batch, options); weight.loss > 0) {
-      own = sum_of_parts(objective, batch, own_keys(ts.states(), options.group), ts, leaves, kept,
-                         weight, who, false);
-      tail.write_(kept.tail(), own.loss, own.states, weight);
-    }
-  } catch (const std::exception& error) {
-    options.group.fail_(error.what());
-    throw;
-  }
+  telling_others(options.group, [&] {
+    const StepWeight weight = weight_of(batch, options);
+    if (weight.loss == 0) return;
+    own = sum_of_parts(objective, batch, own_keys(ts.states(), options.group), ts, leaves, kept,
+                       weight.loss, who, false);
+    tail.write_(kept.tail(), own.loss, own.states, weight);
+  });
   for (size_t leaf : leaves.trained) kept.count_(static_cast<size_t>(flat.layout().array_at[leaf]));
   if (options.message_dtype) {
     options.group.backend()->step_(kept.tail());
@@ -236,15 +228,15 @@ BatchGradients batch_gradients(const Objective& objective, const Tree& batch, co
   const bool alone = options.group.size() == 1;
   if (options.micro_batches == 1 && !options.reduce && alone) {
     auto [gradients, out] =
-        differentiate_part(objective, batch, ts.states(), ts, leaves, 1, who, true);
+        differentiate_part(objective, batch, ts.states(), ts, leaves, who, true);
     auto sums = by_array(gradients, leaves, flat.layout());
     return {std::move(sums), at_their_places(gradients, leaves, flat.layout()), std::move(out.loss),
             std::move(out.stats), std::move(out.st)};
   }
   if (alone) kept.reset_();
-  Sum sum = alone ? sum_of_parts(objective, batch, ts.states(), ts, leaves, kept, {}, who, true)
+  Sum sum = alone ? sum_of_parts(objective, batch, ts.states(), ts, leaves, kept, 1, who, true)
                   : sum_of_group(objective, batch, ts, leaves, kept, who);
-  if (options.reduce) options.reduce(kept.all());
+  if (options.reduce) telling_others(options.group, [&] { options.reduce(kept.all()); });
   auto sums = kept.by_array();
   return {sums, at_first_places(sums, leaves, flat.layout()), std::move(sum.loss),
           std::move(sum.stats), std::move(sum.states)};

@@ -2,6 +2,8 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include <unordered_map>
+
 namespace luxtorch::detail {
 
 Tree own_keys(const Tree& states, const Group& group) {
@@ -25,23 +27,45 @@ Tree next_keys(const Tree& before, const Tree& after) {
 
 namespace {
 
-// Has the leaf still the shape that it had before the step?
-bool keeps_its_shape(const std::vector<Tree>& now, size_t leaf, const Tensor& old) {
-  return leaf < now.size() && now[leaf].is_tensor() && now[leaf].tensor().defined() &&
-         now[leaf].tensor().sizes() == old.sizes();
+bool has_numbers(const Tree& leaf) {
+  return leaf.is_tensor() && leaf.tensor().defined() && !leaf.tensor().is_complex() &&
+         leaf.tensor().scalar_type() != kBool;
+}
+
+using Leaves = std::unordered_map<std::string, size_t>;
+
+// Where each leaf is among tree::leaves. A carry that becomes a tuple moves those behind it.
+Leaves leaves_by_path(const Tree& t) {
+  Leaves at;
+  size_t leaf = 0;
+  tree::for_each([&](const std::string& path, const Tree&) { at.emplace(path, leaf++); }, t);
+  return at;
+}
+
+// The leaf at a path, if it has numbers of that shape.
+const Tree* find(const Leaves& at, const std::vector<Tree>& leaves, const std::string& path,
+                 const Tensor& shape) {
+  const auto found = at.find(path);
+  if (found == at.end()) return nullptr;
+  const Tree& leaf = leaves[found->second];
+  return has_numbers(leaf) && leaf.tensor().sizes() == shape.sizes() ? &leaf : nullptr;
 }
 
 }  // namespace
 
-StepTail::StepTail(const Tree& states) : before_(tree::leaves(states)) {
-  for (size_t i = 0; i < before_.size(); ++i) {
-    const Tree& leaf = before_[i];
-    const bool numbers = leaf.is_tensor() && leaf.tensor().defined() &&
-                         !leaf.tensor().is_complex() && leaf.tensor().scalar_type() != kBool;
-    if (!numbers) continue;
-    averaged_.push_back(i);
-    numel_ += leaf.tensor().numel();
-  }
+StepTail::StepTail(const Tree& states, const Tree& usual) {
+  const Leaves at = leaves_by_path(states);
+  const std::vector<Tree> leaves = tree::leaves(states);
+  tree::for_each(
+      [&](const std::string& path, const Tree& expected) {
+        if (!has_numbers(expected)) return;
+        const Tree* leaf = find(at, leaves, path, expected.tensor());
+        paths_.push_back(path);
+        usual_.push_back(expected.tensor());
+        before_.push_back(leaf ? leaf->tensor() : Tensor());
+        numel_ += expected.tensor().numel();
+      },
+      usual);
 }
 
 void StepTail::write_(const Tensor& tail, const Tensor& loss, const Tree& after,
@@ -51,14 +75,15 @@ void StepTail::write_(const Tensor& tail, const Tensor& loss, const Tree& after,
   tail.select(0, 1).fill_(weight.loss);
   tail.select(0, 2).fill_(weight.rows);
   if (weight.rows == 0) return;
+  const Leaves at = leaves_by_path(after);
   const std::vector<Tree> now = tree::leaves(after);
   int64_t offset = 3;
-  for (size_t i : averaged_) {
-    const Tensor& old = before_[i].tensor();
-    Tensor to = tail.narrow(0, offset, old.numel());
-    offset += old.numel();
-    if (!keeps_its_shape(now, i, old) || now[i].tensor().is_same(old)) continue;
-    to.copy_((now[i].tensor() - old).reshape({-1})).mul_(weight.rows);
+  for (size_t i = 0; i < paths_.size(); ++i) {
+    const Tensor to = tail.narrow(0, offset, usual_[i].numel());
+    offset += usual_[i].numel();
+    const Tree* leaf = find(at, now, paths_[i], usual_[i]);
+    if (!before_[i].defined() || !leaf || leaf->tensor().is_same(before_[i])) continue;
+    to.copy_((leaf->tensor() - before_[i]).reshape({-1})).mul_(weight.rows);
   }
 }
 
@@ -67,16 +92,18 @@ StepTail::Sums StepTail::read(const Tensor& tail, const Tree& after) const {
   const Tensor head = tail.narrow(0, 0, 3).cpu().to(kFloat64);
   const auto* sums = head.const_data_ptr<double>();
   Sums found{.loss_weight = sums[1], .loss = tail.select(0, 0) / sums[1], .states = after};
-  if (averaged_.empty() || sums[2] == 0) return found;
+  if (paths_.empty() || sums[2] == 0) return found;
+  const Leaves at = leaves_by_path(after);
   std::vector<Tree> now = tree::leaves(after);
   int64_t offset = 3;
-  for (size_t i : averaged_) {
-    const Tensor& old = before_[i].tensor();
-    const Tensor change = tail.narrow(0, offset, old.numel()).reshape(old.sizes()) / sums[2];
-    offset += old.numel();
-    if (!keeps_its_shape(now, i, old)) continue;
+  for (size_t i = 0; i < paths_.size(); ++i) {
+    const Tensor sum = tail.narrow(0, offset, usual_[i].numel());
+    offset += usual_[i].numel();
+    const Tensor& old = before_[i];
+    if (!old.defined() || !find(at, now, paths_[i], usual_[i])) continue;
+    const Tensor change = sum.reshape(old.sizes()) / sums[2];
     const bool whole = !old.is_floating_point();
-    now[i] = old + (whole ? change.round() : change).to(old.options());
+    now[at.at(paths_[i])] = old + (whole ? change.round() : change).to(old.options());
   }
   found.states = tree::unflatten(after, now);
   return found;

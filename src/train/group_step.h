@@ -1,12 +1,30 @@
 // What a training step of several processes sends beside the gradients, and what it makes of the answer.
 #pragma once
 
+#include <exception>
+#include <string>
 #include <vector>
 
 #include "luxtorch/group.h"
 #include "luxtorch/tree.h"
 
 namespace luxtorch::detail {
+
+/// Calls f. What it throws, other than a DistributedError, is told to the other processes.
+template <class F>
+void telling_others(const Group& group, const F& f) {
+  try {
+    f();
+  } catch (const DistributedError&) {
+    throw;
+  } catch (const std::exception& error) {
+    group.fail_(error.what());
+    throw;
+  } catch (...) {
+    group.fail_("an exception that is no std::exception");
+    throw;
+  }
+}
 
 /// How much a process' part of a batch counts.
 struct StepWeight {
@@ -23,8 +41,9 @@ Tree next_keys(const Tree& before, const Tree& after);
 /// what they were and the mean of the changes, so that what a step does not change keeps its bits.
 class StepTail {
  public:
-  /// states: before the step. Their tensors of other shapes afterwards, a carry for example, are each process' own.
-  explicit StepTail(const Tree& states);
+  /// states: before the step. usual: those of the model's structure, which are averaged. What has another shape, a carry
+  /// for example, is each process' own: its rows are other ones.
+  StepTail(const Tree& states, const Tree& usual);
   /// Its size, the same on all processes.
   int64_t numel() const { return numel_; }
   /// Writes a part's numbers. after: the states after its call.
@@ -39,8 +58,9 @@ class StepTail {
   Sums read(const Tensor& tail, const Tree& after) const;
 
  private:
-  std::vector<Tree> before_;  // by leaf
-  std::vector<size_t> averaged_;
+  std::vector<std::string> paths_;  // of what is averaged
+  std::vector<Tensor> usual_;       // by path, for the shapes
+  std::vector<Tensor> before_;      // by path; undefined where it has another shape
   int64_t numel_ = 3;
 };
 

@@ -17,16 +17,50 @@ namespace luxtorch {
 
 namespace {
 
-// Of each tensor by its own, so that no copy of all bytes is needed.
+// A dtype's name in digests. Files hold these: a name stays as it is.
+std::string name_in_digest(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::Bool:
+      return "bool";
+    case Dtype::Byte:
+      return "uint8";
+    case Dtype::Char:
+      return "int8";
+    case Dtype::Short:
+      return "int16";
+    case Dtype::Int:
+      return "int32";
+    case Dtype::Long:
+      return "int64";
+    case Dtype::Half:
+      return "float16";
+    case Dtype::BFloat16:
+      return "bfloat16";
+    case Dtype::Float:
+      return "float32";
+    case Dtype::Double:
+      return "float64";
+    case Dtype::ComplexFloat:
+      return "complex64";
+    case Dtype::ComplexDouble:
+      return "complex128";
+    default:
+      return fmt::format("type{}", static_cast<int>(dtype));  // torch's numbers stay
+  }
+}
+
+// The SHA-256 of a line for each tensor: "layer_1.weight float32 4,3 " and the SHA-256 of its bytes, row by
+// row. Files hold it: the lines stay as they are. Of each tensor by its own, so that no copy of all bytes is
+// needed.
 std::string digest_of(const Tree& parameters) {
   std::string all;
   tree::for_each(
       [&](const std::string& path, const Tree& leaf) {
         if (!leaf.is_tensor() || !leaf.tensor().defined()) return;
         const Tensor t = leaf.tensor().cpu().contiguous();
-        all +=
-            fmt::format("{} {} {} {}\n", path, dtype_text(t.scalar_type()), shape_text(t.sizes()),
-                        sha256({static_cast<const char*>(t.const_data_ptr()), t.nbytes()}));
+        all += fmt::format("{} {} {} {}\n", path, name_in_digest(t.scalar_type()),
+                           fmt::join(t.sizes(), ","),
+                           sha256({static_cast<const char*>(t.const_data_ptr()), t.nbytes()}));
       },
       parameters);
   return sha256(all);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "luxtorch/core/error.h"
@@ -43,19 +44,35 @@ int64_t rows_of(const Tree& batch, const char* who) {
 
 }  // namespace
 
-std::vector<MicroBatch> micro_batches(const Tree& batch, int64_t count, const char* who) {
-  if (count == 1) return {{batch, 1}};
+std::vector<MicroBatch> micro_batches(const Tree& batch, const TrainStateOptions& options,
+                                      const char* who) {
+  if (options.micro_batches == 1) return {{batch, 1}};
   const int64_t rows = rows_of(batch, who);
-  const int64_t parts = std::clamp<int64_t>(rows, 1, count);
+  const int64_t count = std::clamp<int64_t>(rows, 1, options.micro_batches);
   std::vector<MicroBatch> all;
-  for (int64_t i = 0; i < parts; ++i) {
-    const int64_t begin = rows * i / parts, end = rows * (i + 1) / parts;
+  double total = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t begin = rows * i / count, end = rows * (i + 1) / count;
     Tree part = tree::map_tensors(
         [&](const Tensor& t) { return t.defined() ? t.narrow(0, begin, end - begin) : t; }, batch);
-    all.push_back({std::move(part),
-                   rows == 0 ? 1.0 : static_cast<double>(end - begin) / static_cast<double>(rows)});
+    const double weight =
+        options.weight ? own_weight(part, options) : static_cast<double>(end - begin);
+    all.push_back({std::move(part), weight});
+    total += weight;
+  }
+  if (total > 0) std::erase_if(all, [](const MicroBatch& part) { return part.weight == 0; });
+  for (MicroBatch& part : all) {
+    const bool divided = options.combine == Combine::mean && total > 0;
+    part.weight = divided ? part.weight / total : 1;
   }
   return all;
+}
+
+double own_weight(const Tree& batch, const TrainStateOptions& options) {
+  const double weight = options.weight(batch);
+  if (weight >= 0 && std::isfinite(weight)) return weight;
+  throw ArgumentError("TrainState",
+                      fmt::format("expected a finite .weight of at least 0, got {}.", weight));
 }
 
 }  // namespace luxtorch::detail

@@ -8,6 +8,7 @@
 #include "autodiff/differentiable.h"
 #include "group_backend.h"
 #include "text.h"
+#include "train/group_step.h"
 #include "train/train_state_storage.h"
 
 namespace luxtorch {
@@ -37,6 +38,9 @@ void start_together(TrainState& ts) {
       fmt::format("micro_batches: {}", options.micro_batches),
       fmt::format("combine: {}", options.combine == Combine::sum ? "sum" : "mean"),
       fmt::format("a weight: {}", options.weight ? "yes" : "no"),
+      fmt::format("a reduce: {}", options.reduce ? "yes" : "no"),
+      "check_finite: " +
+          (options.check_finite ? fmt::to_string(*options.check_finite) : std::string("not set")),
       fmt::format("shard_optimizer: {}", options.shard_optimizer),
       "message_dtype: " + (options.message_dtype ? dtype_text(*options.message_dtype) : "none"),
       fmt::format("check_every: {}", options.check_every)};
@@ -56,16 +60,18 @@ TrainState::TrainState(Layer m, const Tree& ps, Tree st, Optimizer optimizer,
       states_(std::move(st)),
       optimizer_(std::move(optimizer)),
       options_(std::move(options)) {
-  detail::refuse_followed("TrainState", ps);
-  detail::check_fits(structure_->parameters, ps, "check_parameters", "parameters");
-  detail::check_fits(structure_->states, states_, "check_states", "states");
-  check_ranges(options_);
-  const bool in_parts = options_.shard_optimizer && options_.group.size() > 1;
-  if (in_parts) detail::check_works_on_parts(optimizer_.program());
-  FlatParameters flat(ps, optimizer_.program(),
-                      in_parts ? detail::Shard(options_.group) : detail::Shard());
-  FlatGradients gradients(flat.shared_layout());
-  storage_ = std::make_shared<Storage>(Storage{std::move(flat), std::move(gradients)});
+  detail::telling_others(options_.group, [&] {
+    detail::refuse_followed("TrainState", ps);
+    detail::check_fits(structure_->parameters, ps, "check_parameters", "parameters");
+    detail::check_fits(structure_->states, states_, "check_states", "states");
+    check_ranges(options_);
+    const bool in_parts = options_.shard_optimizer && options_.group.size() > 1;
+    if (in_parts) detail::check_works_on_parts(optimizer_.program());
+    FlatParameters flat(ps, optimizer_.program(),
+                        in_parts ? detail::Shard(options_.group) : detail::Shard());
+    FlatGradients gradients(flat.shared_layout());
+    storage_ = std::make_shared<Storage>(Storage{std::move(flat), std::move(gradients)});
+  });
   if (options_.group.size() > 1) start_together(*this);
 }
 

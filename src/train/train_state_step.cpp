@@ -1,6 +1,7 @@
 // The training steps.
 #include "autodiff/differentiable.h"
 #include "train/batch_gradients.h"
+#include "train/group_step.h"
 #include "train/train_state_storage.h"
 
 namespace luxtorch {
@@ -17,9 +18,11 @@ FlatGradients new_gradients(const TrainState& ts) {
 // by_array: the gradients once more, where they are there.
 void update(TrainState& ts, const Tree& grads, const std::vector<Tensor>* by_array,
             const char* who) {
-  detail::refuse_followed(who, grads);
-  auto& flat = TrainStateAccess::own_(ts).flat;
-  by_array ? flat.step_(*by_array) : flat.step_(grads);
+  detail::telling_others(TrainStateAccess::options(ts).group, [&] {
+    detail::refuse_followed(who, grads);
+    auto& flat = TrainStateAccess::own_(ts).flat;
+    by_array ? flat.step_(*by_array) : flat.step_(grads);
+  });
   ++ts.step;
 }
 

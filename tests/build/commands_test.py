@@ -116,6 +116,14 @@ class CommandsTest(unittest.TestCase):
         self.assertEqual((status, calls), (2, []))
         self.assertIn("--max-restarts goes with --processes", output)
 
+    def test_run_leaves_the_processes_to_a_measurement_and_the_program_luxtorch(self):
+        self.program("build/release/bin/luxtorch", PROGRAM)
+        for name in ("recurrent", "luxtorch"):
+            for arguments in (["--processes", "4", "--json", "two words"], ["--processes=4"], ["--max-restarts", "1"], ["--processes"]):
+                status, output, _ = self.call("run", name, *arguments)
+                self.assertEqual(status, 7, output)
+                self.assertTrue(output.endswith("\n" + "".join(f"<{word}>" for word in arguments)), output)
+
     def test_run_takes_the_tutorial_where_a_measurement_has_the_same_name(self):
         self.program("tutorials/recurrent/main.cpp", "// Both.\n")
         self.assertEqual(self.call("run", "recurrent")[2], ["setup --quiet", "build recurrent"])

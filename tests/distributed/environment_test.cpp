@@ -50,16 +50,48 @@ TEST(LauncherEnvironment, EachLauncherHasItsNames) {
        {"OMPI_COMM_WORLD_LOCAL_RANK", "1"},
        {"OMPI_COMM_WORLD_LOCAL_SIZE", "2"}},
       {{"PMI_RANK", "3"}, {"PMI_SIZE", "8"}, {"MPI_LOCALRANKID", "1"}, {"MPI_LOCALNRANKS", "2"}},
-      {{"SLURM_PROCID", "3"}, {"SLURM_STEP_NUM_TASKS", "8"}, {"SLURM_LOCALID", "1"}}};
+      {{"SLURM_PROCID", "3"},
+       {"SLURM_STEP_NUM_TASKS", "8"},
+       {"SLURM_LOCALID", "1"},
+       {"SLURM_STEP_TASKS_PER_NODE", "2(x4)"},
+       {"SLURM_NODEID", "1"}}};
   for (const auto& variables : all) {
     const Launch found = launch(with_place(variables));
     EXPECT_EQ(found.rank, 3);
     EXPECT_EQ(found.size, 8);
     EXPECT_EQ(found.local_rank, 1);
+    EXPECT_EQ(found.local_size, 2);
     EXPECT_EQ(found.at.host, "host");
     EXPECT_EQ(found.at.port, 29500);
     EXPECT_FALSE(found.at.served);
   }
+}
+
+TEST(LauncherEnvironment, SlurmListsTheProcessesOfEachNode) {
+  const auto local_size = [](const char* list, const char* node) {
+    Environment variables = {{"SLURM_PROCID", "3"}, {"SLURM_STEP_NUM_TASKS", "11"}};
+    if (list) variables["SLURM_STEP_TASKS_PER_NODE"] = list;
+    if (node) variables["SLURM_NODEID"] = node;
+    return launch(with_place(variables)).local_size;
+  };
+  EXPECT_EQ(local_size("4(x2),3", "0"), 4);
+  EXPECT_EQ(local_size("4(x2),3", "1"), 4);
+  EXPECT_EQ(local_size("4(x2),3", "2"), 3);
+  EXPECT_EQ(local_size("3,4(x2)", "0"), 3);
+  EXPECT_EQ(local_size("3,4(x2)", "2"), 4);
+  EXPECT_EQ(local_size("11", "0"), 11);
+  // Without the launcher's word, the whole group.
+  EXPECT_EQ(local_size(nullptr, "0"), 11);
+  EXPECT_EQ(local_size("4(x2),3", nullptr), 11);
+  EXPECT_EQ(local_size("4(x2),3", "3"), 11);
+  for (const char* other : {"four", "0", "-4", "4(x", "4(x2", "4(x0)", "(x2)", ",4", "4;4"})
+    EXPECT_EQ(local_size(other, "1"), 11) << other;
+}
+
+TEST(LauncherEnvironment, ByHandAllProcessesAreTakenToBeOnOneMachine) {
+  const Launch found = launch(with_place({{"RANK", "3"}, {"WORLD_SIZE", "8"}}));
+  EXPECT_EQ(found.local_rank, 3);
+  EXPECT_EQ(found.local_size, 8);
 }
 
 TEST(LauncherEnvironment, TorchrunServesTheStoreAndCountsRestarts) {

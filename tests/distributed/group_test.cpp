@@ -4,13 +4,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <set>
+#include <string>
+
 #include "distributed/nccl.h"
+#include "group_backend.h"
 #include "group_bytes.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/core/functions.h"
 #include "luxtorch/core/values.h"
 #include "luxtorch/data/dataloader.h"
 #include "luxtorch/distributed/init.h"
+#include "support/compare.h"
 
 namespace luxtorch {
 namespace {
@@ -37,12 +43,30 @@ TEST(GroupOfOne, RefusesWhatIsOutOfRange) {
   const Group group;
   EXPECT_THROW(group.broadcast(Tree(), 1), ArgumentError);
   EXPECT_THROW(group.mean(Tree(1.0), -1), ArgumentError);
+  EXPECT_THROW(group.mean(Tree(1.0), INFINITY), ArgumentError);
+  EXPECT_ERROR(ArgumentError, group.mean(Tree(1.0), std::nan("")),
+               "[Group.mean] expected a finite weight of at least 0, got nan.");
   EXPECT_THROW(group.sum(zeros({2}, {.dtype = kBool})), ShapeError);
   EXPECT_THROW(group.mean(Tree(1.0), 0), ArgumentError);
   if (!distributed::has_nccl()) {
     EXPECT_THROW(distributed::init({.backend = "nccl"}), UnsupportedError);
   }
   EXPECT_THROW(distributed::init({.backend = "pigeon"}), ArgumentError);
+}
+
+TEST(HashOfBytes, ChangesWithEachBitAndTheLength) {
+  for (size_t count : {size_t{0}, size_t{1}, size_t{8}, size_t{19}}) {
+    std::string bytes(count, 'a');
+    std::set<int64_t> hashes = {detail::hash_of(bytes.data(), count)};
+    for (size_t bit = 0; bit < 8 * count; ++bit) {
+      std::string other = bytes;
+      other[bit / 8] = static_cast<char>(other[bit / 8] ^ (1 << bit % 8));
+      hashes.insert(detail::hash_of(other.data(), count));
+    }
+    bytes.push_back('\0');
+    hashes.insert(detail::hash_of(bytes.data(), count + 1));
+    EXPECT_EQ(hashes.size(), 8 * count + 2);
+  }
 }
 
 TEST(TreeBytes, GiveTheSameTree) {

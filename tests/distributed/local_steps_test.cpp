@@ -155,7 +155,10 @@ TEST(LocalSteps, RefuseWhatProcessesDoNotShare) {
   simulate(2, [](const Group& group) {
     const TrainState ts = training();
     EXPECT_THROW(LocalSteps(group, 0, ts), ArgumentError);
-    EXPECT_THROW(LocalSteps(group, 1, ts, {.message_dtype = kInt64}), ArgumentError);
+    EXPECT_THROW(LocalSteps(group, 1, ts, {.message_dtype = Dtype::Float8_e4m3fn}), ArgumentError);
+    EXPECT_ERROR(ArgumentError, LocalSteps(group, 1, ts, {.message_dtype = kInt64}),
+                 "[LocalSteps] expected a .message_dtype of bfloat16, float16, float32 or float64, "
+                 "got int64.");
     EXPECT_ERROR(
         ArgumentError, LocalSteps(group, 1 + group.rank(), ts),
         "[LocalSteps] expected the same on all processes, got \"steps: 1\" on rank 0 and "
@@ -176,6 +179,64 @@ TEST(LocalSteps, RefuseWhatProcessesDoNotShare) {
         ArgumentError, local.set_state_(state.with("averages", group.rank())),
         "[LocalSteps] expected the same on all processes, got \"averages: 0\" on rank 0 and "
         "\"averages: 1\" on rank 1. Do all processes run the same program with the same options?");
+  });
+}
+
+Tree with_tensors(const Tree& state, const char* part, Tensor (*f)(const Tensor&)) {
+  return state.with(part, tree::map_tensors(f, state[part]));
+}
+
+TEST(LocalSteps, RefuseAStateThatDoesNotFit) {
+  simulate(2, [](const Group& group) {
+    const TrainState ts = training();
+    LocalSteps local(group, 3, ts);
+    const Tree state = local.state();
+    for (const char* part : {"parameters", "optimizer"}) {
+      ASSERT_FALSE(tree::tensors(state[part]).empty());
+      EXPECT_THROW(local.set_state_(
+                       with_tensors(state, part, [](const Tensor& t) { return t.to(kFloat64); })),
+                   ShapeError);
+      EXPECT_THROW(local.set_state_(
+                       with_tensors(state, part, [](const Tensor& t) { return t.unsqueeze(0); })),
+                   ShapeError);
+      EXPECT_THROW(local.set_state_(state.with(part, tuple({1}))), TreeError);
+    }
+    for (int64_t steps : {-1, 4})
+      EXPECT_THROW(local.set_state_(state.with("steps", steps)), ArgumentError);
+    EXPECT_ERROR(ArgumentError, local.set_state_(state.with("steps", int64_t{3})),
+                 "[LocalSteps] expected from 0 to 2 steps since the last average, got 3. Was it "
+                 "saved with more steps between two averages?");
+    EXPECT_ERROR(ArgumentError, local.set_state_(state.with("averages", int64_t{-1})),
+                 "[LocalSteps] expected a number of averages of at least 0, got -1.");
+    EXPECT_SAME(local.state(), state);
+  });
+}
+
+TEST(LocalSteps, RefuseOnAllProcessesAStateThatDoesNotFitOnOne) {
+  simulate(2, [](const Group& group) {
+    const TrainState ts = training();
+    LocalSteps local(group, 3, ts);
+    const Tree state = local.state();
+    const Tree wide =
+        with_tensors(state, "optimizer", [](const Tensor& t) { return t.to(kFloat64); });
+    if (group.rank() == 1) {
+      EXPECT_THROW(local.set_state_(Tree()), TreeError);
+      EXPECT_THROW(local.set_state_(wide), ShapeError);
+    } else {
+      EXPECT_ERROR(ArgumentError, local.set_state_(state),
+                   "[LocalSteps] expected the same on all processes, got \"state: fits\" on rank 0 "
+                   "and \"state: [LocalSteps] expected what state() gave, got nothing.\" on rank "
+                   "1. Do all processes run the same program with the same options?");
+      EXPECT_THROW(local.set_state_(state), ArgumentError);
+    }
+    const Tree moved = with_tensors(state, "optimizer", [](const Tensor& t) { return t + 1; });
+    EXPECT_ERROR(ArgumentError, local.set_state_(group.rank() == 1 ? moved : state),
+                 "[LocalSteps] expected the state of one training on all processes, got other "
+                 "common parameters or another state of the outer optimizer. Do all processes "
+                 "resume from checkpoints of the same step?");
+    EXPECT_SAME(local.state(), state);
+    local.set_state_(moved);
+    EXPECT_SAME(local.state(), moved);
   });
 }
 

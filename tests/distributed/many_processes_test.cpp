@@ -135,6 +135,20 @@ TEST(MeansOfManyProcesses, CountEachByItsWeight) {
   EXPECT_EQ(wrong, 0);
 }
 
+TEST(MeansOfManyProcesses, AreFiniteWhereTheSumIsNotIn16Bits) {
+  simulate(2, [](const Group& group) {
+    const double rank = static_cast<double>(group.rank());
+    const Tensor value = full({2}, 1000 + 1000 * rank).to(kFloat16);
+    const Tree mean = group.mean(named({{"x", value}}), 1024 + 2048 * rank);
+    EXPECT_TRUE(mean["x"].tensor().equal(full({2}, 1750).to(kFloat16)));
+  });
+}
+
+TEST(MeansOfManyProcesses, OfOneProcessAreExactIn16Bits) {
+  const Tensor value = full({2}, 1001).to(kFloat16);
+  EXPECT_TRUE(Group().mean(Tree(value), 1024).tensor().equal(value));
+}
+
 Tree noise(int64_t rows) {
   return tuple({random::normal(Rng(1), {rows, 3}).to(kFloat64),
                 random::normal(Rng(2), {rows, 1}).to(kFloat64)});

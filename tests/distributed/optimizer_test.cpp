@@ -48,6 +48,18 @@ TEST(DistributedOptimizer, UpdatesByTheMeanOfAllGradients) {
   }
 }
 
+TEST(DistributedOptimizer, HasAFiniteMeanWhereTheSumIsNotIn16Bits) {
+  simulate(2, [](const Group& group) {
+    const Tree ps = named({{"weight", zeros({3}).to(kFloat16)}}),
+               grads = named({{"weight", full({3}, 40000).to(kFloat16)}});
+    const Descent inner(0.001);
+    const DistributedOptimizer distributed(group, inner);
+    const Tree next = distributed.update(grads, distributed.init(ps), ps).first;
+    EXPECT_EQ(calls(group), 1);
+    EXPECT_TREES_CLOSE(next, inner.update(grads, inner.init(ps), ps).first, 1e-3);
+  });
+}
+
 TEST(DistributedOptimizer, OfOneProcessGivesTheBitsOfItsOptimizer) {
   const DistributedOptimizer distributed(Group(), Adam(0.1));
   const Tree ps = parameters(), grads = gradient(0, 0);

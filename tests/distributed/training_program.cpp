@@ -47,6 +47,8 @@ Layer model_of(const std::string& name, const Group& group = {}) {
   if (name == "lstm")
     return Chain(Recurrence(LSTMCell(2, 8)), Dense(8, 1, luxtorch::sigmoid), flat);
   if (name == "gru") return Chain(Recurrence(GRUCell(2, 8)), Dense(8, 1, luxtorch::sigmoid), flat);
+  if (name == "carry")
+    return Chain(StatefulRecurrentCell(LSTMCell(2, 8)), Dense(8, 1, luxtorch::sigmoid), flat);
   if (name == "norm")
     return Chain(Dense(2, 16), BatchNorm(16, luxtorch::tanh, {.group = group}),
                  Dense(16, 1, luxtorch::sigmoid), flat);
@@ -73,7 +75,8 @@ void curve(const Group& group, const Words& words) {
   if (words.has("frozen")) freeze_(ts, "layer_1");
   DataLoader loader(
       data_of(name, 300),
-      {.batch_size = std::stoll(words.all.at(1)), .shuffle = true, .part = group.part()}, Rng(3));
+      {.batch_size = std::stoll(words.all.at(1)), .shuffle = name != "carry", .part = group.part()},
+      Rng(3));
   const BinaryCrossEntropyLoss loss{.agg = words.has("sum") ? Agg::sum : Agg::mean};
   std::cout.precision(17);
   std::cout << "{\"losses\": [";

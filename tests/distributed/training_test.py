@@ -47,6 +47,10 @@ class CurveTest(unittest.TestCase):
             with self.subTest(model=model, size=size, batch=batch):
                 self.assertLessEqual(distance(size, "curve", model, batch), 1e-5)
 
+    def test_a_carry_in_the_states_is_that_of_a_process_rows(self):
+        for size in (2, 3):  # of 100 rows, so parts of other sizes
+            self.assertLessEqual(distance(size, "curve", "carry", 100), 1e-5)
+
     def test_batch_norms_over_the_group_see_how_parts_are_weighted(self):
         for size, words in ((2, []), (2, ["sum"]), (3, ["sum", "clipped"])):
             with self.subTest(size=size, words=words):

@@ -92,7 +92,9 @@ TEST(SpecLayouts, WhatIsComputedIsNoPartOfAStateDict) {
   auto [ps2, st2] = from_torch(model, with);
   EXPECT_SAME(ps2, ps);
   EXPECT_SAME(st2.at("layer_2.table"), with.at("1.table"));
-  EXPECT_THAT(tree::paths(to_torch(model, ps2, st2)), ElementsAre("0.weight", "0.bias"));
+  // Numbers that setup does not compute are not lost, in whatever dtype; setup's own are left out.
+  EXPECT_SAME(to_torch(model, ps2, st2), with);
+  EXPECT_SAME(to_torch(model, ps, tree::to(st, kFloat64)), state);
   EXPECT_ERROR(
       TreeError, from_torch(model, with.with("1.table", zeros({4}))),
       "[from_torch] expected a state dict of the model, got 1.table of shape (4,) in place "
@@ -117,6 +119,32 @@ TEST(SpecLayouts, AParameterIsNotComputed) {
     EXPECT_EQ(
         error.message(),
         "expected .dims = Computed of a state that is a tensor, in PyTorch alone, got it of w.");
+  }
+}
+
+// The other layouts of Lux know no computed tensors either.
+struct ComputedInLux {
+  bool of_0_5;
+  std::vector<ParameterSpec> parameters() const {
+    ParameterSpec w{.name = "w", .shape = {3}, .init = init::ones};
+    (of_0_5 ? w.lux_0_5 : w.lux_cross_correlation) =
+        TensorLayout{.dims = TensorLayout::Dims::Computed};
+    return {w};
+  }
+  Out<Tensor> operator()(const Tensor& x, const Tree&, const Tree& st) const { return {x, st}; }
+};
+
+TEST(SpecLayouts, NothingIsComputedInLux) {
+  for (const bool of_0_5 : {true, false}) {
+    try {
+      setup(Rng(0), ComputedInLux{of_0_5});
+      ADD_FAILURE() << "a parameter that a file of Lux does not have";
+    } catch (const ArgumentError& error) {
+      EXPECT_EQ(
+          error.message(),
+          "expected .dims = Computed of a state that is a tensor, in PyTorch alone, got it of "
+          "w in Lux.");
+    }
   }
 }
 

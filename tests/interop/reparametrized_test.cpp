@@ -42,6 +42,51 @@ TEST(Reparametrized, FromTorchTakesTheNamesOfTheOlderSpectralNorm) {
   EXPECT_SAME(st2, st);
 }
 
+// Drawn vectors beside trained parameters would give a sigma that is too small.
+TEST(Reparametrized, AFileWithoutStatesGetsThoseThatSetupMakesOfItsParameters) {
+  const Chain model(Dense(3, 3), SpectralNorm(Dense(3, 4), {"weight"}));
+  const auto [ps, st] = setup(Rng(0), model);
+  const Tree other = setup(Rng(1), model).first;
+  const auto [ps2, st2] = from_lux(model, named({{"ps", to_lux(model, ps, st).first}}), Rng(0));
+  EXPECT_SAME(ps2, ps);
+  EXPECT_SAME(st2, st);
+  const auto st3 = from_lux(model, named({{"ps", to_lux(model, other, st).first}}), Rng(0)).second;
+  EXPECT_FALSE(tree::equal(st3, st));
+}
+
+// Its states are what its parameters and its layer's settled states make them.
+struct Sums {
+  SpectralNorm inner{Dense(3, 4), {"weight"}};
+  LUXTORCH_LAYERS(inner)
+  Tree initial_states(Rng) const { return named({{"sum", 0.0}, {"first", 0.0}}); }
+  Tree settled_states(const Tree& ps, const Tree& st) const {
+    return st.with("sum", ps["inner"]["weight"].tensor().sum().item<double>())
+        .with("first", st.at("inner.vectors.weight.u").tensor()[0].item<double>());
+  }
+  Out<Tensor> operator()(const Tensor& x, const Tree&, const Tree& st) const { return {x, st}; }
+};
+
+TEST(Reparametrized, AContainerThatSettlesItsStatesHasSettledLayersInside) {
+  const Sums model;
+  const auto [ps, st] = setup(Rng(0), model);
+  const Tree inner = detail::settled(describe(model.inner), ps["inner"],
+                                     initial_states(model, Rng(0).fold_in("states"))["inner"]);
+  EXPECT_SAME(st["inner"], inner);
+  EXPECT_EQ(st["first"].scalar<double>(), inner.at("vectors.weight.u").tensor()[0].item<double>());
+}
+
+TEST(Reparametrized, StatesThatAFileLacksAreSettledByItsParameters) {
+  const Sums model;
+  const auto [ps, st] = setup(Rng(0), model);
+  const double sum = st["sum"].scalar<double>();
+  EXPECT_EQ(from_torch(model, to_torch(model, ps, st), Rng(1)).second["sum"].scalar<double>(), sum);
+  // Lux's states without numbers that luxtorch alone has.
+  const auto [lux_ps, lux_st] = to_lux(model, ps, st);
+  const Tree older = from_lux(model, lux_ps, lux_st.without("sum"), Rng(1)).second;
+  EXPECT_EQ(older["sum"].scalar<double>(), sum);
+  EXPECT_SAME(older["inner"], st["inner"]);
+}
+
 // As Lux has them: normalized and unnormalized, each tensor in the layout of the layer's weight.
 TEST(Reparametrized, ToLuxGivesTheLayoutOfTheLayersWeight) {
   const WeightNorm model(Conv({2, 3}, 2, 4), {"weight"});

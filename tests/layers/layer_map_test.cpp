@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "luxtorch/compact.h"
+#include "luxtorch/core/functions.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/interop/state_dict.h"
 #include "luxtorch/layers/checkpointed.h"
@@ -194,6 +195,55 @@ TEST(LayerMap, ReplacesTheDenseInAttention) {
             (Strings{"q_proj.weight", "q_proj.bias", "k_proj.weight", "k_proj.bias",
                      "v_proj.dense.weight", "v_proj.dense.bias", "out_proj.weight", "out_proj.bias",
                      "q_norm.weight", "k_norm.weight"}));
+}
+
+TEST(LayerMap, KeepsPackedNamesWhereTheFirstThreeFit) {
+  const MultiHeadAttention model(4, {.nheads = 2, .dense = {}});
+  auto [ps, st] = setup(Rng(0), model);
+  auto [other, ps2, st2] = shifted(model, ps, st, "out_proj");
+  EXPECT_EQ(
+      tree::paths(to_torch(other, ps2, st2)),
+      (Strings{"in_proj_weight", "in_proj_bias", "out_proj.dense.weight", "out_proj.dense.bias"}));
+  // A bias in two of three places has no rows in in_proj_bias.
+  auto [fewer, ps3, st3] = layer_map(
+      [](const LeafLayer&, const Tree& p, const Tree& s, const std::string& path) {
+        if (path != "k_proj") return MappedLayer{std::nullopt, p, s};
+        return MappedLayer{Dense(4, 4, {.use_bias = false}), p.without("bias"), s};
+      },
+      model, ps, st);
+  const Tree state = to_torch(fewer, ps3, st3);
+  EXPECT_EQ(tree::paths(state),
+            (Strings{"q_proj.weight", "q_proj.bias", "k_proj.weight", "v_proj.weight",
+                     "v_proj.bias", "out_proj.weight", "out_proj.bias"}));
+  EXPECT_SAME(from_torch(fewer, state).first, ps3);
+}
+
+// A Dense whose weight is of integers, times a scale.
+struct OfIntegers {
+  std::vector<ParameterSpec> parameters() const {
+    auto ones_of_int8 = [](Rng, ShapeView shape) { return ones(shape, {.dtype = Dtype::Char}); };
+    return {{.name = "weight", .shape = {4, 4}, .init = ones_of_int8, .dtype = Dtype::Char},
+            {.name = "scale", .shape = {4}, .init = init::ones}};
+  }
+  Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
+    const Tensor& scale = ps["scale"].tensor();
+    return {matmul(x, ps["weight"].tensor().to(scale.scalar_type()).t()) * scale, st};
+  }
+};
+
+TEST(LayerMap, PutsALayerWithAWeightOfIntegersIntoAttention) {
+  const MultiHeadAttention model(4, {.nheads = 2});
+  auto [ps, st] = setup(Rng(0), model);
+  const OfIntegers quantized;
+  auto [other, ps2, st2] = layer_map(
+      [&](const LeafLayer&, const Tree& p, const Tree& s, const std::string& path) {
+        if (path != "q_proj") return MappedLayer{std::nullopt, p, s};
+        return MappedLayer{quantized, setup(Rng(0), quantized).first, s};
+      },
+      model, ps, st);
+  const Tensor x = random::normal(Rng(1), {3, 5, 4});
+  EXPECT_CLOSE(other(x, ps2, st2).first.tensor(),
+               model(x, ps.with("q_proj.weight", ones({4, 4})), st).first.tensor(), kPlainFloat32);
 }
 
 TEST(LayerMap, ReplacesTheDenseInTransformers) {

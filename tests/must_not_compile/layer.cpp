@@ -53,6 +53,24 @@ class L : public Call {
 };
 auto bad = run(L{});
 #endif
+#ifdef SETTLING_HOOK_IS_PRIVATE
+class L : public Call {
+  Tree settled_states(const Tree&, const Tree& st) const { return st; }
+};
+auto bad = run(L{});
+#endif
+#ifdef SETTLING_HOOK_IS_NOT_CONST
+struct L : Call {
+  Tree settled_states(const Tree&, const Tree& st) { return st; }
+};
+auto bad = run(L{});
+#endif
+#ifdef SETTLING_HOOK_WITHOUT_STATES
+struct L : Call {
+  Tree settled_states(const Tree& ps) const { return ps; }
+};
+auto bad = run(L{});
+#endif
 #ifdef HOOK_IS_MISNAMED
 struct L : Call {
   Tree initialparameters(Rng) const { return named({}); }

@@ -51,6 +51,7 @@ TEST(AttentionUnderAutocast, TakesABiasAndGivesScoresOfThatDtype) {
   const auto out =
       ops::scaled_dot_product_attention(q, q, q, {.bias = bias, .return_scores = true});
   EXPECT_EQ(out.y.scalar_type(), kBFloat16);
+  EXPECT_EQ(out.scores.scalar_type(), kBFloat16);
   EXPECT_CLOSE(out.y.to(kFloat32), outside.y, 2e-2);
   EXPECT_CLOSE(out.scores.to(kFloat32), outside.scores, 2e-2);
 }

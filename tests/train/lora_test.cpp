@@ -14,6 +14,7 @@
 #include "luxtorch/layers/norm.h"
 #include "luxtorch/layers/recurrent.h"
 #include "luxtorch/layers/reshape.h"
+#include "luxtorch/layers/spectral_norm.h"
 #include "luxtorch/losses/loss.h"
 #include "support/compare.h"
 #include "support/files.h"
@@ -254,6 +255,26 @@ TEST(Lora, KnowsItsBaseByTheNumbersPathsAndShapesOfIt) {
             sha(tree::map_tensors([](const Tensor& t) { return t.t().contiguous().t(); }, ps)));
   EXPECT_NE(sha(ps), sha(setup(Rng(1), model).first));
   EXPECT_NE(sha(ps), sha(tree::to(ps, kFloat64)));
+}
+
+// Checkpoints hold it, so it is the same in every version. By Python's hashlib.
+TEST(Lora, HasTheDigestThatFilesHave) {
+  const Tree base = named({{"weight", tensor({0.F, 1.F, 2.F, 3.F, 4.F, 5.F}).reshape({2, 3})},
+                           {"bias", tensor({0.5F, -1.F})}});
+  EXPECT_EQ(Lora(Dense(3, 2), is_weight, {.rank = 1}).with_base(base).base_sha256(),
+            "868a9221f7f6b61c56a2f88310ba4441e0d1eae79bdb355651efaeb26d947ff7");
+}
+
+TEST(Lora, LetsALayerSettleItsStates) {
+  const SpectralNorm model(Dense(3, 4), {"weight"});
+  const Lora tuned(model, is_weight, {.rank = 2});
+  const auto [plain, expected] = setup(Rng(4), model);
+  EXPECT_SAME(setup(Rng(4), tuned).second, expected);
+  EXPECT_SAME(setup(Rng(4), tuned.with_base(plain)).second, expected);
+  // By the parameters of the base, in whatever dtype: the vectors keep theirs.
+  EXPECT_SAME(setup(Rng(4), tuned.with_base(f64(plain))).second, expected);
+  const Tree others = setup(Rng(5), model).first;
+  EXPECT_FALSE(tree::equal(setup(Rng(4), tuned.with_base(others)).second, expected));
 }
 
 TEST(Lora, InsideAModelIsKnownByItsPath) {

@@ -50,6 +50,37 @@ TEST(MicroBatches, GiveTheGradientsOfTheWholeBatch) {
   }
 }
 
+TEST(MicroBatches, AddUpSums) {
+  const MSELoss loss{.agg = Agg::sum};
+  TrainState whole = with({}), parts = with({.micro_batches = 3, .combine = Combine::sum});
+  auto expected = single_train_step_(loss, doubles(), whole);
+  auto step = single_train_step_(loss, doubles(), parts);
+  EXPECT_TREES_CLOSE(step.grads, expected.grads, kPlainFloat64);
+  EXPECT_CLOSE(step.loss, expected.loss, kPlainFloat64);
+}
+
+// Rows 1 to 4 do not count: one of the parts has none that do.
+TEST(MicroBatches, CountByTheirWeight) {
+  const auto [x, y] = doubles().tensors<2>();
+  Tensor counts = zeros({8}, {.dtype = kFloat64});
+  for (int64_t row : {0, 5, 6, 7}) counts.select(0, row).fill_(1);
+  const Tree rows = tuple({x, y, counts});
+  const Objective loss = [](const Layer& m, const Tree& p, const Tree& s,
+                            const Tree& b) -> LossOut {
+    const auto [x, y, counts] = b.tensors<3>();
+    const auto y_hat = apply<Tensor>(m, x, p, s).first;
+    const Tensor by_row = (y_hat - y).square().reshape({x.size(0), -1}).mean(1);
+    return {(by_row * counts).sum() / counts.sum(), s, {}};
+  };
+  const auto weight = [](const Tree& b) { return b[2].tensor().sum().item<double>(); };
+  TrainState whole = with({}), parts = with({.micro_batches = 4, .weight = weight});
+  auto expected = single_train_step_(loss, rows, whole);
+  auto step = single_train_step_(loss, rows, parts);
+  EXPECT_TREES_CLOSE(step.grads, expected.grads, kPlainFloat64);
+  EXPECT_CLOSE(step.loss, expected.loss, kPlainFloat64);
+  EXPECT_EQ(step.stats.size(), 3u);
+}
+
 TEST(MicroBatches, InPlaceAndPureAreTheSameBits) {
   TrainState ts = with({.micro_batches = 3});
   for (int i = 0; i < 3; ++i) {

@@ -62,8 +62,8 @@ struct LUXTORCH_API Checkpoint {
       states,                       ///< TrainState::states().
       optimizer_state;              ///< TrainState::optimizer_state().
   std::vector<std::string> frozen;  ///< The paths of the frozen parameters.
-  /// Of each Lora with a base, {path, sha256}: its path in the model and Lora::base_sha256. Empty of older
-  /// checkpoints.
+  /// Of each Lora with a base, {path, sha256}: its path in the model and Lora::base_sha256; not of one inside
+  /// another Lora. Empty for older checkpoints.
   Tree bases = tuple({});
   std::string optimizer;         ///< The optimizer's label.
   Tree hyperparameters;          ///< Optimizer::hyperparameters().
@@ -81,9 +81,9 @@ struct LUXTORCH_API Checkpoint {
   ///
   /// ts must have the same model and optimizer: parameters and states of the same names, shapes and
   /// dtypes, and the same rules. What has no influence on these, such as an activation or the text
-  /// that a layer prints, may have changed. A Lora with a base must have the one that was there.
-  /// TreeError, which says what differs. ArgumentError: a
-  /// checkpoint of several TrainStates. After an error ts is unchanged.
+  /// that a layer prints, may have changed. A Lora with a base must have the base beside which its
+  /// pairs were saved; this is checked where the checkpoint has its digest (bases). TreeError, which says
+  /// what differs. ArgumentError: a checkpoint of several TrainStates. After an error ts is unchanged.
   void restore_(TrainState& ts) const;
 
   /// Of several TrainStates: one Checkpoint for each, in the order in which they were saved. Then

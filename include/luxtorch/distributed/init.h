@@ -41,8 +41,8 @@ struct InitOptions {
   std::optional<int64_t> local_rank = {};  ///< Instead of the environment's.
   /// Compares each call with those of the others before it is made, training steps too: which call, shape and dtype. A
   /// DistributedError on all processes names two that differ. Without it a training step beside another call is an
-  /// error after some seconds. LUXTORCH_DISTRIBUTED_CHECK=1 does the same. The same on all
-  /// processes; it costs a small message for each step.
+  /// error after some seconds. LUXTORCH_DISTRIBUTED_CHECK=1 does the same. All processes must set it
+  /// alike. It costs a small message for each step.
   bool check_calls = false;
 };
 

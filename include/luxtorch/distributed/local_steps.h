@@ -3,7 +3,7 @@
 //     Group group = distributed::init();
 //     TrainState ts(model, ps, st, AdamW(1e-3));                   // of this process alone
 //     LocalSteps local(group, 500, ts);
-//     for (const Tree& batch : loader) {                           // .part = group.part()
+//     for (const Tree& batch : loader) {                           // .partial = false, .part = group.part()
 //       single_train_step_(objective, batch, ts);
 //       local.update_(ts);                                         // every 500th time: messages
 //     }
@@ -78,8 +78,9 @@ class LUXTORCH_API LocalSteps {
 
   /// All that is needed to go on, for a checkpoint: the common parameters, the outer optimizer's state, the counts.
   Tree state() const;
-  /// Goes on from what state() gave, bit for bit; all processes call it. TreeError, ShapeError: of other parameters.
-  /// ArgumentError on all processes: another count or other common parameters on one of them.
+  /// Goes on from what state() gave, bit for bit; all processes call it. TreeError, ShapeError: of other parameters or
+  /// another outer optimizer. ArgumentError: counts out of range; on all processes: another count, other common
+  /// parameters or outer moments, or a state that does not fit on one of them.
   void set_state_(const Tree& state);
 
  private:

@@ -19,7 +19,8 @@ Anatomy anatomy(const L& model) {
   auto [ps, st] = structure(d);
   return {std::move(d), std::move(ps), std::move(st)};
 }
-/// The same with the states of setup(rng, model), for what has no other ones.
+/// The same with the states that setup(rng, model) draws, for what has no other ones. Where the
+/// parameters are known, `settled` makes of them what setup does.
 template <class L>
 Anatomy anatomy(const L& model, Rng rng) {
   auto d = describe(model);

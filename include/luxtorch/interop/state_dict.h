@@ -23,6 +23,9 @@
 //   torch.nn.utils.weight_norm and spectral_norm give, weight_g and weight_v, or weight_orig and weight_u.
 // - RotaryPositionalEmbedding, SinusoidalPositionalEmbedding: their tables are no part of a state dict, as
 //   buffers that are not persistent. from_torch takes them where a file has them, and else computes them.
+//   to_torch writes a table whose numbers are not those of setup, such as a file's scaled one. A Python
+//   module that has the tables must register them with persistent=False; a module whose buffers are
+//   persistent takes to_torch's state dict with strict=False alone.
 // - Every other layer that describes its parameters and states: as its specs say (layer_spec.h).
 // - functional(module): the module's own names.
 // - Wrappers, SkipConnection and the like: the names of what they wrap, without a level of their

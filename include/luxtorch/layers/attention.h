@@ -103,8 +103,10 @@ class LUXTORCH_API DenseField {
 /// Parameters and states, in this order: q_proj, k_proj, v_proj, attention_dropout, out_proj; then q_norm
 /// and k_norm with .qk_norm, and the caches of .rotary. In PyTorch the first three are rows of
 /// in_proj_weight (of q_proj_weight, k_proj_weight and v_proj_weight where inputs differ in size) and
-/// in_proj_bias. layer_map may put any other layers in the places of the four projections: then all have
-/// their own names there.
+/// in_proj_bias. layer_map may put any other layers in the places of the four projections. Where one of
+/// the first three is no Dense then, or one has a bias and another has none, these three have their own
+/// names there. Of a stack, map the stack and not the layer that it is made of: the stack's copies of that
+/// layer would share the layer put there, so that errors and summaries cannot tell its places apart.
 class LUXTORCH_API MultiHeadAttention {
  public:
   /// ArgumentError: a size below 1; nheads does not divide qk or v, or kv_heads nheads; a probability

@@ -38,7 +38,8 @@ struct BatchNormOptions {
 /// are the new states, the same on each. y and the gradients are those of one process with the whole batch, up to
 /// rounding: of the loss of a TrainState with the same group, whatever its weights, or of the mean over all rows,
 /// group.mean(grads, rows), where each process' loss is the mean over its own.
-/// Parts may have a single row or none. Every process must call the layer, and take the gradient, equally often,
+/// Parts may have a single row or none; but a TrainState does not call the model of a part without rows or of weight
+/// 0. Every process must call the layer, and take the gradient, equally often, with as many micro-batches,
 /// since each of these waits for the others: one message to normalize, one in the backward pass. In test mode there are
 /// no messages; without track_stats it takes the statistics of its own rows.
 class LUXTORCH_API BatchNorm {

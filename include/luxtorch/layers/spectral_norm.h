@@ -32,8 +32,9 @@ struct SpectralNormOptions {
 ///
 /// x, y and parameters are those of the layer. States: vectors, with u (rows) and v (columns) for each
 /// name; training, a bool; layer, the states of the layer. setup draws the vectors and then takes 15 steps
-/// of the power method with the first parameters, as PyTorch does. Inside a layer that keeps the states of
-/// the one in it elsewhere, as Lora does, new vectors are as drawn, and sigma is too small until some calls
+/// of the power method with the first parameters, as PyTorch does. Lora lets
+/// it do so. Inside a layer that keeps the parts of the one in it elsewhere and does not, as
+/// StatefulRecurrentCell and WeightNorm, new vectors are as drawn, and sigma is too small until some calls
 /// in training have turned them.
 class LUXTORCH_API SpectralNorm {
  public:

@@ -16,6 +16,7 @@
 
 #include "luxtorch/core/api.h"
 #include "luxtorch/layer.h"
+#include "luxtorch/layers/checkpointed.h"
 #include "luxtorch/layers/transformer_layer.h"
 
 namespace luxtorch {

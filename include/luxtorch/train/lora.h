@@ -63,8 +63,9 @@ class LUXTORCH_API Lora {
   [[nodiscard]] Lora with_base(const Tree& base) const;
 
   /// The SHA-256 of the parameters that with_base was given: of their paths, dtypes, shapes and bytes. ""
-  /// without them. It is computed in the first call. Checkpoints hold it, and restore_ refuses another
-  /// base.
+  /// without them. It is computed in the first call, which reads all bytes of the base: so does the first
+  /// save of a checkpoint. Checkpoints hold it, and restore_ refuses another base. Where the model has a
+  /// Lora with a base inside, that base is no part of it.
   std::string base_sha256() const;
 
   /// {base, lora}, or lora.

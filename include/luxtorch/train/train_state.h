@@ -38,7 +38,7 @@
 
 namespace luxtorch {
 
-/// How the losses of several processes become that of the whole batch.
+/// How the losses of the parts of a batch, of processes or micro-batches, become that of the whole batch.
 enum class Combine {
   mean,  ///< By the weights of their parts, for a loss that is a mean.
   sum    ///< For a loss that is a sum over its batch.
@@ -52,8 +52,8 @@ struct TrainStateOptions {
   /// How many parts of a batch a step computes one after the other, to need less memory. The loss
   /// and the gradients are means over the parts, weighted by their rows: for a loss that is a mean
   /// over rows the same as of the whole batch. All tensors of a batch must have its rows in dimension
-  /// 0. Each part gets the states that the one before it returned, so batch norms average over
-  /// parts; states with a row for each row of the batch, such as a carry, do not fit. stats is the tuple of the parts' stats, also where there are fewer rows than parts, and
+  /// 0. With `weight` the parts count by it, and with Combine::sum they are added up, on one process too. Each part
+  /// gets the states that the one before it returned, so batch norms average over parts; states with a row for each row of the batch, such as a carry, do not fit. stats is the tuple of the parts' stats, also where there are fewer rows than parts, and
   /// so fewer parts.
   int64_t micro_batches = 1;
   /// Called once per step, between the gradients and the optimizer, with all gradients: flat tensors,
@@ -66,12 +66,13 @@ struct TrainStateOptions {
   /// everybody's at the start, then compute_gradients and single_train_step send one message: gradients, loss and
   /// states are those of all parts, the same bits on each process. stats are each process' own. Keys in the
   /// states are others for each process' model, and the same after the step. An exception that
-  /// leaves the objective reaches the other processes as a DistributedError.
+  /// leaves the objective reaches the other processes as a DistributedError; with NCCL its watchdog ends them after
+  /// InitOptions::timeout.
   Group group = {};
   /// What the loss of a part is a mean over, such as the tokens that count; its rows where this is empty. A part
-  /// of weight 0 is not given to the objective.
+  /// of weight 0 is not given to the objective. For parts of a group, and for micro_batches.
   std::function<double(const Tree& batch)> weight = {};
-  Combine combine = Combine::mean;  ///< How the processes' losses become one.
+  Combine combine = Combine::mean;  ///< How the losses of parts become one.
   /// Whether each process of the group keeps only its part of the optimizer's moments (ZeRO stage 1,
   /// Rajbhandari et al. 2020): the flat memory is cut into as many parts as there are processes. A step
   /// moves the own part of the parameters and sends it to all: one more message of the parameters'
