@@ -32,18 +32,18 @@ bool has_numbers(const Tree& leaf) {
          leaf.tensor().scalar_type() != kBool;
 }
 
-using Leaves = std::unordered_map<std::string, size_t>;
+using LeafPlaces = std::unordered_map<std::string, size_t>;
 
 // Where each leaf is among tree::leaves. A carry that becomes a tuple moves those behind it.
-Leaves leaves_by_path(const Tree& t) {
-  Leaves at;
+LeafPlaces leaves_by_path(const Tree& t) {
+  LeafPlaces at;
   size_t leaf = 0;
   tree::for_each([&](const std::string& path, const Tree&) { at.emplace(path, leaf++); }, t);
   return at;
 }
 
 // The leaf at a path, if it has numbers of that shape.
-const Tree* find(const Leaves& at, const std::vector<Tree>& leaves, const std::string& path,
+const Tree* find(const LeafPlaces& at, const std::vector<Tree>& leaves, const std::string& path,
                  const Tensor& shape) {
   const auto found = at.find(path);
   if (found == at.end()) return nullptr;
@@ -54,7 +54,7 @@ const Tree* find(const Leaves& at, const std::vector<Tree>& leaves, const std::s
 }  // namespace
 
 StepTail::StepTail(const Tree& states, const Tree& usual) {
-  const Leaves at = leaves_by_path(states);
+  const LeafPlaces at = leaves_by_path(states);
   const std::vector<Tree> leaves = tree::leaves(states);
   tree::for_each(
       [&](const std::string& path, const Tree& expected) {
@@ -75,7 +75,7 @@ void StepTail::write_(const Tensor& tail, const Tensor& loss, const Tree& after,
   tail.select(0, 1).fill_(weight.loss);
   tail.select(0, 2).fill_(weight.rows);
   if (weight.rows == 0) return;
-  const Leaves at = leaves_by_path(after);
+  const LeafPlaces at = leaves_by_path(after);
   const std::vector<Tree> now = tree::leaves(after);
   int64_t offset = 3;
   for (size_t i = 0; i < paths_.size(); ++i) {
@@ -93,7 +93,7 @@ StepTail::Sums StepTail::read(const Tensor& tail, const Tree& after) const {
   const auto* sums = head.const_data_ptr<double>();
   Sums found{.loss_weight = sums[1], .loss = tail.select(0, 0) / sums[1], .states = after};
   if (paths_.empty() || sums[2] == 0) return found;
-  const Leaves at = leaves_by_path(after);
+  const LeafPlaces at = leaves_by_path(after);
   std::vector<Tree> now = tree::leaves(after);
   int64_t offset = 3;
   for (size_t i = 0; i < paths_.size(); ++i) {

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "layers/transformer_cases.h"
 #include "luxtorch/autodiff/grad.h"
 #include "luxtorch/core/functions.h"
 #include "luxtorch/core/ops.h"
@@ -16,27 +17,6 @@ namespace luxtorch::testing {
 namespace {
 
 using Lengths = std::vector<int64_t>;
-
-Tensor numbers(uint64_t seed, const Sizes& shape) {
-  return random::normal(Rng(seed), shape, 0, 1, kFloat64);
-}
-
-template <class L>
-std::pair<Tree, Tree> doubles_of(const L& layer) {
-  auto [ps, st] = setup(Rng(0), layer);
-  return {tree::to(ps, kFloat64), tree::to(st, kFloat64)};
-}
-
-const TransformerLayerOptions kGpt{.nheads = 2, .hidden = 5, .is_causal = true};
-const TransformerLayerOptions kLlama{.nheads = 4,
-                                     .hidden = 5,
-                                     .activation = swish,
-                                     .norm = TransformerNorm::RMSNorm,
-                                     .gated = true,
-                                     .kv_heads = 2,
-                                     .rotary = {{.max_sequence_length = 7}},
-                                     .is_causal = true,
-                                     .use_bias = false};
 
 // What a cell gives for a sequence in parts of these lengths.
 template <class C>
