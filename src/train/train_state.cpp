@@ -8,7 +8,6 @@
 #include "autodiff/differentiable.h"
 #include "group_backend.h"
 #include "text.h"
-#include "train/group_step.h"
 #include "train/train_state_storage.h"
 
 namespace luxtorch {
@@ -60,18 +59,16 @@ TrainState::TrainState(Layer m, const Tree& ps, Tree st, Optimizer optimizer,
       states_(std::move(st)),
       optimizer_(std::move(optimizer)),
       options_(std::move(options)) {
-  detail::telling_others(options_.group, [&] {
-    detail::refuse_followed("TrainState", ps);
-    detail::check_fits(structure_->parameters, ps, "check_parameters", "parameters");
-    detail::check_fits(structure_->states, states_, "check_states", "states");
-    check_ranges(options_);
-    const bool in_parts = options_.shard_optimizer && options_.group.size() > 1;
-    if (in_parts) detail::check_works_on_parts(optimizer_.program());
-    FlatParameters flat(ps, optimizer_.program(),
-                        in_parts ? detail::Shard(options_.group) : detail::Shard());
-    FlatGradients gradients(flat.shared_layout());
-    storage_ = std::make_shared<Storage>(Storage{std::move(flat), std::move(gradients)});
-  });
+  detail::refuse_followed("TrainState", ps);
+  detail::check_fits(structure_->parameters, ps, "check_parameters", "parameters");
+  detail::check_fits(structure_->states, states_, "check_states", "states");
+  check_ranges(options_);
+  const bool in_parts = options_.shard_optimizer && options_.group.size() > 1;
+  if (in_parts) detail::check_works_on_parts(optimizer_.program());
+  FlatParameters flat(ps, optimizer_.program(),
+                      in_parts ? detail::Shard(options_.group) : detail::Shard());
+  FlatGradients gradients(flat.shared_layout());
+  storage_ = std::make_shared<Storage>(Storage{std::move(flat), std::move(gradients)});
   if (options_.group.size() > 1) start_together(*this);
 }
 
