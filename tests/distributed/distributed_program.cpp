@@ -6,6 +6,7 @@
 #include <string>
 #include <thread>
 
+#include "distributed/process.h"
 #include "luxtorch/luxtorch.h"
 
 using namespace luxtorch;
@@ -53,16 +54,6 @@ void say(const std::string& key, const std::string& value) {
   std::cout << ", \"" << key << "\": \"" << value << "\"";
 }
 
-std::string hash(const Tree& t) {
-  uint64_t h = 14695981039346656037ull;
-  for (const Tensor& x : tree::tensors(t)) {
-    const Tensor dense = x.contiguous();
-    const auto* bytes = static_cast<const unsigned char*>(dense.const_data_ptr());
-    for (size_t i = 0; i < dense.nbytes(); ++i) h = (h ^ bytes[i]) * 1099511628211ull;
-  }
-  return std::to_string(h);
-}
-
 // Losses of a training; all processes must have the same bits after each step.
 void train(const Group& group, const Layer& model, const Tree& data, int64_t batch_size,
            int64_t steps) {
@@ -81,7 +72,7 @@ void train(const Group& group, const Layer& model, const Tree& data, int64_t bat
     }
   }
   print("losses", losses, [&] {
-    say("hash", hash(ts.parameters()));
+    say("hash", testing::hash(ts.parameters()));
     say("same", same ? "yes" : "no");
   });
 }
@@ -174,7 +165,7 @@ void checkpoints(const Group& group) {
   run.save(ts, {.data = loader.position()});
   print("losses", losses, [&] {
     say("from", std::to_string(from));
-    say("hash", hash(ts.parameters()));
+    say("hash", testing::hash(ts.parameters()));
   });
 }
 
@@ -226,32 +217,28 @@ void trouble(const Group& group) {
 int main(int count, char** arguments) {
   const std::string mode = count > 1 ? arguments[1] : "";
   if (count > 2) argument = arguments[2];
-  try {
-    const char* timeout = std::getenv("TEST_TIMEOUT_MS");
-    const auto most = std::chrono::milliseconds(timeout ? std::stoi(timeout) : 60000);
-    const Group group = distributed::init({.timeout = most, .start_timeout = most});
-    if (mode == "calls") calls(group);
-    if (mode == "spiral") train(group, spiral_model(), spirals(300), std::stoll(argument), 50);
-    if (mode == "norm") train(group, normalized_model(), points(300), std::stoll(argument), 10);
-    if (mode == "whole_norm")
-      train(group, whole_batch_model(group), points(300), std::stoll(argument), 50);
-    if (mode == "local") train_alone(group, {});
-    if (mode == "local16") train_alone(group, argument == "half" ? kFloat16 : kBFloat16);
-    if (mode == "checkpoint") checkpoints(group);
-    if (mode == "loaders") loaders(group);
-    if (mode == "trouble") trouble(group);
-    if (mode == "other_call") group.rank() == 0 ? (void)group.sum(tensor({1.0})) : group.barrier();
-    if (mode == "other_size") group.sum(zeros({group.rank() + 1}));
-    if (mode == "other_reduction") group.is_root() ? group.sum(zeros({1})) : group.max(zeros({1}));
-    if (mode == "other_root") group.broadcast(Tree(1), group.rank());
-    if (mode == "other_agreement")
-      group.is_root() ? (void)synchronize(group, Tree(1)) : group.barrier();
-  } catch (const DistributedError& error) {
-    std::cerr << "DistributedError of rank " << error.rank() << ": " << error.what() << std::endl;
-    return 3;
-  } catch (const std::exception& error) {
-    std::cerr << error.what() << std::endl;
-    return 4;
-  }
-  return 0;
+  const char* timeout = std::getenv("TEST_TIMEOUT_MS");
+  const auto most = std::chrono::milliseconds(timeout ? std::stoi(timeout) : 60000);
+  return testing::run_process(
+      [&](const Group& group) {
+        if (mode == "calls") calls(group);
+        if (mode == "spiral") train(group, spiral_model(), spirals(300), std::stoll(argument), 50);
+        if (mode == "norm") train(group, normalized_model(), points(300), std::stoll(argument), 10);
+        if (mode == "whole_norm")
+          train(group, whole_batch_model(group), points(300), std::stoll(argument), 50);
+        if (mode == "local") train_alone(group, {});
+        if (mode == "local16") train_alone(group, argument == "half" ? kFloat16 : kBFloat16);
+        if (mode == "checkpoint") checkpoints(group);
+        if (mode == "loaders") loaders(group);
+        if (mode == "trouble") trouble(group);
+        if (mode == "other_call")
+          group.rank() == 0 ? (void)group.sum(tensor({1.0})) : group.barrier();
+        if (mode == "other_size") group.sum(zeros({group.rank() + 1}));
+        if (mode == "other_reduction")
+          group.is_root() ? group.sum(zeros({1})) : group.max(zeros({1}));
+        if (mode == "other_root") group.broadcast(Tree(1), group.rank());
+        if (mode == "other_agreement")
+          group.is_root() ? (void)synchronize(group, Tree(1)) : group.barrier();
+      },
+      most);
 }

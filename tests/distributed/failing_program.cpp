@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "distributed/process.h"
 #include "luxtorch/luxtorch.h"
 
 using namespace luxtorch;
@@ -52,12 +53,7 @@ void train(const Group& group, int64_t count) {
   std::cout << "{\"losses\": [";
   t.steps(count, BinaryCrossEntropyLoss(),
           [&](double loss) { std::cout << (t.ts.step > 1 ? ", " : "") << loss; });
-  std::string bytes;
-  for (const Tensor& x : tree::tensors(t.ts.parameters())) {
-    const Tensor dense = x.contiguous();
-    bytes.append(static_cast<const char*>(dense.const_data_ptr()), dense.nbytes());
-  }
-  std::cout << "], \"hash\": \"" << sha256(bytes) << "\"}" << std::endl;
+  std::cout << "], \"hash\": \"" << testing::hash(t.ts.parameters()) << "\"}" << std::endl;
 }
 
 // Says once that this process is there, and goes on.
@@ -112,20 +108,11 @@ void throws(const Group& group, int64_t step, int64_t rank) {
 
 int main(int count, char** arguments) {
   const std::vector<std::string> words(arguments + 1, arguments + count);
-  try {
-    const auto most = std::chrono::seconds(60);
-    const Group group = distributed::init({.timeout = most, .start_timeout = most});
+  return testing::run_process([&](const Group& group) {
     if (words.at(0) == "train") train(group, std::stoll(words.at(1)));
     if (words.at(0) == "endless")
       endless(group, words.at(1), std::stoll(words.at(2)), std::stoll(words.at(3)), words.at(4));
     if (words.at(0) == "exits") exits(group, std::stoll(words.at(1)));
     if (words.at(0) == "throws") throws(group, std::stoll(words.at(1)), std::stoll(words.at(2)));
-  } catch (const DistributedError& error) {
-    std::cerr << "DistributedError of rank " << error.rank() << ": " << error.what() << std::endl;
-    return 3;
-  } catch (const std::exception& error) {
-    std::cerr << error.what() << std::endl;
-    return 4;
-  }
-  return 0;
+  });
 }

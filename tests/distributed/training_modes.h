@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "distributed/process.h"
 #include "luxtorch/group.h"
 #include "luxtorch/train/train_state.h"
 
@@ -18,7 +19,6 @@ struct Words {
   TrainStateOptions options(const Group& group) const;
 };
 
-std::string hash(const Tree& t);
 /// {"name": ["value", ...]}
 void print_list(const std::string& name, const std::vector<std::string>& values);
 

@@ -23,16 +23,6 @@ TrainStateOptions Words::options(const Group& group) const {
   return o;
 }
 
-std::string hash(const Tree& t) {
-  uint64_t h = 14695981039346656037ull;
-  for (const Tensor& x : tree::tensors(t)) {
-    const Tensor dense = x.contiguous();
-    const auto* bytes = static_cast<const unsigned char*>(dense.const_data_ptr());
-    for (size_t i = 0; i < dense.nbytes(); ++i) h = (h ^ bytes[i]) * 1099511628211ull;
-  }
-  return std::to_string(h);
-}
-
 void print_list(const std::string& name, const std::vector<std::string>& values) {
   std::cout << "{\"" << name << "\": [";
   for (size_t i = 0; i < values.size(); ++i)
@@ -180,9 +170,7 @@ int main(int count, char** arguments) {
   const std::string mode = count > 1 ? arguments[1] : "";
   testing::Words words;
   for (int i = 2; i < count; ++i) words.all.emplace_back(arguments[i]);
-  try {
-    const Group group = distributed::init(
-        {.timeout = std::chrono::seconds(60), .start_timeout = std::chrono::seconds(60)});
+  return testing::run_process([&](const Group& group) {
     if (mode == "curve") testing::curve(group, words);
     if (mode == "checkpoint") testing::checkpoint(group, words);
     if (mode == "trouble") testing::trouble(group, words);
@@ -191,12 +179,5 @@ int main(int count, char** arguments) {
     if (mode == "promises") testing::promises(group);
     if (mode == "moments") testing::moments(group, words);
     if (mode == "refused") testing::refused(group);
-  } catch (const DistributedError& error) {
-    std::cerr << "DistributedError of rank " << error.rank() << ": " << error.what() << std::endl;
-    return 3;
-  } catch (const std::exception& error) {
-    std::cerr << error.what() << std::endl;
-    return 4;
-  }
-  return 0;
+  });
 }
