@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "data/check.h"
 #include "data/prefetch.h"
 #include "group_backend.h"
 #include "luxtorch/core/error.h"
@@ -139,11 +140,7 @@ DataLoader::DataLoader(Tree data, DataLoaderOptions options, Rng rng)
                                     options_.num_workers, options_.prefetch));
   }
   const Part& part = options_.part;
-  if (part.count < 1 || part.index < 0 || part.index >= part.count) {
-    throw ArgumentError(
-        "DataLoader",
-        fmt::format("expected a part from 0 to count - 1, got {} of {}.", part.index, part.count));
-  }
+  check_part("DataLoader", part);
   if (part.of)
     luxtorch::detail::agree(
         Group(part.of), "DataLoader",

@@ -1,11 +1,11 @@
 #include "luxtorch/data/dataset.h"
 
 #include <ATen/ops/index_select.h>
-#include <fmt/format.h>
 
 #include <cmath>
 #include <numeric>
 
+#include "data/check.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/core/ops.h"
 #include "text.h"
@@ -143,13 +143,7 @@ std::vector<Tree> splitobs(const Tree& data, const std::vector<int64_t>& counts,
   return split_by_counts(data, counts, n, rng);
 }
 
-void detail::check_part(Part part) {
-  if (part.count >= 1 && part.index >= 0 && part.index < part.count) return;
-  throw ArgumentError(
-      "data::part_of",
-      fmt::format("expected a part from 0 to count - 1, and a count of at least 1, got {} of {}.",
-                  part.index, part.count));
-}
+void detail::check_part(Part part) { data::check_part("data::part_of", part); }
 
 Tree part_of(const Tree& data, Part which) {
   detail::check_part(which);
