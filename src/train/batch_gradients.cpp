@@ -189,7 +189,7 @@ Sum sum_of_group(const Objective& objective, const Tree& batch, const TrainState
   const auto& options = TrainStateAccess::options(ts);
   if (options.check_every > 0 && ts.step % options.check_every == 0)
     check_same_parameters(options.group, flat, who, ts.step);
-  const StepTail tail(ts.states(), TrainStateAccess::structure(ts).states);
+  StepTail tail(ts.states(), TrainStateAccess::structure(ts).states);
   kept.reset_(tail.numel());
   Sum own{.loss = {}, .states = ts.states(), .stats = {}};
   telling_others(options.group, [&] {
@@ -197,7 +197,8 @@ Sum sum_of_group(const Objective& objective, const Tree& batch, const TrainState
     if (weight.loss == 0) return;
     own = sum_of_parts(objective, batch, own_keys(ts.states(), options.group), ts, leaves, kept,
                        weight.loss, who, false);
-    tail.write_(kept.tail(), own.loss, own.states, weight);
+    tail.set_after_(own.states);
+    tail.write_(kept.tail(), own.loss, weight);
   });
   for (size_t leaf : leaves.trained) kept.count_(static_cast<size_t>(flat.layout().array_at[leaf]));
   if (options.message_dtype) {
@@ -205,7 +206,7 @@ Sum sum_of_group(const Objective& objective, const Tree& batch, const TrainState
   } else {
     for (const Tensor& message : kept.messages()) options.group.backend()->step_(message);
   }
-  auto [weight, loss, states] = tail.read(kept.tail(), own.states);
+  auto [weight, loss, states] = tail.read(kept.tail());
   if (weight == 0)
     throw ArgumentError(who, "expected rows on one process at least, got none on all of them.");
   if (reads(loss, options, flat.loss_scale().has_value())) check_finite(loss, who, ts.step + 1);

@@ -32,80 +32,77 @@ bool has_numbers(const Tree& leaf) {
          leaf.tensor().scalar_type() != kBool;
 }
 
-using LeafPlaces = std::unordered_map<std::string, size_t>;
-
-// Where each leaf is among tree::leaves. A carry that becomes a tuple moves those behind it.
-LeafPlaces leaves_by_path(const Tree& t) {
-  LeafPlaces at;
-  size_t leaf = 0;
-  tree::for_each([&](const std::string& path, const Tree&) { at.emplace(path, leaf++); }, t);
-  return at;
-}
-
-// The leaf at a path, if it has numbers of that shape.
-const Tree* find(const LeafPlaces& at, const std::vector<Tree>& leaves, const std::string& path,
-                 const Tensor& shape) {
-  const auto found = at.find(path);
-  if (found == at.end()) return nullptr;
-  const Tree& leaf = leaves[found->second];
-  return has_numbers(leaf) && leaf.tensor().sizes() == shape.sizes() ? &leaf : nullptr;
-}
-
 }  // namespace
 
 StepTail::StepTail(const Tree& states, const Tree& usual) {
-  const LeafPlaces at = leaves_by_path(states);
-  const std::vector<Tree> leaves = tree::leaves(states);
   tree::for_each(
       [&](const std::string& path, const Tree& expected) {
         if (!has_numbers(expected)) return;
-        const Tree* leaf = find(at, leaves, path, expected.tensor());
         paths_.push_back(path);
         usual_.push_back(expected.tensor());
-        before_.push_back(leaf ? leaf->tensor() : Tensor());
         numel_ += expected.tensor().numel();
       },
       usual);
+  before_ = after_ = states_of(states);
 }
 
-void StepTail::write_(const Tensor& tail, const Tensor& loss, const Tree& after,
-                      StepWeight weight) const {
+void StepTail::set_after_(const Tree& states) { after_ = states_of(states); }
+
+StepTail::States StepTail::states_of(const Tree& all) const {
+  // By path: a carry that becomes a tuple moves the leaves behind it.
+  std::unordered_map<std::string, size_t> at;
+  States found{all, {}, std::vector<std::optional<size_t>>(paths_.size())};
+  tree::for_each(
+      [&](const std::string& path, const Tree& leaf) {
+        at.emplace(path, found.leaves.size());
+        found.leaves.push_back(leaf);
+      },
+      all);
+  for (size_t i = 0; i < paths_.size(); ++i) {
+    const auto place = at.find(paths_[i]);
+    if (place == at.end()) continue;
+    const Tree& leaf = found.leaves[place->second];
+    if (has_numbers(leaf) && leaf.tensor().sizes() == usual_[i].sizes())
+      found.places[i] = place->second;
+  }
+  return found;
+}
+
+void StepTail::write_(const Tensor& tail, const Tensor& loss, StepWeight weight) const {
   const at::NoGradGuard no_grad;
   if (weight.loss > 0) tail.select(0, 0).copy_(loss).mul_(weight.loss);
   tail.select(0, 1).fill_(weight.loss);
   tail.select(0, 2).fill_(weight.rows);
   if (weight.rows == 0) return;
-  const LeafPlaces at = leaves_by_path(after);
-  const std::vector<Tree> now = tree::leaves(after);
   int64_t offset = 3;
   for (size_t i = 0; i < paths_.size(); ++i) {
     const Tensor to = tail.narrow(0, offset, usual_[i].numel());
     offset += usual_[i].numel();
-    const Tree* leaf = find(at, now, paths_[i], usual_[i]);
-    if (!before_[i].defined() || !leaf || leaf->tensor().is_same(before_[i])) continue;
-    to.copy_((leaf->tensor() - before_[i]).reshape({-1})).mul_(weight.rows);
+    if (!before_.places[i] || !after_.places[i]) continue;
+    const Tensor &old = before_.leaves[*before_.places[i]].tensor(),
+                 &now = after_.leaves[*after_.places[i]].tensor();
+    if (!now.is_same(old)) to.copy_((now - old).reshape({-1})).mul_(weight.rows);
   }
 }
 
-StepTail::Sums StepTail::read(const Tensor& tail, const Tree& after) const {
+StepTail::Sums StepTail::read(const Tensor& tail) const {
   const at::NoGradGuard no_grad;
   const Tensor head = tail.narrow(0, 0, 3).cpu().to(kFloat64);
   const auto* sums = head.const_data_ptr<double>();
-  Sums found{.loss_weight = sums[1], .loss = tail.select(0, 0) / sums[1], .states = after};
+  Sums found{.loss_weight = sums[1], .loss = tail.select(0, 0) / sums[1], .states = after_.all};
   if (paths_.empty() || sums[2] == 0) return found;
-  const LeafPlaces at = leaves_by_path(after);
-  std::vector<Tree> now = tree::leaves(after);
+  std::vector<Tree> now = after_.leaves;
   int64_t offset = 3;
   for (size_t i = 0; i < paths_.size(); ++i) {
     const Tensor sum = tail.narrow(0, offset, usual_[i].numel());
     offset += usual_[i].numel();
-    const Tensor& old = before_[i];
-    if (!old.defined() || !find(at, now, paths_[i], usual_[i])) continue;
+    if (!before_.places[i] || !after_.places[i]) continue;
+    const Tensor& old = before_.leaves[*before_.places[i]].tensor();
     const Tensor change = sum.reshape(old.sizes()) / sums[2];
     const bool whole = !old.is_floating_point();
-    now[at.at(paths_[i])] = old + (whole ? change.round() : change).to(old.options());
+    now[*after_.places[i]] = old + (whole ? change.round() : change).to(old.options());
   }
-  found.states = tree::unflatten(after, now);
+  found.states = tree::unflatten(after_.all, now);
   return found;
 }
 

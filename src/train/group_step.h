@@ -2,6 +2,7 @@
 #pragma once
 
 #include <exception>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,21 +47,31 @@ class StepTail {
   StepTail(const Tree& states, const Tree& usual);
   /// Its size, the same on all processes.
   int64_t numel() const { return numel_; }
-  /// Writes a part's numbers. after: the states after its call.
-  void write_(const Tensor& tail, const Tensor& loss, const Tree& after, StepWeight weight) const;
+  /// The states of this process after the step; those before it where its part has no weight.
+  void set_after_(const Tree& states);
+  /// Writes a part's numbers.
+  void write_(const Tensor& tail, const Tensor& loss, StepWeight weight) const;
 
-  /// Reads the sum over all processes. after: this process' states; states: those of the whole batch.
+  /// Reads the sum over all processes. states: those of the whole batch.
   struct Sums {
     double loss_weight;
     Tensor loss;  // 0-dim, divided by the weight
     Tree states;
   };
-  Sums read(const Tensor& tail, const Tree& after) const;
+  Sums read(const Tensor& tail) const;
 
  private:
-  std::vector<std::string> paths_;  // of what is averaged
-  std::vector<Tensor> usual_;       // by path, for the shapes
-  std::vector<Tensor> before_;      // by path; undefined where it has another shape
+  // Of the states that are averaged, by path: where each is among all leaves, if it has numbers of its usual shape.
+  struct States {
+    Tree all;
+    std::vector<Tree> leaves;
+    std::vector<std::optional<size_t>> places;
+  };
+  States states_of(const Tree& all) const;
+
+  std::vector<std::string> paths_;
+  std::vector<Tensor> usual_;  // for the shapes
+  States before_, after_;
   int64_t numel_ = 3;
 };
 

@@ -1,6 +1,4 @@
 // The training steps.
-#include <exception>
-
 #include "autodiff/differentiable.h"
 #include "train/batch_gradients.h"
 #include "train/group_step.h"
@@ -20,18 +18,16 @@ FlatGradients new_gradients(const TrainState& ts) {
 // by_array: the gradients once more, where they are there.
 void update(TrainState& ts, const Tree& grads, const std::vector<Tensor>* by_array,
             const char* who) {
-  // Errors of ours are the same on all processes, since the gradients are, and leave the group as it is.
-  std::exception_ptr ours;
-  detail::telling_others(TrainStateAccess::options(ts).group, [&] {
-    try {
-      detail::refuse_followed(who, grads);
-      auto& flat = TrainStateAccess::own_(ts).flat;
-      by_array ? flat.step_(*by_array) : flat.step_(grads);
-    } catch (const Error&) {
-      ours = std::current_exception();
-    }
-  });
-  if (ours) std::rethrow_exception(ours);
+  try {
+    detail::refuse_followed(who, grads);
+    auto& flat = TrainStateAccess::own_(ts).flat;
+    by_array ? flat.step_(*by_array) : flat.step_(grads);
+  } catch (
+      const Error&) {  // the same on all processes, since the gradients are: the group stays as it is
+    throw;
+  } catch (...) {
+    detail::telling_others(TrainStateAccess::options(ts).group, [] { throw; });
+  }
   ++ts.step;
 }
 

@@ -49,25 +49,25 @@ struct TrainStateOptions {
   /// Whether a loss that is infinite or NaN is an ArgumentError, which names the step. Not set: yes
   /// where the loss is on the CPU; on another device the check makes the program wait.
   std::optional<bool> check_finite = {};
-  /// How many parts of a batch a step computes one after the other, to need less memory. The loss
-  /// and the gradients are means over the parts, weighted by their rows: for a loss that is a mean
-  /// over rows the same as of the whole batch. All tensors of a batch must have its rows in dimension
-  /// 0. With `weight` the parts count by it, and with Combine::sum they are added up, on one process too. Each part
-  /// gets the states that the one before it returned, so batch norms average over parts; states with a row for each row of the batch, such as a carry, do not fit. stats is the tuple of the parts' stats, also where there are fewer rows than parts, and
-  /// so fewer parts.
+  /// How many parts of a batch a step computes one after the other, to need less memory. The loss and the gradients are
+  /// means over the parts, weighted by their rows, or by `weight`; with Combine::sum they are added up, on one process
+  /// too. So they are those of the whole batch. All tensors of a batch must have its rows in dimension 0. Each part gets
+  /// the states that the one before it returned, so batch norms average over parts; states with a row for each row of
+  /// the batch, such as a carry, do not fit. stats is the tuple of the parts' stats, also where fewer rows, or parts of
+  /// weight 0, make fewer parts.
   int64_t micro_batches = 1;
   /// Called once per step, between the gradients and the optimizer, with all gradients: flat tensors,
   /// one per dtype and device (float32 for narrower dtypes), of the same layout in every step, 0 where there is none. It may change
   /// them in place: a sum over processes, a clip, a compression. All that comes later (TrainStep::grads,
   /// the optimizer's rules) sees what it left. With a LossScale they are those of the scaled loss.
   std::function<void(const std::vector<Tensor>& gradients)> reduce = {};
-  /// The processes that train together. Each has the same TrainState, and its part of each batch
-  /// (DataLoaderOptions::part); every step is one of the whole batch. The parameters and states of rank 0 are
-  /// everybody's at the start, then compute_gradients and single_train_step send one message: gradients, loss and
-  /// states are those of all parts, the same bits on each process. stats are each process' own. Keys in the
-  /// states are others for each process' model, and the same after the step. An exception that
-  /// leaves the objective reaches the other processes as a DistributedError; with NCCL its watchdog ends them after
-  /// InitOptions::timeout.
+  /// The processes that train together. Each has the same TrainState, frozen parameters too, and its part of each batch
+  /// (DataLoaderOptions::part); every step is one of the whole batch. The parameters and states of rank 0 are everybody's
+  /// at the start, then compute_gradients and single_train_step send one message: gradients, loss and states are those of
+  /// all parts, the same bits on each process. stats, and states that are nothing in a new model, such as a carry, are
+  /// each process' own. Keys in the states are others for each process' model, and the same after the step. What leaves
+  /// the objective or reduce as an exception reaches the other processes as a DistributedError; with
+  /// NCCL its watchdog ends them after InitOptions::timeout.
   Group group = {};
   /// What the loss of a part is a mean over, such as the tokens that count; its rows where this is empty. A part
   /// of weight 0 is not given to the objective. For parts of a group, and for micro_batches.
