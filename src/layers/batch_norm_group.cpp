@@ -6,8 +6,6 @@
 #include <fmt/format.h>
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <vector>
-
 #include "group_weight.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/core/ops.h"
@@ -16,17 +14,17 @@
 
 namespace luxtorch {
 
-namespace {
-
-constexpr const char* kBatchNorm = "BatchNorm";
-using Tensors = torch::autograd::variable_list;
-using Maybe = std::optional<Tensor>;
-
 std::vector<int64_t> all_but_channels(const Tensor& x) {
   std::vector<int64_t> dims{0};
   for (int64_t d = 2; d < x.dim(); ++d) dims.push_back(d);
   return dims;
 }
+
+namespace {
+
+constexpr const char* kBatchNorm = "BatchNorm";
+using Tensors = torch::autograd::variable_list;
+using Maybe = std::optional<Tensor>;
 
 // (channels) beside x.
 Tensor beside(const Tensor& x, const Tensor& of_channels) {
@@ -72,9 +70,8 @@ void refuse_higher_derivatives() {
   throw UnsupportedError(
       kBatchNorm,
       "expected a gradient of first order, got one that records a graph, in a layer whose .group "
-      "has "
-      "several processes. Take derivatives of higher order in test mode, testmode(st), or without "
-      ".group.");
+      "has several processes. Take derivatives of higher order in test mode, testmode(st), or "
+      "without .group.");
 }
 
 struct NormTogether : torch::autograd::Function<NormTogether> {

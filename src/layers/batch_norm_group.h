@@ -1,12 +1,17 @@
 // Batch norm by the statistics of a batch that lies on several processes.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "luxtorch/core/types.h"
 #include "luxtorch/group.h"
 
 namespace luxtorch {
+
+/// The dimensions that a channel's values lie along: all of x but dimension 1.
+std::vector<int64_t> all_but_channels(const Tensor& x);
 
 /// A part of a batch, normalized by all of it, and the statistics of the batch.
 struct NormalizedTogether {

@@ -2,6 +2,7 @@
 
 #include <ATen/ops/batch_norm.h>
 
+#include "group_backend.h"
 #include "layers/batch_norm_group.h"
 #include "layers/check.h"
 #include "luxtorch/core/ops.h"
@@ -22,8 +23,7 @@ struct Normalized {
 Normalized by_the_batch(const Tensor& given, double epsilon) {
   const Dtype dtype = given.scalar_type();
   const Tensor x = is_half(dtype) ? given.to(kFloat32) : given;
-  std::vector<int64_t> dims{0};
-  for (int64_t d = 2; d < x.dim(); ++d) dims.push_back(d);
+  const std::vector<int64_t> dims = all_but_channels(x);
   const auto n = static_cast<double>(x.numel()) / static_cast<double>(x.size(1));
   const Tensor mean = x.mean(dims, /*keepdim=*/true), from_mean = x.sub(mean);
   const Tensor var = from_mean.square().mean(dims, /*keepdim=*/true);
@@ -133,9 +133,9 @@ Out<Tensor> BatchNorm::operator()(const Tensor& given, const Tree& ps, const Tre
         st.with("running_mean", moved(*mean, of_batch)).with("running_var", moved(*var, unbiased));
   };
   if (together && !x.is_meta()) {
-    auto wide = [&](const Tensor& t) { return is_half(x.scalar_type()) ? t.to(kFloat32) : t; };
-    if (scale) scale = wide(*scale), bias = wide(*bias);
-    auto batch = normalize_together(options_.group, wide(x), scale, bias, options_.epsilon);
+    using detail::widened;
+    if (scale) scale = widened(*scale), bias = widened(*bias);
+    auto batch = normalize_together(options_.group, widened(x), scale, bias, options_.epsilon);
     y = batch.y;
     keep_statistics(batch.mean, batch.var);
   } else if (of_the_batch && transforms::active()) {
