@@ -25,7 +25,7 @@ def draw(found):
         parts += panel(f"{name}: {model['parameters']:,} parameters, a step by the number of processes", model, y)
         y += PANEL + GAP
     head = [text(16, 26, "Predicted training steps, the work of each process staying the same", size=17, weight="bold"),
-            text(16, 45, found["about"], size=11)]
+            text(16, 45, f"{found['about']}; solid: by a ring, dashed: by a tree, where it is faster", size=11)]
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y}" viewBox="0 0 {WIDTH} {y}" '
         'font-family="Helvetica, Arial, sans-serif">',
