@@ -16,6 +16,7 @@ from pathlib import Path
 FOLDERS = {
     "core": 0,
     "kernels": 1,
+    "kernels/dense": 1.2,
     "kernels/recurrent": 1.2,
     "ops": 1.5,
     "ops/recurrent": 1.6,
@@ -45,6 +46,7 @@ FILES = {
     "utf8": 0,
     "text": 1,
     "transforms": 1,
+    "autograd_node": 1,
     "rng": 1,
     "tree": 1,
     "ties": 1,

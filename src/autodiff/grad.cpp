@@ -8,6 +8,7 @@
 #include <c10/core/InferenceMode.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "autodiff/chain_graph.h"
 #include "autodiff/differentiable.h"
 #include "text.h"
 #include "transforms.h"
@@ -105,9 +106,11 @@ ValueAndGradients differentiate_plainly(const std::function<Tensor(const std::ve
   std::vector<Tensor> gradients;
   if (!inputs.empty()) {
     if (!value.requires_grad()) independent();
-    gradients =
-        torch::autograd::grad({value}, inputs, {}, /*retain_graph=*/std::nullopt, create_graph,
-                              /*allow_unused=*/true);
+    std::optional<std::vector<Tensor>> of_chain;
+    if (!create_graph) of_chain = gradients_of_chain(value, inputs);
+    gradients = of_chain ? *std::move(of_chain)
+                         : torch::autograd::grad({value}, inputs, {}, /*retain_graph=*/std::nullopt,
+                                                 create_graph, /*allow_unused=*/true);
     auto defined = [](const Tensor& g) { return g.defined(); };
     if (std::none_of(gradients.begin(), gradients.end(), defined)) independent();
   }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "autograd_node.h"
 #include "interop/forward_changes.h"
 #include "luxtorch/core/error.h"
 #include "transforms.h"
@@ -38,16 +39,6 @@ struct Handover : autograd::Node {
     return {self.function, add_input_metadata(t)};
   }
 };
-
-// How torch owns nodes has changed between its versions: by shared_ptr, later by intrusive_ptr.
-template <class Owner = decltype(autograd::Edge::function)>
-Owner new_handover() {
-  if constexpr (std::same_as<Owner, std::shared_ptr<autograd::Node>>) {
-    return Owner(new Handover, [](auto* node) { deleteNode(node); });
-  } else {
-    return c10::make_intrusive<Handover>();
-  }
-}
 
 }  // namespace
 
@@ -146,7 +137,7 @@ Tree ModulePool::Loan::bind(const Bindings& bindings, const Tree& x, bool copy_x
 
   autograd::Edge self;
   auto lead = [&](const Tensor& stand_in, const Tensor& t) {
-    if (!self.is_valid()) self.function = new_handover();
+    if (!self.is_valid()) self.function = make_node<Handover>();
     auto* node = static_cast<Handover*>(self.function.get());
     node->pool = pool_.weak_from_this();
     node->copy = &copy_;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "autograd_node.h"
 #include "interop/module_parts.h"
 #include "interop/module_pool.h"
 #include "interop/seeded_generator.h"
@@ -136,20 +137,6 @@ struct Recompute : autograd::Node {
   }
 };
 
-namespace {
-
-// See module_pool.cpp.
-template <class Owner = decltype(autograd::Edge::function)>
-Owner new_recompute() {
-  if constexpr (std::same_as<Owner, std::shared_ptr<autograd::Node>>) {
-    return Owner(new Recompute, [](auto* node) { deleteNode(node); });
-  } else {
-    return c10::make_intrusive<Recompute>();
-  }
-}
-
-}  // namespace
-
 Device ModuleTurns::Call::device() const {
   auto tensors = tree::tensors(x);
   return tensors.empty() ? Device(c10::DeviceType::CPU) : tensors[0].device();
@@ -195,7 +182,7 @@ ModuleTurns::Result ModuleTurns::run(const Call& call) {
   if (!at::GradMode::is_enabled()) return result;
 
   auto inputs = tree::tensors(call.x);
-  autograd::Edge self(new_recompute(), 0);
+  autograd::Edge self(make_node<Recompute>(), 0);
   auto* node = static_cast<Recompute*>(self.function.get());
   bool any = false;
   auto remember = [&](const Tensor& t) {

@@ -7,8 +7,9 @@ set(luxtorch_vector_kernels
   recurrent/forward.cpp
   recurrent/layout.cpp
   recurrent/single_step.cpp
-  recurrent/transpose.cpp
-  transpose_bytes.cpp)
+  transpose.cpp
+  transpose_bytes.cpp
+  dense/dense.cpp)
 file(RELATIVE_PATH kernels_folder "${CMAKE_CURRENT_SOURCE_DIR}" "${CMAKE_CURRENT_LIST_DIR}")
 list(TRANSFORM luxtorch_kernels PREPEND "${kernels_folder}/")
 list(TRANSFORM luxtorch_vector_kernels PREPEND "${kernels_folder}/")

@@ -1,6 +1,7 @@
 #include "luxtorch/layers/containers.h"
 
 #include "layers/check.h"
+#include "layers/dense_chain.h"
 
 namespace luxtorch {
 
@@ -28,7 +29,14 @@ Out<Tree> Chain::operator()(const Tree& x, const Tree& ps, const Tree& st) const
   Tree y = x;
   std::vector<Tree::Item> states;
   states.reserve(layers_.size());
-  for (const auto& [name, layer] : layers_) {
+  for (size_t i = 0; i < layers_.size();) {
+    if (auto run = detail::run_dense_chain(layers_, i, y, ps)) {
+      y = std::move(run->y);
+      for (const size_t end = i + run->count; i < end; ++i)
+        states.emplace_back(layers_[i].first, st[layers_[i].first]);
+      continue;
+    }
+    const auto& [name, layer] = layers_[i++];
     auto [out, st_layer] = layer(y, ps[name], st[name]);
     y = std::move(out);
     states.emplace_back(name, std::move(st_layer));

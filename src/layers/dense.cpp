@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "layers/check.h"
-#include "ops/linear.h"
+#include "ops/dense_run.h"
 
 namespace luxtorch {
 
@@ -36,7 +36,8 @@ std::vector<ParameterSpec> Dense::parameters() const {
 Out<Tensor> Dense::operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
   const auto& weight = ps["weight"].tensor();
   check_input(*this, x, in_dims_, weight, "..., ", 1, std::numeric_limits<int64_t>::max());
-  auto y = activation_(ops::linear(x, weight, options_.use_bias ? ps["bias"].tensor() : Tensor()));
+  const Tensor bias = options_.use_bias ? ps["bias"].tensor() : Tensor();
+  Tensor y = ops::dense(x, {weight, bias, activation_});
   detail::report(*this, y);
   return {std::move(y), st};
 }

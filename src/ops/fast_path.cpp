@@ -10,7 +10,7 @@ namespace luxtorch::ops {
 
 namespace {
 
-thread_local std::array<BackendChoice, 3> last;  // by FusedOp
+thread_local std::array<BackendChoice, 4> last;  // by FusedOp
 thread_local int guards = 0;
 
 bool disabled_by_environment() {

@@ -1,5 +1,5 @@
 // Transpositions against plain loops: what is beside the result stays as it was.
-#include "kernels/recurrent/transpose.h"
+#include "kernels/transpose.h"
 
 #include <gtest/gtest.h>
 

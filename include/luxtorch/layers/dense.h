@@ -42,6 +42,8 @@ class LUXTORCH_API Dense {
   int64_t out_dims() const { return out_dims_; }
   /// The activation; identity if none was given.
   const Activation& activation() const { return activation_; }
+  /// Whether it has a bias.
+  bool use_bias() const { return options_.use_bias; }
 
  private:
   int64_t in_dims_, out_dims_;

@@ -9,6 +9,7 @@
 // own.
 #pragma once
 
+#include <array>
 #include <concepts>
 #include <string>
 
@@ -39,6 +40,8 @@ class LUXTORCH_API Activation {
   std::string name() const;
   /// The text in a printed model: the name.
   std::string label() const { return name(); }
+  /// Its numbers, as the slope of leakyrelu; 0 where it has none.
+  constexpr std::array<double, 2> numbers() const { return {first_, second_}; }
   /// The same function with the same numbers, whatever the names.
   friend constexpr bool operator==(const Activation& a, const Activation& b) {
     return a.function_ == b.function_ && a.with_numbers_ == b.with_numbers_ &&

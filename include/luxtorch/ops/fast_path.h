@@ -20,6 +20,7 @@ enum class FusedOp {
   recurrence,  ///< Recurrent sequences and single steps
   loss,        ///< BinaryCrossEntropyLoss of probabilities, CrossEntropyLoss of few classes' logits
   attention,   ///< scaled_dot_product_attention
+  dense,       ///< Dense, and runs of them in a Chain
 };
 
 /// What such an operator runs on.

@@ -12,7 +12,7 @@
 #include "kernels/recurrent/cells-inl.h"
 #include "kernels/recurrent/group.h"
 #include "kernels/recurrent/products-inl.h"
-#include "kernels/recurrent/tile-inl.h"
+#include "kernels/tile-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace luxtorch::kernels::HWY_NAMESPACE {

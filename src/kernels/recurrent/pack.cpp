@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "kernels/recurrent/group.h"
-#include "kernels/recurrent/transpose.h"
+#include "kernels/transpose.h"
 
 namespace luxtorch::kernels {
 

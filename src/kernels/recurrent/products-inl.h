@@ -6,7 +6,7 @@
 #define LUXTORCH_KERNELS_PRODUCTS_INL_H
 #endif
 
-#include "kernels/recurrent/tile-inl.h"
+#include "kernels/tile-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace luxtorch::kernels::HWY_NAMESPACE {

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <stdexcept>
 
+#include "autograd_node.h"
 #include "ops/recurrent/fused.h"
 #include "ops/recurrent/kernels.h"
 
@@ -15,19 +16,6 @@ namespace {
 
 using torch::autograd::Node;
 using Tensors = torch::autograd::variable_list;
-// An intrusive pointer or, before LibTorch 2.13, a shared one.
-using NodePointer = decltype(torch::autograd::Edge::function);
-
-template <class N, class... Arguments>
-auto make_node(Arguments&&... arguments) {
-  if constexpr (std::is_same_v<NodePointer, std::shared_ptr<Node>>) {
-    return std::shared_ptr<N>(new N(std::forward<Arguments>(arguments)...),
-                              [](auto* node) { deleteNode(node); });
-  } else {
-    return c10::make_intrusive<N>(std::forward<Arguments>(arguments)...);
-  }
-}
-
 constexpr std::array<const Tensor CellWeights::*, 4> kWeights{
     &CellWeights::weight_ih, &CellWeights::weight_hh, &CellWeights::bias_ih, &CellWeights::bias_hh};
 // A node's edges: to what made x, h and c, and from the first step to the weights.
@@ -248,7 +236,7 @@ SequenceOutput fused_step(const RecurrentCall& in) {
   if (first) record = std::make_shared<StepRecord>(in);
   auto run = run_forward(dense_call(record->with(in.x, in.h, in.c)), record->prepared(),
                          /*keep=*/true);
-  auto node = make_node<StepNode>(record, in, std::move(run.saved));
+  auto node = detail::make_node<StepNode>(record, in, std::move(run.saved));
   if (first) {
     record->first = node.get();
     node->set_next_edges(torch::autograd::collect_next_edges(

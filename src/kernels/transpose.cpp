@@ -1,5 +1,5 @@
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "kernels/recurrent/transpose.cpp"
+#define HWY_TARGET_INCLUDE "kernels/transpose.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -57,7 +57,7 @@ void TransposeDouble(const double* from, int64_t from_stride, int64_t rows, int6
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-#include "kernels/recurrent/transpose.h"
+#include "kernels/transpose.h"
 
 namespace luxtorch::kernels {
 

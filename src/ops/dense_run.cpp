@@ -1,0 +1,204 @@
+#include "ops/dense_run.h"
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/alias.h>
+#include <ATen/ops/empty.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/function.h>
+#include <torch/csrc/autograd/saved_variable.h>
+
+#include <algorithm>
+#include <mutex>
+#include <stdexcept>
+
+#include "autocast.h"
+#include "autograd_node.h"
+#include "ops/dense_choice.h"
+#include "ops/dense_kernels.h"
+#include "ops/fast_path.h"
+#include "ops/flops.h"
+#include "ops/linear.h"
+
+namespace luxtorch::ops {
+
+namespace {
+
+namespace autograd = torch::autograd;
+using Tensors = autograd::variable_list;
+
+// x, then each layer's weight and bias: the order of a node's edges.
+Tensors tensors_of(const Tensor& x, std::span<const DenseCall> layers) {
+  Tensors all{x};
+  all.reserve(1 + 2 * layers.size());
+  for (const DenseCall& l : layers) all.push_back(l.weight), all.push_back(l.bias);
+  return all;
+}
+
+// Do the shapes fit, and in the way that matrices lie in memory?
+const char* why_unfit(const Tensor& x, std::span<const DenseCall> layers) {
+  if (x.dim() < 1 || x.numel() == 0) return "x has no numbers";
+  int64_t in = x.size(-1);
+  for (const DenseCall& l : layers) {
+    const bool fits =
+        l.weight.dim() == 2 && l.weight.size(1) == in && l.weight.size(0) > 0 &&
+        (!l.bias.defined() || (l.bias.dim() == 1 && l.bias.size(0) == l.weight.size(0)));
+    if (!fits) return "shapes do not fit";
+    if (!l.weight.is_contiguous() || (l.bias.defined() && !l.bias.is_contiguous()))
+      return "a weight is not contiguous";
+    if (!is_fused(l.activation)) return "an activation has no kernel";
+    in = l.weight.size(0);
+  }
+  return nullptr;
+}
+
+// Packing a weight costs as much as a product with a few rows.
+bool is_worth_packing(int64_t rows, const DenseCall& l) {
+  constexpr int64_t kSmall = 4096, kRows = 16;
+  return rows >= kRows || l.weight.numel() <= kSmall;
+}
+
+const char* why_not_fused(const Tensor& x, std::span<const DenseCall> layers) {
+  if (const char* reason = why_disabled(FusedOp::dense)) return reason;
+  if (const char* reason = why_unreadable(x.scalar_type(), {&x})) return reason;
+  for (const DenseCall& l : layers) {
+    if (const char* reason = why_unreadable(x.scalar_type(), {&l.weight, &l.bias})) return reason;
+  }
+  if (!detail::as_in_products(x).is_same(x)) return "autocast is on";
+  if (const char* reason = why_unfit(x, layers)) return reason;
+  const int64_t rows = x.numel() / x.size(-1);
+  for (const DenseCall& l : layers) {
+    if (!is_worth_packing(rows, l)) return "x has few rows";
+    if (!kernels_win(l.weight.size(1), l.weight.size(0))) return "torch's products are faster";
+  }
+  return nullptr;
+}
+
+DenseInput input_of(const Tensor& x, std::span<const DenseCall> layers) {
+  return {x.contiguous().view({-1, x.size(-1)}), {layers.begin(), layers.end()}};
+}
+
+// Gradients that are differentiated further, or transformed: of torch's operators, run again.
+Tensors gradients_in_plain_ops(Tensor x, std::vector<DenseCall> layers, const Tensor& by_y,
+                               const std::vector<bool>& wanted) {
+  const bool create_graph = at::GradMode::is_enabled();
+  const at::AutoGradMode recording(true);
+  std::vector<Tensor*> inputs{&x};
+  for (DenseCall& l : layers) inputs.push_back(&l.weight), inputs.push_back(&l.bias);
+  Tensors leaves, all(inputs.size());
+  // Through an alias, the gradient by one input does not pass through another that it came from.
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (wanted[i]) leaves.push_back(*inputs[i] = at::alias(*inputs[i]));
+  auto found = autograd::grad({dense_reference(x, layers)}, leaves, {by_y}, /*retain_graph=*/true,
+                              create_graph, /*allow_unused=*/true);
+  for (size_t i = 0, next = 0; i < inputs.size(); ++i)
+    if (wanted[i]) all[i] = std::move(found[next++]);
+  return all;
+}
+
+class DenseNode : public autograd::Node {
+ public:
+  DenseNode(std::span<const DenseCall> layers, const Tensors& tensors, const Tensor& y,
+            Tensor hidden)
+      : hidden_(std::move(hidden)) {
+    for (const Tensor& t : tensors) saved_.emplace_back(t, /*is_output=*/false);
+    for (const DenseCall& l : layers) activations_.push_back(l.activation);
+    if (activations_.back() != identity) y_ = y.detach(), y_version_ = y._version();
+  }
+
+  std::string name() const override { return "luxtorch::Dense"; }
+
+  void release_variables() override {
+    const std::lock_guard lock(mutex_);
+    saved_.clear();
+    y_ = hidden_ = Tensor();
+  }
+
+  Tensors apply(Tensors&& by_outputs) override {
+    const Tensor& by_y = by_outputs[0];
+    if (!by_y.defined()) return Tensors(num_outputs());
+    const auto [x, layers, y, hidden] = variables();
+    std::vector<bool> wanted;
+    for (size_t i = 0; i < num_outputs(); ++i) wanted.push_back(task_should_compute_output(i));
+    if (at::GradMode::is_enabled() || transforms::active() || is_indirect(by_y) ||
+        has_tangent(by_y))
+      return gradients_in_plain_ops(x, layers, by_y, wanted);
+    auto all = dense_backward(input_of(x, layers), hidden, y, by_y.contiguous(), wanted);
+    if (all[0].defined()) all[0] = all[0].view(x.sizes());
+    return all;
+  }
+
+ private:
+  struct Variables {
+    Tensor x;
+    std::vector<DenseCall> layers;
+    Tensor y, hidden;
+  };
+  Variables variables() {
+    const std::lock_guard lock(mutex_);
+    if (saved_.empty()) {
+      throw std::runtime_error(
+          "Trying to backward through the graph a second time, or through dense layers whose saved "
+          "values have been freed. Specify retain_graph=true to go backward more than once.");
+    }
+    if (y_.defined() && y_._version() != y_version_) {
+      throw std::runtime_error(
+          "one of the variables needed for gradient computation has been modified by an inplace "
+          "operation: the output of a dense layer.");
+    }
+    Variables v{saved_[0].unpack(), {}, y_, hidden_};
+    for (size_t l = 0; l < activations_.size(); ++l)
+      v.layers.push_back({saved_[1 + 2 * l].unpack(), saved_[2 + 2 * l].unpack(), activations_[l]});
+    return v;
+  }
+
+  std::mutex mutex_;
+  std::vector<autograd::SavedVariable> saved_;  // as tensors_of
+  std::vector<Activation> activations_;
+  Tensor hidden_;
+  Tensor y_;  // without its place in the graph; undefined where backward does not need it
+  uint32_t y_version_ = 0;
+};
+
+}  // namespace
+
+std::optional<Tensor> dense_run(const Tensor& x, std::span<const DenseCall> layers) {
+  const char* reason = why_not_fused(x, layers);
+  if (remember(FusedOp::dense, reason ? Backend::reference : Backend::fused, reason) !=
+      Backend::fused)
+    return std::nullopt;
+  Shape shape(x.sizes());
+  shape.back() = layers.back().weight.size(0);
+  Tensor y = at::empty(shape, x.options().requires_grad(false)), hidden;
+  {
+    const at::NoGradGuard no_grad;
+    const auto in = input_of(x, layers);
+    for (const DenseCall& l : layers) count_product(in.rows(), l.weight.size(1), l.weight.size(0));
+    hidden = dense_forward(in, y);
+  }
+  const Tensors tensors = tensors_of(x, layers);
+  if (std::ranges::none_of(tensors, [](const Tensor& t) { return t.defined() && is_recorded(t); }))
+    return y;
+  auto node = detail::make_node<DenseNode>(layers, tensors, y, std::move(hidden));
+  autograd::edge_list edges;
+  for (const Tensor& t : tensors)
+    edges.push_back(t.defined() ? autograd::impl::gradient_edge(t) : autograd::Edge());
+  node->set_next_edges(std::move(edges));
+  autograd::create_gradient_edge(y, node);
+  return y;
+}
+
+Tensor dense(const Tensor& x, const DenseCall& layer) {
+  const bool in_one = is_fused(layer.activation);
+  const DenseCall product{layer.weight, layer.bias, in_one ? layer.activation : identity};
+  const auto y = dense_run(x, {&product, 1});
+  if (!y) return dense_reference(x, {&layer, 1});
+  return in_one ? *y : layer.activation(*y);
+}
+
+Tensor dense_reference(const Tensor& x, std::span<const DenseCall> layers) {
+  Tensor y = x;
+  for (const DenseCall& l : layers) y = l.activation(linear(y, l.weight, l.bias));
+  return y;
+}
+
+}  // namespace luxtorch::ops
