@@ -15,6 +15,10 @@ import subprocess
 from pathlib import Path
 
 
+def percent(share):
+    return "-" if share is None else f"{share:.1%}"
+
+
 class Limit:
     def __init__(self, program, threads):
         self.threads, self.cpus = threads, sorted(os.sched_getaffinity(0))[:threads]

@@ -53,9 +53,8 @@ def environment(threads):
 def start_one(options, name):
     """The competitor, ready. Skipped where it cannot run, Failed where it uses other threads."""
     cpus = sorted(os.sched_getaffinity(0))[: options.threads]
-    what = CASES[name][0] if name in CASES else (f"{name}.py",)
     found = interleaved.Competitor(
-        name, command(options.programs, *what),
+        name, command(options.programs, *CASES[name][0]),
         {**environment(options.threads), "LUXTORCH_LIBRARY": str(options.programs.absolute().parents[1] / "lib")},
         cpus, patience=900)
     if found.threads != options.threads:
