@@ -22,10 +22,8 @@ round's turns compared with each other, with its 10th and 90th percentile.
 """
 
 import argparse
-import contextlib
 import json
 import os
-import platform
 import sys
 from pathlib import Path
 
@@ -90,17 +88,10 @@ def parse(arguments):
     return options
 
 
-def processor():
-    with contextlib.suppress(OSError, StopIteration):
-        with open("/proc/cpuinfo") as lines:
-            return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    return platform.processor() or platform.machine()
-
-
 def describe(options, limit):
     count = f"{options.threads} thread" + "s" * (options.threads > 1)
     vectors = f" with {limit.vectors}" if limit and limit.vectors else ""
-    return [f"float32, {count} on {processor()}{vectors}, load {os.getloadavg()[0]:.1f} at the start",
+    return [f"float32, {count} on {limits.processor()}{vectors}, load {os.getloadavg()[0]:.1f} at the start",
             f"spiral and char: {options.rounds} rounds, in a new order each"]
 
 
