@@ -1,4 +1,4 @@
-"""tools/bench/recurrent: which cells of the grid are measured and how often, how products are counted, the picture."""
+"""tools/bench/recurrent: which cells of the grid are measured and how often, how operations are counted, the picture."""
 
 import os
 import random
@@ -13,9 +13,9 @@ sys.path[:0] = [str(BENCH), str(BENCH / "recurrent")]
 
 import grid  # noqa: E402
 import interleaved  # noqa: E402
+import operations  # noqa: E402
 import picture  # noqa: E402
 import problem  # noqa: E402
-import products  # noqa: E402
 
 
 class MadeUp:
@@ -107,19 +107,19 @@ class GridTest(unittest.TestCase):
         self.assertIn("lstm forward 0.25, lstm step 4.00, gru forward -", lines[0])
 
 
-class ProductsTest(unittest.TestCase):
+class OperationsTest(unittest.TestCase):
     def test_a_spiral_step_has_the_products_that_paper_says(self):
         # 6400 steps of 32 rows with 2 inputs and 8 units, 128 heads; backward has no gradient of the data.
         from_data, carried, head = 2 * 6400 * 32 * 2, 2 * 6400 * 32 * 8, 2 * 128 * 8
-        self.assertEqual(products.operations(problem.spiral(), training=False), from_data + carried + head)
-        self.assertEqual(products.operations(problem.spiral(), training=True), 2 * from_data + 3 * carried + 3 * head)
+        self.assertEqual(operations.of_products(problem.spiral(), training=False), from_data + carried + head)
+        self.assertEqual(operations.of_products(problem.spiral(), training=True), 2 * from_data + 3 * carried + 3 * head)
 
     def test_symbols_are_looked_up_and_a_second_layer_hands_a_gradient_down(self):
         # 1024 steps of 512 rows: 128 units, 128 from below and 128 units, a head of 68.
-        self.assertEqual(products.operations(problem.char(), training=True), 3 * 2 * 1024 * (512 * 3 * 128 + 128 * 68))
+        self.assertEqual(operations.of_products(problem.char(), training=True), 3 * 2 * 1024 * (512 * 3 * 128 + 128 * 68))
 
     def test_without_a_head_there_is_none(self):
-        self.assertEqual(products.operations(problem.plain("gru", 3, 5, 7), training=False), 2 * 15 * 21 * (7 + 7))
+        self.assertEqual(operations.of_products(problem.plain("gru", 3, 5, 7), training=False), 2 * 15 * 21 * (7 + 7))
 
 
 class PictureTest(unittest.TestCase):

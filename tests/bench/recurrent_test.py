@@ -56,13 +56,24 @@ CANNOT = """
 
     turns.take("cannot", open_problem, threads=1)
 """
+# The limit of a processor that does an operation in ten microseconds.
+SLOW_PROCESSOR = """#!/bin/sh
+echo '{"vectors": "AVX2", "threads": 1, "fma": {"float32": {"one": 0.0001, "all": 0.0001}}}'
+"""
 NEEDS_NUMPY = unittest.skipUnless(importlib.util.find_spec("numpy"), "this Python has no numpy")
 
 
 @NEEDS_NUMPY
 class DriverTest(unittest.TestCase):
-    def run_with(self, programs, *arguments):
-        with tempfile.TemporaryDirectory() as folder:
+    def run_with(self, programs, *arguments, limit=None):
+        with tempfile.TemporaryDirectory() as build:
+            folder = Path(build) / "bench/recurrent"
+            folder.mkdir(parents=True)
+            if limit:
+                program = Path(build) / "bin/limit"
+                program.parent.mkdir()
+                program.write_text(limit)
+                program.chmod(0o755)
             for name, text in programs.items():
                 path = Path(folder) / name
                 path.write_text(f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(BENCH)!r})\n" +
@@ -70,7 +81,7 @@ class DriverTest(unittest.TestCase):
                 path.chmod(0o755)
             out, err = io.StringIO(), io.StringIO()
             with redirect_stdout(out), redirect_stderr(err):
-                status = recurrent.main(["--programs", folder, "--threads", "1", "--rounds", "2", *arguments])
+                status = recurrent.main(["--programs", str(folder), "--threads", "1", "--rounds", "2", *arguments])
             return status, out.getvalue(), err.getvalue()
 
     def test_competitors_that_are_not_there_are_named_and_the_others_measured(self):
@@ -82,6 +93,24 @@ class DriverTest(unittest.TestCase):
         self.assertIn("skipped: libtorch_module: no such library", out)
         self.assertIn("after 20 updates: luxtorch_recurrence 0.583333, luxtorch_struct 0.583333", out)
         self.assertRegex(out, r"Recurrence\(LSTMCell\)( +\d+\.\d+){3} +\S+ +1\.00 +1\.00 \(1\.00 to 1\.00\)")
+
+    def test_no_share_passes_the_limit_and_who_raised_it_is_named(self):
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "found.json"
+            status, out, err = self.run_with(
+                {"luxtorch_struct": WELL, "luxtorch_recurrence": WELL}, "--task", "spiral", "--case", "luxtorch_struct",
+                "--json", str(file), limit=SLOW_PROCESSOR)
+            self.assertEqual(status, 0, err)
+            found = json.loads(file.read_text())
+        shares = [row["share_of_limit"] for row in found["tasks"]["spiral"]["rows"].values()]
+        self.assertEqual(max(shares), 1)
+        self.assertIn(" with AVX2, load ", found["about"][0])
+        self.assertRegex(out, r"limit: \d+ GFLOP/s on 1 processor with AVX2 \(reached by luxtorch, .*, above its loop")
+
+    def test_without_the_limits_program_steps_have_no_share_and_it_is_told(self):
+        status, out, err = self.run_with({"luxtorch_recurrence": WELL}, "--task", "spiral", "--case", "luxtorch_recurrence")
+        self.assertEqual(status, 0, err)
+        self.assertRegex(out, r"skipped: the share of the limit: .*bin/limit is not built")
 
     def test_one_that_cannot_do_the_problem_is_named_with_the_first_line_of_why(self):
         status, out, err = self.run_with({"luxtorch_recurrence": WELL, "luxtorch_compact": CANNOT},

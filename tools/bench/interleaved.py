@@ -145,6 +145,24 @@ class Competitor:
         self.close()
 
 
+def start(name, command, threads, environment=None):
+    """A Competitor on the first `threads` processors, with as many threads: of OpenMP, of MKL and, by the
+    processors that it sees, of XLA. Skipped where it cannot run, Failed where it uses another number of them."""
+    same = {
+        "OMP_NUM_THREADS": str(threads),
+        "MKL_NUM_THREADS": str(threads),
+        "TORCHINDUCTOR_COMPILE_THREADS": "1",  # no helpers that stay
+        "JAX_PLATFORMS": "cpu",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
+    cpus = sorted(os.sched_getaffinity(0))[:threads]
+    found = Competitor(name, command, {**same, **(environment or {})}, cpus, patience=900)
+    if found.threads != threads:
+        found.close()
+        raise Failed(f"{name} uses {found.threads} threads, not {threads}")
+    return found
+
+
 def play(competitors, rounds, warm, steps, seed=0, pause=0.01):
     """Yields {name: Turn} for each round. The pause lets the last one's threads go to sleep: OpenMP's
     wait for more work for some milliseconds, and processors that wait are not free for the next one."""

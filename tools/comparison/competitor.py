@@ -1,4 +1,5 @@
-"""A competitor in Python: `competitor.py FOLDER eager`, compiled (torch.compile), or luxtorch (luxtorch.nn).
+"""A competitor in Python: `competitor.py FOLDER eager`, foreach (eager, Adam not fused), compiled (torch.compile),
+or luxtorch (luxtorch.nn).
 
 The training step is the usual one; a forward pass is one in inference_mode, in evaluation. turns.py has
 the conversation.
@@ -78,6 +79,8 @@ def main(folder, kind):
 
     def open_problem(path, what):
         problem = problems.Problem(path, entries, nn)
+        if kind == "foreach":
+            problem.optimiser += "_foreach"
         start = (train if what == "step" else forward)(problem, compiled)
         if compiled:
             start()[0]()  # fails here where there is no compiler

@@ -1,7 +1,7 @@
 """The optimisers of the comparison by name, in PyTorch; optimisers.cpp has the same ones here.
 
 Every number is stated, also where it is a default: the defaults here and there differ. Fused where PyTorch has
-it, which is its fastest.
+it, which is its fastest, but for adam_foreach, which tools/run small_networks tries as well.
 """
 
 import torch
@@ -22,6 +22,8 @@ ALL = {
         ps, lr=lr, momentum=0.9, dampening=0, weight_decay=0, nesterov=True, fused=True),
     "adam": lambda ps, lr: torch.optim.Adam(
         ps, lr=lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, amsgrad=False, fused=True),
+    "adam_foreach": lambda ps, lr: torch.optim.Adam(
+        ps, lr=lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, amsgrad=False, foreach=True),
     "adam_l2": lambda ps, lr: torch.optim.Adam(
         ps, lr=lr, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.05, amsgrad=False, fused=True),
     "adamw": lambda ps, lr: torch.optim.AdamW(

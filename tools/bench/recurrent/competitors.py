@@ -1,6 +1,5 @@
 """Who takes part, and how each is started: a process with so many threads and as many processors."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -39,29 +38,11 @@ def command(programs, program, *arguments):
     return [programs / program, *arguments]
 
 
-def environment(threads):
-    """The same number of threads for OpenMP, MKL and, by the processors that it sees, XLA."""
-    return {
-        "OMP_NUM_THREADS": str(threads),
-        "MKL_NUM_THREADS": str(threads),
-        "TORCHINDUCTOR_COMPILE_THREADS": "1",  # no helpers that stay
-        "JAX_PLATFORMS": "cpu",
-        "CUDA_VISIBLE_DEVICES": "",
-    }
-
-
 def start_one(options, name):
     """The competitor, ready. Skipped where it cannot run, Failed where it uses other threads."""
-    cpus = sorted(os.sched_getaffinity(0))[: options.threads]
-    what = CASES[name][0] if name in CASES else (f"{name}.py",)
-    found = interleaved.Competitor(
-        name, command(options.programs, *what),
-        {**environment(options.threads), "LUXTORCH_LIBRARY": str(options.programs.absolute().parents[1] / "lib")},
-        cpus, patience=900)
-    if found.threads != options.threads:
-        found.close()
-        raise interleaved.Failed(f"{name} uses {found.threads} threads, not {options.threads}")
-    return found
+    library = options.programs.absolute().parents[1] / "lib"
+    return interleaved.start(name, command(options.programs, *CASES[name][0]), options.threads,
+                             {"LUXTORCH_LIBRARY": str(library)})
 
 
 def start(options, names, stack, file, what="step"):

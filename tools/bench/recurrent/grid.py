@@ -16,9 +16,10 @@ import time
 from pathlib import Path
 
 import interleaved
+import operations
 import problem
-from competitors import OURS, start
-from products import percent
+from competitors import OURS, start, words
+from limits import percent
 
 THEIRS = "pytorch_module"
 KINDS = ("rnn", "lstm", "gru")
@@ -160,11 +161,14 @@ def run(options, limit):
                 for competitor in both:
                     competitor.open(file, cell.what)
                 found[cell] = m = measure(*both, cell, shuffle)
-                shares = [percent(limit.share(shape, cell.what == "step", ms)) for ms in (m.ours, m.theirs)]
+                count = operations.of_products(shape, cell.what == "step")
+                for name, ms in ((OURS, m.ours), (THEIRS, m.theirs)):
+                    limit.saw(count / ms / 1e6, f"{words(name, kind)}, {cell}")
+                shares = [percent(limit.share(count, ms * 1e6)) for ms in (m.ours, m.theirs)]
                 print(f"{str(cell):30} {m.ours:9.3f}  {m.theirs:9.3f}  {m.ratio:6.2f}  {m.pairs:5}    "
                       f"{shares[0]:>6} / {shares[1]:>6}", flush=True)
             file.unlink()
-    print("\n" + "\n".join(summary(found)))
+    print("\n" + "\n".join([limit.words(), *summary(found)]))
     return {
         "versions": {c.name: c.about for c in both},
         "cells": [{**dataclasses.asdict(c), **dataclasses.asdict(m)} for c, m in found.items()],

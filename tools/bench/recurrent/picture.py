@@ -6,10 +6,10 @@ All lengths are logarithms, so twice as long and half as long are equally far fr
 """
 
 import math
-from xml.sax.saxutils import escape
 
 from competitors import OUR_LOOP, OURS, words
 from grid import KINDS, WHATS, geometric_mean
+from svg import INK, PALE, document, line, text
 
 WIDTH, LEFT, RIGHT = 920, 310, 60
 ROW, BAR = 22, 13
@@ -22,7 +22,6 @@ TITLES = {
     "first": "From a process’s start to its first training step",
     "memory": "Peak memory, a sequence of 10,000 steps",
 }
-INK, PALE = "#24292f", "#d0d7de"
 
 
 def rows_of(found):
@@ -96,11 +95,7 @@ def draw(found):
         y += 36
     head = [text(16, 26, "How many times as long as luxtorch, or as much memory", size=17, weight="bold"),
             text(16, 45, "; ".join(found.get("about", [])[:1]), size=11)]
-    height = y
-    return "\n".join([
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" viewBox="0 0 {WIDTH} {height}" '
-        'font-family="Helvetica, Arial, sans-serif">',
-        f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>', *head, *parts, "</svg>", ""])
+    return document(WIDTH, y, head + parts)
 
 
 def draw_row(one, y, at):
@@ -116,12 +111,3 @@ def draw_row(one, y, at):
         parts.append(f'<circle cx="{at(dot):.1f}" cy="{middle:.1f}" r="2.5" fill="{one["colour"]}" fill-opacity="0.7"/>')
         end = max(end, at(dot))
     return parts + [text(end + 6, middle + 4, f"{one['ratio']:.2f}", size=12)]
-
-
-def text(x, y, words, anchor="start", size=13, weight="normal"):
-    return (f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" font-weight="{weight}" '
-            f'fill="{INK}">{escape(words)}</text>')
-
-
-def line(x1, y1, x2, y2, colour, width=1):
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" stroke-width="{width}"/>'

@@ -15,17 +15,15 @@ and the first parameters, and their losses must agree, the first one within 1e-5
 updates within 1e-4, or nothing is measured.
 
 What is printed of a step: the shortest, the median, the processor time (of all threads; other programs
-disturb it less), the share of the limit (the time of the matrix products alone at the rate of a large
-product, measured in the same run, by the shortest step), and how many times as long as ours it took: of
-the shortest steps, and the median over the rounds, each round's turns compared with each other, with its
-10th and 90th percentile.
+disturb it less), the share of the limit (the time of the matrix products alone at the most multiply-adds
+that the processor does, which tools/run limit measures, here between the turns, by the shortest step),
+and how many times as long as ours it took: of the shortest steps, and the median over the rounds, each
+round's turns compared with each other, with its 10th and 90th percentile.
 """
 
 import argparse
-import contextlib
 import json
 import os
-import platform
 import sys
 from pathlib import Path
 
@@ -34,9 +32,9 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 
 import grid  # noqa: E402
 import interleaved  # noqa: E402
+import limits  # noqa: E402
 import picture  # noqa: E402
 import problem  # noqa: E402
-import products  # noqa: E402
 import steps  # noqa: E402
 import whole_process  # noqa: E402
 from competitors import CASES, OURS  # noqa: E402
@@ -90,16 +88,10 @@ def parse(arguments):
     return options
 
 
-def processor():
-    with contextlib.suppress(OSError, StopIteration):
-        with open("/proc/cpuinfo") as lines:
-            return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    return platform.processor() or platform.machine()
-
-
-def describe(options):
+def describe(options, limit):
     count = f"{options.threads} thread" + "s" * (options.threads > 1)
-    return [f"float32, {count} on {processor()}, load {os.getloadavg()[0]:.1f} at the start",
+    vectors = f" with {limit.vectors}" if limit and limit.vectors else ""
+    return [f"float32, {count} on {limits.processor()}{vectors}, load {os.getloadavg()[0]:.1f} at the start",
             f"spiral and char: {options.rounds} rounds, in a new order each"]
 
 
@@ -108,22 +100,23 @@ def measure(options):
         import numpy  # noqa: F401
     except ImportError as error:
         raise interleaved.Failed(f"this Python has no numpy ({error}), which makes the problems") from error
-    about = describe(options)
+    limit = None
+    if {"spiral", "char", "grid"} & set(options.task):
+        limit = limits.Limit(options.programs.absolute().parents[1] / "bin/limit", options.threads)
+    about = describe(options, limit)
     print("\n".join(about))
     found = {"about": about, "threads": options.threads, "tasks": {}}
-    with contextlib.ExitStack() as stack:
-        limit = products.Limit(options, stack) if {"spiral", "char", "grid"} & set(options.task) else None
-        for task in options.task:
-            if task in steps.TASKS:
-                found["tasks"][task] = steps.run(options, task, limit)
-            elif task == "grid":
-                found["tasks"][task] = grid.run(options, limit)
-            elif task == "first":
-                found["tasks"][task] = whole_process.first(options)
-            else:
-                found["tasks"][task] = whole_process.memory(options)
-                found["tasks"]["soak"] = whole_process.soak(options)
-        found["gflops"] = limit and limit.rate
+    for task in options.task:
+        if task in steps.TASKS:
+            found["tasks"][task] = steps.run(options, task, limit)
+        elif task == "grid":
+            found["tasks"][task] = grid.run(options, limit)
+        elif task == "first":
+            found["tasks"][task] = whole_process.first(options)
+        else:
+            found["tasks"][task] = whole_process.memory(options)
+            found["tasks"]["soak"] = whole_process.soak(options)
+    found["gflops"] = limit and limit.rate
     versions = {version for task in found["tasks"].values() for version in task.get("versions", {}).values()}
     if versions:
         print("\nversions: " + "; ".join(sorted(versions)))

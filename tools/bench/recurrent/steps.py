@@ -6,8 +6,9 @@ import tempfile
 from pathlib import Path
 
 import interleaved
+import limits
+import operations
 import problem
-import products
 from competitors import OUR_LOOP, OURS, chosen, start, words
 
 CHECKED_UPDATES = 20
@@ -66,7 +67,7 @@ def table(found, loop, shares, cell):
     lines = list(heads)
     for name, c in found.items():
         line = (f"{words(name, cell):{width}} {c.minimum:10.3f} {c.median:10.3f} {c.cpu:10.3f} "
-                f"{products.percent(shares[name]):>6}   {ratios(c)}")
+                f"{limits.percent(shares[name]):>6}   {ratios(c)}")
         lines.append(line + (f"   {ratios(loop[name])}" if loop else ""))
     return [line.rstrip() for line in lines]
 
@@ -89,10 +90,12 @@ def run(options, task, limit):
         rounds = play(competitors, options, options.steps or steps, limit)
     found = interleaved.compare(rounds, OURS)
     loop = interleaved.compare(rounds, OUR_LOOP) if OUR_LOOP in found else None
-    shares = {name: limit.share(shape, True, c.minimum) for name, c in found.items()}
-    alone = limit.ms(shape, True)
-    if alone:
-        print(f"the products alone: {alone:.3f} ms at {limit.rate:.0f} GFLOP/s")
+    count = operations.of_products(shape, training=True)
+    for name, c in found.items():
+        limit.saw(count / c.minimum / 1e6, words(name, options.cell))
+    shares = {name: limit.share(count, c.minimum * 1e6) for name, c in found.items()}
+    alone = limit.rate and count / limit.rate / 1e6
+    print(limit.words() + (f"; the products alone: {alone:.3f} ms" if alone else ""))
     print("\n" + "\n".join(table(found, loop, shares, options.cell)))
     return {
         "shape": dataclasses.asdict(shape),
