@@ -113,8 +113,8 @@ Tensor forward(const DenseInput& in, const Tensor& y) {
   const Tensor weights = packed(
       run, 0, [](const auto& l) { return l.out; }, [](const auto& l) { return l.in; },
       &DenseLayer<T>::for_outputs, kernels::dense_pack_outputs<T>);
-  const Tensor hidden = recycled({run.hidden_size()}, kDtype<T>);
-  run.set_outputs(data<T>(hidden), data<T>(y));
+  const Tensor hidden = run.count() > 1 ? recycled({run.hidden_size()}, kDtype<T>) : Tensor();
+  run.set_outputs(hidden.defined() ? data<T>(hidden) : nullptr, data<T>(y));
   detail::parallel_for(0, run.rows, run.grain(), [&](int64_t first, int64_t last) {
     kernels::dense_forward(run.layers.data(), run.count(), run.x, first, last);
   });
@@ -143,8 +143,8 @@ template <class T>
 std::vector<Tensor> backward(const DenseInput& in, const Tensor& hidden, const Tensor& y,
                              const Tensor& by_y, const std::vector<bool>& wanted) {
   Run<T> run(in);
-  // A kernel reads y, of whatever activation.
-  run.set_outputs(data<T>(hidden), data<T>(y.defined() ? y : by_y));
+  // A kernel reads y, of whatever activation; only a run of several layers has hidden outputs.
+  run.set_outputs(hidden.defined() ? data<T>(hidden) : nullptr, data<T>(y.defined() ? y : by_y));
   std::vector<Tensor> all(wanted.size());
   const auto options = in.x.options().requires_grad(false);
   if (wanted[0]) all[0] = at::empty(in.x.sizes(), options);

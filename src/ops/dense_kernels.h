@@ -22,7 +22,8 @@ struct DenseInput {
 /// Is this what a kernel computes in one with the product?
 bool is_fused(const Activation& activation);
 
-/// Into y, dense, of rows * out numbers. Returns the outputs of the layers before the last, which backward needs.
+/// Into y, dense, of rows * out numbers. Returns the outputs of the layers before the last, which backward needs;
+/// undefined for one layer.
 Tensor dense_forward(const DenseInput& in, const Tensor& y);
 
 /// The gradients: by x, then by each layer's weight and bias. Undefined where `wanted` is false, in this order.

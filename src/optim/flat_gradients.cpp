@@ -7,6 +7,33 @@
 
 namespace luxtorch::detail {
 
+namespace {
+
+// Below this, torch's operators take longer to start than to run.
+constexpr int64_t kShort = 16384;
+
+template <class T>
+void add_scaled(const T* from, int64_t n, T weight, bool add, T* to) {
+  for (int64_t i = 0; i < n; ++i) to[i] = add ? to[i] + weight * from[i] : weight * from[i];
+}
+
+// to (+)= weight * from, if both are short and lie in plain memory.
+bool add_short(const Tensor& from, double weight, bool add, const Tensor& flat, int64_t offset) {
+  const bool plain = from.numel() <= kShort && from.device().is_cpu() && flat.device().is_cpu() &&
+                     from.layout() == at::kStrided && from.is_contiguous() && !from.is_neg() &&
+                     from.scalar_type() == flat.scalar_type();
+  if (!plain) return false;
+  auto run = [&]<class T>(T scale) {
+    add_scaled(from.const_data_ptr<T>(), from.numel(), scale, add,
+               flat.mutable_data_ptr<T>() + offset);
+    return true;
+  };
+  if (flat.scalar_type() == kFloat32) return run(static_cast<float>(weight));
+  return flat.scalar_type() == kFloat64 && run(weight);
+}
+
+}  // namespace
+
 void FlatGradients::reset_(int64_t tail) {
   const at::NoGradGuard no_grad;
   if (!buffers_.empty() && tail == tail_ && std::ranges::none_of(buffers_, held_elsewhere)) {
@@ -35,6 +62,11 @@ void FlatGradients::add_(const std::vector<Tensor>& gradients, double weight) {
   const at::NoGradGuard no_grad;
   for (size_t a = 0; a < gradients.size(); ++a) {
     if (!gradients[a].defined()) continue;
+    const auto& array = layout_->arrays[a];
+    if (add_short(gradients[a], weight, there_[a] != 0, buffers_[array.group], array.offset)) {
+      there_[a] = 1;
+      continue;
+    }
     Tensor sum = layout_->view(buffers_, a);
     if (there_[a]) {
       sum.add_(gradients[a], weight);

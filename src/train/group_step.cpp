@@ -2,6 +2,8 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
+#include <array>
 #include <unordered_map>
 
 namespace luxtorch::detail {
@@ -30,6 +32,26 @@ namespace {
 bool has_numbers(const Tree& leaf) {
   return leaf.is_tensor() && leaf.tensor().defined() && !leaf.tensor().is_complex() &&
          leaf.tensor().scalar_type() != kBool;
+}
+
+// The numbers at the head of a tail. On the CPU without an operator for each.
+bool is_plain(const Tensor& tail) {
+  return tail.device().is_cpu() &&
+         (tail.scalar_type() == kFloat32 || tail.scalar_type() == kFloat64);
+}
+void write_plain(const Tensor& tail, const Tensor& loss, StepWeight weight) {
+  auto write = [&]<class T>(T* to) {
+    if (weight.loss > 0) to[0] = static_cast<T>(loss.item<double>()) * static_cast<T>(weight.loss);
+    to[1] = static_cast<T>(weight.loss), to[2] = static_cast<T>(weight.rows);
+  };
+  tail.scalar_type() == kFloat32 ? write(tail.mutable_data_ptr<float>())
+                                 : write(tail.mutable_data_ptr<double>());
+}
+std::array<double, 3> head_of(const Tensor& tail) {
+  std::array<double, 3> head{};
+  const Tensor here = tail.narrow(0, 0, 3).cpu().to(kFloat64);
+  std::copy_n(here.const_data_ptr<double>(), 3, head.begin());
+  return head;
 }
 
 }  // namespace
@@ -70,9 +92,13 @@ StepTail::States StepTail::states_of(const Tree& all) const {
 
 void StepTail::write_(const Tensor& tail, const Tensor& loss, StepWeight weight) const {
   const at::NoGradGuard no_grad;
-  if (weight.loss > 0) tail.select(0, 0).copy_(loss).mul_(weight.loss);
-  tail.select(0, 1).fill_(weight.loss);
-  tail.select(0, 2).fill_(weight.rows);
+  if (is_plain(tail)) {
+    write_plain(tail, loss, weight);
+  } else {
+    if (weight.loss > 0) tail.select(0, 0).copy_(loss).mul_(weight.loss);
+    tail.select(0, 1).fill_(weight.loss);
+    tail.select(0, 2).fill_(weight.rows);
+  }
   if (weight.rows == 0) return;
   int64_t offset = 3;
   for (size_t i = 0; i < paths_.size(); ++i) {
@@ -87,8 +113,7 @@ void StepTail::write_(const Tensor& tail, const Tensor& loss, StepWeight weight)
 
 StepTail::Sums StepTail::read(const Tensor& tail) const {
   const at::NoGradGuard no_grad;
-  const Tensor head = tail.narrow(0, 0, 3).cpu().to(kFloat64);
-  const auto* sums = head.const_data_ptr<double>();
+  const auto sums = head_of(tail);
   Sums found{.loss_weight = sums[1], .loss = tail.select(0, 0) / sums[1], .states = after_.all};
   if (paths_.empty() || sums[2] == 0) return found;
   std::vector<Tree> now = after_.leaves;

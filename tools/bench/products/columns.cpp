@@ -1,11 +1,14 @@
 #include "columns.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/mm.h>
 
 #include <optional>
 #include <string_view>
+
+#include "ops/dense_kernels.h"
 
 namespace products {
 
@@ -39,11 +42,33 @@ std::string pointwise_missing() {
   return std::string("this LibTorch has no operator ") + kPointwise + " for the CPU";
 }
 
+// The kernels of Dense, with what they pack. They take a whole layer, of which a product leaves some out.
+using luxtorch::ops::DenseInput;
+DenseInput layer_of(const Tensor& x, const Tensor& w) {
+  return {x, {{w, Tensor(), luxtorch::identity}}};
+}
+Tensor kernel_x_w(const Tensor& x, const Tensor& w) {
+  const Tensor y = at::empty({x.size(0), w.size(0)}, x.options());
+  luxtorch::ops::dense_forward(layer_of(x, w), y);
+  return y;
+}
+Tensor kernel_g_w(const Tensor& g, const Tensor& w) {
+  const Tensor x = at::empty({g.size(0), w.size(1)}, g.options());
+  return luxtorch::ops::dense_backward(layer_of(x, w), Tensor(), Tensor(), g,
+                                       {true, false, false})[0];
+}
+Tensor kernel_gt_x(const Tensor& g, const Tensor& x) {
+  const Tensor w = at::empty({g.size(1), x.size(1)}, g.options());
+  return luxtorch::ops::dense_backward(layer_of(x, w), Tensor(), Tensor(), g,
+                                       {false, true, false})[1];
+}
+
 }  // namespace
 
 const std::vector<Column>& columns() {
   static const std::vector<Column> all = {
       {"at::linear", linear, mm_g_w, mm_gt_x},
+      {"luxtorch", kernel_x_w, kernel_g_w, kernel_gt_x},
       {kPointwise, pointwise, pointwise_g_w, pointwise_gt_x, pointwise_missing},
   };
   return all;
