@@ -31,12 +31,12 @@ struct BackwardUnit {
   T* by_hidden_gates;  // by each gate's sum with h; by_gates itself unless kTwoSums
 };
 
-// kGates: products per unit. kUnits: vectors of units in a panel. kSaved: vectors saved for a unit.
-// kMemory: has c. kTwoSums: a gate keeps its sum with h apart from the one with x.
+// kGates: products per unit. kMemory: has c. kTwoSums: a gate keeps its sum with h apart from the one
+// with x.
 // Forward: sums[g] are the gates before their function, sums[kGates] is GRU's second one of n.
 
 struct Lstm {
-  static constexpr int kGates = 4, kUnits = 1, kSaved = 4;
+  static constexpr int kGates = 4;
   static constexpr bool kMemory = true, kTwoSums = false;
 
   template <class D, class V = hn::Vec<D>, class T = hn::TFromD<D>>
@@ -77,7 +77,7 @@ struct Lstm {
 };
 
 struct Gru {
-  static constexpr int kGates = 3, kUnits = 1, kSaved = 4;
+  static constexpr int kGates = 3;
   static constexpr bool kMemory = false, kTwoSums = true;
 
   template <class D, class V = hn::Vec<D>, class T = hn::TFromD<D>>
@@ -114,10 +114,9 @@ struct Gru {
   }
 };
 
-// units: 1 where the hidden units fill one vector, else 4.
-template <int units, bool relu>
+template <bool relu>
 struct Rnn {
-  static constexpr int kGates = 1, kUnits = units, kSaved = 0;
+  static constexpr int kGates = 1;
   static constexpr bool kMemory = false, kTwoSums = false;
 
   template <class D, class V = hn::Vec<D>, class T = hn::TFromD<D>>

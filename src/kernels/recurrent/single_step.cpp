@@ -95,9 +95,9 @@ HWY_INLINE void RunStep(const RecurrentCall<T>& call, const RecurrentOutput<T>& 
     case RecurrentCell::gru:
       return Step<Gru>(call, out, scratch);
     case RecurrentCell::rnn_tanh:
-      return Step<Rnn<1, false>>(call, out, scratch);
+      return Step<Rnn<false>>(call, out, scratch);
     case RecurrentCell::rnn_relu:
-      return Step<Rnn<1, true>>(call, out, scratch);
+      return Step<Rnn<true>>(call, out, scratch);
   }
 }
 

@@ -17,7 +17,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 template <class T>
 using Whole = hn::ScalableTag<T>;
-#if HWY_TARGET == HWY_AVX3
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
 // A layer that fills half a vector of 64 bytes takes vectors of 32.
 template <class T>
 using Half = hn::CappedTag<T, 32 / sizeof(T)>;

@@ -18,7 +18,7 @@ namespace luxtorch::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // AVX-512 has 32 registers, NEON too, AVX2 16; without vectors, few sums are what a compiler likes.
-#if HWY_TARGET == HWY_AVX3 || HWY_ARCH_ARM_A64
+#if (HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3) || HWY_ARCH_ARM_A64
 constexpr int kRegisters = 32;
 #elif HWY_TARGET == HWY_EMU128 || HWY_TARGET == HWY_SCALAR
 constexpr int kRegisters = 6;
@@ -109,6 +109,19 @@ HWY_INLINE void ForBlocks(int64_t n, const F& f) {
     if (n - row >= 1) f(std::integral_constant<int, 1>(), row);
   }
 }
+
+// Calls f(integral_constant<int, vectors>) of a panel: 1, 3 or 4 of them.
+template <class F>
+HWY_INLINE void ForVectors(int64_t vectors, const F& f) {
+  if (vectors == 1) return f(std::integral_constant<int, 1>());
+  if (vectors == 3) return f(std::integral_constant<int, 3>());
+  f(std::integral_constant<int, 4>());
+}
+
+// Rows whose products are made before their cells' functions: a multiple of a tile's rows, few enough
+// to stay in the first cache.
+constexpr int64_t kStrip = 24;
+constexpr int64_t kMostVectors = 4;  // of a row of a strip
 
 }  // namespace luxtorch::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
