@@ -166,12 +166,18 @@ class BackwardGroup {
                   saved_stride = layout_.saved_gates * kLanes,
                   gate = strip.row * layout_.width + u * Cell::kGates * kLanes;
     const T *h = saved_.h + s * h_step + h_at, *c = saved_.c + s * c_step + c_at;
+    HWY_ALIGN T tanh_c[kStrip * kLanes];
+    if constexpr (Cell::kMemory) {
+      for (int64_t r = 0; r < strip.rows; ++r)
+        hn::Store(Tanh(d, hn::LoadU(d, c + c_step + r * layout_.padded)), d, tanh_c + r * kLanes);
+    }
     BackwardUnit<T> at{
         h,
         h + h_step,
         c,
         c + c_step,
         saved_.gates + ((s * layout_.panels + p) * layout_.rows + strip.row) * saved_stride,
+        tanh_c,
         chunk_.by_c + c_at,
         chunk_.by_h + c_at,
         chunk_.gates(p, slot) + gate,
@@ -189,7 +195,7 @@ class BackwardGroup {
       Cell::Backward(d, by_h, valid, at);
       at.h_in += layout_.h_stride, at.h_out += layout_.h_stride;
       at.c_in += layout_.padded, at.c_out += layout_.padded;
-      at.saved += saved_stride;
+      at.saved += saved_stride, at.tanh_c += kLanes;
       at.by_c += layout_.padded, at.by_h += layout_.padded;
       at.by_gates += layout_.width, at.by_hidden_gates += layout_.width;
     }
@@ -207,22 +213,29 @@ class BackwardGroup {
     }
   }
 
-  void CopyInputs(int64_t begin, int64_t end) {
+  HWY_NOINLINE void CopyInputs(int64_t begin, int64_t end) {
     for (int64_t s = begin; s < end; ++s) {
-      for (int64_t r = 0, active = rows_.active(s); r < active; ++r) {
+      const int64_t row = chunk_.slot(s) * layout_.rows, active = rows_.active(s);
+      auto from = [&](int64_t r) {
         const int64_t t = call_.reverse ? rows_.length[r] - 1 - s : s;
-        const int64_t from = rows_.batch[r] * call_.x_batch + t * call_.x_time,
-                      to = chunk_.slot(s) * layout_.rows + r;
-        if (call_.tokens) {
-          chunk_.tokens[to] = call_.tokens[from];
-        } else if (call_.in > kLanes) {
-          std::copy_n(call_.x + from, call_.in, chunk_.x + to * chunk_.x_stride);
-        } else {
-          // Shorter than the call of a function that copies memory.
-          HWY_UNROLL(1)
-          for (int64_t i = 0; i < call_.in; ++i)
-            chunk_.x[to * chunk_.x_stride + i] = call_.x[from + i];
-        }
+        return rows_.batch[r] * call_.x_batch + t * call_.x_time;
+      };
+      if (call_.tokens) {
+        int64_t* to = chunk_.tokens + row;
+        for (int64_t r = 0; r < active; ++r) to[r] = call_.tokens[from(r)];
+        continue;
+      }
+      const int64_t in = call_.in, stride = chunk_.x_stride;
+      T* to = chunk_.x + row * stride;
+      if (in > kLanes) {
+        for (int64_t r = 0; r < active; ++r, to += stride) std::copy_n(call_.x + from(r), in, to);
+        continue;
+      }
+      // Shorter than the call of a function that copies memory.
+      for (int64_t r = 0; r < active; ++r, to += stride) {
+        const T* x = call_.x + from(r);
+        HWY_UNROLL(1)
+        for (int64_t i = 0; i < in; ++i) to[i] = x[i];
       }
     }
   }

@@ -170,8 +170,10 @@ class ForwardGroup {
   }
 
   template <class Cell>
-  HWY_INLINE void Strip(int64_t s, int64_t p, int64_t row, int64_t rows, const T* sums) const {
-    constexpr int64_t kSums = Cell::kGates + Cell::kTwoSums;
+  HWY_INLINE void Strip(int64_t s, int64_t p, int64_t row, int64_t rows, T* sums) const {
+    constexpr int kSums = Cell::kGates + Cell::kTwoSums;
+    HWY_UNROLL(1)
+    for (int64_t i = 0; i < rows * layout_.units; ++i) Cell::Gates(d, sums + i * kSums * kLanes);
     const int64_t saved_stride = layout_.saved_gates * kLanes;
     T* saved =
         gates_ ? gates_ + ((s * layout_.panels + p) * layout_.rows + row) * saved_stride : nullptr;
@@ -182,10 +184,7 @@ class ForwardGroup {
       const T* from = sums + u * kSums * kLanes;
       HWY_UNROLL(1)
       for (int64_t r = 0; r < rows; ++r, from += stored_) {
-        V gates[kSums];
-        HWY_UNROLL(4)
-        for (int q = 0; q < kSums; ++q) gates[q] = hn::LoadU(d, from + q * kLanes);
-        const V y = Cell::Forward(d, gates, at);
+        const V y = Cell::Forward(d, from, at);
         hn::StoreU(y, d, at.h_out);
         if (out_.y) StoreFirst(d, y, y_[row + r] + unit, left);
         at.h_in += layout_.h_stride, at.h_out += layout_.h_stride;

@@ -29,7 +29,8 @@ constexpr int kRegisters = 16;
 // factor for each of theirs (or one at a time, where registers are few), one number of the left.
 constexpr int RowsOfTile(int vectors) {
   const int rows = (kRegisters - (kRegisters == 32 ? vectors + 1 : 2)) / vectors;
-  return rows > 6 ? 6 : rows < 1 ? 1 : rows;
+  const int most = vectors == 1 ? 8 : 6;  // as many sums as two units with a latency of four keep
+  return rows > most ? most : rows < 1 ? 1 : rows;
 }
 
 template <class D, int kRows, int kVectors>
