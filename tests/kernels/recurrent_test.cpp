@@ -182,6 +182,7 @@ TEST(RecurrentKernels, SizesWithAndWithoutRemaindersOfVectors) {
       compare_all_cells({.batch = 5, .time = 3, .in = in, .out = out});
   }
   for (const int64_t batch : {1, 2, 3, 4, 6, 7, 11}) {
+    compare_all_cells({.batch = batch, .time = 4, .in = 5, .out = 3});
     compare_all_cells({.batch = batch, .time = 4, .in = 5, .out = 6});
     compare_all_cells({.batch = batch, .time = 2, .in = 2, .out = 19});
   }

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "kernels/recurrent/cells-inl.h"
+#include "kernels/recurrent/chunk-inl.h"
 #include "kernels/recurrent/group.h"
 #include "kernels/recurrent/products-inl.h"
 #include "kernels/recurrent/tile-inl.h"
@@ -38,9 +39,9 @@ class BackwardGroup {
         team_(team),
         rows_(call, layout, g),
         saved_(layout, const_cast<T*>(saved), g, call.time),
-        two_sums_(call.cell == RecurrentCell::gru),
-        chunk_(layout, call.in, scratch, two_sums_),
+        chunk_(layout, call.in, scratch, call.cell == RecurrentCell::gru),
         accumulators_(call.in, call.out, layout, accumulators),
+        products_(call, layout, weights.ih, gradients, team, rows_, saved_, chunk_, accumulators_),
         vectors_(HiddenVectors(layout)),
         columns_(vectors_ * kLanes),
         tiles_((layout.padded + columns_ - 1) / columns_),
@@ -58,7 +59,7 @@ class BackwardGroup {
         Step(s, s + 1 < steps, [&](const Strip& strip) HWY_ATTR { Units<Cell>(strip); });
         team_.meet();
       }
-      FromChunk(begin, end);
+      products_.Run(begin, end);
       end = begin;
       team_.meet();
     }
@@ -122,7 +123,7 @@ class BackwardGroup {
   }
 
   // What comes from the step after, by its gates.
-  HWY_NOINLINE void ByHidden(const Strip& strip, T* to) const {
+  HWY_INLINE void ByHidden(const Strip& strip, T* to) const {
     const RowsOfProduct<T> product{
         .start = strip.by_h,
         .start_stride = strip.stride,
@@ -167,10 +168,7 @@ class BackwardGroup {
                   gate = strip.row * layout_.width + u * Cell::kGates * kLanes;
     const T *h = saved_.h + s * h_step + h_at, *c = saved_.c + s * c_step + c_at;
     HWY_ALIGN T tanh_c[kStrip * kLanes];
-    if constexpr (Cell::kMemory) {
-      for (int64_t r = 0; r < strip.rows; ++r)
-        hn::Store(Tanh(d, hn::LoadU(d, c + c_step + r * layout_.padded)), d, tanh_c + r * kLanes);
-    }
+    if constexpr (Cell::kMemory) TanhOf(c + c_step, strip.rows, tanh_c);
     BackwardUnit<T> at{
         h,
         h + h_step,
@@ -201,107 +199,15 @@ class BackwardGroup {
     }
   }
 
-  // By the weights: each thread its panels. By x: each thread its rows.
-  HWY_NOINLINE void FromChunk(int64_t begin, int64_t end) {
-    if (gradients_.weights) {
-      if (team_.rank == 0) CopyInputs(begin, end);
-      team_.meet();
-      Segments(begin, end, [&](int64_t s, int64_t rows) HWY_ATTR { Accumulate(s, rows); });
-    }
-    if (gradients_.x) {
-      Segments(begin, end, [&](int64_t s, int64_t rows) HWY_ATTR { ByInput(s, rows); });
-    }
-  }
-
-  HWY_NOINLINE void CopyInputs(int64_t begin, int64_t end) {
-    for (int64_t s = begin; s < end; ++s) {
-      const int64_t row = chunk_.slot(s) * layout_.rows, active = rows_.active(s);
-      auto from = [&](int64_t r) {
-        const int64_t t = call_.reverse ? rows_.length[r] - 1 - s : s;
-        return rows_.batch[r] * call_.x_batch + t * call_.x_time;
-      };
-      if (call_.tokens) {
-        int64_t* to = chunk_.tokens + row;
-        for (int64_t r = 0; r < active; ++r) to[r] = call_.tokens[from(r)];
-        continue;
-      }
-      const int64_t in = call_.in, stride = chunk_.x_stride;
-      T* to = chunk_.x + row * stride;
-      if (in > kLanes) {
-        for (int64_t r = 0; r < active; ++r, to += stride) std::copy_n(call_.x + from(r), in, to);
-        continue;
-      }
-      // Shorter than the call of a function that copies memory.
-      for (int64_t r = 0; r < active; ++r, to += stride) {
-        const T* x = call_.x + from(r);
-        HWY_UNROLL(1)
-        for (int64_t i = 0; i < in; ++i) to[i] = x[i];
-      }
-    }
-  }
-
-  // Calls f(s, n) for runs of n rows that lie one after the other, from the first row of step s on.
-  template <class F>
-  void Segments(int64_t begin, int64_t end, const F& f) const {
-    for (int64_t s = begin; s < end;) {
-      int64_t rows = rows_.active(s), next = s + 1;
-      while (next < end && rows_.active(next) == layout_.rows && chunk_.slot(next) != 0 &&
-             rows == (next - s) * layout_.rows) {
-        rows += layout_.rows, ++next;
-      }
-      f(s, rows);
-      s = next;
-    }
-  }
-
-  void Accumulate(int64_t s, int64_t rows) {
-    const int64_t row = chunk_.slot(s) * layout_.rows;
-    const T* h = saved_.h + s * layout_.rows * layout_.h_stride;
-    for (int64_t p = layout_.panels * team_.rank / team_.size,
-                 last = layout_.panels * (team_.rank + 1) / team_.size;
-         p < last; ++p) {
-      const T* gates = chunk_.gates(p, 0) + row * layout_.width;
-      const T* hidden = chunk_.hidden_gates(p, 0) + row * layout_.width;
-      ForVectors(layout_.width / kLanes, [&](auto vectors) HWY_ATTR {
-        constexpr int kGates = decltype(vectors)::value;
-        AddProduct<kGates>(d, h, layout_.h_stride, hidden, rows, call_.out, accumulators_.hh(p));
-        AddSum<kGates>(d, gates, rows, accumulators_.bias(p));
-        if (two_sums_) AddSum<kGates>(d, hidden, rows, accumulators_.bias_hh(p));
-        if (call_.tokens) {
-          AddRows<kGates>(d, chunk_.tokens + row, gates, rows, accumulators_.ih(p));
-        } else {
-          AddProduct<kGates>(d, chunk_.x + row * chunk_.x_stride, chunk_.x_stride, gates, rows,
-                             call_.in, accumulators_.ih(p));
-        }
-      });
-    }
-  }
-
-  void ByInput(int64_t s, int64_t rows) const {
-    T* to[kChunkRows];
-    for (int64_t i = 0; i < rows; ++i) {
-      const int64_t r = i % layout_.rows, step = s + i / layout_.rows;
-      const int64_t t = call_.reverse ? rows_.length[r] - 1 - step : step;
-      to[i] = gradients_.x + rows_.batch[r] * gradients_.x_batch + t * gradients_.x_time;
-    }
-    const int64_t first = rows * team_.rank / team_.size,
-                  count = rows * (team_.rank + 1) / team_.size - first,
-                  vectors = InputVectors(call_.in, kLanes);
-    RowsOfProduct<T> product{
-        .block = chunk_.gates(0, 0) + (chunk_.slot(s) * layout_.rows + first) * layout_.width,
-        .part = chunk_.gates(1, 0) - chunk_.gates(0, 0),
-        .parts = layout_.panels,
-        .n = layout_.width,
-        .weight = weights_.ih,
-        .to = to + first};
-    for (int64_t i = 0; i < call_.in; i += vectors * kLanes) {
-      product.column = i, product.columns = call_.in - i;
-      if (vectors == 1)
-        MultiplyInto<1>(d, product, count);
-      else
-        MultiplyInto<4>(d, product, count);
-      product.weight += layout_.panels * layout_.width * vectors * kLanes;
-    }
+  // Of one vector of c of each row.
+  HWY_INLINE void TanhOf(const T* c, int64_t rows, T* to) const {
+    constexpr int64_t kTogether = RowsOfVector<D>();
+    const Whole<T> wide;
+    int64_t r = 0;
+    HWY_UNROLL(1)
+    for (; r + kTogether <= rows; r += kTogether)
+      hn::StoreU(Tanh(wide, hn::LoadU(wide, c + r * layout_.padded)), wide, to + r * kLanes);
+    if (r < rows) hn::StoreU(Tanh(d, hn::LoadU(d, c + r * layout_.padded)), d, to + r * kLanes);
   }
 
   // By the states that the sequence started from.
@@ -322,9 +228,9 @@ class BackwardGroup {
   const RecurrentTeam& team_;
   const GroupRows rows_;
   const SavedGroup<T> saved_;
-  const bool two_sums_;
   const GateChunk<T> chunk_;
   const Accumulators<T> accumulators_;
+  const ChunkProducts<D> products_;
   const int64_t vectors_, columns_;  // of hidden units in a tile of the product with W_hh
   const int64_t tiles_, first_, last_;
 };

@@ -20,7 +20,6 @@ template <class T>
 struct ForwardUnit {
   const T *h_in, *c_in;
   T *h_out, *c_out;
-  T* saved;  // or nullptr
 };
 template <class T>
 struct BackwardUnit {
@@ -35,8 +34,9 @@ struct BackwardUnit {
 // kGates: products per unit. kMemory: has c. kTwoSums: a gate keeps its sum with h apart from the one
 // with x.
 // Gates: the functions of the gates' sums that wait for nothing else, in place; vector g is gate g's sum,
-// vector kGates GRU's second one of n. Forward: what follows from them; returns h. Vectors of several rows
-// are in flight at once if all rows' gates come first.
+// vector kGates GRU's second one of n. Forward: what follows from them, `step` numbers apart; returns h.
+// Vectors of several rows are in flight at once if all rows' gates come first. After both, the gates are
+// what backward needs of them.
 // Backward: the gradients; tanh of c is made before, for the same reason.
 
 struct Lstm {
@@ -52,18 +52,11 @@ struct Lstm {
   }
 
   template <class D, class T = hn::TFromD<D>, class V = hn::Vec<D>>
-  static HWY_INLINE V Forward(D d, const T* gates, const ForwardUnit<T>& at) {
-    constexpr size_t kLanes = hn::MaxLanes(D());
-    const V i = hn::LoadU(d, gates), f = hn::LoadU(d, gates + kLanes),
-            g = hn::LoadU(d, gates + 2 * kLanes), o = hn::LoadU(d, gates + 3 * kLanes);
+  static HWY_INLINE V Forward(D d, T* gates, int64_t step, const ForwardUnit<T>& at) {
+    const V i = hn::LoadU(d, gates), f = hn::LoadU(d, gates + step),
+            g = hn::LoadU(d, gates + 2 * step), o = hn::LoadU(d, gates + 3 * step);
     const V c = hn::MulAdd(f, hn::LoadU(d, at.c_in), hn::Mul(i, g));
     hn::StoreU(c, d, at.c_out);
-    if (at.saved) {
-      hn::StoreU(i, d, at.saved);
-      hn::StoreU(f, d, at.saved + kLanes);
-      hn::StoreU(g, d, at.saved + 2 * kLanes);
-      hn::StoreU(o, d, at.saved + 3 * kLanes);
-    }
     return hn::Mul(o, Tanh(d, c));
   }
 
@@ -99,17 +92,11 @@ struct Gru {
   }
 
   template <class D, class T = hn::TFromD<D>, class V = hn::Vec<D>>
-  static HWY_INLINE V Forward(D d, const T* gates, const ForwardUnit<T>& at) {
-    constexpr size_t kLanes = hn::MaxLanes(D());
-    const V r = hn::LoadU(d, gates), z = hn::LoadU(d, gates + kLanes),
-            hidden = hn::LoadU(d, gates + 3 * kLanes);
-    const V n = Tanh(d, hn::MulAdd(r, hidden, hn::LoadU(d, gates + 2 * kLanes)));
-    if (at.saved) {
-      hn::StoreU(r, d, at.saved);
-      hn::StoreU(z, d, at.saved + kLanes);
-      hn::StoreU(n, d, at.saved + 2 * kLanes);
-      hn::StoreU(hidden, d, at.saved + 3 * kLanes);
-    }
+  static HWY_INLINE V Forward(D d, T* gates, int64_t step, const ForwardUnit<T>& at) {
+    const V r = hn::LoadU(d, gates), z = hn::LoadU(d, gates + step),
+            hidden = hn::LoadU(d, gates + 3 * step);
+    const V n = Tanh(d, hn::MulAdd(r, hidden, hn::LoadU(d, gates + 2 * step)));
+    hn::StoreU(n, d, gates + 2 * step);
     return hn::MulAdd(hn::Sub(hn::Set(d, 1), z), n, hn::Mul(z, hn::LoadU(d, at.h_in)));
   }
 
@@ -142,7 +129,7 @@ struct Rnn {
   static HWY_INLINE void Gates(D, T*) {}
 
   template <class D, class T = hn::TFromD<D>, class V = hn::Vec<D>>
-  static HWY_INLINE V Forward(D d, const T* gates, const ForwardUnit<T>&) {
+  static HWY_INLINE V Forward(D d, T* gates, int64_t, const ForwardUnit<T>&) {
     if constexpr (relu) return AtLeast(hn::Zero(d), hn::LoadU(d, gates));
     return Tanh(d, hn::LoadU(d, gates));
   }

@@ -23,7 +23,9 @@ class ForwardGroup {
   using T = hn::TFromD<D>;
   using V = hn::Vec<D>;
   static constexpr D d{};
-  static constexpr int64_t kLanes = hn::MaxLanes(D());
+  static constexpr Whole<T> wide{};
+  static constexpr int64_t kLanes = hn::MaxLanes(D()), kTogether = RowsOfVector<D>(),
+                           kWide = kTogether * kLanes;
 
  public:
   ForwardGroup(const RecurrentCall<T>& call, const RecurrentLayout& layout,
@@ -71,10 +73,7 @@ class ForwardGroup {
       }
       for (int64_t p = first_; p < last_; ++p) {
         for (int64_t row = 0; row < active; row += kStrip) {
-          const int64_t rows = std::min(kStrip, active - row);
-          HWY_ALIGN T sums[kStrip * kMostVectors * kLanes];
-          SumsOfStrip(s, p, row, rows, sums);
-          Strip<Cell>(s, p, row, rows, sums);
+          Strip<Cell>(s, p, row, std::min(kStrip, active - row));
         }
       }
       Advance(active);
@@ -139,7 +138,8 @@ class ForwardGroup {
   }
 
   // The gates of so many rows of a panel, before their functions.
-  HWY_NOINLINE void SumsOfStrip(int64_t s, int64_t p, int64_t row, int64_t rows, T* to) const {
+  template <class Cell>
+  HWY_INLINE void SumsOfStrip(int64_t s, int64_t p, int64_t row, int64_t rows, T* to) const {
     const int64_t width = layout_.width;
     const T* bias = weights_.bias + p * stored_;
     GateSums<T> g{.start = bias,
@@ -150,7 +150,8 @@ class ForwardGroup {
                   .out = call_.out,
                   .hh = weights_.hh + p * call_.out * width,
                   .hidden_start = bias + width,
-                  .to = to};
+                  .to = to,
+                  .together = true};
     if (hoists_) {
       g.start = z_ + (p * kChunkRows + z_first_ + row) * width, g.start_stride = width;
       g.ih = nullptr;
@@ -159,38 +160,61 @@ class ForwardGroup {
     } else {
       g.x = x_ + row;
     }
-    switch (stored_ / kLanes + (stored_ > width ? 10 : 0)) {
-      case 1:
-        return SumGates<1, false>(d, g, rows);
-      case 14:
-        return SumGates<3, true>(d, g, rows);
-      default:
-        return SumGates<4, false>(d, g, rows);
+    if constexpr (Cell::kGates > 1) {
+      SumGates<Cell::kGates, Cell::kTwoSums>(d, g, rows);
+    } else if (layout_.units == 1) {
+      SumGates<1, false>(d, g, rows);
+    } else {
+      SumGates<4, false>(d, g, rows);
     }
   }
 
+  // Rows of a panel through one step. Narrow vectors' rows are taken together, a whole vector at a time:
+  // such a panel is the only one, so that its rows of h and c follow each other.
   template <class Cell>
-  HWY_INLINE void Strip(int64_t s, int64_t p, int64_t row, int64_t rows, T* sums) const {
-    constexpr int kSums = Cell::kGates + Cell::kTwoSums;
-    HWY_UNROLL(1)
-    for (int64_t i = 0; i < rows * layout_.units; ++i) Cell::Gates(d, sums + i * kSums * kLanes);
+  HWY_INLINE void Strip(int64_t s, int64_t p, int64_t row, int64_t rows) const {
+    constexpr int64_t kSums = Cell::kGates + Cell::kTwoSums;
     const int64_t saved_stride = layout_.saved_gates * kLanes;
-    T* saved =
-        gates_ ? gates_ + ((s * layout_.panels + p) * layout_.rows + row) * saved_stride : nullptr;
+    T* const saved = gates_ && saved_stride
+                         ? gates_ + ((s * layout_.panels + p) * layout_.rows + row) * saved_stride
+                         : nullptr;
+    HWY_ALIGN T buffer[kStrip * kMostVectors * kLanes];
+    T* const gates = saved && kTogether == 1 ? saved : buffer;
+    SumsOfStrip<Cell>(s, p, row, rows, gates);
+    HWY_UNROLL(1)
+    for (int64_t i = 0; i < rows * layout_.units; i += kTogether)
+      Cell::Gates(wide, gates + i * kSums * kLanes);
     for (int64_t u = 0; u < layout_.units; ++u) {
       const int64_t unit = (p * layout_.units + u) * kLanes, left = call_.out - unit;
       const int64_t h_at = row * layout_.h_stride + unit, c_at = row * layout_.padded + unit;
-      ForwardUnit<T> at{h(s) + h_at, c(s) + c_at, h(s + 1) + h_at, c(s + 1) + c_at, saved};
-      const T* from = sums + u * kSums * kLanes;
+      ForwardUnit<T> at{h(s) + h_at, c(s) + c_at, h(s + 1) + h_at, c(s + 1) + c_at};
+      T* from = gates + u * kSums * kLanes;
+      int64_t r = 0;
       HWY_UNROLL(1)
-      for (int64_t r = 0; r < rows; ++r, from += stored_) {
-        const V y = Cell::Forward(d, from, at);
-        hn::StoreU(y, d, at.h_out);
-        if (out_.y) StoreFirst(d, y, y_[row + r] + unit, left);
-        at.h_in += layout_.h_stride, at.h_out += layout_.h_stride;
-        at.c_in += layout_.padded, at.c_out += layout_.padded;
-        if (at.saved) at.saved += saved_stride;
+      for (; r + kTogether <= rows; r += kTogether, from += kTogether * stored_) {
+        const auto y = Cell::Forward(wide, from, kWide, at);
+        hn::StoreU(y, wide, at.h_out);
+        if constexpr (kTogether == 1) {
+          if (out_.y) StoreFirst(d, y, y_[row + r] + unit, left);
+        }
+        at.h_in += kTogether * layout_.h_stride, at.h_out += kTogether * layout_.h_stride;
+        at.c_in += kTogether * layout_.padded, at.c_out += kTogether * layout_.padded;
       }
+      if (r < rows) hn::StoreU(Cell::Forward(d, from, kWide, at), d, at.h_out);
+    }
+    if constexpr (kTogether > 1) CopyOut(buffer, saved, s, row, rows);
+  }
+
+  // Of rows that lie together: the gates to one row after the other, and y.
+  HWY_NOINLINE void CopyOut(const T* from, T* to, int64_t s, int64_t row, int64_t rows) const {
+    const T* h_out = h(s + 1) + row * layout_.h_stride;
+    for (int64_t r = 0; out_.y && r < rows; ++r, h_out += layout_.h_stride)
+      StoreFirst(d, hn::LoadU(d, h_out), y_[row + r], call_.out);
+    const int64_t gates = layout_.saved_gates;
+    for (int64_t r = 0; to && r < rows; ++r) {
+      const T* row = from + (r - r % kTogether) * gates * kLanes + r % kTogether * kLanes;
+      for (int64_t q = 0; q < gates; ++q, to += kLanes)
+        hn::StoreU(hn::LoadU(d, row + q * kWide), d, to);
     }
   }
 

@@ -6,6 +6,7 @@
 #define LUXTORCH_KERNELS_PRODUCTS_INL_H
 #endif
 
+#include "kernels/recurrent/tags-inl.h"
 #include "kernels/recurrent/tile-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -129,13 +130,16 @@ struct GateSums {
   const T* hh = nullptr;            // (out, width)
   const T* hidden_start = nullptr;  // kTwoSums: what the last gate's sum with h starts from
   T* to = nullptr;  // rows of kVectors vectors; kTwoSums: one more, the last gate's sum with h
+  bool together =
+      false;  // RowsOfVector rows each: their first vectors, their second ones, and so on
 };
 
 // to = start + x * ih + h * hh, for so many rows.
 template <int kVectors, bool kTwoSums, class D, class T = hn::TFromD<D>>
 HWY_NOINLINE void SumGates(D d, const GateSums<T>& p, int64_t rows) {
   constexpr int64_t kLanes = hn::MaxLanes(D()), kWidth = kVectors * kLanes;
-  constexpr int kStored = kVectors + kTwoSums;
+  constexpr int64_t kStored = kVectors + kTwoSums, kRows = RowsOfVector<D>();
+  const int64_t rows_of_vector = p.together ? kRows : 1, step = rows_of_vector * kLanes;
   ForBlocks<RowsOfTile(kStored)>(rows, [&](auto block, int64_t row) HWY_ATTR {
     constexpr int R = decltype(block)::value;
     Sums<D, R, kVectors> sums;
@@ -159,13 +163,18 @@ HWY_NOINLINE void SumGates(D d, const GateSums<T>& p, int64_t rows) {
           sums.at[r][v] = hn::Add(sums.at[r][v], hn::LoadU(d, weight + v * kLanes));
       }
     }
-    T* to = p.to + row * kStored * kLanes;
+    T* to[R];
+    HWY_UNROLL(8)
+    for (int r = 0; r < R; ++r) {
+      const int64_t i = row + r, within = kRows > 1 && p.together ? i % kRows : 0;
+      to[r] = p.to + (i - within) * kStored * kLanes + within * kLanes;
+    }
     if constexpr (kTwoSums) {
       const auto start = hn::LoadU(d, p.hidden_start);
       HWY_UNROLL(8)
       for (int r = 0; r < R; ++r) {
         auto& last = sums.at[r][kVectors - 1];
-        hn::StoreU(last, d, to + (r * kStored + kVectors - 1) * kLanes);
+        hn::StoreU(last, d, to[r] + (kVectors - 1) * step);
         last = start;
       }
     }
@@ -176,8 +185,8 @@ HWY_NOINLINE void SumGates(D d, const GateSums<T>& p, int64_t rows) {
     for (int r = 0; r < R; ++r) {
       HWY_UNROLL(8)
       for (int v = 0; v < kVectors; ++v) {
-        const int at = r * kStored + v + (kTwoSums && v == kVectors - 1);
-        hn::StoreU(sums.at[r][v], d, to + at * kLanes);
+        const int64_t at = v + (kTwoSums && v == kVectors - 1);
+        hn::StoreU(sums.at[r][v], d, to[r] + at * step);
       }
     }
   });

@@ -79,7 +79,7 @@ HWY_INLINE void Step(const RecurrentCall<T>& call, const RecurrentOutput<T>& out
       std::copy_n(h + u, left, h_in);
       if (Cell::kMemory) std::copy_n(call.c + b * n + u, left, c_in);
       Cell::Gates(d, sums);
-      const V y = Cell::Forward(d, sums, ForwardUnit<T>{h_in, c_in, nullptr, c_out, nullptr});
+      const V y = Cell::Forward(d, sums, lanes, ForwardUnit<T>{h_in, c_in, nullptr, c_out});
       hn::StoreU(y, d, h_out);
       std::copy_n(h_out, left, out.h + b * n + u);
       if (Cell::kMemory) std::copy_n(c_out, left, out.c + b * n + u);

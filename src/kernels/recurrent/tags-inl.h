@@ -26,6 +26,12 @@ template <class T>
 using Half = Whole<T>;
 #endif
 
+// Rows whose vectors of D, side by side, fill a whole vector.
+template <class D>
+constexpr int64_t RowsOfVector() {
+  return static_cast<int64_t>(hn::MaxLanes(Whole<hn::TFromD<D>>()) / hn::MaxLanes(D()));
+}
+
 template <class T>
 int64_t LanesFor(int64_t out) {
   const int64_t half = hn::MaxLanes(Half<T>());
