@@ -14,15 +14,20 @@ namespace luxtorch::kernels::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// kLn2: ln 2 in parts whose products with small integers are exact, the largest first. kTerms: of q in
+// kLn2: ln 2 in parts; without fused multiplication the first one's products with small integers are exact. kTerms: of q in
 // e^r = 1 + r + r^2 q(r) for |r| up to ln 2 / 2, the last first.
 template <class T>
 struct ExpTerms;
 
 template <>
 struct ExpTerms<float> {
-  // One constant: the 2e-9 that it is off come n times, and n is large where e^x is next to nothing.
-  static constexpr float kLog2e = 1.44269504f, kLn2[] = {0.693147181f};
+  static constexpr float kLog2e = 1.44269504f;
+#if HWY_TARGET == HWY_EMU128 || HWY_TARGET == HWY_SCALAR
+  static constexpr float kLn2[] = {0.693359375f, -2.12194440e-4f};
+#else
+  // The products are not rounded. What is left, n times 2e-9, is large only where e^x is next to nothing.
+  static constexpr float kLn2[] = {0.693147181f};
+#endif
   // 1.5 * 2^23: added to x it leaves x, rounded to an integer, in the lowest bits.
   static constexpr float kRound = 12582912.0f;
   static constexpr int kBias = 127, kMantissa = 23;
