@@ -18,7 +18,7 @@ namespace luxtorch::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // AVX-512 has 32 registers, NEON too, AVX2 16; without vectors, few sums are what a compiler likes.
-#if HWY_TARGET == HWY_AVX3 || HWY_ARCH_ARM_A64
+#if (HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3) || HWY_ARCH_ARM_A64
 constexpr int kRegisters = 32;
 #elif HWY_TARGET == HWY_EMU128 || HWY_TARGET == HWY_SCALAR
 constexpr int kRegisters = 6;
@@ -29,7 +29,8 @@ constexpr int kRegisters = 16;
 // factor for each of theirs (or one at a time, where registers are few), one number of the left.
 constexpr int RowsOfTile(int vectors) {
   const int rows = (kRegisters - (kRegisters == 32 ? vectors + 1 : 2)) / vectors;
-  return rows > 6 ? 6 : rows < 1 ? 1 : rows;
+  const int most = vectors == 1 ? 8 : 6;  // as many sums as two units with a latency of four keep
+  return rows > most ? most : rows < 1 ? 1 : rows;
 }
 
 template <class D, int kRows, int kVectors>
@@ -109,6 +110,19 @@ HWY_INLINE void ForBlocks(int64_t n, const F& f) {
     if (n - row >= 1) f(std::integral_constant<int, 1>(), row);
   }
 }
+
+// Calls f(integral_constant<int, vectors>) of a panel: 1, 3 or 4 of them.
+template <class F>
+HWY_INLINE void ForVectors(int64_t vectors, const F& f) {
+  if (vectors == 1) return f(std::integral_constant<int, 1>());
+  if (vectors == 3) return f(std::integral_constant<int, 3>());
+  f(std::integral_constant<int, 4>());
+}
+
+// Rows whose products are made before their cells' functions: a multiple of a tile's rows, few enough
+// to stay in the first cache.
+constexpr int64_t kStrip = 24;
+constexpr int64_t kMostVectors = 4;  // of a row of a strip
 
 }  // namespace luxtorch::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -182,6 +182,7 @@ TEST(RecurrentKernels, SizesWithAndWithoutRemaindersOfVectors) {
       compare_all_cells({.batch = 5, .time = 3, .in = in, .out = out});
   }
   for (const int64_t batch : {1, 2, 3, 4, 6, 7, 11}) {
+    compare_all_cells({.batch = batch, .time = 4, .in = 5, .out = 3});
     compare_all_cells({.batch = batch, .time = 4, .in = 5, .out = 6});
     compare_all_cells({.batch = batch, .time = 2, .in = 2, .out = 19});
   }
@@ -285,6 +286,35 @@ void check_activations() {
 TEST(RecurrentKernels, InfinityAndNanGoWhereArithmeticTakesThem) {
   check_activations<float>();
   check_activations<double>();
+}
+
+// A GRU's unit whose candidate is 0 and whose state was 1: its update gate.
+template <class T>
+T sigmoid_of(T value) {
+  const T by_x[] = {0, 1, 0}, by_h[] = {0, 0, 0}, one = 1;
+  RecurrentCall<T> call{.cell = RecurrentCell::gru, .batch = 1, .time = 1, .in = 1, .out = 1};
+  call.x = &value, call.weight_ih = by_x, call.weight_hh = by_h, call.h = &one;
+  T h = 0;
+  RecurrentOutput<T> out;
+  out.h = &h;
+  std::vector<T> scratch(single_step_scratch_size(call));
+  recurrent_single_step(call, out, scratch.data());
+  return h;
+}
+
+template <class T>
+void check_sigmoid() {
+  EXPECT_EQ(sigmoid_of<T>(60), T(1));
+  for (double x = -80; x < 24; x += 0.0625) {
+    const double wanted = 1 / (1 + std::exp(-x)), got = sigmoid_of(static_cast<T>(x));
+    const double ulps = std::abs(got / wanted - 1) / std::numeric_limits<T>::epsilon();
+    EXPECT_LE(ulps, x < -9 ? 6 : 2.5) << x;
+  }
+}
+
+TEST(RecurrentKernels, SigmoidKeepsItsDigitsWhereItIsNextToZero) {
+  check_sigmoid<float>();
+  check_sigmoid<double>();
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <algorithm>
 
 #include "kernels/recurrent/cells-inl.h"
+#include "kernels/recurrent/chunk-inl.h"
 #include "kernels/recurrent/group.h"
 #include "kernels/recurrent/products-inl.h"
 #include "kernels/tile-inl.h"
@@ -19,15 +20,12 @@ namespace luxtorch::kernels::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// kVectors: of hidden units in a tile of the product with W_hh.
-template <class Cell, class D, int kVectors>
+template <class D>
 class BackwardGroup {
   using T = hn::TFromD<D>;
   using V = hn::Vec<D>;
   static constexpr D d{};
   static constexpr int64_t kLanes = hn::MaxLanes(D());
-  static constexpr int64_t kWidth = Cell::kGates * Cell::kUnits * kLanes;
-  static constexpr int64_t kColumns = kVectors * kLanes;
 
  public:
   BackwardGroup(const RecurrentCall<T>& call, const RecurrentLayout& layout,
@@ -41,12 +39,16 @@ class BackwardGroup {
         team_(team),
         rows_(call, layout, g),
         saved_(layout, const_cast<T*>(saved), g, call.time),
-        chunk_(layout, call.in, scratch, Cell::kMemory, Cell::kTwoSums),
+        chunk_(layout, call.in, scratch, call.cell == RecurrentCell::gru),
         accumulators_(call.in, call.out, layout, accumulators),
-        tiles_((layout.padded + kColumns - 1) / kColumns),
+        products_(call, layout, weights.ih, gradients, team, rows_, saved_, chunk_, accumulators_),
+        vectors_(HiddenVectors(layout)),
+        columns_(vectors_ * kLanes),
+        tiles_((layout.padded + columns_ - 1) / columns_),
         first_(tiles_ * team.rank / team.size),
         last_(tiles_ * (team.rank + 1) / team.size) {}
 
+  template <class Cell>
   void Run() {
     Begin();
     team_.meet();
@@ -54,237 +56,169 @@ class BackwardGroup {
     for (int64_t end = steps; end > 0;) {
       const int64_t begin = std::max<int64_t>(0, end - chunk_.steps());
       for (int64_t s = end - 1; s >= begin; --s) {
-        Step(s, s + 1 < steps);
+        Step(s, s + 1 < steps, [&](const Strip& strip) HWY_ATTR { Units<Cell>(strip); });
         team_.meet();
       }
-      FromChunk(begin, end);
+      products_.Run(begin, end);
       end = begin;
       team_.meet();
     }
-    if (gradients_.h || gradients_.c) Step(-1, steps > 0);
+    if (gradients_.h || gradients_.c)
+      Step(-1, steps > 0, [&](const Strip& strip) HWY_ATTR { ToStart(strip); });
   }
 
  private:
-  void Begin() {
+  // The gradient by h of some rows, and by the units of a tile.
+  struct Strip {
+    int64_t step, tile, row, rows;
+    const T* by_h;
+    int64_t stride;
+  };
+
+  HWY_NOINLINE void Begin() {
     if (team_.rank != 0) return;
     rows_.gather(gradients_.h_out, call_.out, chunk_.by_h, layout_.padded, layout_.padded);
-    if constexpr (Cell::kMemory)
+    if (layout_.memory)
       rows_.gather(gradients_.c_out, call_.out, chunk_.by_c, layout_.padded, layout_.padded);
   }
 
   // Rows whose last step was s have no gates after it.
-  void ClearGatesAfter(int64_t s) {
+  HWY_NOINLINE void ClearGatesAfter(int64_t s) {
     if (rows_.all_full) return;
     const int64_t from = rows_.active(s + 1), to = s < 0 ? rows_.count : rows_.active(s);
-    const int64_t first = first_ * kColumns / (Cell::kUnits * kLanes),
-                  last = std::min(layout_.panels, last_ * kColumns / (Cell::kUnits * kLanes));
+    const int64_t panel = layout_.units * kLanes, width = layout_.width;
+    const int64_t first = first_ * columns_ / panel,
+                  last = std::min(layout_.panels, last_ * columns_ / panel);
     if (from == to) return;
     for (int64_t p = first; p < last; ++p)
-      std::fill_n(chunk_.hidden_gates(p, chunk_.slot(s + 1)) + from * kWidth, (to - from) * kWidth,
+      std::fill_n(chunk_.hidden_gates(p, chunk_.slot(s + 1)) + from * width, (to - from) * width,
                   T(0));
   }
 
-  // The gradient by h before step s + 1, of rows row to row + R - 1 and the units of a tile.
-  template <int R>
-  HWY_INLINE void ByHidden(int64_t s, bool more, int64_t tile, int64_t row,
-                           Sums<D, R, kVectors>& sums) const {
-    HWY_UNROLL(8)
-    for (int r = 0; r < R; ++r) {
-      HWY_UNROLL(8)
-      for (int v = 0; v < kVectors; ++v) {
-        const int64_t unit = tile * kColumns + v * kLanes;
-        sums.at[r][v] = unit < layout_.padded
-                            ? hn::LoadU(d, chunk_.by_h + (row + r) * layout_.padded + unit)
-                            : hn::Zero(d);
-      }
-    }
-    if (!more) return;
-    const int64_t slot = chunk_.slot(s + 1);
-    const T* weight = weights_.hh + tile * layout_.panels * kWidth * kColumns;
-    for (int64_t p = 0; p < layout_.panels; ++p, weight += kWidth * kColumns) {
-      const T* gates = chunk_.hidden_gates(p, slot) + row * kWidth;
-      const T* rows[R];
-      HWY_UNROLL(8)
-      for (int r = 0; r < R; ++r) rows[r] = gates + r * kWidth;
-      MultiplyRows(d, rows, weight, kColumns, kWidth, sums);
-    }
-  }
-
-  // Step s, or -1: what is before the first.
-  void Step(int64_t s, bool more) {
+  // Step s, or -1: what is before the first. use(strip) for all of its rows and units.
+  template <class F>
+  HWY_INLINE void Step(int64_t s, bool more, const F& use) {
     if (!rows_.all_full && more) {
       ClearGatesAfter(s);
       team_.meet();
     }
     const int64_t rows = s < 0 ? rows_.count : rows_.active(s);
     for (int64_t tile = first_; tile < last_; ++tile) {
-      ForBlocks<RowsOfTile(kVectors)>(rows, [&](auto block, int64_t row) HWY_ATTR {
-        Tile<decltype(block)::value>(s, more, tile, row);
-      });
-    }
-  }
-
-  template <int R>
-  HWY_INLINE void Tile(int64_t s, bool more, int64_t tile, int64_t row) const {
-    Sums<D, R, kVectors> sums;
-    ByHidden(s, more, tile, row, sums);
-    if (HWY_UNLIKELY(s < 0)) {
-      HWY_UNROLL(8)
-      for (int r = 0; r < R; ++r) {
-        HWY_UNROLL(8)
-        for (int v = 0; v < kVectors; ++v)
-          ToStart(row + r, tile * kColumns + v * kLanes, sums.at[r][v]);
-      }
-      return;
-    }
-    const int64_t slot = chunk_.slot(s);
-    HWY_UNROLL(8)
-    for (int r = 0; r < R; ++r) {
-      const T* by_y = nullptr;
-      if (gradients_.y) {
-        const int64_t i = row + r, t = call_.reverse ? rows_.length[i] - 1 - s : s;
-        by_y = gradients_.y + rows_.batch[i] * gradients_.y_batch + t * gradients_.y_time;
-      }
-      HWY_UNROLL(8)
-      for (int v = 0; v < kVectors; ++v) {
-        const int64_t unit = tile * kColumns + v * kLanes, left = call_.out - unit;
-        if (unit >= layout_.padded) continue;
-        V by_h = sums.at[r][v];
-        if (by_y) by_h = hn::Add(by_h, LoadFirst(d, by_y + unit, left));
-        const int64_t p = unit / (Cell::kUnits * kLanes), u = unit / kLanes % Cell::kUnits;
-        const auto at = Unit(s, slot, row + r, p, u);
-        if (HWY_LIKELY(left >= kLanes)) {
-          Cell::Backward(d, by_h, [](V x) HWY_ATTR { return x; }, at);
-        } else {
-          // Beyond the last unit x may have left infinities times zero.
-          const auto mask = hn::FirstN(d, std::max<int64_t>(left, 0));
-          Cell::Backward(d, by_h, [mask](V x) HWY_ATTR { return hn::IfThenElseZero(mask, x); }, at);
+      const T* by_h = chunk_.by_h + tile * columns_;
+      for (int64_t row = 0; row < rows; row += kStrip) {
+        Strip strip{s,
+                    tile,
+                    row,
+                    std::min(kStrip, rows - row),
+                    by_h + row * layout_.padded,
+                    layout_.padded};
+        HWY_ALIGN T sums[kStrip * kMostVectors * kLanes];
+        if (more) {
+          ByHidden(strip, sums);
+          strip.by_h = sums, strip.stride = columns_;
         }
+        use(strip);
       }
     }
   }
 
-  HWY_INLINE BackwardUnit<T> Unit(int64_t s, int64_t slot, int64_t row, int64_t p,
-                                  int64_t u) const {
-    const int64_t unit = (p * Cell::kUnits + u) * kLanes;
-    const int64_t h_step = layout_.rows * layout_.h_stride, c_step = layout_.rows * layout_.padded;
-    const T* h = saved_.h + s * h_step + row * layout_.h_stride + unit;
-    const T* c = Cell::kMemory ? saved_.c + s * c_step + row * layout_.padded + unit : nullptr;
-    constexpr int64_t kSaved = Cell::kSaved * Cell::kUnits * kLanes;
-    const int64_t gate = row * kWidth + u * Cell::kGates * kLanes;
-    return {h,
-            h + h_step,
-            c,
-            Cell::kMemory ? c + c_step : nullptr,
-            saved_.gates + ((s * layout_.panels + p) * layout_.rows + row) * kSaved,
-            Cell::kMemory ? chunk_.by_c + row * layout_.padded + unit : nullptr,
-            chunk_.by_h + row * layout_.padded + unit,
-            chunk_.gates(p, slot) + gate,
-            chunk_.hidden_gates(p, slot) + gate};
-  }
-
-  // By the weights: each thread its panels. By x: each thread its rows.
-  void FromChunk(int64_t begin, int64_t end) {
-    if (gradients_.weights) {
-      if (team_.rank == 0) CopyInputs(begin, end);
-      team_.meet();
-      Segments(begin, end, [&](int64_t s, int64_t rows) HWY_ATTR { Accumulate(s, rows); });
-    }
-    if (gradients_.x) {
-      Segments(begin, end, [&](int64_t s, int64_t rows) HWY_ATTR { ByInput(s, rows); });
-    }
-  }
-
-  void CopyInputs(int64_t begin, int64_t end) {
-    for (int64_t s = begin; s < end; ++s) {
-      for (int64_t r = 0, active = rows_.active(s); r < active; ++r) {
-        const int64_t t = call_.reverse ? rows_.length[r] - 1 - s : s;
-        const int64_t from = rows_.batch[r] * call_.x_batch + t * call_.x_time,
-                      to = chunk_.slot(s) * layout_.rows + r;
-        if (call_.tokens) {
-          chunk_.tokens[to] = call_.tokens[from];
-        } else if (call_.in > kLanes) {
-          std::copy_n(call_.x + from, call_.in, chunk_.x + to * chunk_.x_stride);
-        } else {
-          // Shorter than the call of a function that copies memory.
-          HWY_UNROLL(1)
-          for (int64_t i = 0; i < call_.in; ++i)
-            chunk_.x[to * chunk_.x_stride + i] = call_.x[from + i];
-        }
-      }
-    }
-  }
-
-  // Calls f(s, n) for runs of n rows that lie one after the other, from the first row of step s on.
-  template <class F>
-  void Segments(int64_t begin, int64_t end, const F& f) const {
-    for (int64_t s = begin; s < end;) {
-      int64_t rows = rows_.active(s), next = s + 1;
-      while (next < end && rows_.active(next) == layout_.rows && chunk_.slot(next) != 0 &&
-             rows == (next - s) * layout_.rows) {
-        rows += layout_.rows, ++next;
-      }
-      f(s, rows);
-      s = next;
-    }
-  }
-
-  void Accumulate(int64_t s, int64_t rows) {
-    const int64_t row = chunk_.slot(s) * layout_.rows;
-    const T* h = saved_.h + s * layout_.rows * layout_.h_stride;
-    for (int64_t p = layout_.panels * team_.rank / team_.size,
-                 last = layout_.panels * (team_.rank + 1) / team_.size;
-         p < last; ++p) {
-      const T* gates = chunk_.gates(p, 0) + row * kWidth;
-      const T* hidden = chunk_.hidden_gates(p, 0) + row * kWidth;
-      constexpr int kGates = Cell::kGates * Cell::kUnits;
-      AddProduct<kGates>(d, h, layout_.h_stride, hidden, rows, call_.out, accumulators_.hh(p));
-      AddSum<kGates>(d, gates, rows, accumulators_.bias(p));
-      if constexpr (Cell::kTwoSums) AddSum<kGates>(d, hidden, rows, accumulators_.bias_hh(p));
-      if (call_.tokens) {
-        AddRows<kGates>(d, chunk_.tokens + row, gates, rows, accumulators_.ih(p));
-      } else {
-        AddProduct<kGates>(d, chunk_.x + row * chunk_.x_stride, chunk_.x_stride, gates, rows,
-                           call_.in, accumulators_.ih(p));
-      }
-    }
-  }
-
-  void ByInput(int64_t s, int64_t rows) const {
-    T* to[kChunkRows];
-    for (int64_t i = 0; i < rows; ++i) {
-      const int64_t r = i % layout_.rows, step = s + i / layout_.rows;
-      const int64_t t = call_.reverse ? rows_.length[r] - 1 - step : step;
-      to[i] = gradients_.x + rows_.batch[r] * gradients_.x_batch + t * gradients_.x_time;
-    }
-    const int64_t first = rows * team_.rank / team_.size,
-                  count = rows * (team_.rank + 1) / team_.size - first,
-                  vectors = InputVectors(call_.in, kLanes);
-    RowsOfProduct<T> product{
-        .block = chunk_.gates(0, 0) + (chunk_.slot(s) * layout_.rows + first) * kWidth,
-        .part = chunk_.gates(1, 0) - chunk_.gates(0, 0),
+  // What comes from the step after, by its gates.
+  HWY_INLINE void ByHidden(const Strip& strip, T* to) const {
+    const RowsOfProduct<T> product{
+        .start = strip.by_h,
+        .start_stride = strip.stride,
+        .block = chunk_.hidden_gates(0, chunk_.slot(strip.step + 1)) + strip.row * layout_.width,
+        .part = chunk_.hidden_gates(1, 0) - chunk_.hidden_gates(0, 0),
         .parts = layout_.panels,
-        .n = kWidth,
-        .weight = weights_.ih,
-        .to = to + first};
-    for (int64_t i = 0; i < call_.in; i += vectors * kLanes) {
-      product.column = i, product.columns = call_.in - i;
-      if (vectors == 1)
-        MultiplyInto<1>(d, product, count);
-      else
-        MultiplyInto<4>(d, product, count);
-      product.weight += layout_.panels * kWidth * vectors * kLanes;
+        .n = layout_.width,
+        .weight = weights_.hh + strip.tile * layout_.panels * layout_.width * columns_,
+        .dense = to,
+        .columns = layout_.padded - strip.tile * columns_};
+    if (vectors_ == 1)
+      MultiplyInto<1>(d, product, strip.rows);
+    else
+      MultiplyInto<4>(d, product, strip.rows);
+  }
+
+  template <class Cell>
+  HWY_INLINE void Units(const Strip& strip) const {
+    for (int64_t v = 0; v < vectors_; ++v) {
+      const int64_t unit = strip.tile * columns_ + v * kLanes, left = call_.out - unit;
+      if (unit >= layout_.padded) return;
+      if (HWY_LIKELY(left >= kLanes)) {
+        Rows<Cell>(strip, v, [](V x) HWY_ATTR { return x; });
+      } else {
+        // Beyond the last unit x may have left infinities times zero.
+        const auto mask = hn::FirstN(d, std::max<int64_t>(left, 0));
+        Rows<Cell>(strip, v, [mask](V x) HWY_ATTR { return hn::IfThenElseZero(mask, x); });
+      }
     }
+  }
+
+  // The cell's derivatives in vector v of the tile's units.
+  template <class Cell, class M>
+  HWY_INLINE void Rows(const Strip& strip, int64_t v, const M& valid) const {
+    const int64_t s = strip.step, unit = strip.tile * columns_ + v * kLanes,
+                  left = call_.out - unit, slot = chunk_.slot(s);
+    const int64_t u = unit / kLanes % layout_.units, p = unit / kLanes / layout_.units;
+    const int64_t h_step = layout_.rows * layout_.h_stride, c_step = layout_.rows * layout_.padded,
+                  h_at = strip.row * layout_.h_stride + unit,
+                  c_at = strip.row * layout_.padded + unit,
+                  saved_stride = layout_.saved_gates * kLanes,
+                  gate = strip.row * layout_.width + u * Cell::kGates * kLanes;
+    const T *h = saved_.h + s * h_step + h_at, *c = saved_.c + s * c_step + c_at;
+    HWY_ALIGN T tanh_c[kStrip * kLanes];
+    if constexpr (Cell::kMemory) TanhOf(c + c_step, strip.rows, tanh_c);
+    BackwardUnit<T> at{
+        h,
+        h + h_step,
+        c,
+        c + c_step,
+        saved_.gates + ((s * layout_.panels + p) * layout_.rows + strip.row) * saved_stride,
+        tanh_c,
+        chunk_.by_c + c_at,
+        chunk_.by_h + c_at,
+        chunk_.gates(p, slot) + gate,
+        chunk_.hidden_gates(p, slot) + gate};
+    const T* from = strip.by_h + v * kLanes;
+    HWY_UNROLL(1)
+    for (int64_t i = strip.row; i < strip.row + strip.rows; ++i, from += strip.stride) {
+      V by_h = hn::LoadU(d, from);
+      if (gradients_.y) {
+        const int64_t t = call_.reverse ? rows_.length[i] - 1 - s : s;
+        const T* by_y =
+            gradients_.y + rows_.batch[i] * gradients_.y_batch + t * gradients_.y_time + unit;
+        by_h = hn::Add(by_h, LoadFirst(d, by_y, left));
+      }
+      Cell::Backward(d, by_h, valid, at);
+      at.h_in += layout_.h_stride, at.h_out += layout_.h_stride;
+      at.c_in += layout_.padded, at.c_out += layout_.padded;
+      at.saved += saved_stride, at.tanh_c += kLanes;
+      at.by_c += layout_.padded, at.by_h += layout_.padded;
+      at.by_gates += layout_.width, at.by_hidden_gates += layout_.width;
+    }
+  }
+
+  // Of one vector of c of each row.
+  HWY_INLINE void TanhOf(const T* c, int64_t rows, T* to) const {
+    constexpr int64_t kTogether = RowsOfVector<D>();
+    const Whole<T> wide;
+    int64_t r = 0;
+    HWY_UNROLL(1)
+    for (; r + kTogether <= rows; r += kTogether)
+      hn::StoreU(Tanh(wide, hn::LoadU(wide, c + r * layout_.padded)), wide, to + r * kLanes);
+    if (r < rows) hn::StoreU(Tanh(d, hn::LoadU(d, c + r * layout_.padded)), d, to + r * kLanes);
   }
 
   // By the states that the sequence started from.
-  HWY_NOINLINE void ToStart(int64_t row, int64_t unit, V by_h) const {
-    const int64_t left = call_.out - unit, to = rows_.batch[row] * call_.out + unit;
-    if (left <= 0) return;
-    if (gradients_.h) StoreFirst(d, by_h, gradients_.h + to, left);
-    if (!Cell::kMemory || !gradients_.c) return;
-    const T* by_c = chunk_.by_c + row * layout_.padded + unit;
-    StoreFirst(d, hn::LoadU(d, by_c), gradients_.c + to, left);
+  HWY_NOINLINE void ToStart(const Strip& strip) const {
+    const int64_t unit = strip.tile * columns_, count = std::min(columns_, call_.out - unit);
+    for (int64_t r = 0; r < strip.rows && count > 0; ++r) {
+      const int64_t row = strip.row + r, to = rows_.batch[row] * call_.out + unit;
+      if (gradients_.h) std::copy_n(strip.by_h + r * strip.stride, count, gradients_.h + to);
+      if (layout_.memory && gradients_.c)
+        std::copy_n(chunk_.by_c + row * layout_.padded + unit, count, gradients_.c + to);
+    }
   }
 
   const RecurrentCall<T>& call_;
@@ -296,6 +230,8 @@ class BackwardGroup {
   const SavedGroup<T> saved_;
   const GateChunk<T> chunk_;
   const Accumulators<T> accumulators_;
+  const ChunkProducts<D> products_;
+  const int64_t vectors_, columns_;  // of hidden units in a tile of the product with W_hh
   const int64_t tiles_, first_, last_;
 };
 

@@ -15,26 +15,17 @@ HWY_INLINE void RunBackward(const RecurrentCall<T>& call, const RecurrentLayout&
                             const RecurrentGradients<T>& gradients, int64_t g, T* accumulators,
                             T* scratch, const RecurrentTeam& team) {
   WithTag<T>(layout.lanes, [&](auto d) HWY_ATTR {
-    auto run = [&]<class Cell, int kVectors>() HWY_ATTR {
-      BackwardGroup<Cell, decltype(d), kVectors>(call, layout, weights, saved, gradients, g,
-                                                 accumulators, scratch, team)
-          .Run();
-    };
-    auto run_gated = [&]<class Cell>() HWY_ATTR {
-      return HiddenVectors(layout) == 1 ? run.template operator()<Cell, 1>()
-                                        : run.template operator()<Cell, 4>();
-    };
+    BackwardGroup<decltype(d)> group(call, layout, weights, saved, gradients, g, accumulators,
+                                     scratch, team);
     switch (call.cell) {
       case RecurrentCell::lstm:
-        return run_gated.template operator()<Lstm>();
+        return group.template Run<Lstm>();
       case RecurrentCell::gru:
-        return run_gated.template operator()<Gru>();
+        return group.template Run<Gru>();
       case RecurrentCell::rnn_tanh:
-        return layout.units == 1 ? run.template operator()<Rnn<1, false>, 1>()
-                                 : run.template operator()<Rnn<4, false>, 4>();
+        return group.template Run<Rnn<false>>();
       case RecurrentCell::rnn_relu:
-        return layout.units == 1 ? run.template operator()<Rnn<1, true>, 1>()
-                                 : run.template operator()<Rnn<4, true>, 4>();
+        return group.template Run<Rnn<true>>();
     }
   });
 }

@@ -20,38 +20,43 @@ template <class T>
 struct ForwardUnit {
   const T *h_in, *c_in;
   T *h_out, *c_out;
-  T* saved;  // or nullptr
 };
 template <class T>
 struct BackwardUnit {
   const T *h_in, *h_out, *c_in, *c_out, *saved;
+  const T* tanh_c;     // of c_out
   T* by_c;             // the gradient by c, of this step and then of the one before
   T* by_h;             // gets the part of the gradient by the h before that passes no product
   T* by_gates;         // gets it by each gate's sum with x, gate after gate
   T* by_hidden_gates;  // by each gate's sum with h; by_gates itself unless kTwoSums
 };
 
-// kGates: products per unit. kUnits: vectors of units in a panel. kSaved: vectors saved for a unit.
-// kMemory: has c. kTwoSums: a gate keeps its sum with h apart from the one with x.
-// Forward: sums[g] are the gates before their function, sums[kGates] is GRU's second one of n.
+// kGates: products per unit. kMemory: has c. kTwoSums: a gate keeps its sum with h apart from the one
+// with x.
+// Gates: the functions of the gates' sums that wait for nothing else, in place; vector g is gate g's sum,
+// vector kGates GRU's second one of n. Forward: what follows from them, `step` numbers apart; returns h.
+// Vectors of several rows are in flight at once if all rows' gates come first. After both, the gates are
+// what backward needs of them.
+// Backward: the gradients; tanh of c is made before, for the same reason.
 
 struct Lstm {
-  static constexpr int kGates = 4, kUnits = 1, kSaved = 4;
+  static constexpr int kGates = 4;
   static constexpr bool kMemory = true, kTwoSums = false;
 
-  template <class D, class V = hn::Vec<D>, class T = hn::TFromD<D>>
-  static HWY_INLINE V Forward(D d, const V* sums, const ForwardUnit<T>& at) {
+  template <class D, class T = hn::TFromD<D>>
+  static HWY_INLINE void Gates(D d, T* sums) {
     constexpr size_t kLanes = hn::MaxLanes(D());
-    const V i = Sigmoid(d, sums[0]), f = Sigmoid(d, sums[1]), g = Tanh(d, sums[2]),
-            o = Sigmoid(d, sums[3]);
+    for (T* sum : {sums, sums + kLanes, sums + 3 * kLanes})
+      hn::StoreU(Sigmoid(d, hn::LoadU(d, sum)), d, sum);
+    hn::StoreU(Tanh(d, hn::LoadU(d, sums + 2 * kLanes)), d, sums + 2 * kLanes);
+  }
+
+  template <class D, class T = hn::TFromD<D>, class V = hn::Vec<D>>
+  static HWY_INLINE V Forward(D d, T* gates, int64_t step, const ForwardUnit<T>& at) {
+    const V i = hn::LoadU(d, gates), f = hn::LoadU(d, gates + step),
+            g = hn::LoadU(d, gates + 2 * step), o = hn::LoadU(d, gates + 3 * step);
     const V c = hn::MulAdd(f, hn::LoadU(d, at.c_in), hn::Mul(i, g));
     hn::StoreU(c, d, at.c_out);
-    if (at.saved) {
-      hn::StoreU(i, d, at.saved);
-      hn::StoreU(f, d, at.saved + kLanes);
-      hn::StoreU(g, d, at.saved + 2 * kLanes);
-      hn::StoreU(o, d, at.saved + 3 * kLanes);
-    }
     return hn::Mul(o, Tanh(d, c));
   }
 
@@ -61,7 +66,7 @@ struct Lstm {
     const V one = hn::Set(d, 1);
     const V i = hn::LoadU(d, at.saved), f = hn::LoadU(d, at.saved + kLanes),
             g = hn::LoadU(d, at.saved + 2 * kLanes), o = hn::LoadU(d, at.saved + 3 * kLanes);
-    const V c = Tanh(d, hn::LoadU(d, at.c_out));
+    const V c = hn::LoadU(d, at.tanh_c);
     const V by_o = hn::Mul(hn::Mul(by_h, c), hn::Mul(o, hn::Sub(one, o)));
     const V by_c = hn::MulAdd(hn::Mul(by_h, o), hn::NegMulAdd(c, c, one), hn::LoadU(d, at.by_c));
     const V by_i = hn::Mul(hn::Mul(by_c, g), hn::Mul(i, hn::Sub(one, i)));
@@ -77,20 +82,21 @@ struct Lstm {
 };
 
 struct Gru {
-  static constexpr int kGates = 3, kUnits = 1, kSaved = 4;
+  static constexpr int kGates = 3;
   static constexpr bool kMemory = false, kTwoSums = true;
 
-  template <class D, class V = hn::Vec<D>, class T = hn::TFromD<D>>
-  static HWY_INLINE V Forward(D d, const V* sums, const ForwardUnit<T>& at) {
+  template <class D, class T = hn::TFromD<D>>
+  static HWY_INLINE void Gates(D d, T* sums) {
     constexpr size_t kLanes = hn::MaxLanes(D());
-    const V r = Sigmoid(d, sums[0]), z = Sigmoid(d, sums[1]);
-    const V n = Tanh(d, hn::MulAdd(r, sums[3], sums[2]));
-    if (at.saved) {
-      hn::StoreU(r, d, at.saved);
-      hn::StoreU(z, d, at.saved + kLanes);
-      hn::StoreU(n, d, at.saved + 2 * kLanes);
-      hn::StoreU(sums[3], d, at.saved + 3 * kLanes);
-    }
+    for (T* sum : {sums, sums + kLanes}) hn::StoreU(Sigmoid(d, hn::LoadU(d, sum)), d, sum);
+  }
+
+  template <class D, class T = hn::TFromD<D>, class V = hn::Vec<D>>
+  static HWY_INLINE V Forward(D d, T* gates, int64_t step, const ForwardUnit<T>& at) {
+    const V r = hn::LoadU(d, gates), z = hn::LoadU(d, gates + step),
+            hidden = hn::LoadU(d, gates + 3 * step);
+    const V n = Tanh(d, hn::MulAdd(r, hidden, hn::LoadU(d, gates + 2 * step)));
+    hn::StoreU(n, d, gates + 2 * step);
     return hn::MulAdd(hn::Sub(hn::Set(d, 1), z), n, hn::Mul(z, hn::LoadU(d, at.h_in)));
   }
 
@@ -114,16 +120,18 @@ struct Gru {
   }
 };
 
-// units: 1 where the hidden units fill one vector, else 4.
-template <int units, bool relu>
+template <bool relu>
 struct Rnn {
-  static constexpr int kGates = 1, kUnits = units, kSaved = 0;
+  static constexpr int kGates = 1;
   static constexpr bool kMemory = false, kTwoSums = false;
 
-  template <class D, class V = hn::Vec<D>, class T = hn::TFromD<D>>
-  static HWY_INLINE V Forward(D d, const V* sums, const ForwardUnit<T>&) {
-    if constexpr (relu) return AtLeast(hn::Zero(d), sums[0]);
-    return Tanh(d, sums[0]);
+  template <class D, class T = hn::TFromD<D>>
+  static HWY_INLINE void Gates(D, T*) {}
+
+  template <class D, class T = hn::TFromD<D>, class V = hn::Vec<D>>
+  static HWY_INLINE V Forward(D d, T* gates, int64_t, const ForwardUnit<T>&) {
+    if constexpr (relu) return AtLeast(hn::Zero(d), hn::LoadU(d, gates));
+    return Tanh(d, hn::LoadU(d, gates));
   }
 
   template <class D, class V = hn::Vec<D>, class M, class T = hn::TFromD<D>>

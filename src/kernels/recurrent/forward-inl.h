@@ -18,16 +18,14 @@ namespace luxtorch::kernels::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-template <class Cell, class D>
+template <class D>
 class ForwardGroup {
   using T = hn::TFromD<D>;
   using V = hn::Vec<D>;
   static constexpr D d{};
-  static constexpr int64_t kLanes = hn::MaxLanes(D());
-  static constexpr int kVectors = Cell::kGates * Cell::kUnits;
-  static constexpr int kRows = RowsOfTile(kVectors + Cell::kTwoSums);
-  static constexpr int64_t kWidth = kVectors * kLanes;
-  static constexpr int64_t kBias = kWidth + (Cell::kTwoSums ? kLanes : 0);
+  static constexpr Whole<T> wide{};
+  static constexpr int64_t kLanes = hn::MaxLanes(D()), kTogether = RowsOfVector<D>(),
+                           kWide = kTogether * kLanes;
 
  public:
   ForwardGroup(const RecurrentCall<T>& call, const RecurrentLayout& layout,
@@ -42,7 +40,8 @@ class ForwardGroup {
         saves_(out.saved != nullptr),
         hoists_(Hoists(call, layout)),
         first_(layout.panels * team.rank / team.size),
-        last_(layout.panels * (team.rank + 1) / team.size) {
+        last_(layout.panels * (team.rank + 1) / team.size),
+        stored_(layout.width + (call.cell == RecurrentCell::gru ? kLanes : 0)) {
     const SavedGroup<T> saved(layout, saves_ ? out.saved : scratch, saves_ ? g : 0,
                               saves_ ? call.time : 1);
     h_ = saved.h, c_ = saved.c, gates_ = saves_ ? saved.gates : nullptr;
@@ -60,6 +59,7 @@ class ForwardGroup {
     }
   }
 
+  template <class Cell>
   void Run() {
     Begin();
     team_.meet();
@@ -72,8 +72,9 @@ class ForwardGroup {
         InputProducts(s, chunk_end);
       }
       for (int64_t p = first_; p < last_; ++p) {
-        ForBlocks<kRows>(active, [&](auto rows, int64_t row)
-                                     HWY_ATTR { Tile<decltype(rows)::value>(s, p, row); });
+        for (int64_t row = 0; row < active; row += kStrip) {
+          Strip<Cell>(s, p, row, std::min(kStrip, active - row));
+        }
       }
       Advance(active);
       z_first_ += active;
@@ -86,14 +87,13 @@ class ForwardGroup {
   T* h(int64_t s) const { return h_ + (saves_ ? s : s & 1) * layout_.rows * layout_.h_stride; }
   T* c(int64_t s) const { return c_ + (saves_ ? s : 0) * layout_.rows * layout_.padded; }
 
-  void Begin() {
+  HWY_NOINLINE void Begin() {
     if (team_.rank != 0) return;
     rows_.gather(call_.h, call_.out, h(0), layout_.h_stride, layout_.padded);
-    if constexpr (Cell::kMemory)
-      rows_.gather(call_.c, call_.out, c(0), layout_.padded, layout_.padded);
+    if (layout_.memory) rows_.gather(call_.c, call_.out, c(0), layout_.padded, layout_.padded);
   }
 
-  void End() const {
+  HWY_NOINLINE void End() const {
     auto copy = [&](auto state, int64_t stride, T* to) {
       if (rows_.all_full && stride == call_.out) {
         std::copy_n(state(call_.time), rows_.count * call_.out, to + rows_.batch[0] * call_.out);
@@ -104,7 +104,7 @@ class ForwardGroup {
                     to + rows_.batch[r] * call_.out);
     };
     copy([this](int64_t s) { return h(s); }, layout_.h_stride, out_.h);
-    if constexpr (Cell::kMemory) copy([this](int64_t s) { return c(s); }, layout_.padded, out_.c);
+    if (layout_.memory) copy([this](int64_t s) { return c(s); }, layout_.padded, out_.c);
   }
 
   void Advance(int64_t active) {
@@ -118,102 +118,103 @@ class ForwardGroup {
   }
 
   // W_ih x + b for all rows and the steps s to end - 1: one long product instead of many short ones.
-  void InputProducts(int64_t s, int64_t end) {
+  HWY_NOINLINE void InputProducts(int64_t s, int64_t end) {
     const T* x[kChunkRows];
     int64_t n = 0;
     for (int64_t i = 0; s + i < end; ++i) {
       for (int64_t r = 0, active = rows_.active(s + i); r < active; ++r)
         x[n++] = x_[r] + i * x_step_;
     }
-    RowsOfProduct<T> product{.from = x, .n = call_.in, .columns = kWidth};
+    GateSums<T> g{.x = x, .in = call_.in};
     for (int64_t p = first_; p < last_; ++p) {
-      product.start = weights_.bias + p * kBias;
-      product.weight = weights_.ih + p * call_.in * kWidth;
-      product.dense = z_ + p * kChunkRows * kWidth;
-      MultiplyInto<kVectors>(d, product, n);
+      g.start = weights_.bias + p * stored_;
+      g.ih = weights_.ih + p * call_.in * layout_.width;
+      g.to = z_ + p * kChunkRows * layout_.width;
+      ForVectors(layout_.width / kLanes, [&](auto vectors) HWY_ATTR {
+        SumGates<decltype(vectors)::value, false>(d, g, n);
+      });
     }
     z_first_ = 0;
   }
 
-  template <int R>
-  HWY_INLINE void Start(int64_t p, int64_t row, Sums<D, R, kVectors>& sums) const {
+  // The gates of so many rows of a panel, before their functions.
+  template <class Cell>
+  HWY_INLINE void SumsOfStrip(int64_t s, int64_t p, int64_t row, int64_t rows, T* to) const {
+    const int64_t width = layout_.width;
+    const T* bias = weights_.bias + p * stored_;
+    GateSums<T> g{.start = bias,
+                  .ih = weights_.ih + p * call_.in * width,
+                  .in = call_.in,
+                  .h = h(s) + row * layout_.h_stride,
+                  .h_stride = layout_.h_stride,
+                  .out = call_.out,
+                  .hh = weights_.hh + p * call_.out * width,
+                  .hidden_start = bias + width,
+                  .to = to,
+                  .together = true};
     if (hoists_) {
-      const T* z = z_ + (p * kChunkRows + z_first_ + row) * kWidth;
-      HWY_UNROLL(8)
-      for (int r = 0; r < R; ++r) {
-        HWY_UNROLL(8)
-        for (int v = 0; v < kVectors; ++v)
-          sums.at[r][v] = hn::LoadU(d, z + r * kWidth + v * kLanes);
-      }
-      return;
+      g.start = z_ + (p * kChunkRows + z_first_ + row) * width, g.start_stride = width;
+      g.ih = nullptr;
+    } else if (call_.tokens) {
+      g.tokens = token_ + row;
+    } else {
+      g.x = x_ + row;
     }
-    const T* bias = weights_.bias + p * kBias;
-    HWY_UNROLL(8)
-    for (int v = 0; v < kVectors; ++v) {
-      const V b = hn::LoadU(d, bias + v * kLanes);
-      HWY_UNROLL(8)
-      for (int r = 0; r < R; ++r) sums.at[r][v] = b;
-    }
-    if (!call_.tokens) {
-      const T* rows[R];
-      HWY_UNROLL(8)
-      for (int r = 0; r < R; ++r) rows[r] = x_[row + r];
-      MultiplyRows(d, rows, weights_.ih + p * call_.in * kWidth, kWidth, call_.in, sums);
-      return;
-    }
-    HWY_UNROLL(8)
-    for (int r = 0; r < R; ++r) {
-      const T* weight = weights_.ih + (p * call_.in + *token_[row + r]) * kWidth;
-      HWY_UNROLL(8)
-      for (int v = 0; v < kVectors; ++v)
-        sums.at[r][v] = hn::Add(sums.at[r][v], hn::LoadU(d, weight + v * kLanes));
+    if constexpr (Cell::kGates > 1) {
+      SumGates<Cell::kGates, Cell::kTwoSums>(d, g, rows);
+    } else if (layout_.units == 1) {
+      SumGates<1, false>(d, g, rows);
+    } else {
+      SumGates<4, false>(d, g, rows);
     }
   }
 
-  template <int R>
-  HWY_INLINE void Tile(int64_t s, int64_t p, int64_t row) const {
-    Sums<D, R, kVectors> sums;
-    Start(p, row, sums);
-    V by_input[R];
-    if constexpr (Cell::kTwoSums) {
-      const V b = hn::LoadU(d, weights_.bias + p * kBias + kWidth);
-      HWY_UNROLL(8)
-      for (int r = 0; r < R; ++r) {
-        by_input[r] = sums.at[r][kVectors - 1];
-        sums.at[r][kVectors - 1] = b;
-      }
-    }
-    const T* h_in = h(s) + row * layout_.h_stride;
-    const T* rows[R];
-    HWY_UNROLL(8)
-    for (int r = 0; r < R; ++r) rows[r] = h_in + r * layout_.h_stride;
-    MultiplyRows(d, rows, weights_.hh + p * call_.out * kWidth, kWidth, call_.out, sums);
-
-    T* h_out = h(s + 1) + row * layout_.h_stride;
-    const T* c_in = Cell::kMemory ? c(s) + row * layout_.padded : nullptr;
-    T* c_out = Cell::kMemory ? c(s + 1) + row * layout_.padded : nullptr;
-    constexpr int64_t kSaved = Cell::kSaved * Cell::kUnits * kLanes;
-    T* saved = gates_ ? gates_ + ((s * layout_.panels + p) * layout_.rows + row) * kSaved : nullptr;
-    HWY_UNROLL(8)
-    for (int r = 0; r < R; ++r) {
-      HWY_UNROLL(4)
-      for (int u = 0; u < Cell::kUnits; ++u) {
-        const int64_t unit = (p * Cell::kUnits + u) * kLanes;
-        V gates[Cell::kGates + 1];
-        HWY_UNROLL(4)
-        for (int q = 0; q < Cell::kGates; ++q) gates[q] = sums.at[r][u * Cell::kGates + q];
-        if constexpr (Cell::kTwoSums) {
-          gates[Cell::kGates] = gates[Cell::kGates - 1];
-          gates[Cell::kGates - 1] = by_input[r];
+  // Rows of a panel through one step. Narrow vectors' rows are taken together, a whole vector at a time:
+  // such a panel is the only one, so that its rows of h and c follow each other.
+  template <class Cell>
+  HWY_INLINE void Strip(int64_t s, int64_t p, int64_t row, int64_t rows) const {
+    constexpr int64_t kSums = Cell::kGates + Cell::kTwoSums;
+    const int64_t saved_stride = layout_.saved_gates * kLanes;
+    T* const saved = gates_ && saved_stride
+                         ? gates_ + ((s * layout_.panels + p) * layout_.rows + row) * saved_stride
+                         : nullptr;
+    HWY_ALIGN T buffer[kStrip * kMostVectors * kLanes];
+    T* const gates = saved && kTogether == 1 ? saved : buffer;
+    SumsOfStrip<Cell>(s, p, row, rows, gates);
+    HWY_UNROLL(1)
+    for (int64_t i = 0; i < rows * layout_.units; i += kTogether)
+      Cell::Gates(wide, gates + i * kSums * kLanes);
+    for (int64_t u = 0; u < layout_.units; ++u) {
+      const int64_t unit = (p * layout_.units + u) * kLanes, left = call_.out - unit;
+      const int64_t h_at = row * layout_.h_stride + unit, c_at = row * layout_.padded + unit;
+      ForwardUnit<T> at{h(s) + h_at, c(s) + c_at, h(s + 1) + h_at, c(s + 1) + c_at};
+      T* from = gates + u * kSums * kLanes;
+      int64_t r = 0;
+      HWY_UNROLL(1)
+      for (; r + kTogether <= rows; r += kTogether, from += kTogether * stored_) {
+        const auto y = Cell::Forward(wide, from, kWide, at);
+        hn::StoreU(y, wide, at.h_out);
+        if constexpr (kTogether == 1) {
+          if (out_.y) StoreFirst(d, y, y_[row + r] + unit, left);
         }
-        const int64_t h_at = r * layout_.h_stride + unit, c_at = r * layout_.padded + unit;
-        const ForwardUnit<T> at{h_in + h_at, Cell::kMemory ? c_in + c_at : nullptr, h_out + h_at,
-                                Cell::kMemory ? c_out + c_at : nullptr,
-                                saved ? saved + r * kSaved : nullptr};
-        const V y = Cell::Forward(d, gates, at);
-        hn::StoreU(y, d, h_out + h_at);
-        if (out_.y) StoreFirst(d, y, y_[row + r] + unit, call_.out - unit);
+        at.h_in += kTogether * layout_.h_stride, at.h_out += kTogether * layout_.h_stride;
+        at.c_in += kTogether * layout_.padded, at.c_out += kTogether * layout_.padded;
       }
+      if (r < rows) hn::StoreU(Cell::Forward(d, from, kWide, at), d, at.h_out);
+    }
+    if constexpr (kTogether > 1) CopyOut(buffer, saved, s, row, rows);
+  }
+
+  // Of rows that lie together: the gates to one row after the other, and y.
+  HWY_NOINLINE void CopyOut(const T* from, T* to, int64_t s, int64_t row, int64_t rows) const {
+    const T* h_out = h(s + 1) + row * layout_.h_stride;
+    for (int64_t r = 0; out_.y && r < rows; ++r, h_out += layout_.h_stride)
+      StoreFirst(d, hn::LoadU(d, h_out), y_[row + r], call_.out);
+    const int64_t gates = layout_.saved_gates;
+    for (int64_t r = 0; to && r < rows; ++r) {
+      const T* row = from + (r - r % kTogether) * gates * kLanes + r % kTogether * kLanes;
+      for (int64_t q = 0; q < gates; ++q, to += kLanes)
+        hn::StoreU(hn::LoadU(d, row + q * kWide), d, to);
     }
   }
 
@@ -225,6 +226,7 @@ class ForwardGroup {
   const GroupRows rows_;
   const bool saves_, hoists_;
   const int64_t first_, last_;
+  const int64_t stored_;  // sums of a row of a panel
   const T* x_[kMostRows];
   const int64_t* token_[kMostRows];
   T* y_[kMostRows];

@@ -14,20 +14,16 @@ HWY_INLINE void RunForward(const RecurrentCall<T>& call, const RecurrentLayout& 
                            const PackedWeights<T>& weights, const RecurrentOutput<T>& out,
                            int64_t g, T* scratch, const RecurrentTeam& team) {
   WithTag<T>(layout.lanes, [&](auto d) HWY_ATTR {
-    auto run = [&]<class Cell>() HWY_ATTR {
-      ForwardGroup<Cell, decltype(d)>(call, layout, weights, out, g, scratch, team).Run();
-    };
+    ForwardGroup<decltype(d)> group(call, layout, weights, out, g, scratch, team);
     switch (call.cell) {
       case RecurrentCell::lstm:
-        return run.template operator()<Lstm>();
+        return group.template Run<Lstm>();
       case RecurrentCell::gru:
-        return run.template operator()<Gru>();
+        return group.template Run<Gru>();
       case RecurrentCell::rnn_tanh:
-        return layout.units == 1 ? run.template operator()<Rnn<1, false>>()
-                                 : run.template operator()<Rnn<4, false>>();
+        return group.template Run<Rnn<false>>();
       case RecurrentCell::rnn_relu:
-        return layout.units == 1 ? run.template operator()<Rnn<1, true>>()
-                                 : run.template operator()<Rnn<4, true>>();
+        return group.template Run<Rnn<true>>();
     }
   });
 }

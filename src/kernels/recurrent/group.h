@@ -117,7 +117,7 @@ struct SavedGroup {
 template <class T>
 class GateChunk {
  public:
-  GateChunk(const RecurrentLayout& layout, int64_t in, T* scratch, bool memory, bool two_sums)
+  GateChunk(const RecurrentLayout& layout, int64_t in, T* scratch, bool two_sums)
       : rows(layout.rows),
         width(layout.width),
         slots(ChunkSteps(layout.rows) + 1),
@@ -128,7 +128,7 @@ class GateChunk {
     gates_ = take(layout.panels * slots * rows * width);
     hidden_ = two_sums ? take(layout.panels * slots * rows * width) : gates_;
     by_h = take(rows * layout.padded);
-    by_c = memory ? take(rows * layout.padded) : nullptr;
+    by_c = take(rows * layout.padded);
   }
   static int64_t size(const RecurrentLayout& layout, int64_t in, bool two_sums) {
     const int64_t gates =

@@ -1,4 +1,4 @@
-// The long products of many rows at once. None depends on the cell, so each is compiled once for all.
+// Products of many rows at once. None depends on the cell, so each is compiled once for all.
 #if defined(LUXTORCH_KERNELS_PRODUCTS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LUXTORCH_KERNELS_PRODUCTS_INL_H
 #undef LUXTORCH_KERNELS_PRODUCTS_INL_H
@@ -6,6 +6,7 @@
 #define LUXTORCH_KERNELS_PRODUCTS_INL_H
 #endif
 
+#include "kernels/recurrent/tags-inl.h"
 #include "kernels/tile-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -67,7 +68,8 @@ HWY_NOINLINE void AddRows(D d, const int64_t* tokens, const T* gates, int64_t ro
 // The operands of MultiplyInto.
 template <class T>
 struct RowsOfProduct {
-  const T* start = nullptr;        // what each row's sum starts from, or zero
+  const T* start = nullptr;  // what row r's sum starts from, r * start_stride further, or zero
+  int64_t start_stride = 0;
   const T* const* from = nullptr;  // rows of n numbers anywhere, or
   const T* block =
       nullptr;  // `parts` blocks of such rows, `part` apart: one row is `parts` * n long
@@ -78,7 +80,7 @@ struct RowsOfProduct {
   int64_t column = 0, columns = 0;  // of the result at most so many
 };
 
-// result = start + from * weight, for so many rows.
+// result = start + from * weight, for so many rows. A last vector of fewer columns than lanes starts whole.
 template <int kVectors, class D, class T = hn::TFromD<D>>
 HWY_NOINLINE void MultiplyInto(D d, const RowsOfProduct<T>& p, int64_t rows) {
   constexpr int64_t kLanes = hn::MaxLanes(D()), kWidth = kVectors * kLanes;
@@ -86,10 +88,12 @@ HWY_NOINLINE void MultiplyInto(D d, const RowsOfProduct<T>& p, int64_t rows) {
     constexpr int R = decltype(block)::value;
     Sums<D, R, kVectors> sums;
     HWY_UNROLL(8)
-    for (int v = 0; v < kVectors; ++v) {
-      const auto start = p.start ? hn::LoadU(d, p.start + v * kLanes) : hn::Zero(d);
+    for (int r = 0; r < R; ++r) {
+      const T* start = p.start + (row + r) * p.start_stride;
       HWY_UNROLL(8)
-      for (int r = 0; r < R; ++r) sums.at[r][v] = start;
+      for (int v = 0; v < kVectors; ++v)
+        sums.at[r][v] =
+            p.start && v * kLanes < p.columns ? hn::LoadU(d, start + v * kLanes) : hn::Zero(d);
     }
     const T* weight = p.weight;
     for (int64_t part = 0; part < p.parts; ++part, weight += p.n * kWidth) {
@@ -107,6 +111,82 @@ HWY_NOINLINE void MultiplyInto(D d, const RowsOfProduct<T>& p, int64_t rows) {
         T* to = p.to ? p.to[row + r] + p.column : p.dense + (row + r) * kWidth;
         if (v * kLanes < p.columns)
           StoreFirst(d, sums.at[r][v], to + v * kLanes, p.columns - v * kLanes);
+      }
+    }
+  });
+}
+
+// The operands of SumGates, for one panel.
+template <class T>
+struct GateSums {
+  const T* start = nullptr;  // what row r's sums start from, r * start_stride further
+  int64_t start_stride = 0;
+  const T* const* x = nullptr;  // rows of `in` numbers, or
+  const int64_t* const* tokens = nullptr;
+  const T* ih = nullptr;  // (in, width), or nullptr: what the sums start from has x in it
+  int64_t in = 0;
+  const T* h = nullptr;  // rows of `out` numbers, h_stride apart
+  int64_t h_stride = 0, out = 0;
+  const T* hh = nullptr;            // (out, width)
+  const T* hidden_start = nullptr;  // kTwoSums: what the last gate's sum with h starts from
+  T* to = nullptr;  // rows of kVectors vectors; kTwoSums: one more, the last gate's sum with h
+  bool together =
+      false;  // RowsOfVector rows each: their first vectors, their second ones, and so on
+};
+
+// to = start + x * ih + h * hh, for so many rows.
+template <int kVectors, bool kTwoSums, class D, class T = hn::TFromD<D>>
+HWY_NOINLINE void SumGates(D d, const GateSums<T>& p, int64_t rows) {
+  constexpr int64_t kLanes = hn::MaxLanes(D()), kWidth = kVectors * kLanes;
+  constexpr int64_t kStored = kVectors + kTwoSums, kRows = RowsOfVector<D>();
+  const int64_t rows_of_vector = p.together ? kRows : 1, step = rows_of_vector * kLanes;
+  ForBlocks<RowsOfTile(kStored)>(rows, [&](auto block, int64_t row) HWY_ATTR {
+    constexpr int R = decltype(block)::value;
+    Sums<D, R, kVectors> sums;
+    HWY_UNROLL(8)
+    for (int r = 0; r < R; ++r) {
+      const T* start = p.start + (row + r) * p.start_stride;
+      HWY_UNROLL(8)
+      for (int v = 0; v < kVectors; ++v) sums.at[r][v] = hn::LoadU(d, start + v * kLanes);
+    }
+    const T* from[R];
+    if (p.ih && !p.tokens) {
+      HWY_UNROLL(8)
+      for (int r = 0; r < R; ++r) from[r] = p.x[row + r];
+      MultiplyRows(d, from, p.ih, kWidth, p.in, sums);
+    } else if (p.ih) {
+      HWY_UNROLL(8)
+      for (int r = 0; r < R; ++r) {
+        const T* weight = p.ih + *p.tokens[row + r] * kWidth;
+        HWY_UNROLL(8)
+        for (int v = 0; v < kVectors; ++v)
+          sums.at[r][v] = hn::Add(sums.at[r][v], hn::LoadU(d, weight + v * kLanes));
+      }
+    }
+    T* to[R];
+    HWY_UNROLL(8)
+    for (int r = 0; r < R; ++r) {
+      const int64_t i = row + r, within = kRows > 1 && p.together ? i % kRows : 0;
+      to[r] = p.to + (i - within) * kStored * kLanes + within * kLanes;
+    }
+    if constexpr (kTwoSums) {
+      const auto start = hn::LoadU(d, p.hidden_start);
+      HWY_UNROLL(8)
+      for (int r = 0; r < R; ++r) {
+        auto& last = sums.at[r][kVectors - 1];
+        hn::StoreU(last, d, to[r] + (kVectors - 1) * step);
+        last = start;
+      }
+    }
+    HWY_UNROLL(8)
+    for (int r = 0; r < R; ++r) from[r] = p.h + (row + r) * p.h_stride;
+    MultiplyRows(d, from, p.hh, kWidth, p.out, sums);
+    HWY_UNROLL(8)
+    for (int r = 0; r < R; ++r) {
+      HWY_UNROLL(8)
+      for (int v = 0; v < kVectors; ++v) {
+        const int64_t at = v + (kTwoSums && v == kVectors - 1);
+        hn::StoreU(sums.at[r][v], d, to[r] + at * step);
       }
     }
   });

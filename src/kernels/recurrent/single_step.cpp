@@ -67,18 +67,19 @@ HWY_INLINE void Step(const RecurrentCall<T>& call, const RecurrentOutput<T>& out
 
     for (int64_t u = 0; u < n; u += lanes) {
       const int64_t left = std::min(lanes, n - u);
-      V sums[kGates + 1];
+      HWY_ALIGN T sums[(kGates + 1) * hn::MaxLanes(hn::ScalableTag<T>())];
       for (int64_t g = 0; g < kGates; ++g) {
         const V from_x = hn::LoadU(d, by_x + g * n + u), from_h = hn::LoadU(d, by_h + g * n + u);
         const bool apart = Cell::kTwoSums && g == kGates - 1;
-        sums[g] = apart ? from_x : hn::Add(from_x, from_h);
-        if (apart) sums[kGates] = from_h;
+        hn::StoreU(apart ? from_x : hn::Add(from_x, from_h), d, sums + g * lanes);
+        if (apart) hn::StoreU(from_h, d, sums + kGates * lanes);
       }
       T *const h_in = unit, *const c_in = unit + lanes, *const c_out = unit + 2 * lanes,
                *const h_out = unit + 3 * lanes;
       std::copy_n(h + u, left, h_in);
       if (Cell::kMemory) std::copy_n(call.c + b * n + u, left, c_in);
-      const V y = Cell::Forward(d, sums, ForwardUnit<T>{h_in, c_in, nullptr, c_out, nullptr});
+      Cell::Gates(d, sums);
+      const V y = Cell::Forward(d, sums, lanes, ForwardUnit<T>{h_in, c_in, nullptr, c_out});
       hn::StoreU(y, d, h_out);
       std::copy_n(h_out, left, out.h + b * n + u);
       if (Cell::kMemory) std::copy_n(c_out, left, out.c + b * n + u);
@@ -95,9 +96,9 @@ HWY_INLINE void RunStep(const RecurrentCall<T>& call, const RecurrentOutput<T>& 
     case RecurrentCell::gru:
       return Step<Gru>(call, out, scratch);
     case RecurrentCell::rnn_tanh:
-      return Step<Rnn<1, false>>(call, out, scratch);
+      return Step<Rnn<false>>(call, out, scratch);
     case RecurrentCell::rnn_relu:
-      return Step<Rnn<1, true>>(call, out, scratch);
+      return Step<Rnn<true>>(call, out, scratch);
   }
 }
 

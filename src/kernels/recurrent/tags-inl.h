@@ -17,7 +17,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 template <class T>
 using Whole = hn::ScalableTag<T>;
-#if HWY_TARGET == HWY_AVX3
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
 // A layer that fills half a vector of 64 bytes takes vectors of 32.
 template <class T>
 using Half = hn::CappedTag<T, 32 / sizeof(T)>;
@@ -25,6 +25,12 @@ using Half = hn::CappedTag<T, 32 / sizeof(T)>;
 template <class T>
 using Half = Whole<T>;
 #endif
+
+// Rows whose vectors of D, side by side, fill a whole vector.
+template <class D>
+constexpr int64_t RowsOfVector() {
+  return static_cast<int64_t>(hn::MaxLanes(Whole<hn::TFromD<D>>()) / hn::MaxLanes(D()));
+}
 
 template <class T>
 int64_t LanesFor(int64_t out) {
