@@ -97,7 +97,7 @@ class CompareTest(unittest.TestCase):
             self.assertLessEqual(case["values"]["float64"]["losses"]["all"]["difference"], 1e-8, case["name"])
 
     def test_times_are_those_of_every_competitor_that_can_run(self):
-        said = self.compare("--case", "layers/dense", "--against", "--rounds", 2, "--dtype", "float32", "--steps", 3)
+        said = self.compare("--case", "layers/dense adam", "--against", "--rounds", 2, "--dtype", "float32", "--steps", 3)
         times = self.found()["cases"][0]["times"]
         self.assertEqual(times["dtype"], "float32")
         self.assertEqual(set(times["rows"]), {"luxtorch", "PyTorch"})
