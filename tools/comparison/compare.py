@@ -75,6 +75,8 @@ def parse(arguments):
     parser.add_argument("--against", nargs="*", choices=OTHERS, default=list(OTHERS), metavar="NAME",
                         help="whose times are measured besides PyTorch's: " + ", ".join(OTHERS) + " (default: all)")
     parser.add_argument("--values-only", action="store_true", help="measures no times")
+    parser.add_argument("--no-loops", action="store_true",
+                        help="leaves out how far PyTorch's recurrent layers drift from loops over PyTorch's cells")
     parser.add_argument("--steps", type=positive, default=200, help="of training, compared (default: %(default)s)")
     parser.add_argument("--rounds", type=positive, default=10, help="of turns, timed (default: %(default)s)")
     parser.add_argument("--cases", type=Path, default=HERE / "cases", metavar="FOLDER",

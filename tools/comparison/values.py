@@ -101,7 +101,7 @@ def compare(options, entry, optimiser, dtype, entries):
         path, words = problem_file.write(Path(folder), entry, optimiser, getattr(torch, dtype), options.device)
         problem = problem_file.Problem(path, entries)
         theirs = results.results(problem, options.steps)
-        own = own_way(path, entries, options.steps) if entry.recurrent else None
+        own = own_way(path, entries, options.steps) if entry.recurrent and not options.no_loops else None
         candidates, wrong = {}, []
         try:
             candidates[BASE] = options.luxtorch.results(path, options.steps)
