@@ -1,14 +1,17 @@
-"""The comparison's measures: what counts as a difference, and what is said of one."""
+"""The comparison's measures: what counts as a difference, what is said of one, and of a case that ends the program."""
 
 import importlib.util
 import math
 import os
 import sys
+import tempfile
+import textwrap
 import types
 import unittest
 from pathlib import Path
 
-sys.path.insert(0, str(Path(os.environ["LUXTORCH_SOURCE_DIR"]) / "tools/comparison"))
+TOOLS = Path(os.environ["LUXTORCH_SOURCE_DIR"]) / "tools"
+sys.path[:0] = [str(TOOLS / "comparison"), str(TOOLS / "bench")]
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 if HAS_TORCH:
@@ -98,6 +101,50 @@ class ResultsTest(unittest.TestCase):
     def test_the_files_tensors_are_flat_by_their_names(self):
         nested = {"a": {"weight": 1, "deeper": {"bias": 2}}, "b": 3}
         self.assertEqual(results.flat(nested), {"a.weight": 1, "a.deeper.bias": 2, "b": 3})
+
+
+# Answers as `comparison results` does, with what lies in the folder.
+PROGRAM = f"""
+    #!{sys.executable}
+    import os, signal, sys
+    from pathlib import Path
+    print('{{"ready": "made up"}}', flush=True)
+    for line in sys.stdin:
+        steps, problem = line.rstrip().split(" ", 1)
+        if "refused" in problem:
+            sys.exit("expected another problem")
+        if "crash" in problem:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        print(f'{{{{"results": "{{Path(problem).with_name(steps)}}"}}}}', flush=True)
+"""
+
+
+@unittest.skipUnless(HAS_TORCH, "this Python has no PyTorch")
+class ProgramTest(unittest.TestCase):
+    def test_a_case_that_ends_the_program_is_the_only_one_that_fails(self):
+        with tempfile.TemporaryDirectory() as folder:
+            program = Path(folder) / "program"
+            program.write_text(textwrap.dedent(PROGRAM).lstrip())
+            program.chmod(0o755)
+            luxtorch = values.Luxtorch(program, 1)
+            self.addCleanup(luxtorch.close)
+            for steps in (1, 2):
+                torch.save({"output": torch.ones(1), "loss": torch.ones(()), "gradients": {"x": None, "ps": {}},
+                            "states": {}, "losses": torch.ones(steps)}, Path(folder) / str(steps))
+
+            def process(name, steps):
+                self.assertEqual(luxtorch.results(Path(folder) / name, steps)["losses"], [1.0] * steps)
+                return luxtorch.process.process.pid
+
+            first = process("a problem", 2)
+            self.assertEqual(process("another", 1), first)
+            with self.assertRaisesRegex(values.Wrong, "^luxtorch ended with status -11$"):
+                process("crash", 2)
+            second = process("after it", 2)
+            self.assertNotEqual(second, first)
+            with self.assertRaisesRegex(values.Wrong, "^luxtorch ended with status 1\nexpected another problem$"):
+                process("refused", 2)
+            self.assertNotIn(process("after that", 1), (first, second))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-// One of several processes; what it prints, processes_test.py reads as JSON. distributed_program MODE [ARGUMENT]
+// One of several processes; what it prints, processes_test.py reads as JSON.
+// distributed_program MODE [ARGUMENT] + MODE [ARGUMENT]...
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -212,33 +213,36 @@ void trouble(const Group& group) {
   }
 }
 
+void run(const Group& group, const std::string& mode) {
+  if (mode == "calls") calls(group);
+  if (mode == "spiral") train(group, spiral_model(), spirals(300), std::stoll(argument), 50);
+  if (mode == "norm") train(group, normalized_model(), points(300), std::stoll(argument), 10);
+  if (mode == "whole_norm")
+    train(group, whole_batch_model(group), points(300), std::stoll(argument), 50);
+  if (mode == "local") train_alone(group, {});
+  if (mode == "local16") train_alone(group, argument == "half" ? kFloat16 : kBFloat16);
+  if (mode == "checkpoint") checkpoints(group);
+  if (mode == "loaders") loaders(group);
+  if (mode == "trouble") trouble(group);
+  if (mode == "other_call") group.rank() == 0 ? (void)group.sum(tensor({1.0})) : group.barrier();
+  if (mode == "other_size") group.sum(zeros({group.rank() + 1}));
+  if (mode == "other_reduction") group.is_root() ? group.sum(zeros({1})) : group.max(zeros({1}));
+  if (mode == "other_root") group.broadcast(Tree(1), group.rank());
+  if (mode == "other_agreement")
+    group.is_root() ? (void)synchronize(group, Tree(1)) : group.barrier();
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
-  const std::string mode = count > 1 ? arguments[1] : "";
-  if (count > 2) argument = arguments[2];
   const char* timeout = std::getenv("TEST_TIMEOUT_MS");
   const auto most = std::chrono::milliseconds(timeout ? std::stoi(timeout) : 60000);
   return testing::run_process(
       [&](const Group& group) {
-        if (mode == "calls") calls(group);
-        if (mode == "spiral") train(group, spiral_model(), spirals(300), std::stoll(argument), 50);
-        if (mode == "norm") train(group, normalized_model(), points(300), std::stoll(argument), 10);
-        if (mode == "whole_norm")
-          train(group, whole_batch_model(group), points(300), std::stoll(argument), 50);
-        if (mode == "local") train_alone(group, {});
-        if (mode == "local16") train_alone(group, argument == "half" ? kFloat16 : kBFloat16);
-        if (mode == "checkpoint") checkpoints(group);
-        if (mode == "loaders") loaders(group);
-        if (mode == "trouble") trouble(group);
-        if (mode == "other_call")
-          group.rank() == 0 ? (void)group.sum(tensor({1.0})) : group.barrier();
-        if (mode == "other_size") group.sum(zeros({group.rank() + 1}));
-        if (mode == "other_reduction")
-          group.is_root() ? group.sum(zeros({1})) : group.max(zeros({1}));
-        if (mode == "other_root") group.broadcast(Tree(1), group.rank());
-        if (mode == "other_agreement")
-          group.is_root() ? (void)synchronize(group, Tree(1)) : group.barrier();
+        for (const auto& call : testing::calls_in_turn(count, arguments)) {
+          argument = call.size() > 1 ? call[1] : "";
+          run(group, call.at(0));
+        }
       },
       most);
 }

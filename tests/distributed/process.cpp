@@ -22,6 +22,18 @@ int run_process(const std::function<void(const Group& group)>& f,
   return 0;
 }
 
+std::vector<std::vector<std::string>> calls_in_turn(int count, char** arguments) {
+  std::vector<std::vector<std::string>> calls(1);
+  for (int i = 1; i < count; ++i) {
+    const std::string word = arguments[i];
+    if (word == "+")
+      calls.emplace_back();
+    else
+      calls.back().push_back(word);
+  }
+  return calls;
+}
+
 std::string hash(const Tree& t) {
   std::string bytes;
   for (const Tensor& x : tree::tensors(t)) {

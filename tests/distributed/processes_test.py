@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 
-from processes import ERROR, LIMIT, REFUSED, Processes, free_port
+from processes import ERROR, HAS_TORCHRUN, LIMIT, REFUSED, Processes, free_port, in_turn
 
 PROGRAM = Path(os.environ["LUXTORCH_BUILD_DIR"]) / "tests/distributed_program"
 Run = functools.partial(Processes, PROGRAM)
@@ -29,8 +29,16 @@ class ProcessesTest(unittest.TestCase):
             self.assertEqual(status, 0, errors)
         return [json.loads(output) for _, output, _ in found]
 
-    def alone(self, *arguments):
-        return self.values(1, *arguments)[0]
+    def in_turn(self, size, *calls):
+        """For each of the calls, which the same processes take in turn, what each of them printed."""
+        with Run(size, *in_turn(*calls)) as run:
+            found = run.ends()
+        for status, _, errors in found:
+            self.assertEqual(status, 0, errors)
+        return list(zip(*([json.loads(line) for line in output.splitlines()] for _, output, _ in found), strict=True))
+
+    def alone(self, *calls):
+        return [found for found, in self.in_turn(1, *calls)]
 
     def close(self, a, b, limit):
         self.assertEqual(len(a), len(b))
@@ -43,18 +51,18 @@ class ProcessesTest(unittest.TestCase):
                 self.assertEqual(found["wrong"], [])
 
     def test_any_number_of_processes_gives_one_curve(self):
-        for batch in (128, 129, 7):
-            one = self.alone("spiral", batch)
-            for size in (2, 3) if batch == 129 else (2,):
-                several = self.values(size, "spiral", batch)
-                for found in several:
-                    self.close(found["losses"], one["losses"], 1e-5)
-                    self.assertEqual(found["same"], "yes")
-                    self.assertEqual(found["hash"], several[0]["hash"])
-        self.assertEqual(self.values(2, "spiral", 7)[0]["hash"], self.values(2, "spiral", 7)[1]["hash"])
+        calls = [("spiral", batch) for batch in (129, 128, 7)]
+        ones = self.alone(*calls)
+        of_two = self.in_turn(2, *calls)
+        for several, one in [*zip(of_two, ones, strict=True), *zip(self.in_turn(3, calls[0]), ones)]:
+            for found in several:
+                self.close(found["losses"], one["losses"], 1e-5)
+                self.assertEqual(found["same"], "yes")
+                self.assertEqual(found["hash"], several[0]["hash"])
+        self.assertEqual(self.values(2, *calls[-1])[1]["hash"], of_two[-1][0]["hash"])
 
     def test_processes_without_rows_take_part(self):
-        one = self.alone("spiral", 2)
+        one, = self.alone(("spiral", 2))
         for found in self.values(3, "spiral", 2):
             self.close(found["losses"], one["losses"], 1e-5)
             self.assertEqual(found["same"], "yes")
@@ -64,18 +72,20 @@ class ProcessesTest(unittest.TestCase):
             self.assertEqual(found["same"], "yes")
 
     def test_batch_norms_over_the_group_give_one_curve(self):
-        for batch in (128, 129, 7):
-            one = self.alone("whole_norm", batch)
-            for size in (2, 3):
-                for found in self.values(size, "whole_norm", batch):
+        calls = [("whole_norm", batch) for batch in (128, 129, 7)]
+        ones = self.alone(*calls)
+        for size in (2, 3):
+            for several, one in zip(self.in_turn(size, *calls), ones, strict=True):
+                for found in several:
                     self.close(found["losses"], one["losses"], 1e-5)
                     self.assertEqual(found["same"], "yes")
 
     def test_local_steps_train_and_end_alike(self):
-        for size, *mode in ((2, "local"), (3, "local"), (2, "local16", "half"), (3, "local16", "bfloat16")):
-            for found in self.values(size, *mode):
-                self.assertEqual(found["same"], "yes")
-                self.assertLess(sum(found["losses"][-5:]), 0.8 * sum(found["losses"][:5]))
+        for size, dtype in ((2, "half"), (3, "bfloat16")):
+            for several in self.in_turn(size, ("local",), ("local16", dtype)):
+                for found in several:
+                    self.assertEqual(found["same"], "yes")
+                    self.assertLess(sum(found["losses"][-5:]), 0.8 * sum(found["losses"][:5]))
 
     def test_a_checkpoint_fits_any_number_of_processes(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -194,8 +204,7 @@ class ProcessesTest(unittest.TestCase):
         self.assertEqual(status, ERROR)
         self.assertIn("rank 1 has not come. Has it started?", said)
 
-    @unittest.skipUnless(subprocess.run([sys.executable, "-c", "import torch.distributed.run"],
-                                        capture_output=True).returncode == 0, "this Python has no torchrun")
+    @unittest.skipUnless(HAS_TORCHRUN, "this Python has no torchrun")
     def test_torchrun_starts_them(self):
         command = [sys.executable, "-m", "torch.distributed.run", "--no-python", "--nproc-per-node", "2", "--master-port",
                    str(free_port()), str(PROGRAM), "calls"]

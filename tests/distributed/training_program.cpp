@@ -1,5 +1,5 @@
 // One of several processes that train together; what it prints, training_test.py reads as JSON.
-// training_program MODE [WORD]... Words choose options of the TrainState.
+// training_program MODE [WORD]... + MODE [WORD]... Words choose options of the TrainState; each mode prints a line.
 #include <functional>
 #include <iostream>
 #include <string>
@@ -161,23 +161,25 @@ void broken(const Group& group) {
   print_list("said", said);
 }
 
+void run(const Group& group, const std::string& mode, const Words& words) {
+  if (mode == "curve") curve(group, words);
+  if (mode == "checkpoint") checkpoint(group, words);
+  if (mode == "trouble") trouble(group, words);
+  if (mode == "broken") broken(group);
+  if (mode == "rules") rules(group, words);
+  if (mode == "promises") promises(group);
+  if (mode == "moments") moments(group, words);
+  if (mode == "refused") refused(group);
+}
+
 }  // namespace
 
 }  // namespace luxtorch::testing
 
 int main(int count, char** arguments) {
   using namespace luxtorch;
-  const std::string mode = count > 1 ? arguments[1] : "";
-  testing::Words words;
-  for (int i = 2; i < count; ++i) words.all.emplace_back(arguments[i]);
   return testing::run_process([&](const Group& group) {
-    if (mode == "curve") testing::curve(group, words);
-    if (mode == "checkpoint") testing::checkpoint(group, words);
-    if (mode == "trouble") testing::trouble(group, words);
-    if (mode == "broken") testing::broken(group);
-    if (mode == "rules") testing::rules(group, words);
-    if (mode == "promises") testing::promises(group);
-    if (mode == "moments") testing::moments(group, words);
-    if (mode == "refused") testing::refused(group);
+    for (const auto& call : testing::calls_in_turn(count, arguments))
+      testing::run(group, call.at(0), {.all = {call.begin() + 1, call.end()}});
   });
 }

@@ -1,18 +1,29 @@
 """Processes of one program that train together, started as a loop in a shell would start them."""
 
+import importlib.util
 import os
 import socket
 import subprocess
+from pathlib import Path
 
 LIMIT = 120  # seconds that a process may take before it counts as hanging
 # Of the test programs: DistributedError, and any other error.
 ERROR, REFUSED = 3, 4
+
+# Whether this Python has torchrun: to import torch for that would take seconds.
+TORCH = importlib.util.find_spec("torch")
+HAS_TORCHRUN = bool(TORCH and TORCH.origin and (Path(TORCH.origin).parent / "distributed/run.py").exists())
 
 
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def in_turn(*calls):
+    """The arguments of a test program for calls that its processes take in turn, each a tuple of a mode and its words."""
+    return [word for call in calls for word in ("+", *call)][1:]
 
 
 class Processes:

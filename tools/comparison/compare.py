@@ -17,6 +17,7 @@ JSON file and to a page for a browser, which nothing else is needed for.
 """
 
 import argparse
+import contextlib
 import datetime
 import fnmatch
 import json
@@ -27,6 +28,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -49,6 +51,7 @@ import values  # noqa: E402
 from page_rows import BASE, DOOR, REFERENCE  # noqa: E402
 
 OTHERS = ("torch.compile", DOOR, "JAX")
+REPORT_AFTER = 10  # seconds
 
 
 def parse(arguments):
@@ -72,6 +75,8 @@ def parse(arguments):
     parser.add_argument("--against", nargs="*", choices=OTHERS, default=list(OTHERS), metavar="NAME",
                         help="whose times are measured besides PyTorch's: " + ", ".join(OTHERS) + " (default: all)")
     parser.add_argument("--values-only", action="store_true", help="measures no times")
+    parser.add_argument("--no-loops", action="store_true",
+                        help="leaves out how far PyTorch's recurrent layers drift from loops over PyTorch's cells")
     parser.add_argument("--steps", type=positive, default=200, help="of training, compared (default: %(default)s)")
     parser.add_argument("--rounds", type=positive, default=10, help="of turns, timed (default: %(default)s)")
     parser.add_argument("--cases", type=Path, default=HERE / "cases", metavar="FOLDER",
@@ -143,6 +148,7 @@ def run(options, entry, optimiser, entries):
         found["wrong"].append(f"{type(error).__name__}: {error}")
         return found
     if not options.values_only:
+        options.luxtorch.close()  # nothing else runs beside those that are measured
         measured = times.Times(options, entry, optimiser, options.dtype[-1])
         try:
             measured.run()
@@ -159,7 +165,7 @@ def about_program(options):
 
 
 def about(options, cases):
-    own, libtorch = about_program(options)
+    own, libtorch = options.versions
     versions = {BASE: own, "LibTorch": libtorch, REFERENCE: torch.__version__}
     for found in cases:
         for name, row in ((found["times"] or {}).get("rows") or {}).items():
@@ -196,10 +202,22 @@ def write(path, text):
 
 
 def report(options, cases):
-    """After each case, so that an interruption loses none."""
+    """Writes what there is so far."""
     found = {"about": about(options, cases), "cases": cases}
     write(options.json, json.dumps(as_json(found), indent=1, allow_nan=False))
     write(options.page, page.document(found))
+    return found
+
+
+def compare_all(options, rows, entries):
+    """What is found of all (entry, optimiser)s, written so often that an interruption loses the cases of some seconds."""
+    cases, reported = [], -math.inf
+    for number, (entry, optimiser) in enumerate(rows, 1):
+        cases.append(run(options, entry, optimiser, entries))
+        if number == len(rows) or time.monotonic() - reported > REPORT_AFTER:
+            found, reported = report(options, cases), time.monotonic()
+        says = "differs" if cases[-1]["wrong"] else "is random: timed only" if entry.random else "agrees"
+        print(f"[{number}/{len(rows)}] {entry.name} {optimiser}: {says}", flush=True)
     return found
 
 
@@ -221,7 +239,8 @@ def main(arguments):
         for entry, optimiser in rows:
             print(entry.name, optimiser)
         return 2 if unknown else 0
-    libtorch = about_program(options)[1]
+    options.versions = about_program(options)
+    libtorch = options.versions[1]
     if libtorch.split("+")[0] != torch.__version__.split("+")[0]:
         print(f"luxtorch runs on LibTorch {libtorch}, Python on PyTorch {torch.__version__}: other kernels, maybe "
               "other values")
@@ -230,15 +249,11 @@ def main(arguments):
     options.luxtorch_nn = luxtorch_nn(options)
     if not options.values_only:
         times.fill_page_cache(options, rows)
-    cases = []
-    for number, (entry, optimiser) in enumerate(rows, 1):
-        cases.append(run(options, entry, optimiser, entries))
-        found = report(options, cases)
-        says = "differs" if cases[-1]["wrong"] else "is random: timed only" if entry.random else "agrees"
-        print(f"[{number}/{len(rows)}] {entry.name} {optimiser}: {says}", flush=True)
+    with contextlib.closing(values.Luxtorch(options.program, options.threads)) as options.luxtorch:
+        found = compare_all(options, rows, entries)
     print("\n" + table.text(found))
     print(f"\n{options.page}\n{options.json}")
-    return 1 if any(found["wrong"] for found in cases) else 0
+    return 1 if any(one["wrong"] for one in found["cases"]) else 0
 
 
 def words_of(arguments):

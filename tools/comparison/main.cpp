@@ -2,13 +2,16 @@
 //
 //     comparison about                           // luxtorch's version, and LibTorch's
 //     comparison list
-//     comparison results PROBLEM OUT STEPS       // what the case computes, to a .pt file
+//     comparison results                         // what cases compute, one after the other
 //     comparison turns                           // its times, by the conversation of tools/bench/turns.py
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <torch/version.h>
 
+#include <cstdint>
 #include <exception>
+#include <filesystem>
+#include <iomanip>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -59,6 +62,20 @@ bench::Start forward(const std::shared_ptr<const Problem>& problem) {
   };
 }
 
+// Answers each line "STEPS PROBLEM" of the standard input when luxtorch.pt beside the problem's file has what the
+// case computes. An exception ends the program: the case that was asked for last is the one that failed.
+int compute() {
+  std::cout << R"({"ready": "luxtorch"})" << std::endl;
+  int64_t steps = 0;
+  std::string problem;
+  while (std::cin >> steps && std::getline(std::cin >> std::ws, problem)) {
+    const auto out = std::filesystem::path(problem).replace_filename("luxtorch.pt");
+    torch_archive::save(out, results(read_problem(problem), steps));
+    std::cout << "{\"results\": " << std::quoted(out.string()) << '}' << std::endl;
+  }
+  return 0;
+}
+
 int run(const std::vector<std::string>& words) {
   at::globalContext().setAllowTF32CuDNN(false);
   at::globalContext().setAllowTF32CuBLAS(false);
@@ -71,10 +88,7 @@ int run(const std::vector<std::string>& words) {
     for (const auto& name : case_names()) std::cout << name << '\n';
     return 0;
   }
-  if (command == "results" && words.size() == 4) {
-    torch_archive::save(words[2], results(read_problem(words[1]), std::stoll(words[3])));
-    return 0;
-  }
+  if (command == "results") return compute();
   if (command == "turns") {
     const auto about =
         std::string("luxtorch ") + luxtorch::version() + ", LibTorch " + TORCH_VERSION;
@@ -84,7 +98,7 @@ int run(const std::vector<std::string>& words) {
                                return train ? training(problem) : forward(problem);
                              });
   }
-  std::cerr << "comparison about | list | results PROBLEM OUT STEPS | turns\n";
+  std::cerr << "comparison about | list | results | turns\n";
   return 2;
 }
 

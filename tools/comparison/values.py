@@ -2,13 +2,13 @@
 
 import math
 import os
-import subprocess
 import tempfile
 from pathlib import Path
 
 import torch
 
 import cells
+import interleaved
 import problem_file
 import results
 from page_rows import BASE, DOOR, REFERENCE
@@ -22,17 +22,29 @@ class Wrong(Exception):
     """luxtorch could not compute it."""
 
 
-def by_luxtorch(program, path, steps, threads):
-    out = path.with_name("luxtorch.pt")
-    try:
-        ran = subprocess.run([program, "results", path, out, str(steps)], capture_output=True, text=True,
-                             timeout=PATIENCE,
-                             env={"OMP_WAIT_POLICY": "passive", **os.environ, "OMP_NUM_THREADS": str(threads)})
-    except subprocess.TimeoutExpired:
-        raise Wrong(f"luxtorch has not ended after {PATIENCE} s") from None
-    if ran.returncode:
-        raise Wrong(f"luxtorch ended with status {ran.returncode}: {ran.stderr.strip() or 'no word'}")
-    return results.from_luxtorch(out)
+class Luxtorch:
+    """luxtorch's program, started for the first case and again after one that ended it."""
+
+    def __init__(self, program, threads):
+        self.command = [program, "results"]
+        self.environment = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "passive"),
+                            "OMP_NUM_THREADS": str(threads)}
+        self.process = None
+
+    def results(self, path, steps):
+        """What it computes for the problem's file. Wrong, with its last words, if it cannot."""
+        try:
+            self.process = self.process or interleaved.Competitor(BASE, self.command, self.environment, patience=PATIENCE)
+            out = self.process.ask(f"{steps} {path}")["results"]
+        except (interleaved.Skipped, interleaved.Failed) as reason:
+            self.close()
+            raise Wrong(str(reason).strip()) from None
+        return results.from_luxtorch(out)
+
+    def close(self):
+        if self.process:
+            self.process.close()
+        self.process = None
 
 
 def own_way(path, entries, steps):
@@ -89,10 +101,10 @@ def compare(options, entry, optimiser, dtype, entries):
         path, words = problem_file.write(Path(folder), entry, optimiser, getattr(torch, dtype), options.device)
         problem = problem_file.Problem(path, entries)
         theirs = results.results(problem, options.steps)
-        own = own_way(path, entries, options.steps) if entry.recurrent else None
+        own = own_way(path, entries, options.steps) if entry.recurrent and not options.no_loops else None
         candidates, wrong = {}, []
         try:
-            candidates[BASE] = by_luxtorch(options.program, path, options.steps, options.threads)
+            candidates[BASE] = options.luxtorch.results(path, options.steps)
         except Wrong as reason:
             wrong.append(f"{dtype}: {reason}")
         if entry.recurrent and options.luxtorch_nn:
