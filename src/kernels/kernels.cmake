@@ -3,6 +3,7 @@
 
 set(luxtorch_kernels loss.cpp optimizer.cpp recurrent/pack.cpp transformer.cpp)
 set(luxtorch_vector_kernels
+  random/philox.cpp
   recurrent/backward.cpp
   recurrent/forward.cpp
   recurrent/layout.cpp
@@ -37,4 +38,7 @@ if(LUXTORCH_SANITIZE)
 endif()
 set_source_files_properties(${luxtorch_vector_kernels}
   PROPERTIES COMPILE_OPTIONS "${vector_flags}" COMPILE_DEFINITIONS "${vector_definitions}")
+# The same uniforms on every machine.
+set_source_files_properties("${kernels_folder}/random/philox.cpp"
+  PROPERTIES COMPILE_OPTIONS "${vector_flags};-ffp-contract=off")
 list(APPEND luxtorch_kernels ${luxtorch_vector_kernels})
