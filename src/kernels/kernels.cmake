@@ -18,8 +18,9 @@ list(TRANSFORM luxtorch_vector_kernels PREPEND "${kernels_folder}/")
 set_source_files_properties(${luxtorch_kernels} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 
 # An optimizer's steps have the same bits on every machine: no fused multiply-add where the processor has one.
+# A square root that may set errno would keep its loop from vectors.
 set_source_files_properties("${kernels_folder}/optimizer.cpp" PROPERTIES
-  COMPILE_OPTIONS -ffp-contract=off)
+  COMPILE_OPTIONS "-ffp-contract=off;-fno-math-errno")
 
 # Highway's oldest vectors would be compiled for processors that LibTorch does not run on; those of SVE have
 # no size, so that no array can hold them. Checked by sanitizers each kind takes many minutes to compile, so
