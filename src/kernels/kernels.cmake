@@ -3,6 +3,7 @@
 
 set(luxtorch_kernels loss.cpp optimizer.cpp recurrent/pack.cpp transformer.cpp)
 set(luxtorch_vector_kernels
+  cross_entropy.cpp
   random/philox.cpp
   recurrent/backward.cpp
   recurrent/forward.cpp

@@ -8,7 +8,7 @@
 
 #include <hwy/highway.h>
 
-#include "kernels/recurrent/math-inl.h"
+#include "kernels/math-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace luxtorch::kernels::HWY_NAMESPACE {
