@@ -2,12 +2,14 @@
 
 #include <ATen/EmptyTensor.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <numeric>
 
+#include "core/parallel.h"
+#include "kernels/random/philox.h"
 #include "luxtorch/core/error.h"
-#include "rng_philox.h"
 #include "text.h"
 #include "transforms.h"
 
@@ -37,32 +39,32 @@ uint64_t hash64(std::string_view s) {
   return h;
 }
 
-// One stream of 32-bit words, four at a time.
-class Words {
- public:
-  explicit Words(Rng rng)
-      : key_{static_cast<uint32_t>(rng.key()), static_cast<uint32_t>(rng.key() >> 32)} {}
+kernels::WordStream words_from(Rng rng, int64_t first) {
+  return {.key = rng.key(), .first = static_cast<uint64_t>(first)};
+}
 
-  uint32_t operator()(uint64_t i) {
-    if (uint64_t block = i / 4; block != block_) {
-      block_ = block;
-      words_ = detail::philox(
-          {static_cast<uint32_t>(block), static_cast<uint32_t>(block >> 32), 0, 0}, key_);
+// A stream's numbers of 64 bits, one after another.
+class WideWords {
+ public:
+  explicit WideWords(Rng rng) : rng_(rng) {}
+
+  uint64_t next() {
+    if (at_ == words_.size()) {
+      kernels::philox_words(words_from(rng_, drawn_), kAhead, words_.data());
+      drawn_ += kAhead, at_ = 0;
     }
-    return words_[i % 4];
-  }
-  uint64_t wide(uint64_t i) {
-    return (*this)(2 * i) | static_cast<uint64_t>((*this)(2 * i + 1)) << 32;
+    const uint64_t low = words_[at_], high = words_[at_ + 1];
+    at_ += 2;
+    return low | high << 32;
   }
 
  private:
-  detail::PhiloxKey key_;
-  detail::PhiloxWords words_{};
-  uint64_t block_ = ~uint64_t{0};
+  static constexpr int64_t kAhead = 128;
+  Rng rng_;
+  int64_t drawn_ = 0;
+  std::array<uint32_t, kAhead> words_;
+  size_t at_ = kAhead;
 };
-
-double unit24(uint32_t w) { return (w >> 8) * 0x1p-24; }
-double unit53(uint64_t w) { return (w >> 11) * 0x1p-53; }
 
 struct Pair {
   double a, b;
@@ -79,28 +81,55 @@ bool is_wide(Dtype dtype) {
   return dtype == kFloat64;
 }
 
-// Fills a float32 or float64 tensor with f(i), then converts: narrow types are rounded float32
-// draws.
-template <class F, class D>
-Tensor filled(ShapeView shape, Dtype dtype, F&& float_at, D&& double_at) {
-  bool wide = is_wide(dtype);
-  Tensor t = at::detail::empty_cpu(shape, wide ? kFloat64 : kFloat32);
-  int64_t n = t.numel();
+// How many numbers are worth a thread.
+constexpr int64_t kGrain = 16384;
+
+// fill(data, first, last) on a float32 or float64 tensor, on all threads; then converted: narrow types are
+// rounded float32 draws.
+template <class F>
+Tensor filled(ShapeView shape, Dtype dtype, int64_t unit, const F& fill) {
+  const bool wide = is_wide(dtype);
+  const Tensor t = at::detail::empty_cpu(shape, wide ? kFloat64 : kFloat32);
+  auto on_threads = [&](auto* data) {
+    const int64_t n = t.numel();
+    detail::parallel_for(0, (n + unit - 1) / unit, kGrain / unit, [&](int64_t a, int64_t b) {
+      fill(data, a * unit, std::min(b * unit, n));
+    });
+  };
   if (wide) {
-    auto* p = t.mutable_data_ptr<double>();
-    for (int64_t i = 0; i < n; ++i) p[i] = double_at(i);
+    on_threads(t.mutable_data_ptr<double>());
   } else {
-    auto* p = t.mutable_data_ptr<float>();
-    for (int64_t i = 0; i < n; ++i) p[i] = static_cast<float>(float_at(i));
+    on_threads(t.mutable_data_ptr<float>());
   }
   return t.to(dtype);
 }
 
-// An unbiased integer of [0, n) by rejection (Lemire 2019); `next` is where in the stream it reads.
-uint64_t below(Words& words, uint64_t& next, uint64_t n) {
+// Elements [first, last), first being even, of a normal draw: two of a pair of uniforms.
+template <class T>
+void fill_normal(Rng rng, double mean, double std, T* x, int64_t first, int64_t last) {
+  constexpr int64_t kUniforms = 512;
+  std::array<T, kUniforms> u;
+  // In float32 as well: the 24 bits of a uniform fit.
+  for (; first < last; first += kUniforms) {
+    const int64_t n = std::min(kUniforms, last - first), even = n + n % 2;
+    constexpr int64_t kWords = sizeof(T) / sizeof(uint32_t);
+    kernels::philox_uniform(words_from(rng, kWords * first), even, 0, 1, u.data());
+    for (int64_t i = 0; i < n; i += 2) {
+      const auto at = static_cast<size_t>(i);
+      const auto [a, b] = box_muller(u[at], u[at + 1]);
+      x[first + i] = static_cast<T>(mean + std * a);
+      if (i + 1 < n) x[first + i + 1] = static_cast<T>(mean + std * b);
+    }
+  }
+}
+
+// An unbiased integer of [0, n) by rejection (Lemire 2019).
+uint64_t below(WideWords& words, uint64_t n) {
   while (true) {
-    auto product = static_cast<unsigned __int128>(words.wide(next++)) * n;
-    if (static_cast<uint64_t>(product) >= (0 - n) % n) return static_cast<uint64_t>(product >> 64);
+    const auto product = static_cast<unsigned __int128>(words.next()) * n;
+    const auto low = static_cast<uint64_t>(product);
+    // The limit, whose division takes long, is below n.
+    if (low >= n || low >= (0 - n) % n) return static_cast<uint64_t>(product >> 64);
   }
 }
 
@@ -119,32 +148,25 @@ std::vector<Rng> Rng::split(size_t n) const {
 }
 
 void random::bits(Rng rng, uint64_t first, uint32_t* words, size_t count) {
-  Words stream(rng);
-  for (size_t i = 0; i < count; ++i) words[i] = stream(first + i);
+  kernels::philox_words({.key = rng.key(), .first = first}, static_cast<int64_t>(count), words);
 }
 
 Tensor random::uniform(Rng rng, ShapeView shape, double low, double high, Dtype dtype) {
   if (transforms::active()) [[unlikely]]
     return transforms::drawn(rng, [&](Rng r) { return uniform(r, shape, low, high, dtype); });
-  Words w(rng);
-  double range = high - low;
-  return filled(
-      shape, dtype, [&](int64_t i) { return low + range * unit24(w(i)); },
-      [&](int64_t i) { return low + range * unit53(w.wide(i)); });
+  const double range = high - low;
+  return filled(shape, dtype, 1, [&](auto* x, int64_t first, int64_t last) {
+    constexpr int64_t kWords = sizeof(*x) / sizeof(uint32_t);
+    kernels::philox_uniform(words_from(rng, kWords * first), last - first, low, range, x + first);
+  });
 }
 
 Tensor random::normal(Rng rng, ShapeView shape, double mean, double std, Dtype dtype) {
   if (transforms::active()) [[unlikely]]
     return transforms::drawn(rng, [&](Rng r) { return normal(r, shape, mean, std, dtype); });
-  Words w(rng);
-  Pair pair{};
-  auto draw = [&](int64_t i, auto unit) {
-    if (i % 2 == 0) pair = box_muller(unit(i), unit(i + 1));
-    return mean + std * (i % 2 == 0 ? pair.a : pair.b);
-  };
-  return filled(
-      shape, dtype, [&](int64_t i) { return draw(i, [&](int64_t j) { return unit24(w(j)); }); },
-      [&](int64_t i) { return draw(i, [&](int64_t j) { return unit53(w.wide(j)); }); });
+  return filled(shape, dtype, 2, [&](auto* x, int64_t first, int64_t last) {
+    fill_normal(rng, mean, std, x, first, last);
+  });
 }
 
 Tensor random::integers(Rng rng, ShapeView shape, int64_t low, int64_t high) {
@@ -156,10 +178,10 @@ Tensor random::integers(Rng rng, ShapeView shape, int64_t low, int64_t high) {
     return transforms::drawn(rng, [&](Rng r) { return integers(r, shape, low, high); });
   Tensor t = at::detail::empty_cpu(shape, kInt64);
   auto* p = t.mutable_data_ptr<int64_t>();
-  Words w(rng);
-  uint64_t next = 0, range = static_cast<uint64_t>(high) - static_cast<uint64_t>(low);
+  WideWords words(rng);
+  const uint64_t range = static_cast<uint64_t>(high) - static_cast<uint64_t>(low);
   for (int64_t i = 0; i < t.numel(); ++i)
-    p[i] = static_cast<int64_t>(static_cast<uint64_t>(low) + below(w, next, range));
+    p[i] = static_cast<int64_t>(static_cast<uint64_t>(low) + below(words, range));
   return t;
 }
 
@@ -170,9 +192,8 @@ std::vector<int64_t> random::permutation_indices(Rng rng, int64_t n) {
   }
   std::vector<int64_t> p(static_cast<size_t>(n));
   std::iota(p.begin(), p.end(), 0);
-  Words w(rng);
-  uint64_t next = 0;
-  for (size_t i = p.size(); i > 1; --i) std::swap(p[i - 1], p[below(w, next, i)]);
+  WideWords words(rng);
+  for (size_t i = p.size(); i > 1; --i) std::swap(p[i - 1], p[below(words, i)]);
   return p;
 }
 

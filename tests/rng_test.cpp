@@ -9,15 +9,15 @@
 #include <map>
 #include <set>
 
+#include "kernels/plain_philox.h"
 #include "luxtorch/core/operators.h"
-#include "rng_philox.h"
 #include "support/compare.h"
 
 namespace luxtorch {
 namespace {
 
-using Block = detail::PhiloxWords;
-using detail::philox;
+using Block = kernel_tests::PhiloxWords;
+using kernel_tests::philox;
 
 std::vector<double> values(const Tensor& t) {
   auto x = t.to(kFloat64).contiguous();

@@ -15,6 +15,7 @@ from pathlib import Path
 # Lowest first. ops stand on kernels, all other folders of one level know nothing of each other.
 FOLDERS = {
     "core": 0,
+    "kernels/random": 0.9,  # what keys draw
     "kernels": 1,
     "kernels/dense": 1.2,
     "kernels/recurrent": 1.2,

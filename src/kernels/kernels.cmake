@@ -3,6 +3,8 @@
 
 set(luxtorch_kernels loss.cpp optimizer.cpp recurrent/pack.cpp transformer.cpp)
 set(luxtorch_vector_kernels
+  cross_entropy.cpp
+  random/philox.cpp
   recurrent/backward.cpp
   recurrent/forward.cpp
   recurrent/layout.cpp
@@ -18,8 +20,9 @@ list(TRANSFORM luxtorch_vector_kernels PREPEND "${kernels_folder}/")
 set_source_files_properties(${luxtorch_kernels} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 
 # An optimizer's steps have the same bits on every machine: no fused multiply-add where the processor has one.
+# A square root that may set errno would keep its loop from vectors.
 set_source_files_properties("${kernels_folder}/optimizer.cpp" PROPERTIES
-  COMPILE_OPTIONS -ffp-contract=off)
+  COMPILE_OPTIONS "-ffp-contract=off;-fno-math-errno")
 
 # Highway's oldest vectors would be compiled for processors that LibTorch does not run on; those of SVE have
 # no size, so that no array can hold them. Checked by sanitizers each kind takes many minutes to compile, so
@@ -38,4 +41,7 @@ if(LUXTORCH_SANITIZE)
 endif()
 set_source_files_properties(${luxtorch_vector_kernels}
   PROPERTIES COMPILE_OPTIONS "${vector_flags}" COMPILE_DEFINITIONS "${vector_definitions}")
+# The same uniforms on every machine.
+set_source_files_properties("${kernels_folder}/random/philox.cpp"
+  PROPERTIES COMPILE_OPTIONS "${vector_flags};-ffp-contract=off")
 list(APPEND luxtorch_kernels ${luxtorch_vector_kernels})

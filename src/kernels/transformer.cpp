@@ -39,6 +39,20 @@ void rms_norm(const T* x, const T* scale, int64_t rows, int64_t features, double
 }
 
 template <class T>
+void rms_norm_backward(const T* g, const T* x, const T* scale, int64_t rows, int64_t features,
+                       double epsilon, T* by_x, T* by_scale) {
+  for (int64_t r = 0; r < rows; ++r, g += features, x += features, by_x += features) {
+    const T mean = dot(x, x, features) / static_cast<T>(features);
+    const T factor = 1 / std::sqrt(mean + static_cast<T>(epsilon));
+    for (int64_t i = 0; i < features; ++i) by_x[i] = scale ? g[i] * scale[i] : g[i];
+    const T along = dot(by_x, x, features) / static_cast<T>(features) * factor * factor * factor;
+    for (int64_t i = 0; i < features; ++i) by_x[i] = by_x[i] * factor - x[i] * along;
+    if (!by_scale) continue;
+    for (int64_t i = 0; i < features; ++i) by_scale[i] += g[i] * x[i] * factor;
+  }
+}
+
+template <class T>
 void rotate(const T* x, const T* cos, const T* sin, int64_t half, bool interleaved, T* y) {
   if (interleaved) {
     for (int64_t i = 0; i < half; ++i) {
@@ -79,6 +93,10 @@ void attend(const T* q, const HeadMemory<T>& memory, int64_t keys, int64_t d, in
 
 template void rms_norm(const float*, const float*, int64_t, int64_t, double, float*);
 template void rms_norm(const double*, const double*, int64_t, int64_t, double, double*);
+template void rms_norm_backward(const float*, const float*, const float*, int64_t, int64_t, double,
+                                float*, float*);
+template void rms_norm_backward(const double*, const double*, const double*, int64_t, int64_t,
+                                double, double*, double*);
 template void rotate(const float*, const float*, const float*, int64_t, bool, float*);
 template void rotate(const double*, const double*, const double*, int64_t, bool, double*);
 template void attend(const float*, const HeadMemory<float>&, int64_t, int64_t, int64_t, float,

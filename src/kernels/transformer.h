@@ -1,4 +1,4 @@
-// What a transformer computes beside its products, in one pass over dense memory, forward alone.
+// What a transformer computes beside its products, in one pass over dense memory; of RMSNorm also the gradients.
 //
 // Level 1, no torch. T is float or double.
 #pragma once
@@ -10,6 +10,11 @@ namespace luxtorch::kernels {
 /// y = x / sqrt(mean(x^2) + epsilon) * scale in each row. x and y: (rows, features); scale: (features), or null for 1.
 template <class T>
 void rms_norm(const T* x, const T* scale, int64_t rows, int64_t features, double epsilon, T* y);
+
+/// The gradients of rms_norm. g: by y. by_scale, which may be null, gets the sum over the rows added to it.
+template <class T>
+void rms_norm_backward(const T* g, const T* x, const T* scale, int64_t rows, int64_t features,
+                       double epsilon, T* by_x, T* by_scale);
 
 /// Turns the pairs of one vector by angles: a cos - b sin and b cos + a sin. The pairs are (i, i + half), or with
 /// interleaved (2i, 2i + 1). x and y: 2 half numbers.

@@ -88,15 +88,11 @@ Tensor BinaryCrossEntropyLoss::operator()(const Tensor& y_hat, const Tensor& y) 
 namespace {
 
 constexpr auto kCrossEntropy = "CrossEntropyLoss";
-// torch's log_softmax takes about 25 ns an element for rows of 2 to 15, and 1 to 2 ns from 16 on.
-constexpr int64_t kManyClasses = 16;
 
-// As one node where that is faster.
+// As one node.
 std::optional<Tensor> fused_cross_entropy(const CrossEntropyLoss& loss, const Tensor& y_hat,
                                           const Tensor& y, int64_t dim) {
-  if (!loss.logits || dim != y_hat.dim() - 1 || y_hat.size(dim) >= kManyClasses ||
-      loss.class_weights.defined())
-    return std::nullopt;
+  if (!loss.logits || dim != y_hat.dim() - 1 || loss.class_weights.defined()) return std::nullopt;
   return fused(FusedLoss::cross_entropy_of_logits, loss, y_hat, y);
 }
 

@@ -7,6 +7,7 @@
 
 #include "luxtorch/core/error.h"
 #include "ops/dropout.h"
+#include "ops/dropout_mask.h"
 #include "text.h"
 
 namespace luxtorch::ops {
@@ -21,20 +22,22 @@ void check(const char* op, const Tensor& x, double p) {
   }
 }
 
-// 1 where x is kept, else 0.
-Tensor kept(const char* op, Rng rng, const Tensor& x, double p, ShapeView dims) {
+// The mask's shape: that of x, with 1 for what is not among dims.
+std::vector<int64_t> mask_shape(const Tensor& x, ShapeView dims) {
   std::vector<int64_t> shape = x.sizes().vec();
   if (!dims.empty()) shape.assign(shape.size(), 1);
   for (auto d : dims) {
     const auto at = d < 0 ? d + x.dim() : d;
     if (at < 0 || at >= x.dim()) {
-      throw ArgumentError(
-          op, fmt::format("expected dims within x of shape {}, got {}.", shape_text(x.sizes()), d));
+      throw ArgumentError("dropout", fmt::format("expected dims within x of shape {}, got {}.",
+                                                 shape_text(x.sizes()), d));
     }
     shape[static_cast<size_t>(at)] = x.size(at);
   }
-  return random::uniform(rng, shape).ge(p).to(x.options().requires_grad(false));
+  return shape;
 }
+
+at::TensorOptions constant_like(const Tensor& x) { return x.options().requires_grad(false); }
 
 }  // namespace
 
@@ -46,15 +49,15 @@ void check_probability(const std::string& who, double p) {
 Tensor dropout(Rng rng, const Tensor& x, double p, ShapeView dims) {
   check("dropout", x, p);
   if (p == 0) return x;
-  Tensor mask = kept("dropout", rng, x, p, dims);
-  if (p < 1) mask.div_(1 - p);
-  return x.mul(mask);
+  const Kept kept(rng, p);
+  if (dims.empty() && may_fuse_dropout(x)) return fused_dropout(kept, x);
+  return x.mul(mask_of(kept, mask_shape(x, dims), constant_like(x), /*scaled=*/true));
 }
 
 Tensor alpha_dropout(Rng rng, const Tensor& x, double p) {
   check("alpha_dropout", x, p);
   if (p == 0) return x;
-  const Tensor mask = kept("alpha_dropout", rng, x, p, {});
+  const Tensor mask = mask_of(Kept(rng, p), x.sizes(), constant_like(x), /*scaled=*/false);
   if (p == 1) return x.mul(mask);
   constexpr double a = -1.7580993408473766;
   const double scale = 1 / std::sqrt((1 - p) * (1 + p * a * a));

@@ -48,12 +48,14 @@ const char* why_unreadable(Dtype dtype, std::initializer_list<const Tensor*> ten
   return transforms::active() ? "a function transform runs" : nullptr;
 }
 
+bool is_readable(std::initializer_list<const Tensor*> tensors) {
+  return guards == 0 && !why_unreadable((*tensors.begin())->scalar_type(), tensors);
+}
+
 bool is_unrecorded(std::initializer_list<const Tensor*> tensors) {
-  if (guards > 0) return false;
-  const Tensor& first = **tensors.begin();
-  if (why_unreadable(first.scalar_type(), tensors)) return false;
-  return std::ranges::none_of(tensors,
-                              [](const Tensor* t) { return t->defined() && is_recorded(*t); });
+  return is_readable(tensors) && std::ranges::none_of(tensors, [](const Tensor* t) {
+           return t->defined() && is_recorded(*t);
+         });
 }
 
 Backend remember(FusedOp op, Backend backend, const char* reason) {

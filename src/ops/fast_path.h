@@ -26,6 +26,9 @@ const char* why_disabled(FusedOp op);
 /// floating point.
 const char* why_unreadable(Dtype dtype, std::initializer_list<const Tensor*> tensors);
 
+/// May kernels read the defined ones of these tensors? For operators that last_backend() does not name.
+bool is_readable(std::initializer_list<const Tensor*> tensors);
+
 /// May an operator without a backward pass compute with the defined ones of these tensors, which kernels may
 /// read? No graph and no transform notices it.
 bool is_unrecorded(std::initializer_list<const Tensor*> tensors);

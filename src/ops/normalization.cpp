@@ -1,19 +1,14 @@
 #include "luxtorch/ops/normalization.h"
 
-#include <ATen/Dispatch.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/group_norm.h>
 #include <ATen/ops/layer_norm.h>
 #include <ATen/ops/rms_norm.h>
 #include <c10/core/WrapDimMinimal.h>
 #include <c10/util/accumulate.h>
 
-#include <algorithm>
-
-#include "kernels/transformer.h"
-#include "ops/fast_path.h"
 #include "ops/half_precision.h"
 #include "ops/if_defined.h"
+#include "ops/rms_norm_fused.h"
 #include "transforms.h"
 
 namespace luxtorch::ops {
@@ -46,18 +41,6 @@ bool are_last(const Tensor& x, ShapeView dims, const Tensor& scale, const Tensor
     return !t.defined() || t.sizes() == last_sizes(x, dims.size());
   };
   return !dims.empty() && fits(scale) && fits(bias);
-}
-
-// In one pass, where torch's operator is ten. Of as many numbers as torch leaves to one thread.
-Tensor rms_norm_of_rows(const Tensor& x, const Tensor& scale, ShapeView sizes, double epsilon) {
-  const Tensor y = at::empty(x.sizes(), x.options());
-  const int64_t features = c10::multiply_integers(sizes);
-  AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "rms_norm", [&] {
-    kernels::rms_norm(x.const_data_ptr<scalar_t>(),
-                      scale.defined() ? scale.const_data_ptr<scalar_t>() : nullptr,
-                      x.numel() / features, features, epsilon, y.mutable_data_ptr<scalar_t>());
-  });
-  return y;
 }
 
 }  // namespace
@@ -94,10 +77,9 @@ Tensor layernorm(const Tensor& x, const Tensor& scale, const Tensor& bias, Shape
 
 Tensor rms_norm(const Tensor& x, const Tensor& scale, ShapeView dims, double epsilon) {
   if (x.is_meta()) return x.new_empty(x.sizes());
-  if (x.numel() > 0 && x.numel() <= kOfOneThread && x.is_contiguous() &&
-      (!scale.defined() || scale.is_contiguous()) && is_unrecorded({&x, &scale}) &&
-      are_last(x, dims, scale, {})) {
-    return rms_norm_of_rows(x, scale, last_sizes(x, dims.size()), epsilon);
+  if (may_fuse_rms_norm(x, scale) && are_last(x, dims, scale, {})) {
+    const int64_t features = c10::multiply_integers(last_sizes(x, dims.size()));
+    return fused_rms_norm(x, scale, features, epsilon);
   }
   // Not every device's operator has a forward mode.
   if (!transforms::active() && are_last(x, dims, scale, {})) {

@@ -26,6 +26,7 @@ std::vector<LossCase> loss_cases(Dtype dtype) {
   const TensorOptions options{.dtype = dtype};
   const Tensor waves = linspace(-900, 900, 21000, options).sin().reshape({3000, 7});
   const Tensor p = waves * 0.49 + 0.5, hard = (waves.flip(0) > 0).to(dtype);
+  const Tensor many = waves.reshape({168, 125});
   const Tensor labels = waves.argmax(1), soft = (waves.flip(1) * 3).softmax(-1);
   using BCE = BinaryCrossEntropyLoss;
   using CE = CrossEntropyLoss;
@@ -37,7 +38,10 @@ std::vector<LossCase> loss_cases(Dtype dtype) {
       {"ce smoothed", CE{.agg = Agg::sum, .label_smoothing = 0.1, .logits = true}, waves * 5, soft},
       {"ce labels", CE{.logits = true}, waves * 5, labels},
       {"ce labels smoothed", CE{.label_smoothing = 0.1, .logits = true}, waves * 5, labels},
-      {"ce volume", CE{.logits = true}, waves.reshape({30, 100, 7}), labels.reshape({30, 100})}};
+      {"ce volume", CE{.logits = true}, waves.reshape({30, 100, 7}), labels.reshape({30, 100})},
+      {"ce of 125 classes", CE{.label_smoothing = 0.1, .logits = true}, many * 5,
+       (many.flip(1) * 3).softmax(-1)},
+      {"ce labels of 125 classes", CE{.logits = true}, many * 5, many.argmax(1)}};
 }
 
 Tensor with_gaps(const Tensor& t) { return stack({t, t}, -1).select(-1, 0); }

@@ -1,6 +1,8 @@
 #include "luxtorch/ops/normalization.h"
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include "luxtorch/autodiff/derivatives.h"
 #include "luxtorch/core/ops.h"
@@ -108,6 +110,41 @@ TEST(RmsNorm, InOnePassIsThatOfTorchsOperators) {
     EXPECT_CLOSE(y, ops::rms_norm(x, s, dims, 1e-3), 1e-14);
   };
   expect_equal({}, {-1}), expect_equal(scale, {-1}), expect_equal(wide, {1, 2});
+}
+
+// First derivatives, also by a gradient that lies transposed, and second ones.
+TEST(RmsNorm, DerivativesInOnePassAreThoseOfTorchsOperators) {
+  const int before = at::get_num_threads();
+  auto with = [](bool scaled, int64_t rows, int64_t features) {
+    const Tensor x = random::normal(Rng(1), {rows, 2, features}, 0, 1, kFloat64).requires_grad_();
+    const Tensor scale = random::normal(Rng(2), {2, features}, 0, 1, kFloat64).requires_grad_();
+    const Tensor v = random::normal(Rng(3), {features, 2, rows}, 0, 1, kFloat64).permute({2, 1, 0});
+    const std::vector<Tensor> leaves = scaled ? std::vector{x, scale} : std::vector{x};
+    auto by = [&](const Tensor& y, const Tensor& g, bool create_graph) {
+      return torch::autograd::grad({y}, leaves, {g}, /*retain_graph=*/true, create_graph);
+    };
+    const Tensor y = ops::rms_norm(x, scaled ? scale : Tensor(), {{-2, -1}}, 1e-3);
+    auto all = by(y, v, false);
+    all.push_back(y.detach());
+    const auto first = by(y, v, true);
+    Tensor sum = first[0].mul(first[0]).sum();
+    if (scaled) sum = sum + first[1].pow(3).sum();
+    for (const Tensor& t : by(sum, {}, false)) all.push_back(t);
+    return all;
+  };
+  for (const int threads : {1, 2}) {
+    at::set_num_threads(threads);
+    for (const bool scaled : {true, false}) {
+      for (const auto& [rows, features] : {std::pair{1, 3}, std::pair{5, 10}, std::pair{300, 70}}) {
+        const auto fused = with(scaled, rows, features);
+        const ops::DisableFusedKernels guard;
+        const auto plain = with(scaled, rows, features);
+        ASSERT_EQ(fused.size(), plain.size());
+        for (size_t i = 0; i < fused.size(); ++i) EXPECT_CLOSE(fused[i], plain[i], kPlainFloat64);
+      }
+    }
+  }
+  at::set_num_threads(before);
 }
 
 TEST(RmsNorm, OfHalfPrecisionTakesTheMeanOfSquaresInFloat32) {

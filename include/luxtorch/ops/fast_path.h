@@ -18,7 +18,7 @@ namespace luxtorch::ops {
 /// The operators that have fused kernels.
 enum class FusedOp {
   recurrence,  ///< Recurrent sequences and single steps
-  loss,        ///< BinaryCrossEntropyLoss of probabilities, CrossEntropyLoss of few classes' logits
+  loss,        ///< BinaryCrossEntropyLoss of probabilities, CrossEntropyLoss of logits
   attention,   ///< scaled_dot_product_attention
   dense,       ///< Dense, and runs of them in a Chain
 };

@@ -1,4 +1,4 @@
-// Philox4x32-10: ten rounds that turn a counter and a key into four random words.
+// Philox4x32-10, a block at a time: ten rounds that turn a counter and a key into four random words.
 //
 //     PhiloxWords words = philox({block, 0, 0, 0}, {seed, 0});
 //
@@ -8,7 +8,7 @@
 #include <array>
 #include <cstdint>
 
-namespace luxtorch::detail {
+namespace kernel_tests {
 
 using PhiloxWords = std::array<uint32_t, 4>;
 using PhiloxKey = std::array<uint32_t, 2>;
@@ -24,4 +24,4 @@ inline PhiloxWords philox(PhiloxWords words, PhiloxKey key) {
   return words;
 }
 
-}  // namespace luxtorch::detail
+}  // namespace kernel_tests
