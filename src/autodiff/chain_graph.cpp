@@ -5,6 +5,7 @@
 #include <torch/csrc/autograd/anomaly_mode.h>
 #include <torch/csrc/autograd/engine.h>
 #include <torch/csrc/autograd/functions/accumulate_grad.h>
+#include <torch/csrc/autograd/graph_task.h>
 #include <torch/csrc/autograd/variable.h>
 
 #include <algorithm>
@@ -46,11 +47,14 @@ class ChainGraph {
     return true;
   }
 
-  std::vector<Tensor> run(const Tensor& by_value) const {
+  // by_value: the gradient by output `output` of the first node.
+  std::vector<Tensor> run(const Tensor& by_value, size_t output) const {
     std::vector<Tensor> by_inputs(ends_.size());
-    autograd::variable_list given{by_value};
+    autograd::variable_list given(nodes_[0]->num_inputs());
+    given.at(output) = by_value;
     for (size_t i = 0; i < nodes_.size(); ++i) {
       Node& node = *nodes_[i];
+      node.will_release_variables();
       autograd::variable_list gradients = node(std::move(given));
       node.release_variables();
       autograd::validate_outputs(node.next_edges(), gradients, [&](const std::string& what) {
@@ -62,7 +66,7 @@ class ChainGraph {
         if (!edge.is_valid() || !gradients[k].defined()) continue;
         const size_t end = end_of(edge);
         Tensor& sum = end < ends_.size() ? by_inputs[end] : given[edge.input_nr];
-        sum = sum.defined() ? sum.add(gradients[k]) : std::move(gradients[k]);
+        sum = sum.defined() ? sum_of(sum, gradients[k]) : std::move(gradients[k]);
       }
     }
     return by_inputs;
@@ -73,6 +77,10 @@ class ChainGraph {
   size_t end_of(const autograd::Edge& edge) const {
     const auto same = [&](const auto& end) { return end && end == edge.function; };
     return static_cast<size_t>(std::ranges::find_if(ends_, same) - ends_.begin());
+  }
+
+  static Tensor sum_of(const Tensor& a, const Tensor& b) {
+    return a.is_sparse() ? b.add(a) : a.add(b);  // a dense tensor takes a sparse one
   }
 
   static bool is_plain(Node& node) {
@@ -94,11 +102,14 @@ class ChainGraph {
 
 std::optional<std::vector<Tensor>> gradients_of_chain(const Tensor& value,
                                                       const std::vector<Tensor>& inputs) {
-  if (autograd::AnomalyMode::is_enabled() || !value.device().is_cpu()) return std::nullopt;
+  // Inside of a backward pass, nodes ask its task what is wanted of them.
+  const bool inside = autograd::get_current_graph_task_id() != -1;
+  if (inside || autograd::AnomalyMode::is_enabled() || !value.device().is_cpu())
+    return std::nullopt;
   ChainGraph graph(inputs);
   if (!value.grad_fn() || !graph.find(value.grad_fn())) return std::nullopt;
   const at::NoGradGuard no_grad;
-  return graph.run(at::ones_like(value));
+  return graph.run(at::ones_like(value), value.output_nr());
 }
 
 }  // namespace luxtorch::detail

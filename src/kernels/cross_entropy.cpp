@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "kernels/math-inl.h"
+#include "kernels/tile-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace luxtorch::kernels::HWY_NAMESPACE {
@@ -26,18 +27,15 @@ HWY_INLINE hn::Vec<D> Get(D d, All, const T* p) {
 }
 template <class D, class T = hn::TFromD<D>>
 HWY_INLINE hn::Vec<D> Get(D d, First lanes, const T* p) {
-  return hn::MaskedLoad(hn::FirstN(d, static_cast<size_t>(lanes.n)), d, p);
+  return LoadFirst(d, p, lanes.n);
 }
 template <class D, class V = hn::Vec<D>, class T = hn::TFromD<D>>
 HWY_INLINE void Put(D d, All, V v, T* p) {
   hn::StoreU(v, d, p);
 }
-// By way of other memory: masked stores take long on some processors.
 template <class D, class V = hn::Vec<D>, class T = hn::TFromD<D>>
 HWY_INLINE void Put(D d, First lanes, V v, T* p) {
-  HWY_ALIGN T all[hn::MaxLanes(D())];
-  hn::Store(v, d, all);
-  for (int64_t i = 0; i < lanes.n; ++i) p[i] = all[i];
+  StoreFirst(d, v, p, lanes.n);
 }
 // v, with `other` in the lanes without an element.
 template <class D, class V = hn::Vec<D>>

@@ -8,6 +8,9 @@
 
 namespace luxtorch::kernels {
 
+/// So many rows pass through all layers, and are multiplied with a panel of weights while it is near.
+inline constexpr int64_t kDenseRows = 96;
+
 /// What a layer's sums become. The slope of each is known from y alone; leakyrelu's number is not below 0.
 enum class DenseActivation : uint8_t { identity, relu, leakyrelu, sigmoid, tanh };
 

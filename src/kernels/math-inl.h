@@ -22,7 +22,7 @@ struct ExpTerms;
 template <>
 struct ExpTerms<float> {
   static constexpr float kLog2e = 1.44269504f;
-#if HWY_TARGET == HWY_EMU128 || HWY_TARGET == HWY_SCALAR
+#if !HWY_NATIVE_FMA
   static constexpr float kLn2[] = {0.693359375f, -2.12194440e-4f};
 #else
   // The products are not rounded. What is left, n times 2e-9, is large only where e^x is next to nothing.
@@ -109,7 +109,8 @@ HWY_INLINE V Sigmoid(D d, V x) {
   using Terms = ExpTerms<hn::TFromD<D>>;
   const V one = hn::Set(d, 1);
   const auto e = Exp(d, Clamp(d, hn::Neg(x), Terms::kLow, Terms::kHigh));
-  return hn::Div(one, hn::MulAdd(e.power, e.rest, hn::Add(e.power, one)));
+  // Where the power is infinite, rest may be below 0.
+  return hn::Div(one, hn::MulAdd(e.power, hn::Add(e.rest, one), one));
 }
 
 // (e^2x - 1) / (e^2x + 1), keeping the digits of small x.

@@ -2,10 +2,10 @@
 
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty_like.h>
-#include <ATen/ops/one_hot.h>
 #include <ATen/ops/rsub.h>
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/softmax.h>
+#include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <numeric>
@@ -77,8 +77,9 @@ double run(const FusedLoss& loss, const Tensor& y_hat, const Tensor& y, const Te
 Tensor slope_in_plain_ops(const FusedLoss& loss, const Tensor& y_hat, const Tensor& y) {
   const bool binary = loss.kind == FusedLoss::binary_cross_entropy;
   const int64_t classes = binary ? 2 : y_hat.size(-1);
-  Tensor t =
-      !binary && y.scalar_type() == kInt64 ? at::one_hot(y, classes).to(y_hat.scalar_type()) : y;
+  Tensor t = y;
+  if (!binary && y.scalar_type() == kInt64)
+    t = at::zeros_like(y_hat.detach()).scatter_(-1, y.unsqueeze(-1), 1);
   t = t.mul(1 - loss.smoothing).add(loss.smoothing / static_cast<double>(classes));
   const double e = loss.epsilon;
   const Tensor slope = binary

@@ -81,7 +81,7 @@ template <class T>
 constexpr Dtype kDtype = std::is_same_v<T, float> ? kFloat32 : kFloat64;
 
 template <class T>
-T* data(const Tensor& t) {
+T* writable(const Tensor& t) {
   return t.mutable_data_ptr<T>();
 }
 
@@ -94,7 +94,7 @@ Tensor packed(Run<T>& run, int64_t first, const Columns& columns, const Depth& d
   for (int64_t l = first; l < run.count(); ++l)
     size += kernels::dense_panels<T>(columns(run.layers[l])) * width * depth(run.layers[l]);
   const Tensor memory = recycled({size}, kDtype<T>);
-  T* to = data<T>(memory);
+  T* to = writable<T>(memory);
   for (int64_t l = first; l < run.count(); ++l) {
     auto& layer = run.layers[l];
     const int64_t panels = kernels::dense_panels<T>(columns(layer)),
@@ -107,14 +107,34 @@ Tensor packed(Run<T>& run, int64_t first, const Columns& columns, const Depth& d
   return memory;
 }
 
+// Some rows at a time, whose hidden outputs nobody needs afterwards.
 template <class T>
-Tensor forward(const DenseInput& in, const Tensor& y) {
+void forward_unkept(const Run<T>& run, T* y) {
+  detail::parallel_for(0, run.rows, run.grain(), [&](int64_t first, int64_t last) {
+    Run<T> part = run;
+    part.rows = std::min(kernels::kDenseRows, last - first);
+    const Tensor hidden = recycled({part.hidden_size()}, kDtype<T>);
+    for (int64_t row = first; row < last; row += part.rows) {
+      part.x.at = run.x.at + row * run.x.stride;
+      part.set_outputs(writable<T>(hidden), y + row * run.layers.back().out);
+      kernels::dense_forward(part.layers.data(), part.count(), part.x, 0,
+                             std::min(part.rows, last - row));
+    }
+  });
+}
+
+template <class T>
+Tensor forward(const DenseInput& in, const Tensor& y, bool keep) {
   Run<T> run(in);
   const Tensor weights = packed(
       run, 0, [](const auto& l) { return l.out; }, [](const auto& l) { return l.in; },
       &DenseLayer<T>::for_outputs, kernels::dense_pack_outputs<T>);
+  if (!keep && run.count() > 1) {
+    forward_unkept(run, writable<T>(y));
+    return {};
+  }
   const Tensor hidden = run.count() > 1 ? recycled({run.hidden_size()}, kDtype<T>) : Tensor();
-  run.set_outputs(hidden.defined() ? data<T>(hidden) : nullptr, data<T>(y));
+  run.set_outputs(hidden.defined() ? writable<T>(hidden) : nullptr, writable<T>(y));
   detail::parallel_for(0, run.rows, run.grain(), [&](int64_t first, int64_t last) {
     kernels::dense_forward(run.layers.data(), run.count(), run.x, first, last);
   });
@@ -132,11 +152,11 @@ void weight_gradients(const Run<T>& run, int64_t l, const Tensor& by_weight,
         0, layer.out, std::max<int64_t>(6, kProductsOfThread / (run.rows * layer.in)),
         [&](int64_t first, int64_t last) {
           const Tensor scratch = recycled({kernels::dense_scratch<T>()}, kDtype<T>);
-          kernels::dense_weight_gradient(layer, x, run.rows, first, last, data<T>(scratch),
-                                         data<T>(by_weight));
+          kernels::dense_weight_gradient(layer, x, run.rows, first, last, writable<T>(scratch),
+                                         writable<T>(by_weight));
         });
   }
-  if (by_bias.defined()) kernels::dense_bias_gradient(layer, run.rows, data<T>(by_bias));
+  if (by_bias.defined()) kernels::dense_bias_gradient(layer, run.rows, writable<T>(by_bias));
 }
 
 template <class T>
@@ -144,7 +164,8 @@ std::vector<Tensor> backward(const DenseInput& in, const Tensor& hidden, const T
                              const Tensor& by_y, const std::vector<bool>& wanted) {
   Run<T> run(in);
   // A kernel reads y, of whatever activation; only a run of several layers has hidden outputs.
-  run.set_outputs(hidden.defined() ? data<T>(hidden) : nullptr, data<T>(y.defined() ? y : by_y));
+  run.set_outputs(hidden.defined() ? writable<T>(hidden) : nullptr,
+                  writable<T>(y.defined() ? y : by_y));
   std::vector<Tensor> all(wanted.size());
   const auto options = in.x.options().requires_grad(false);
   if (wanted[0]) all[0] = at::empty(in.x.sizes(), options);
@@ -157,17 +178,17 @@ std::vector<Tensor> backward(const DenseInput& in, const Tensor& hidden, const T
   int64_t size = 0;
   for (const auto& l : run.layers) size += run.rows * run.stride(l);
   const Tensor by_z = recycled({size}, kDtype<T>);
-  T* at = data<T>(by_z);
+  T* at = writable<T>(by_z);
   for (auto& l : run.layers) {
     l.by_z = {at, run.stride(l)};
     at += run.rows * run.stride(l);
   }
-  if (!y.defined()) run.layers.back().by_z = {data<T>(by_y), by_last.stride};
+  if (!y.defined()) run.layers.back().by_z = {writable<T>(by_y), by_last.stride};
   const Tensor weights = packed(
       run, wanted[0] ? 0 : 1, [](const auto& l) { return l.in; },
       [](const auto& l) { return l.out; }, &DenseLayer<T>::for_inputs,
       kernels::dense_pack_inputs<T>);
-  const DenseRows<T> by_x{wanted[0] ? data<T>(all[0]) : nullptr, run.x.stride};
+  const DenseRows<T> by_x{wanted[0] ? writable<T>(all[0]) : nullptr, run.x.stride};
   detail::parallel_for(0, run.rows, run.grain(), [&](int64_t first, int64_t last) {
     kernels::dense_backward(run.layers.data(), run.count(), by_last, by_x, first, last);
   });
@@ -181,8 +202,9 @@ std::vector<Tensor> backward(const DenseInput& in, const Tensor& hidden, const T
 
 bool is_fused(const Activation& activation) { return fused(activation).has_value(); }
 
-Tensor dense_forward(const DenseInput& in, const Tensor& y) {
-  return in.x.scalar_type() == kFloat32 ? forward<float>(in, y) : forward<double>(in, y);
+Tensor dense_forward(const DenseInput& in, const Tensor& y, bool keep) {
+  return in.x.scalar_type() == kFloat32 ? forward<float>(in, y, keep)
+                                        : forward<double>(in, y, keep);
 }
 
 std::vector<Tensor> dense_backward(const DenseInput& in, const Tensor& hidden, const Tensor& y,

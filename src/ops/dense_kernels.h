@@ -22,9 +22,9 @@ struct DenseInput {
 /// Is this what a kernel computes in one with the product?
 bool is_fused(const Activation& activation);
 
-/// Into y, dense, of rows * out numbers. Returns the outputs of the layers before the last, which backward needs;
-/// undefined for one layer.
-Tensor dense_forward(const DenseInput& in, const Tensor& y);
+/// Into y, dense, of rows * out numbers. Returns the outputs of the layers before the last, which backward needs; undefined
+/// for one layer, and without `keep`: then there is memory for a few rows of them on each thread.
+Tensor dense_forward(const DenseInput& in, const Tensor& y, bool keep);
 
 /// The gradients: by x, then by each layer's weight and bias. Undefined where `wanted` is false, in this order.
 /// hidden: from forward. y: undefined if the last activation is identity. by_y: dense.

@@ -43,6 +43,9 @@ const char* why_unfit(const Tensor& x, std::span<const DenseCall> layers) {
         l.weight.dim() == 2 && l.weight.size(1) == in && l.weight.size(0) > 0 &&
         (!l.bias.defined() || (l.bias.dim() == 1 && l.bias.size(0) == l.weight.size(0)));
     if (!fits) return "shapes do not fit";
+    if (l.weight.scalar_type() != x.scalar_type() ||
+        (l.bias.defined() && l.bias.scalar_type() != x.scalar_type()))
+      return "dtypes are mixed";
     if (!l.weight.is_contiguous() || (l.bias.defined() && !l.bias.is_contiguous()))
       return "a weight is not contiguous";
     if (!is_fused(l.activation)) return "an activation has no kernel";
@@ -95,33 +98,61 @@ Tensors gradients_in_plain_ops(Tensor x, std::vector<DenseCall> layers, const Te
   return all;
 }
 
+// A tensor that the gradients' gradients alone read: a change of it matters to them only.
+struct Unread {
+  Tensor tensor;
+  uint32_t version = 0;
+
+  explicit Unread(const Tensor& t) : tensor(t), version(version_of(t)) {}
+  bool is_changed() const { return version_of(tensor) != version; }
+
+ private:
+  static uint32_t version_of(const Tensor& t) {
+    // A tensor made under inference mode has no counter, and cannot change.
+    return t.defined() && !t.is_inference() ? t._version() : 0;
+  }
+};
+
+[[noreturn]] void refuse_changed(const char* what) {
+  throw std::runtime_error(
+      std::string("one of the variables needed for gradient computation has been modified by an "
+                  "inplace operation: ") +
+      what + " of a dense layer.");
+}
+
 class DenseNode : public autograd::Node {
  public:
-  DenseNode(std::span<const DenseCall> layers, const Tensors& tensors, const Tensor& y,
-            Tensor hidden)
-      : hidden_(std::move(hidden)) {
-    for (const Tensor& t : tensors) saved_.emplace_back(t, /*is_output=*/false);
-    for (const DenseCall& l : layers) activations_.push_back(l.activation);
-    if (activations_.back() != identity) y_ = y.detach(), y_version_ = y._version();
+  // x or a tensor of the first layer is recorded.
+  DenseNode(const Tensor& x, std::span<const DenseCall> layers, const Tensor& y, Tensor hidden)
+      : x_(x), hidden_(std::move(hidden)) {
+    const bool by_x = is_recorded(x);
+    for (const DenseCall& l : layers) {
+      const bool reads = by_x || !layers_.empty();
+      layers_.push_back({autograd::SavedVariable(reads ? l.weight : Tensor(), false),
+                         Unread(l.weight), Unread(l.bias), l.activation});
+    }
+    if (is_recorded(layers[0].weight)) saved_x_ = autograd::SavedVariable(x, false);
+    if (layers.back().activation != identity) y_ = y.detach(), y_version_ = y._version();
   }
 
   std::string name() const override { return "luxtorch::Dense"; }
 
   void release_variables() override {
     const std::lock_guard lock(mutex_);
-    saved_.clear();
-    y_ = hidden_ = Tensor();
+    layers_.clear();
+    saved_x_ = autograd::SavedVariable();
+    x_.tensor = y_ = hidden_ = Tensor();
   }
 
   Tensors apply(Tensors&& by_outputs) override {
     const Tensor& by_y = by_outputs[0];
     if (!by_y.defined()) return Tensors(num_outputs());
-    const auto [x, layers, y, hidden] = variables();
+    const bool again = at::GradMode::is_enabled() || transforms::active() || is_indirect(by_y) ||
+                       has_tangent(by_y);
+    const auto [x, layers, y, hidden] = variables(again);
     std::vector<bool> wanted;
     for (size_t i = 0; i < num_outputs(); ++i) wanted.push_back(task_should_compute_output(i));
-    if (at::GradMode::is_enabled() || transforms::active() || is_indirect(by_y) ||
-        has_tangent(by_y))
-      return gradients_in_plain_ops(x, layers, by_y, wanted);
+    if (again) return gradients_in_plain_ops(x, layers, by_y, wanted);
     auto all = dense_backward(input_of(x, layers), hidden, y, by_y.contiguous(), wanted);
     if (all[0].defined()) all[0] = all[0].view(x.sizes());
     return all;
@@ -133,31 +164,69 @@ class DenseNode : public autograd::Node {
     std::vector<DenseCall> layers;
     Tensor y, hidden;
   };
-  Variables variables() {
+  // again: for the layers run once more, which read everything.
+  Variables variables(bool again) {
     const std::lock_guard lock(mutex_);
-    if (saved_.empty()) {
+    if (layers_.empty()) {
       throw std::runtime_error(
           "Trying to backward through the graph a second time, or through dense layers whose saved "
           "values have been freed. Specify retain_graph=true to go backward more than once.");
     }
-    if (y_.defined() && y_._version() != y_version_) {
-      throw std::runtime_error(
-          "one of the variables needed for gradient computation has been modified by an inplace "
-          "operation: the output of a dense layer.");
+    if (y_.defined() && y_._version() != y_version_) refuse_changed("the output");
+    (void)saved_x_.unpack();  // looks whether it was changed
+    if (again && x_.is_changed()) refuse_changed("x");
+    Variables v{x_.tensor, {}, y_, hidden_};
+    for (const auto& [saved, weight, bias, activation] : layers_) {
+      (void)saved.unpack();
+      if (again && (weight.is_changed() || bias.is_changed())) refuse_changed("a parameter");
+      v.layers.push_back({weight.tensor, bias.tensor, activation});
     }
-    Variables v{saved_[0].unpack(), {}, y_, hidden_};
-    for (size_t l = 0; l < activations_.size(); ++l)
-      v.layers.push_back({saved_[1 + 2 * l].unpack(), saved_[2 + 2 * l].unpack(), activations_[l]});
     return v;
   }
 
+  struct Saved {
+    autograd::SavedVariable read;  // the weight, where kernels read it
+    Unread weight, bias;
+    Activation activation;
+  };
   std::mutex mutex_;
-  std::vector<autograd::SavedVariable> saved_;  // as tensors_of
-  std::vector<Activation> activations_;
+  std::vector<Saved> layers_;
+  autograd::SavedVariable saved_x_;  // where kernels read it
+  Unread x_;
   Tensor hidden_;
   Tensor y_;  // without its place in the graph; undefined where backward does not need it
   uint32_t y_version_ = 0;
 };
+
+// How many layers at the start have nothing that is recorded. All of them: none is.
+size_t unrecorded(const Tensor& x, std::span<const DenseCall> layers) {
+  if (is_recorded(x)) return 0;
+  const auto first = std::ranges::find_if(layers, [](const DenseCall& l) {
+    return is_recorded(l.weight) || (l.bias.defined() && is_recorded(l.bias));
+  });
+  return static_cast<size_t>(first - layers.begin());
+}
+
+// The kernels' y, with a node if `records`.
+Tensor run_kernels(const Tensor& x, std::span<const DenseCall> layers, bool records) {
+  Shape shape(x.sizes());
+  shape.back() = layers.back().weight.size(0);
+  Tensor y = at::empty(shape, x.options().requires_grad(false)), hidden;
+  {
+    const at::NoGradGuard no_grad;
+    const auto in = input_of(x, layers);
+    for (const DenseCall& l : layers) count_product(in.rows(), l.weight.size(1), l.weight.size(0));
+    hidden = dense_forward(in, y, records);
+  }
+  if (!records) return y;
+  auto node = detail::make_node<DenseNode>(x, layers, y, std::move(hidden));
+  autograd::edge_list edges;
+  for (const Tensor& t : tensors_of(x, layers))
+    edges.push_back(t.defined() ? autograd::impl::gradient_edge(t) : autograd::Edge());
+  node->set_next_edges(std::move(edges));
+  autograd::create_gradient_edge(y, node);
+  return y;
+}
 
 }  // namespace
 
@@ -166,25 +235,11 @@ std::optional<Tensor> dense_run(const Tensor& x, std::span<const DenseCall> laye
   if (remember(FusedOp::dense, reason ? Backend::reference : Backend::fused, reason) !=
       Backend::fused)
     return std::nullopt;
-  Shape shape(x.sizes());
-  shape.back() = layers.back().weight.size(0);
-  Tensor y = at::empty(shape, x.options().requires_grad(false)), hidden;
-  {
-    const at::NoGradGuard no_grad;
-    const auto in = input_of(x, layers);
-    for (const DenseCall& l : layers) count_product(in.rows(), l.weight.size(1), l.weight.size(0));
-    hidden = dense_forward(in, y);
-  }
-  const Tensors tensors = tensors_of(x, layers);
-  if (std::ranges::none_of(tensors, [](const Tensor& t) { return t.defined() && is_recorded(t); }))
-    return y;
-  auto node = detail::make_node<DenseNode>(layers, tensors, y, std::move(hidden));
-  autograd::edge_list edges;
-  for (const Tensor& t : tensors)
-    edges.push_back(t.defined() ? autograd::impl::gradient_edge(t) : autograd::Edge());
-  node->set_next_edges(std::move(edges));
-  autograd::create_gradient_edge(y, node);
-  return y;
+  // What comes before the first recorded layer keeps nothing and has no part in the backward pass.
+  const size_t before = unrecorded(x, layers);
+  if (before == layers.size()) return run_kernels(x, layers, false);
+  if (before == 0) return run_kernels(x, layers, true);
+  return run_kernels(run_kernels(x, layers.first(before), false), layers.subspan(before), true);
 }
 
 Tensor dense(const Tensor& x, const DenseCall& layer) {

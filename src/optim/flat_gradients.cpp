@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "ops/fast_path.h"
+
 namespace luxtorch::detail {
 
 namespace {
@@ -20,8 +22,8 @@ void add_scaled(const T* from, int64_t n, T weight, bool add, T* to) {
 // to (+)= weight * from, if both are short and lie in plain memory.
 bool add_short(const Tensor& from, double weight, bool add, const Tensor& flat, int64_t offset) {
   const bool plain = from.numel() <= kShort && from.device().is_cpu() && flat.device().is_cpu() &&
-                     from.layout() == at::kStrided && from.is_contiguous() && !from.is_neg() &&
-                     from.scalar_type() == flat.scalar_type();
+                     from.layout() == at::kStrided && from.is_contiguous() &&
+                     !ops::is_indirect(from) && from.scalar_type() == flat.scalar_type();
   if (!plain) return false;
   auto run = [&]<class T>(T scale) {
     add_scaled(from.const_data_ptr<T>(), from.numel(), scale, add,

@@ -4,7 +4,9 @@
 #include <ATen/core/grad_mode.h>
 #include <gmock/gmock.h>
 #include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/custom_function.h>
 
+#include "luxtorch/autodiff/grad.h"
 #include "luxtorch/core/ops.h"
 #include "luxtorch/layers/containers.h"
 #include "luxtorch/layers/dense.h"
@@ -83,6 +85,34 @@ TEST(ChainGraph, LeavesOthersToTheEngine) {
   EXPECT_TRUE(gradients_of_chain(plain.sum(), inputs));
   b.register_hook([](const Tensor& g) { return g * 2; });
   EXPECT_FALSE(gradients_of_chain(b.cos().sum(), inputs));
+}
+
+TEST(ChainGraph, AnyOutputOfANode) {
+  const std::vector<Tensor> inputs{leaf(1, {3})};
+  for (const size_t k : {0, 1, 2})
+    expect_chain([&](const auto& in) { return in[0].sin().unbind()[k]; }, inputs);
+}
+
+// A node whose backward pass takes a gradient itself.
+struct AsksInBackward : torch::autograd::Function<AsksInBackward> {
+  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x) {
+    context->save_for_backward({x});
+    return x * x;
+  }
+  static std::vector<Tensor> backward(torch::autograd::AutogradContext* context,
+                                      const std::vector<Tensor>& by_y) {
+    const Tensor x = context->get_saved_variables()[0].detach();
+    auto square = [](const Tree& t) { return (t.tensor() * t.tensor()).sum(); };
+    return {grad(square, Tree(x), {.create_graph = false}).tensor() * by_y[0]};
+  }
+};
+
+TEST(ChainGraph, InsideOfABackwardPass) {
+  const Tensor x = leaf(1, {3});
+  torch::autograd::backward({AsksInBackward::apply(x).sum()}, {});
+  EXPECT_CLOSE(x.grad(), x.detach() * 2, kPlainFloat64);
+  const std::vector<Tensor> inputs{leaf(1, {3})};
+  expect_chain([](const auto& in) { return AsksInBackward::apply(in[0]).sum(); }, inputs);
 }
 
 TEST(ChainGraph, LetsGoOfWhatWasSaved) {

@@ -145,6 +145,18 @@ class ProgramTest(unittest.TestCase):
             with self.assertRaisesRegex(values.Wrong, "^luxtorch ended with status 1\nexpected another problem$"):
                 process("refused", 2)
             self.assertNotIn(process("after that", 1), (first, second))
+            self.assertEqual(luxtorch.status, -11)
+
+    def test_how_the_program_ends_after_its_last_answer_is_kept(self):
+        with tempfile.TemporaryDirectory() as folder:
+            program = Path(folder) / "program"
+            program.write_text(f"#!{sys.executable}\nimport sys\nprint('{{\"ready\": \"made up\"}}', flush=True)\n"
+                               "sys.stdin.read()\nsys.exit(3)\n")
+            program.chmod(0o755)
+            luxtorch = values.Luxtorch(program, 1)
+            with self.assertRaises(values.Wrong):
+                luxtorch.results(Path(folder) / "a problem", 1)
+            self.assertEqual(luxtorch.status, 3)
 
 
 if __name__ == "__main__":

@@ -35,6 +35,8 @@ class ProcessesTest(unittest.TestCase):
             found = run.ends()
         for status, _, errors in found:
             self.assertEqual(status, 0, errors)
+        for _, output, _ in found:
+            self.assertEqual(len(output.splitlines()), len(calls), output)
         return list(zip(*([json.loads(line) for line in output.splitlines()] for _, output, _ in found), strict=True))
 
     def alone(self, *calls):

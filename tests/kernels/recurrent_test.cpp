@@ -310,6 +310,11 @@ void check_sigmoid() {
     const double ulps = std::abs(got / wanted - 1) / std::numeric_limits<T>::epsilon();
     EXPECT_LE(ulps, x < -9 ? 6 : 2.5) << x;
   }
+  // Where e^-x is near the largest number and beyond it.
+  for (double x = sizeof(T) == 4 ? -120 : -760, end = x + 60; x < end; x += 0.01) {
+    const T got = sigmoid_of(static_cast<T>(x));
+    EXPECT_TRUE(got >= 0 && got <= T(1e-26)) << x << ": " << got;
+  }
 }
 
 TEST(RecurrentKernels, SigmoidKeepsItsDigitsWhereItIsNextToZero) {

@@ -215,13 +215,74 @@ TEST(DenseRun, WhatBackwardNeedsIsGuarded) {
   EXPECT_THAT(text_of_any([&] { backward(y); }), HasSubstr("modified by an inplace operation"));
   const Tensor other = p.y(ps, p.x);
   {
+    // As in torch, what the backward pass does not read may change.
     const at::NoGradGuard no_grad;
     ps["layer_1"]["weight"].tensor().mul_(2);
+    ps["layer_2"]["bias"].tensor().mul_(2);
   }
-  EXPECT_THAT(text_of_any([&] { backward(other); }), HasSubstr("modified by an inplace operation"));
+  backward(other);
+  const Tensor with_graph = p.y(ps, p.x);
+  const Tensor read = p.y(ps, p.x);
+  {
+    const at::NoGradGuard no_grad;
+    ps["layer_2"]["bias"].tensor().mul_(2);
+  }
+  auto second = [&] {
+    return torch::autograd::grad({with_graph.sum()}, {ps["layer_1"]["weight"].tensor()}, {}, true,
+                                 true);
+  };
+  EXPECT_THAT(text_of_any([&] { second(); }), HasSubstr("modified by an inplace operation"));
+  {
+    const at::NoGradGuard no_grad;
+    ps["layer_2"]["weight"].tensor().mul_(2);
+  }
+  EXPECT_THAT(text_of_any([&] { backward(read); }), HasSubstr("modified by an inplace operation"));
   const Tensor third = p.y(ps, p.x);
   backward(third);
   EXPECT_THAT(text_of_any([&] { backward(third); }), HasSubstr("a second time"));
+}
+
+TEST(DenseRun, LayersBeforeTheFirstTrainedOneKeepNothing) {
+  const Problem p(chain({6, 8, 7, 5}, relu, identity), {20, 6}, kFloat64);
+  const Tree last = p.ps["layer_3"];
+  auto loss = [&](const Tree& ps, const Tree& layer) {
+    return p.loss(
+        tuple({named({{"layer_1", ps["layer_1"]}, {"layer_2", ps["layer_2"]}, {"layer_3", layer}}),
+               p.x}));
+  };
+  const Tree by_last = grad([&](const Tree& layer) { return loss(p.ps, layer); }, last);
+  EXPECT_EQ(backend(), "fused");
+  EXPECT_TREES_CLOSE(by_last, p.gradients().grads[0]["layer_3"], kPlainFloat64);
+  Tree frozen;
+  {
+    const c10::InferenceMode mode;
+    frozen = tree::map_tensors([](const Tensor& t) { return t.clone(); }, p.ps);
+  }
+  EXPECT_SAME(grad([&](const Tree& layer) { return loss(frozen, layer); }, last), by_last);
+}
+
+TEST(DenseRun, SaturatedSigmoidsAreZeroOrOne) {
+  for (const Dtype dtype : {kFloat32, kFloat64}) {
+    const double end = dtype == kFloat32 ? 95 : 800;
+    const Tensor x = linspace(-end, end, 40001, {.dtype = dtype}).reshape({-1, 1});
+    const Tree ps =
+        named({{"weight", ones({1, 1}, {.dtype = dtype})}, {"bias", zeros({1}, {.dtype = dtype})}});
+    const Layer layer = Dense(1, 1, sigmoid);
+    const Tensor y = apply<Tensor>(layer, x, ps, Tree()).first;
+    EXPECT_EQ(backend(), "fused");
+    EXPECT_FALSE(y.isnan().any().item<bool>());
+    EXPECT_CLOSE(y, x.sigmoid(), dtype == kFloat32 ? 1e-6 : 1e-14);
+    EXPECT_LE(y[0].item<double>(), 1e-38);
+  }
+}
+
+TEST(DenseRun, SumsOfManyRowsKeepTheirDigits) {
+  const int64_t rows = 1000000;  // one sum of so many float32 is off by 1e-2
+  const Problem p(Dense(3, 2), {rows, 3}, kFloat32);
+  const Tensor x = ones({rows, 3}) * 0.1;
+  const auto grads = grad([&](const Tree& ps) { return p.y(ps, Tree(x)).sum() * 0.1; }, p.ps);
+  EXPECT_CLOSE(grads["bias"].tensor(), full({2}, rows * 0.1), 1e-4);
+  EXPECT_CLOSE(grads["weight"].tensor(), full({2, 3}, rows * 0.01), 1e-4);
 }
 
 TEST(DenseRun, ASummarySeesEachLayer) {

@@ -253,7 +253,9 @@ def main(arguments):
         found = compare_all(options, rows, entries)
     print("\n" + table.text(found))
     print(f"\n{options.page}\n{options.json}")
-    return 1 if any(one["wrong"] for one in found["cases"]) else 0
+    if options.luxtorch.status:
+        print(f"{options.program} ended with status {options.luxtorch.status}", file=sys.stderr)
+    return 1 if options.luxtorch.status or any(one["wrong"] for one in found["cases"]) else 0
 
 
 def words_of(arguments):

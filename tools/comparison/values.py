@@ -30,12 +30,15 @@ class Luxtorch:
         self.environment = {"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "passive"),
                             "OMP_NUM_THREADS": str(threads)}
         self.process = None
+        self.status = 0  # how it ended, of all its starts the first that was not well
 
     def results(self, path, steps):
         """What it computes for the problem's file. Wrong, with its last words, if it cannot."""
         try:
             self.process = self.process or interleaved.Competitor(BASE, self.command, self.environment, patience=PATIENCE)
-            out = self.process.ask(f"{steps} {path}")["results"]
+            out = self.process.ask(f"{steps} {path}").get("results")
+            if not out:
+                raise interleaved.Failed("it answered without results")
         except (interleaved.Skipped, interleaved.Failed) as reason:
             self.close()
             raise Wrong(str(reason).strip()) from None
@@ -44,6 +47,7 @@ class Luxtorch:
     def close(self):
         if self.process:
             self.process.close()
+            self.status = self.status or self.process.process.returncode
         self.process = None
 
 

@@ -12,8 +12,6 @@
 #define LUXTORCH_KERNELS_DENSE_SIZES
 namespace luxtorch::kernels {
 
-// So many rows pass through all layers, and are multiplied with a panel of weights while it is near.
-constexpr int64_t kRowsAtOnce = 96;
 // So many of a row's numbers are multiplied with all panels before the next ones: what they take stays near.
 constexpr int64_t kDepth = 512;
 // So many rows are added up before a weight's gradient goes to memory.
@@ -76,8 +74,8 @@ HWY_INLINE void ForwardRows(const DenseLayer<T>& layer, bool hidden, DenseRows<c
 template <class T>
 HWY_INLINE void Forward(const DenseLayer<T>* layers, int64_t count, DenseRows<const T> x,
                         int64_t first, int64_t last) {
-  for (int64_t row = first; row < last; row += kRowsAtOnce) {
-    const int64_t end = std::min(last, row + kRowsAtOnce);
+  for (int64_t row = first; row < last; row += kDenseRows) {
+    const int64_t end = std::min(last, row + kDenseRows);
     DenseRows<const T> from = x;
     for (int64_t l = 0; l < count; ++l) {
       ForwardRows(layers[l], l + 1 < count, from, row, end);
@@ -137,8 +135,8 @@ HWY_INLINE void BackwardRows(const DenseLayer<T>& layer, const DenseLayer<T>* be
 template <class T>
 HWY_INLINE void Backward(const DenseLayer<T>* layers, int64_t count, DenseRows<const T> by_y,
                          DenseRows<T> by_x, int64_t first, int64_t last) {
-  for (int64_t row = first; row < last; row += kRowsAtOnce) {
-    const int64_t end = std::min(last, row + kRowsAtOnce);
+  for (int64_t row = first; row < last; row += kDenseRows) {
+    const int64_t end = std::min(last, row + kDenseRows);
     if (by_y.at != layers[count - 1].by_z.at) StartBackward(layers[count - 1], by_y, row, end);
     for (int64_t l = count - 1; l > 0; --l) BackwardRows(layers[l], &layers[l - 1], {}, row, end);
     if (by_x.at) BackwardRows<T>(layers[0], nullptr, by_x, row, end);
@@ -181,7 +179,10 @@ HWY_INLINE void WeightGradient(const DenseLayer<T>& layer, DenseRows<const T> x,
       for (int64_t column = 0; column < layer.in; column += width) {
         const int64_t columns = std::min(width, layer.in - column);
         DenseRows<const T> from{x.at + row * x.stride + column, x.stride};
-        if (x.stride > kNear || columns % lanes != 0)
+        // Whole vectors, as many as a tile reads.
+        const bool whole =
+            columns == width || columns == lanes || (kPanelVectors > 2 && columns == 2 * lanes);
+        if (x.stride > kNear || !whole)
           from = CopiedRows(from.at, from.stride, count, columns, panel, width);
         T* to = by_weight + o * layer.in + column;
         WithVectors(d, columns, [&](auto vectors) HWY_ATTR {
@@ -206,16 +207,21 @@ HWY_INLINE void BiasGradient(const DenseLayer<T>& layer, int64_t rows, T* by_bia
   const Whole<T> d;
   const int64_t lanes = hn::MaxLanes(d), whole = layer.out / lanes * lanes;
   const DenseRows<T> by_z = layer.by_z;
-  for (int64_t i = 0; i < whole; i += lanes) {
-    auto sum = hn::Zero(d);
-    for (int64_t r = 0; r < rows; ++r)
-      sum = hn::Add(sum, hn::LoadU(d, by_z.at + r * by_z.stride + i));
-    hn::StoreU(sum, d, by_bias + i);
-  }
-  for (int64_t i = whole; i < layer.out; ++i) {
-    T sum = 0;
-    for (int64_t r = 0; r < rows; ++r) sum += by_z.at[r * by_z.stride + i];
-    by_bias[i] = sum;
+  std::fill_n(by_bias, layer.out, T(0));
+  // Sums of sums keep more digits than one of all rows.
+  for (int64_t first = 0; first < rows; first += kRowsOfSum) {
+    const int64_t last = std::min(rows, first + kRowsOfSum);
+    for (int64_t i = 0; i < whole; i += lanes) {
+      auto sum = hn::Zero(d);
+      for (int64_t r = first; r < last; ++r)
+        sum = hn::Add(sum, hn::LoadU(d, by_z.at + r * by_z.stride + i));
+      hn::StoreU(hn::Add(hn::LoadU(d, by_bias + i), sum), d, by_bias + i);
+    }
+    for (int64_t i = whole; i < layer.out; ++i) {
+      T sum = 0;
+      for (int64_t r = first; r < last; ++r) sum += by_z.at[r * by_z.stride + i];
+      by_bias[i] += sum;
+    }
   }
 }
 void BiasGradientFloat(const DenseLayer<float>& layer, int64_t rows, float* by_bias) {

@@ -64,6 +64,21 @@ HWY_INLINE void StoreBackward(D d, const PanelOutput<T>& out, int64_t row,
   }
 }
 
+// Sums of sums keep more digits than one sum that goes on.
+template <class D, int R, int kVectors, class T = hn::TFromD<D>>
+HWY_INLINE void AddStored(D d, const T* from, int64_t stride, int64_t columns,
+                          Sums<D, R, kVectors>& sums) {
+  constexpr int64_t kLanes = hn::MaxLanes(D());
+  HWY_UNROLL(8)
+  for (int r = 0; r < R; ++r) {
+    HWY_UNROLL(8)
+    for (int v = 0; v < kVectors; ++v) {
+      const auto stored = LoadFirst(d, from + r * stride + v * kLanes, columns - v * kLanes);
+      sums.at[r][v] = hn::Add(sums.at[r][v], stored);
+    }
+  }
+}
+
 // The rows of a, numbers [begin, end) of n, times those rows of a panel. Parts follow each other from 0.
 template <int kVectors, class D, class T = hn::TFromD<D>>
 HWY_NOINLINE void MultiplyPanel(D d, DenseRows<const T> a, int64_t first, int64_t last,
@@ -81,15 +96,13 @@ HWY_NOINLINE void MultiplyPanel(D d, DenseRows<const T> a, int64_t first, int64_
       const auto start =
           out.start ? LoadFirst(d, out.start + v * kLanes, out.columns - v * kLanes) : hn::Zero(d);
       HWY_UNROLL(8)
-      for (int r = 0; r < R; ++r)
-        sums.at[r][v] = begin == 0
-                            ? start
-                            : LoadFirst(d, to + r * out.stride + v * kLanes, stored - v * kLanes);
+      for (int r = 0; r < R; ++r) sums.at[r][v] = begin == 0 ? start : hn::Zero(d);
     }
     const T* from[R];
     HWY_UNROLL(8)
     for (int r = 0; r < R; ++r) from[r] = a.at + (row + r) * a.stride + begin;
     MultiplyRows(d, from, panel + begin * width, width, end - begin, sums);
+    if (begin > 0) AddStored(d, to, out.stride, stored, sums);
     if (end < n) {
       HWY_UNROLL(8)
       for (int r = 0; r < R; ++r) {
@@ -113,12 +126,11 @@ HWY_NOINLINE void MultiplyRowsAway(D d, DenseRows<const T> a, int64_t n, DenseRo
     Sums<D, R, kVectors> sums;
     HWY_UNROLL(8)
     for (int r = 0; r < R; ++r) {
-      const T* at = to + (o + r) * stride;
       HWY_UNROLL(8)
-      for (int v = 0; v < kVectors; ++v)
-        sums.at[r][v] = add ? LoadFirst(d, at + v * kLanes, columns - v * kLanes) : hn::Zero(d);
+      for (int v = 0; v < kVectors; ++v) sums.at[r][v] = hn::Zero(d);
     }
     MultiplyColumns(d, a.at + o, a.stride, b.at, b.stride, rows, sums);
+    if (add) AddStored(d, to + o * stride, stride, columns, sums);
     HWY_UNROLL(8)
     for (int r = 0; r < R; ++r) {
       T* at = to + (o + r) * stride;

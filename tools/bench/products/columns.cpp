@@ -49,7 +49,7 @@ DenseInput layer_of(const Tensor& x, const Tensor& w) {
 }
 Tensor kernel_x_w(const Tensor& x, const Tensor& w) {
   const Tensor y = at::empty({x.size(0), w.size(0)}, x.options());
-  luxtorch::ops::dense_forward(layer_of(x, w), y);
+  luxtorch::ops::dense_forward(layer_of(x, w), y, /*keep=*/false);
   return y;
 }
 Tensor kernel_g_w(const Tensor& g, const Tensor& w) {
