@@ -116,47 +116,44 @@ PROGRAM = f"""
         if "crash" in problem:
             os.kill(os.getpid(), signal.SIGSEGV)
         print(f'{{{{"results": "{{Path(problem).with_name(steps)}}"}}}}', flush=True)
+    sys.exit(3)
 """
 
 
 @unittest.skipUnless(HAS_TORCH, "this Python has no PyTorch")
 class ProgramTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        program = self.folder / "program"
+        program.write_text(textwrap.dedent(PROGRAM).lstrip())
+        program.chmod(0o755)
+        self.luxtorch = values.Luxtorch(program, 1)
+        self.addCleanup(self.luxtorch.close)
+        for steps in (1, 2):
+            torch.save({"output": torch.ones(1), "loss": torch.ones(()), "gradients": {"x": None, "ps": {}},
+                        "states": {}, "losses": torch.ones(steps)}, self.folder / str(steps))
+
+    def process(self, name, steps):
+        self.assertEqual(self.luxtorch.results(self.folder / name, steps)["losses"], [1.0] * steps)
+        return self.luxtorch.process.process.pid
+
     def test_a_case_that_ends_the_program_is_the_only_one_that_fails(self):
-        with tempfile.TemporaryDirectory() as folder:
-            program = Path(folder) / "program"
-            program.write_text(textwrap.dedent(PROGRAM).lstrip())
-            program.chmod(0o755)
-            luxtorch = values.Luxtorch(program, 1)
-            self.addCleanup(luxtorch.close)
-            for steps in (1, 2):
-                torch.save({"output": torch.ones(1), "loss": torch.ones(()), "gradients": {"x": None, "ps": {}},
-                            "states": {}, "losses": torch.ones(steps)}, Path(folder) / str(steps))
-
-            def process(name, steps):
-                self.assertEqual(luxtorch.results(Path(folder) / name, steps)["losses"], [1.0] * steps)
-                return luxtorch.process.process.pid
-
-            first = process("a problem", 2)
-            self.assertEqual(process("another", 1), first)
-            with self.assertRaisesRegex(values.Wrong, "^luxtorch ended with status -11$"):
-                process("crash", 2)
-            second = process("after it", 2)
-            self.assertNotEqual(second, first)
-            with self.assertRaisesRegex(values.Wrong, "^luxtorch ended with status 1\nexpected another problem$"):
-                process("refused", 2)
-            self.assertNotIn(process("after that", 1), (first, second))
-            self.assertEqual(luxtorch.status, -11)
+        first = self.process("a problem", 2)
+        self.assertEqual(self.process("another", 1), first)
+        with self.assertRaisesRegex(values.Wrong, "^luxtorch ended with status -11$"):
+            self.process("crash", 2)
+        second = self.process("after it", 2)
+        self.assertNotEqual(second, first)
+        with self.assertRaisesRegex(values.Wrong, "^luxtorch ended with status 1\nexpected another problem$"):
+            self.process("refused", 2)
+        self.assertNotIn(self.process("after that", 1), (first, second))
 
     def test_how_the_program_ends_after_its_last_answer_is_kept(self):
-        with tempfile.TemporaryDirectory() as folder:
-            program = Path(folder) / "program"
-            program.write_text(f"#!{sys.executable}\nimport sys\nprint('{{\"ready\": \"made up\"}}', flush=True)\n"
-                               "sys.stdin.read()\nsys.exit(3)\n")
-            program.chmod(0o755)
-            luxtorch = values.Luxtorch(program, 1)
-            with self.assertRaises(values.Wrong):
-                luxtorch.results(Path(folder) / "a problem", 1)
-            self.assertEqual(luxtorch.status, 3)
+        self.process("a problem", 2)
+        self.luxtorch.close()
+        self.assertEqual(self.luxtorch.status, 3)
 
 
 if __name__ == "__main__":
