@@ -54,12 +54,6 @@ const char* why_unfit(const Tensor& x, std::span<const DenseCall> layers) {
   return nullptr;
 }
 
-// Packing a weight costs as much as a product with a few rows.
-bool is_worth_packing(int64_t rows, const DenseCall& l) {
-  constexpr int64_t kSmall = 4096, kRows = 16;
-  return rows >= kRows || l.weight.numel() <= kSmall;
-}
-
 const char* why_not_fused(const Tensor& x, std::span<const DenseCall> layers) {
   if (const char* reason = why_disabled(FusedOp::dense)) return reason;
   if (const char* reason = why_unreadable(x.scalar_type(), {&x})) return reason;
@@ -70,8 +64,7 @@ const char* why_not_fused(const Tensor& x, std::span<const DenseCall> layers) {
   if (const char* reason = why_unfit(x, layers)) return reason;
   const int64_t rows = x.numel() / x.size(-1);
   for (const DenseCall& l : layers) {
-    if (!is_worth_packing(rows, l)) return "x has few rows";
-    if (!kernels_win(l.weight.size(1), l.weight.size(0))) return "torch's products are faster";
+    if (const char* reason = why_library(rows, l.weight.size(1), l.weight.size(0))) return reason;
   }
   return nullptr;
 }

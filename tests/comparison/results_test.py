@@ -87,6 +87,16 @@ class ResultsTest(unittest.TestCase):
         self.assertEqual(results.difference(torch.ones(2, dtype=torch.float64), torch.ones(2)), math.inf)
         self.assertGreater(results.difference(torch.tensor([1 + 2j]), torch.tensor([1 + 5j])), 0.5)
 
+    def test_a_gradient_of_roundings_is_measured_by_the_largest_of_all(self):
+        def with_bias(size, weight=1.0):
+            gradients = {"weight": torch.full((2,), weight, dtype=torch.float64),
+                         "bias": torch.tensor([1.0, -1.0], dtype=torch.float64) * size}
+            return {"output": torch.ones(1), "loss": torch.ones(()), "states": {}, "inputs": [], "gradients": gradients}
+
+        self.assertLess(results.differences(with_bias(3e-16), with_bias(-2e-16))[1]["bias"], 1e-15)
+        self.assertGreater(results.differences(with_bias(3e-13), with_bias(-2e-13))[1]["bias"], 1)
+        self.assertGreater(results.differences(with_bias(1e-3), with_bias(-2e-16))[1]["bias"], 1e-4)
+
     def test_a_loop_over_cells_computes_what_the_layer_does(self):
         x = torch.randn(3, 5, 4, dtype=torch.float64)
         for kind in ("LSTM", "GRU", "RNN"):

@@ -14,8 +14,9 @@ namespace luxtorch::testing {
 
 struct FiniteDifferences {
   double step = 1e-5;  // x + step and x - step
-  double tolerance =
-      1e-7;  // on max|a-b| / max|b| over a whole tensor; max|b| counts as at least `floor`
+  // On max|a-b| / max|b| over a whole tensor; max|b| counts as at least `floor`, and what roundings of the loss
+  // make of a difference is allowed beside it.
+  double tolerance = 1e-7;
   double floor = 1e-3;     // differences cannot see gradients far below the loss's own size
   int64_t elements = 200;  // of each tensor, spread evenly; fewer where it has fewer
 };

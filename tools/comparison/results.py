@@ -59,16 +59,26 @@ def from_luxtorch(path):
     }
 
 
-def difference(a, b):
+# So many units in the last place of the largest gradient are what a sum that should be zero comes to.
+ROUNDINGS = 64
+
+
+def difference(a, b, overall=0.0):
+    """max |a - b| / max |b|. overall: the largest number of all that belong together, by which one is measured that is
+    nothing but roundings of them, as the gradient of a bias before a batch normalisation is."""
     if a is None or a.shape != b.shape or a.dtype != b.dtype:
         return math.inf
     if not b.numel():
         return 0.0
-    wide = torch.complex128 if b.is_complex() else torch.float64
+    wide, rounding = torch.complex128 if b.is_complex() else torch.float64, 0.0
+    if b.is_floating_point() or b.is_complex():
+        rounding = torch.finfo(b.dtype).eps
     a, b = a.to(wide), b.to(wide)
     worst, largest = (a - b).abs().max().item(), b.abs().max().item()
     if math.isnan(worst):
         return math.inf
+    if largest <= ROUNDINGS * rounding * overall:
+        largest = overall
     return worst / largest if largest else (math.inf if worst else 0.0)
 
 
@@ -80,7 +90,9 @@ def differences(a, b):
     found = dict.fromkeys(places or ["x"], math.inf)
     if len(a["inputs"]) == len(b["inputs"]):
         found = {place: difference(*both) for place, *both in zip(places, a["inputs"], b["inputs"])}
-    return outputs, found | {name: difference(a["gradients"].get(name), g) for name, g in b["gradients"].items()}
+    overall = max((g.abs().max().item() for g in b["gradients"].values() if g.numel()), default=0.0)
+    return outputs, found | {name: difference(a["gradients"].get(name), g, overall)
+                             for name, g in b["gradients"].items()}
 
 
 def apart(a, b):
