@@ -64,7 +64,9 @@ const char* why_not_fused(const Tensor& x, std::span<const DenseCall> layers) {
   if (const char* reason = why_unfit(x, layers)) return reason;
   const int64_t rows = x.numel() / x.size(-1);
   for (const DenseCall& l : layers) {
-    if (const char* reason = why_library(rows, l.weight.size(1), l.weight.size(0))) return reason;
+    if (const char* reason =
+            why_library(rows, l.weight.size(1), l.weight.size(0), layers.size() == 1))
+      return reason;
   }
   return nullptr;
 }
