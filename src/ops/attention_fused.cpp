@@ -4,16 +4,15 @@
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu.h>
 #include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu_backward.h>
-#include <ATen/ops/alias.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/matmul.h>
-#include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "core/parallel.h"
 #include "kernels/transformer.h"
 #include "ops/fast_path.h"
 #include "ops/if_defined.h"
+#include "ops/run_again.h"
 
 namespace luxtorch::ops {
 
@@ -32,22 +31,12 @@ Computed run_kernel(const AttentionCall& call) {
 
 // Gradients that are differentiated further, or transformed: of torch's operators, run again.
 Tensors gradients_in_plain_ops(AttentionCall call, const Tensor& by_y) {
-  const bool create_graph = at::GradMode::is_enabled();
-  const at::AutoGradMode recording(true);
-  Tensors leaves, all(3);
-  std::array<Tensor*, 3> inputs{&call.q, &call.k, &call.v};
-  std::array<bool, 3> needed{};
-  // Through an alias, the gradient by one input does not pass through another that it came from.
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    needed[i] = inputs[i]->requires_grad();
-    if (needed[i]) leaves.push_back(*inputs[i] = at::alias(*inputs[i]));
-  }
-  const Tensor y = at::matmul(plain_scores(call), call.v);
-  auto found = torch::autograd::grad({y}, leaves, {by_y}, /*retain_graph=*/true, create_graph,
-                                     /*allow_unused=*/true);
-  for (size_t i = 0, next = 0; i < inputs.size(); ++i)
-    if (needed[i]) all[i] = std::move(found[next++]);
-  return all;
+  const std::array<Tensor*, 3> inputs{&call.q, &call.k, &call.v};
+  std::vector<bool> needed;
+  for (const Tensor* t : inputs) needed.push_back(t->requires_grad());
+  return gradients_by_running_again(inputs, needed, {&by_y, 1}, [&]() -> Tensors {
+    return {at::matmul(plain_scores(call), call.v)};
+  });
 }
 
 // (kv_heads, ...) to (heads, ...): each key head for its group of query heads.
@@ -70,7 +59,7 @@ Tensor one_query(const AttentionCall& call) {
     const auto *qs = q.const_data_ptr<scalar_t>(), *ks = k.const_data_ptr<scalar_t>(),
                *vs = v.const_data_ptr<scalar_t>();
     const Tensor& added = call.added;
-    const auto* addeds = added.defined() ? added.const_data_ptr<scalar_t>() : nullptr;
+    const auto* addeds = data_or_null<scalar_t>(added);
     auto* to = y.mutable_data_ptr<scalar_t>();
     detail::parallel_for(0, batch * heads, grain, [&](int64_t first, int64_t last) {
       std::vector<scalar_t> scores(static_cast<size_t>(keys));

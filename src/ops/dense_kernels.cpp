@@ -8,6 +8,7 @@
 
 #include "core/parallel.h"
 #include "kernels/dense.h"
+#include "ops/fast_path.h"
 #include "ops/recycled_memory.h"
 
 namespace luxtorch::ops {
@@ -20,7 +21,6 @@ using kernels::DenseRows;
 
 // So many multiply-adds are worth a thread of their own.
 constexpr int64_t kProductsOfThread = 1 << 18;
-constexpr int64_t kNumbersOfThread = 1 << 16;
 
 struct Fused {
   DenseActivation activation;
@@ -99,7 +99,7 @@ Tensor packed(Run<T>& run, int64_t first, const Columns& columns, const Depth& d
     auto& layer = run.layers[l];
     const int64_t panels = kernels::dense_panels<T>(columns(layer)),
                   of_panel = width * depth(layer);
-    detail::parallel_for(0, panels, kNumbersOfThread / of_panel + 1,
+    detail::parallel_for(0, panels, kOfOneThread / of_panel + 1,
                          [&](int64_t p, int64_t end) { pack(layer, p, end, to); });
     layer.*where = to;
     to += panels * of_panel;
@@ -175,15 +175,18 @@ std::vector<Tensor> backward(const DenseInput& in, const Tensor& hidden, const T
   }
 
   const DenseRows<const T> by_last{by_y.const_data_ptr<T>(), in.out()};
-  int64_t size = 0;
-  for (const auto& l : run.layers) size += run.rows * run.stride(l);
-  const Tensor by_z = recycled({size}, kDtype<T>);
+  // As the hidden outputs; the last layer's is by_y itself where y is not read.
+  auto& last = run.layers.back();
+  const int64_t hidden_size = run.hidden_size(),
+                last_size = y.defined() ? run.rows * run.stride(last) : 0;
+  const Tensor by_z = recycled({hidden_size + last_size}, kDtype<T>);
   T* at = writable<T>(by_z);
-  for (auto& l : run.layers) {
-    l.by_z = {at, run.stride(l)};
-    at += run.rows * run.stride(l);
+  last.by_z = {y.defined() ? at + hidden_size : writable<T>(by_y),
+               y.defined() ? run.stride(last) : by_last.stride};
+  for (int64_t l = 0; l + 1 < run.count(); ++l) {
+    run.layers[l].by_z = {at, run.stride(run.layers[l])};
+    at += run.rows * run.stride(run.layers[l]);
   }
-  if (!y.defined()) run.layers.back().by_z = {writable<T>(by_y), by_last.stride};
   const Tensor weights = packed(
       run, wanted[0] ? 0 : 1, [](const auto& l) { return l.in; },
       [](const auto& l) { return l.out; }, &DenseLayer<T>::for_inputs,

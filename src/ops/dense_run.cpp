@@ -1,15 +1,12 @@
 #include "ops/dense_run.h"
 
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/alias.h>
 #include <ATen/ops/empty.h>
-#include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/saved_variable.h>
 
 #include <algorithm>
 #include <mutex>
-#include <stdexcept>
 
 #include "autocast.h"
 #include "autograd_node.h"
@@ -18,6 +15,7 @@
 #include "ops/fast_path.h"
 #include "ops/flops.h"
 #include "ops/linear.h"
+#include "ops/run_again.h"
 
 namespace luxtorch::ops {
 
@@ -78,56 +76,35 @@ DenseInput input_of(const Tensor& x, std::span<const DenseCall> layers) {
 // Gradients that are differentiated further, or transformed: of torch's operators, run again.
 Tensors gradients_in_plain_ops(Tensor x, std::vector<DenseCall> layers, const Tensor& by_y,
                                const std::vector<bool>& wanted) {
-  const bool create_graph = at::GradMode::is_enabled();
-  const at::AutoGradMode recording(true);
   std::vector<Tensor*> inputs{&x};
   for (DenseCall& l : layers) inputs.push_back(&l.weight), inputs.push_back(&l.bias);
-  Tensors leaves, all(inputs.size());
-  // Through an alias, the gradient by one input does not pass through another that it came from.
-  for (size_t i = 0; i < inputs.size(); ++i)
-    if (wanted[i]) leaves.push_back(*inputs[i] = at::alias(*inputs[i]));
-  auto found = autograd::grad({dense_reference(x, layers)}, leaves, {by_y}, /*retain_graph=*/true,
-                              create_graph, /*allow_unused=*/true);
-  for (size_t i = 0, next = 0; i < inputs.size(); ++i)
-    if (wanted[i]) all[i] = std::move(found[next++]);
-  return all;
+  return gradients_by_running_again(inputs, wanted, {&by_y, 1},
+                                    [&]() -> Tensors { return {dense_reference(x, layers)}; });
 }
 
-// A tensor that the gradients' gradients alone read: a change of it matters to them only.
-struct Unread {
+// A tensor, and how often its numbers had been changed.
+struct Watched {
   Tensor tensor;
   uint32_t version = 0;
 
-  explicit Unread(const Tensor& t) : tensor(t), version(version_of(t)) {}
-  bool is_changed() const { return version_of(tensor) != version; }
-
- private:
-  static uint32_t version_of(const Tensor& t) {
-    // A tensor made under inference mode has no counter, and cannot change.
-    return t.defined() && !t.is_inference() ? t._version() : 0;
-  }
+  explicit Watched(const Tensor& t) : tensor(t), version(detail::version_of(t)) {}
+  bool is_changed() const { return detail::version_of(tensor) != version; }
 };
-
-[[noreturn]] void refuse_changed(const char* what) {
-  throw std::runtime_error(
-      std::string("one of the variables needed for gradient computation has been modified by an "
-                  "inplace operation: ") +
-      what + " of a dense layer.");
-}
 
 class DenseNode : public autograd::Node {
  public:
   // x or a tensor of the first layer is recorded.
   DenseNode(const Tensor& x, std::span<const DenseCall> layers, const Tensor& y, Tensor hidden)
-      : x_(x), hidden_(std::move(hidden)) {
+      : x_(x),
+        y_(layers.back().activation == identity ? Tensor() : y.detach()),
+        hidden_(std::move(hidden)) {
     const bool by_x = is_recorded(x);
     for (const DenseCall& l : layers) {
       const bool reads = by_x || !layers_.empty();
       layers_.push_back({autograd::SavedVariable(reads ? l.weight : Tensor(), false),
-                         Unread(l.weight), Unread(l.bias), l.activation});
+                         Watched(l.weight), Watched(l.bias), l.activation});
     }
     if (is_recorded(layers[0].weight)) saved_x_ = autograd::SavedVariable(x, false);
-    if (layers.back().activation != identity) y_ = y.detach(), y_version_ = y._version();
   }
 
   std::string name() const override { return "luxtorch::Dense"; }
@@ -136,7 +113,7 @@ class DenseNode : public autograd::Node {
     const std::lock_guard lock(mutex_);
     layers_.clear();
     saved_x_ = autograd::SavedVariable();
-    x_.tensor = y_ = hidden_ = Tensor();
+    x_.tensor = y_.tensor = hidden_ = Tensor();
   }
 
   Tensors apply(Tensors&& by_outputs) override {
@@ -162,18 +139,15 @@ class DenseNode : public autograd::Node {
   // again: for the layers run once more, which read everything.
   Variables variables(bool again) {
     const std::lock_guard lock(mutex_);
-    if (layers_.empty()) {
-      throw std::runtime_error(
-          "Trying to backward through the graph a second time, or through dense layers whose saved "
-          "values have been freed. Specify retain_graph=true to go backward more than once.");
-    }
-    if (y_.defined() && y_._version() != y_version_) refuse_changed("the output");
+    if (layers_.empty()) detail::refuse_second_pass("dense layers");
+    if (y_.is_changed()) detail::refuse_changed("the output of a dense layer");
     (void)saved_x_.unpack();  // looks whether it was changed
-    if (again && x_.is_changed()) refuse_changed("x");
-    Variables v{x_.tensor, {}, y_, hidden_};
+    if (again && x_.is_changed()) detail::refuse_changed("x of a dense layer");
+    Variables v{x_.tensor, {}, y_.tensor, hidden_};
     for (const auto& [saved, weight, bias, activation] : layers_) {
       (void)saved.unpack();
-      if (again && (weight.is_changed() || bias.is_changed())) refuse_changed("a parameter");
+      if (again && (weight.is_changed() || bias.is_changed()))
+        detail::refuse_changed("a parameter of a dense layer");
       v.layers.push_back({weight.tensor, bias.tensor, activation});
     }
     return v;
@@ -181,16 +155,15 @@ class DenseNode : public autograd::Node {
 
   struct Saved {
     autograd::SavedVariable read;  // the weight, where kernels read it
-    Unread weight, bias;
+    Watched weight, bias;          // the gradients' gradients read all of them
     Activation activation;
   };
   std::mutex mutex_;
   std::vector<Saved> layers_;
   autograd::SavedVariable saved_x_;  // where kernels read it
-  Unread x_;
+  Watched x_;
+  Watched y_;  // without its place in the graph; undefined where backward does not read it
   Tensor hidden_;
-  Tensor y_;  // without its place in the graph; undefined where backward does not need it
-  uint32_t y_version_ = 0;
 };
 
 // How many layers at the start have nothing that is recorded. All of them: none is.

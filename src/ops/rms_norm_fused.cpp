@@ -20,11 +20,6 @@ namespace {
 
 using Tensors = torch::autograd::variable_list;
 
-template <class T>
-const T* data_or_null(const Tensor& t) {
-  return t.defined() ? t.const_data_ptr<T>() : nullptr;
-}
-
 Tensor normalized(const Tensor& x, const Tensor& scale, int64_t features, double epsilon) {
   const Tensor y = at::empty_like(x);
   AT_DISPATCH_FLOATING_TYPES(x.scalar_type(), "rms_norm", [&] {

@@ -254,18 +254,24 @@ TEST(RecurrentKernels, SingleSteps) {
   }
 }
 
-// A cell with one unit whose gate is x: the functions of the vectors, at their ends too.
+// The state of one unit.
 template <class T>
-T activated(RecurrentCell cell, T value) {
-  const T one = 1, zero = 0;
-  RecurrentCall<T> call{.cell = cell, .batch = 1, .time = 1, .in = 1, .out = 1};
-  call.x = &value, call.weight_ih = &one, call.weight_hh = &zero, call.h = &zero;
+T after_one_step(const RecurrentCall<T>& call) {
   T h = 0;
   RecurrentOutput<T> out;
   out.h = &h;
   std::vector<T> scratch(single_step_scratch_size(call));
   recurrent_single_step(call, out, scratch.data());
   return h;
+}
+
+// A cell with one unit whose gate is x: the functions of the vectors, at their ends too.
+template <class T>
+T activated(RecurrentCell cell, T value) {
+  const T one = 1, zero = 0;
+  RecurrentCall<T> call{.cell = cell, .batch = 1, .time = 1, .in = 1, .out = 1};
+  call.x = &value, call.weight_ih = &one, call.weight_hh = &zero, call.h = &zero;
+  return after_one_step(call);
 }
 
 template <class T>
@@ -294,12 +300,7 @@ T sigmoid_of(T value) {
   const T by_x[] = {0, 1, 0}, by_h[] = {0, 0, 0}, one = 1;
   RecurrentCall<T> call{.cell = RecurrentCell::gru, .batch = 1, .time = 1, .in = 1, .out = 1};
   call.x = &value, call.weight_ih = by_x, call.weight_hh = by_h, call.h = &one;
-  T h = 0;
-  RecurrentOutput<T> out;
-  out.h = &h;
-  std::vector<T> scratch(single_step_scratch_size(call));
-  recurrent_single_step(call, out, scratch.data());
-  return h;
+  return after_one_step(call);
 }
 
 template <class T>

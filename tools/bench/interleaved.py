@@ -11,6 +11,7 @@ has the conversation). A turn starts from fresh values, so its numbers can be co
 or goes on where the last one ended.
 """
 
+import argparse
 import dataclasses
 import json
 import math
@@ -161,6 +162,29 @@ def start(name, command, threads, environment=None):
         found.close()
         raise Failed(f"{name} uses {found.threads} threads, not {threads}")
     return found
+
+
+def opened(starts, ours, stack, *problem):
+    """The competitors that can do the problem, of {name: what starts it}; the others are named with their reason."""
+    ready = []
+    for name, start_one in starts.items():
+        try:
+            competitor = stack.enter_context(start_one())
+            competitor.open(*problem)
+        except Skipped as reason:
+            print(f"skipped: {name}: {reason}")
+            continue
+        ready.append(competitor)
+    if ours not in [c.name for c in ready]:
+        raise Failed(f"{ours} cannot run, and the others would be compared with it")
+    return ready
+
+
+def positive(text):
+    """An argument that is a whole number above 0."""
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not above 0")
+    return number
 
 
 def play(competitors, rounds, warm, steps, seed=0, pause=0.01):

@@ -23,7 +23,6 @@ import fnmatch
 import json
 import math
 import os
-import platform
 import re
 import shlex
 import subprocess
@@ -44,6 +43,8 @@ if waiting is None:
     del os.environ["OMP_WAIT_POLICY"]
 
 import case  # noqa: E402
+import interleaved  # noqa: E402
+import limits  # noqa: E402
 import page  # noqa: E402
 import table  # noqa: E402
 import times  # noqa: E402
@@ -58,16 +59,11 @@ def parse(arguments):
     parser = argparse.ArgumentParser(prog="tools/compare", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
 
-    def positive(text):
-        if (number := int(text)) < 1:
-            raise argparse.ArgumentTypeError(f"{number} is not above 0")
-        return number
-
     cpus = len(os.sched_getaffinity(0))
     parser.add_argument("--case", nargs="+", default=[], metavar="NAME",
                         help="some cases: a part of the name, or a pattern with *; the name is GROUP/NAME OPTIMISER")
     parser.add_argument("--list", action="store_true", help="names the cases and ends")
-    parser.add_argument("--threads", type=positive, default=cpus,
+    parser.add_argument("--threads", type=interleaved.positive, default=cpus,
                         help="for each competitor, which may use as many processors (default: %(default)s)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: %(default)s)")
     parser.add_argument("--dtype", nargs="+", choices=("float64", "float32"), default=["float64", "float32"],
@@ -77,8 +73,8 @@ def parse(arguments):
     parser.add_argument("--values-only", action="store_true", help="measures no times")
     parser.add_argument("--no-loops", action="store_true",
                         help="leaves out how far PyTorch's recurrent layers drift from loops over PyTorch's cells")
-    parser.add_argument("--steps", type=positive, default=200, help="of training, compared (default: %(default)s)")
-    parser.add_argument("--rounds", type=positive, default=10, help="of turns, timed (default: %(default)s)")
+    parser.add_argument("--steps", type=interleaved.positive, default=200, help="of training, compared (default: %(default)s)")
+    parser.add_argument("--rounds", type=interleaved.positive, default=10, help="of turns, timed (default: %(default)s)")
     parser.add_argument("--cases", type=Path, default=HERE / "cases", metavar="FOLDER",
                         help="where the cases are (default: those of luxtorch)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="(default: build/comparison/comparison.json)")
@@ -129,14 +125,6 @@ def luxtorch_nn(options):
     return {name: getattr(luxtorch.nn, name) for name in ("LSTM", "GRU", "RNN")}
 
 
-def processor():
-    try:
-        with open("/proc/cpuinfo") as lines:
-            return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
 def run(options, entry, optimiser, entries):
     found = {"name": entry.name, "optimiser": optimiser, "words": "", "wrong": [], "random": entry.random,
              "recurrent": entry.recurrent, "values": {}, "times": None}
@@ -172,7 +160,7 @@ def about(options, cases):
             if name == "JAX":
                 versions[name] = row["about"].split()[-1]
     return {"date": datetime.date.today().isoformat(), "command": options.command,
-            "processor": processor() if options.device == "cpu" else torch.cuda.get_device_name(options.device),
+            "processor": limits.processor() if options.device == "cpu" else torch.cuda.get_device_name(options.device),
             "threads": options.threads, "processors": os.cpu_count(), "device": options.device,
             "load": options.load, "rounds": options.rounds, "steps": options.steps, "versions": versions}
 

@@ -1,15 +1,13 @@
 // What the nodes of fused sequences and of fused steps have in common: when there is one, and gradients
 // that are part of a graph.
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/alias.h>
-#include <torch/csrc/autograd/autograd.h>
 
-#include <utility>
 #include <vector>
 
 #include "ops/fast_path.h"
 #include "ops/recurrent/fused.h"
 #include "ops/recurrent/reference.h"
+#include "ops/run_again.h"
 
 namespace luxtorch::ops {
 
@@ -32,25 +30,11 @@ bool needs_reference(const SequenceOutput& by) {
 std::vector<Tensor> gradients_with_graph(std::span<Tensor* const> inputs,
                                          const std::vector<bool>& needed, const SequenceOutput& by,
                                          const std::function<SequenceOutput()>& run_again) {
-  const bool create_graph = at::GradMode::is_enabled();
-  const at::AutoGradMode recording(true);
-  std::vector<Tensor> leaves, outputs, gradients, result(needed.size());
-  // Through an alias, the gradient by one input does not pass through another that it came from.
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    if (needed[i]) leaves.push_back(*inputs[i] = at::alias(*inputs[i]));
-  }
-  const auto out = run_again();
-  for (auto [value, gradient] : {std::pair{&out.y, &by.y}, {&out.h, &by.h}, {&out.c, &by.c}}) {
-    if (gradient->defined() && value->requires_grad())
-      outputs.push_back(*value), gradients.push_back(*gradient);
-  }
-  if (outputs.empty()) return result;
-  auto found = torch::autograd::grad(outputs, leaves, gradients, /*retain_graph=*/true,
-                                     create_graph, /*allow_unused=*/true);
-  for (size_t i = 0, next = 0; i < needed.size(); ++i) {
-    if (needed[i]) result[i] = std::move(found[next++]);
-  }
-  return result;
+  const Tensor by_outputs[]{by.y, by.h, by.c};
+  return gradients_by_running_again(inputs, needed, by_outputs, [&]() -> std::vector<Tensor> {
+    const auto out = run_again();
+    return {out.y, out.h, out.c};
+  });
 }
 
 std::vector<Tensor> gradients_with_graph(RecurrentCall call, const SequenceOutput& by) {

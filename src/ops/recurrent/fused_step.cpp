@@ -4,7 +4,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <stdexcept>
 
 #include "autograd_node.h"
 #include "ops/recurrent/fused.h"
@@ -14,6 +13,7 @@ namespace luxtorch::ops {
 
 namespace {
 
+using detail::refuse_changed, detail::refuse_second_pass, detail::version_of;
 using torch::autograd::Node;
 using Tensors = torch::autograd::variable_list;
 constexpr std::array<const Tensor CellWeights::*, 4> kWeights{
@@ -29,7 +29,7 @@ class StepRecord {
         weights_(in.w),
         dense_(dense_call(in)),
         prepared_(prepare_forward(dense_)) {
-    for (size_t i = 0; i < kWeights.size(); ++i) versions_[i] = version(in.w.*kWeights[i]);
+    for (size_t i = 0; i < kWeights.size(); ++i) versions_[i] = version_of(in.w.*kWeights[i]);
     dense_.x = dense_.h = dense_.c = Tensor();
   }
 
@@ -38,7 +38,7 @@ class StepRecord {
     if (in.cell != dense_.cell || in.x.size(0) != batch_ || in.x.dim() != dimensions_) return false;
     for (size_t i = 0; i < kWeights.size(); ++i) {
       const Tensor& now = in.w.*kWeights[i];
-      if (!now.is_same(weights_.*kWeights[i]) || version(now) != versions_[i]) return false;
+      if (!now.is_same(weights_.*kWeights[i]) || version_of(now) != versions_[i]) return false;
     }
     return true;
   }
@@ -49,16 +49,10 @@ class StepRecord {
   }
   void check_weights() const {
     for (size_t i = 0; i < kWeights.size(); ++i) {
-      if (version(weights_.*kWeights[i]) != versions_[i]) changed("a weight");
+      if (version_of(weights_.*kWeights[i]) != versions_[i])
+        refuse_changed("a weight of a recurrent step");
     }
   }
-  [[noreturn]] static void changed(const char* what) {
-    throw std::runtime_error(
-        std::string("one of the variables needed for gradient computation has been modified by an "
-                    "inplace operation: ") +
-        what + " of a recurrent step.");
-  }
-
   Tensor packed_for_backward(const RecurrentCall& in, bool by_x) {
     const std::lock_guard lock(mutex_);
     if (!packed_.defined() || (by_x && !packed_by_x_)) {
@@ -83,11 +77,6 @@ class StepRecord {
     const std::lock_guard lock(mutex_);
     auto found = sums_.extract(torch::autograd::get_current_graph_task_id());
     return found.empty() ? Sums() : std::move(found.mapped());
-  }
-
-  static uint32_t version(const Tensor& t) {
-    // A tensor made under inference mode has no counter, and cannot change.
-    return t.defined() && !t.is_inference() ? t._version() : 0;
   }
 
   const CellWeights& weights() const { return weights_; }
@@ -115,9 +104,9 @@ class StepNode : public Node {
         h_(in.h),
         c_(in.c),
         saved_(std::move(saved)),
-        x_version_(StepRecord::version(in.x)),
-        h_version_(StepRecord::version(in.h)),
-        c_version_(StepRecord::version(in.c)) {}
+        x_version_(version_of(in.x)),
+        h_version_(version_of(in.h)),
+        c_version_(version_of(in.c)) {}
 
   const std::shared_ptr<StepRecord>& record() const { return record_; }
   std::string name() const override { return "luxtorch::RecurrentStep"; }
@@ -130,7 +119,7 @@ class StepNode : public Node {
 
   Tensors apply(Tensors&& by_outputs) override {
     const auto [x, h, c, saved] = variables();
-    if (StepRecord::version(x) != x_version_) StepRecord::changed("x");
+    if (version_of(x) != x_version_) refuse_changed("x of a recurrent step");
     record_->check_weights();
     const SequenceOutput by{{}, by_outputs[0], by_outputs.size() > 1 ? by_outputs[1] : Tensor()};
     Tensors all(is_first() ? kFirstWeight + kWeights.size() : kFirstWeight);
@@ -149,11 +138,7 @@ class StepNode : public Node {
 
   std::array<Tensor, 4> variables() {
     const std::lock_guard lock(mutex_);
-    if (released_) {
-      throw std::runtime_error(
-          "Trying to backward through the graph a second time, or through a recurrent step whose "
-          "saved values have been freed. Specify retain_graph=true to go backward more than once.");
-    }
+    if (released_) refuse_second_pass("a recurrent step");
     return {x_, h_, c_, saved_};
   }
 
@@ -184,8 +169,8 @@ class StepNode : public Node {
 
   void by_reference(const Tensor& x, const Tensor& h, const Tensor& c, const SequenceOutput& by,
                     Tensors& all) {
-    if (StepRecord::version(h) != h_version_ || StepRecord::version(c) != c_version_)
-      StepRecord::changed("the carry");
+    if (version_of(h) != h_version_ || version_of(c) != c_version_)
+      refuse_changed("the carry of a recurrent step");
     auto in = record_->with(x, h, c);
     in.w = record_->weights();
     auto found = gradients_with_graph(std::move(in), by);

@@ -6,6 +6,7 @@
 
 #include "core/parallel.h"
 #include "ops/forks.h"
+#include "ops/if_defined.h"
 #include "ops/recurrent/threads.h"
 #include "ops/recycled_memory.h"
 
@@ -23,10 +24,6 @@ Tensor with_dense_rows(const Tensor& t) {
 }
 Tensor dense(const Tensor& t) { return t.defined() ? t.contiguous() : t; }
 
-template <class T>
-const T* data(const Tensor& t) {
-  return t.defined() ? t.const_data_ptr<T>() : nullptr;
-}
 template <class T>
 T* mutable_data(const Tensor& t) {
   return t.defined() ? t.mutable_data_ptr<T>() : nullptr;
@@ -51,16 +48,17 @@ kernels::RecurrentCall<T> call_of(const RecurrentCall& in) {
   call.in = in.w.weight_ih.size(1), call.out = in.w.weight_hh.size(1);
   call.reverse = in.options.reverse;
   if (in.x.is_floating_point()) {
-    call.x = data<T>(in.x);
+    call.x = data_or_null<T>(in.x);
   } else {
-    call.tokens = data<int64_t>(in.x);
+    call.tokens = data_or_null<int64_t>(in.x);
   }
   const Strides x(in.x, in);
   call.x_batch = x.batch, call.x_time = x.time;
-  call.lengths = data<int64_t>(in.options.lengths);
-  call.weight_ih = data<T>(in.w.weight_ih), call.weight_hh = data<T>(in.w.weight_hh);
-  call.bias_ih = data<T>(in.w.bias_ih), call.bias_hh = data<T>(in.w.bias_hh);
-  call.h = data<T>(in.h), call.c = data<T>(in.c);
+  call.lengths = data_or_null<int64_t>(in.options.lengths);
+  call.weight_ih = data_or_null<T>(in.w.weight_ih),
+  call.weight_hh = data_or_null<T>(in.w.weight_hh);
+  call.bias_ih = data_or_null<T>(in.w.bias_ih), call.bias_hh = data_or_null<T>(in.w.bias_hh);
+  call.h = data_or_null<T>(in.h), call.c = data_or_null<T>(in.c);
   return call;
 }
 
@@ -166,10 +164,17 @@ std::array<Tensor, 3> backward(const RecurrentCall& in, const RecurrentLayout& l
   const auto weights =
       kernels::pack_for_backward(call, layout, back.x, back.packed.mutable_data_ptr<T>(), 0, 0);
   const Strides y(back.by.y, in), to_x(x, in);
-  const kernels::RecurrentGradients<T> gradients{
-      data<T>(back.by.y), y.batch,    y.time,    data<T>(back.by.h), data<T>(back.by.c),
-      mutable_data<T>(x), to_x.batch, to_x.time, mutable_data<T>(h), mutable_data<T>(c),
-      sums != nullptr};
+  const kernels::RecurrentGradients<T> gradients{data_or_null<T>(back.by.y),
+                                                 y.batch,
+                                                 y.time,
+                                                 data_or_null<T>(back.by.h),
+                                                 data_or_null<T>(back.by.c),
+                                                 mutable_data<T>(x),
+                                                 to_x.batch,
+                                                 to_x.time,
+                                                 mutable_data<T>(h),
+                                                 mutable_data<T>(c),
+                                                 sums != nullptr};
   on_threads(layout, [&](int64_t i, const RecurrentTeam& team) {
     for (int64_t g = layout.first_group(i); g < layout.first_group(i + 1); ++g)
       kernels::recurrent_backward(call, layout, weights, back.saved.const_data_ptr<T>(), gradients,

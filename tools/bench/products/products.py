@@ -39,13 +39,8 @@ def parse(arguments):
     parser = argparse.ArgumentParser(prog="products", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
 
-    def positive(text):
-        if (number := int(text)) < 1:
-            raise argparse.ArgumentTypeError(f"{number} is not above 0")
-        return number
-
     def shape(text):
-        found = tuple(map(positive, text.split(",")))
+        found = tuple(map(interleaved.positive, text.split(",")))
         if len(found) != 3:
             raise argparse.ArgumentTypeError(f"expected M,K,N, got {text}")
         return found
@@ -54,9 +49,9 @@ def parse(arguments):
     parser.add_argument("--shape", nargs="+", type=shape, metavar="M,K,N",
                         help=f"(default: {len(NAMED)} shapes of usual models and a grid of {len(GRID)})")
     parser.add_argument("--way", nargs="+", choices=WAYS, default=list(WAYS), help="(default: all)")
-    parser.add_argument("--threads", nargs="+", type=positive, default=sorted({1, cpus}), metavar="N",
+    parser.add_argument("--threads", nargs="+", type=interleaved.positive, default=sorted({1, cpus}), metavar="N",
                         help="one after the other (default: %(default)s)")
-    parser.add_argument("--rounds", type=positive, default=5, help="of turns (default: %(default)s)")
+    parser.add_argument("--rounds", type=interleaved.positive, default=5, help="of turns (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="writes what was found to FILE")
     parser.add_argument("--picture", type=Path, metavar="FILE.svg", help="draws the shares of the limit")
     parser.add_argument("--from", type=Path, dest="earlier", metavar="FILE",

@@ -1,5 +1,6 @@
 """Who takes part, and how each is started: a process with so many threads and as many processors."""
 
+import functools
 import sys
 from pathlib import Path
 
@@ -46,19 +47,9 @@ def start_one(options, name):
 
 
 def start(options, names, stack, file, what="step"):
-    """The competitors that can do the problem; the others are named with their reason."""
-    ready = []
-    for name in names:
-        try:
-            competitor = stack.enter_context(start_one(options, name))
-            competitor.open(file, what)
-        except interleaved.Skipped as reason:
-            print(f"skipped: {name}: {reason}")
-            continue
-        ready.append(competitor)
-    if OURS not in [c.name for c in ready]:
-        raise interleaved.Failed(f"{OURS} cannot run, and the others would be compared with it")
-    return ready
+    """The competitors that can do the problem."""
+    starts = {name: functools.partial(start_one, options, name) for name in names}
+    return interleaved.opened(starts, OURS, stack, file, what)
 
 
 def chosen(options, names):

@@ -46,11 +46,6 @@ def parse(arguments):
     parser = argparse.ArgumentParser(prog="recurrent", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
 
-    def positive(text):
-        if (number := int(text)) < 1:
-            raise argparse.ArgumentTypeError(f"{number} is not above 0")
-        return number
-
     def cells(text):
         try:
             if not grid.choose(text):
@@ -64,15 +59,15 @@ def parse(arguments):
                         help=", ".join(TASKS) + " (default: spiral char first)")
     parser.add_argument("--case", nargs="+", choices=CASES, default=list(CASES), metavar="NAME",
                         help=f"competitors, {OURS} always among them: " + ", ".join(CASES))
-    parser.add_argument("--threads", type=positive, default=cpus,
+    parser.add_argument("--threads", type=interleaved.positive, default=cpus,
                         help="for each competitor, which may use as many processors (default: %(default)s)")
-    parser.add_argument("--rounds", type=positive, default=30, help="of spiral and char (default: %(default)s)")
-    parser.add_argument("--steps", type=positive, help="in a turn (default: spiral 20, char 5)")
-    parser.add_argument("--warm", type=positive, default=3,
+    parser.add_argument("--rounds", type=interleaved.positive, default=30, help="of spiral and char (default: %(default)s)")
+    parser.add_argument("--steps", type=interleaved.positive, help="in a turn (default: spiral 20, char 5)")
+    parser.add_argument("--warm", type=interleaved.positive, default=3,
                         help="steps of a turn that are not timed (default: %(default)s)")
     parser.add_argument("--cell", choices=problem.CELLS, default="lstm", help="of all tasks but grid and memory")
     for name, size in (("batch", 128), ("time", 50), ("hidden", 8)):
-        parser.add_argument(f"--{name}", type=positive, default=size, help="of spiral (default: %(default)s)")
+        parser.add_argument(f"--{name}", type=interleaved.positive, default=size, help="of spiral (default: %(default)s)")
     parser.add_argument("--cells", type=cells, default="", metavar="FILTER",
                         help="a part of the grid, such as lstm,h128,b32 or rnn,gru,t200,forward")
     parser.add_argument("--json", type=Path, metavar="FILE", help="writes what was found to FILE")

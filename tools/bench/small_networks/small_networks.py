@@ -17,6 +17,7 @@ shortest steps, and the median over the rounds, each round's turns compared with
 import argparse
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import sys
@@ -43,16 +44,11 @@ def parse(arguments, names):
     parser = argparse.ArgumentParser(prog="small_networks", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
 
-    def positive(text):
-        if (number := int(text)) < 1:
-            raise argparse.ArgumentTypeError(f"{number} is not above 0")
-        return number
-
     cpus = len(os.sched_getaffinity(0))
     parser.add_argument("--case", nargs="+", choices=names, default=names, metavar="NAME", help=", ".join(names))
-    parser.add_argument("--threads", nargs="+", type=positive, default=sorted({1, cpus}), metavar="N",
+    parser.add_argument("--threads", nargs="+", type=interleaved.positive, default=sorted({1, cpus}), metavar="N",
                         help="one after the other (default: %(default)s)")
-    parser.add_argument("--rounds", type=positive, default=20, help="of turns (default: %(default)s)")
+    parser.add_argument("--rounds", type=interleaved.positive, default=20, help="of turns (default: %(default)s)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="writes what was found to FILE")
     parser.add_argument("--programs", type=Path, required=True, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -69,19 +65,10 @@ def commands(options):
 
 
 def start(options, threads, stack, path):
-    """The competitors that can do the problem; the others are named with their reason."""
-    ready = []
-    for name, command in commands(options).items():
-        try:
-            competitor = stack.enter_context(interleaved.start(name, command, threads))
-            competitor.open(path)
-        except interleaved.Skipped as reason:
-            print(f"skipped: {name}: {reason}")
-            continue
-        ready.append(competitor)
-    if OURS not in [c.name for c in ready]:
-        raise interleaved.Failed(f"{OURS} cannot run, and the others would be compared with it")
-    return ready
+    """The competitors that can do the problem."""
+    starts = {name: functools.partial(interleaved.start, name, command, threads)
+              for name, command in commands(options).items()}
+    return interleaved.opened(starts, OURS, stack, path)
 
 
 def check(competitors):
