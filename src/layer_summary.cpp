@@ -75,10 +75,9 @@ class Table {
     std::vector<SummaryRow*> rows(seen.size());
     SummaryRow* next = &summary.rows[0];
     for (size_t i = seen.size(); i-- > 0;) {
-      const auto row = std::ranges::find_if(
-          layers_, [&](const Description* d) { return is_of(seen[i], *d); });
-      if (row != layers_.end())
-        next = &summary.rows[static_cast<size_t>(row - layers_.begin())];
+      const auto row =
+          std::ranges::find_if(layers_, [&](const Description* d) { return is_of(seen[i], *d); });
+      if (row != layers_.end()) next = &summary.rows[static_cast<size_t>(row - layers_.begin())];
       rows[i] = next;
     }
     return rows;
@@ -123,8 +122,7 @@ class Table {
     summary.rows.push_back(std::move(row));
     layers_.push_back(&d);
     if (d.wrapper) return;
-    for (const auto& [name, field] : d.fields)
-      add(field, path_below(path, name), ps, trained, st);
+    for (const auto& [name, field] : d.fields) add(field, path_below(path, name), ps, trained, st);
   }
 
   std::vector<const Description*> layers_;  // those of the rows

@@ -45,9 +45,7 @@ class HeldMemory::Reports final : public c10::MemoryReportingInfoBase {
 HeldMemory::HeldMemory() : reports_(std::make_shared<Reports>()) {
   c10::ThreadLocalDebugInfo::_push(c10::DebugInfoKind::PROFILER_STATE, reports_);
 }
-HeldMemory::~HeldMemory() {
-  c10::ThreadLocalDebugInfo::_pop(c10::DebugInfoKind::PROFILER_STATE);
-}
+HeldMemory::~HeldMemory() { c10::ThreadLocalDebugInfo::_pop(c10::DebugInfoKind::PROFILER_STATE); }
 
 bool HeldMemory::is_possible() {
   return c10::ThreadLocalDebugInfo::get(c10::DebugInfoKind::PROFILER_STATE) == nullptr;

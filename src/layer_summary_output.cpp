@@ -21,9 +21,7 @@ struct Column {
   std::vector<std::string> cells;  // of the rows, then of the totals
 };
 
-std::string milliseconds(double seconds) {
-  return fmt::format("{:.3f}", seconds * 1e3);
-}
+std::string milliseconds(double seconds) { return fmt::format("{:.3f}", seconds * 1e3); }
 std::string text(int64_t n) { return grouped(n); }
 std::string text(const std::optional<int64_t>& n) { return n ? grouped(*n) : ""; }
 std::string text(const std::optional<double>& seconds) {
@@ -53,8 +51,8 @@ std::string dtype_cell(const SummaryRow& row) {
 std::vector<Column> columns_of(const Summary& s) {
   using Row = SummaryRow;
   std::vector<Column> all;
-  all.push_back(texts("path", s, "total",
-                      [](const Row& r) { return r.path.empty() ? "(model)" : r.path; }));
+  all.push_back(
+      texts("path", s, "total", [](const Row& r) { return r.path.empty() ? "(model)" : r.path; }));
   all.push_back(texts("layer", s, "", [](const Row& r) { return r.layer; }));
   all.push_back(texts("output", s, "", [](const Row& r) { return r.output; }));
   const bool all_float32 = std::ranges::all_of(s.rows, [](const Row& r) {
@@ -68,10 +66,8 @@ std::vector<Column> columns_of(const Summary& s) {
   all.push_back(numbers("states", s, &Row::states, &Summary::states));
   all.push_back(numbers("bytes", s, &Row::bytes, &Summary::bytes));
   all.push_back(numbers("flops", s, &Row::flops, &Summary::flops));
-  if (s.step_flops)
-    all.push_back(numbers("step flops", s, &Row::step_flops, &Summary::step_flops));
-  if (s.kept_bytes)
-    all.push_back(numbers("kept bytes", s, &Row::kept_bytes, &Summary::kept_bytes));
+  if (s.step_flops) all.push_back(numbers("step flops", s, &Row::step_flops, &Summary::step_flops));
+  if (s.kept_bytes) all.push_back(numbers("kept bytes", s, &Row::kept_bytes, &Summary::kept_bytes));
   if (s.seconds) all.push_back(numbers("ms", s, &Row::seconds, &Summary::seconds));
   if (s.step_seconds)
     all.push_back(numbers("step ms", s, &Row::step_seconds, &Summary::step_seconds));
@@ -83,12 +79,23 @@ std::string escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;

@@ -59,9 +59,8 @@ void Watch::add(const void* layer, const std::type_info& type, const Tree& y, bo
 void Watch::follow(const Tensor& y) {
   if (!y.defined() || !y.requires_grad() || !y.grad_fn()) return;
   if (!followed_.emplace(y.grad_fn().get(), y.output_nr()).second) return;
-  y.register_hook([this, i = seen.size() - 1](const Tensor&) {
-    gradients.emplace_back(i, Clock::now());
-  });
+  y.register_hook(
+      [this, i = seen.size() - 1](const Tensor&) { gradients.emplace_back(i, Clock::now()); });
 }
 
 std::atomic<int> observers{0};

@@ -35,32 +35,33 @@ Summary table() {
 }
 
 TEST(SummaryOutput, HtmlIsThePrintedTableEscaped) {
-  EXPECT_EQ(table().to_html(),
-            "<table class=\"luxtorch-summary\">\n"
-            "<thead>\n"
-            "<tr><th style=\"text-align:left\">path</th><th style=\"text-align:left\">layer</th>"
-            "<th style=\"text-align:left\">output</th><th style=\"text-align:right\">parameters</th>"
-            "<th style=\"text-align:right\">trainable</th><th style=\"text-align:right\">states</th>"
-            "<th style=\"text-align:right\">bytes</th><th style=\"text-align:right\">flops</th>"
-            "<th style=\"text-align:right\">step flops</th>"
-            "<th style=\"text-align:right\">step ms</th></tr>\n"
-            "</thead>\n"
-            "<tbody>\n"
-            "<tr><td>(model)</td><td>Model&lt;&quot;a&quot; &amp; &#39;b&#39;&gt;\n\uFFFD</td>"
-            "<td>(2, 3)</td><td style=\"text-align:right\">1_234</td>"
-            "<td style=\"text-align:right\">34</td><td style=\"text-align:right\">5</td>"
-            "<td style=\"text-align:right\">4_936</td><td style=\"text-align:right\">1_000</td>"
-            "<td style=\"text-align:right\">3_000</td><td style=\"text-align:right\">2.500</td>"
-            "</tr>\n"
-            "</tbody>\n"
-            "<tfoot>\n"
-            "<tr><td>total</td><td></td><td></td><td style=\"text-align:right\">1_234</td>"
-            "<td style=\"text-align:right\">34</td><td style=\"text-align:right\">5</td>"
-            "<td style=\"text-align:right\">4_936</td><td style=\"text-align:right\">1_000</td>"
-            "<td style=\"text-align:right\">3_000</td><td style=\"text-align:right\">2.500</td>"
-            "</tr>\n"
-            "</tfoot>\n"
-            "</table>\n");
+  EXPECT_EQ(
+      table().to_html(),
+      "<table class=\"luxtorch-summary\">\n"
+      "<thead>\n"
+      "<tr><th style=\"text-align:left\">path</th><th style=\"text-align:left\">layer</th>"
+      "<th style=\"text-align:left\">output</th><th style=\"text-align:right\">parameters</th>"
+      "<th style=\"text-align:right\">trainable</th><th style=\"text-align:right\">states</th>"
+      "<th style=\"text-align:right\">bytes</th><th style=\"text-align:right\">flops</th>"
+      "<th style=\"text-align:right\">step flops</th>"
+      "<th style=\"text-align:right\">step ms</th></tr>\n"
+      "</thead>\n"
+      "<tbody>\n"
+      "<tr><td>(model)</td><td>Model&lt;&quot;a&quot; &amp; &#39;b&#39;&gt;\n\uFFFD</td>"
+      "<td>(2, 3)</td><td style=\"text-align:right\">1_234</td>"
+      "<td style=\"text-align:right\">34</td><td style=\"text-align:right\">5</td>"
+      "<td style=\"text-align:right\">4_936</td><td style=\"text-align:right\">1_000</td>"
+      "<td style=\"text-align:right\">3_000</td><td style=\"text-align:right\">2.500</td>"
+      "</tr>\n"
+      "</tbody>\n"
+      "<tfoot>\n"
+      "<tr><td>total</td><td></td><td></td><td style=\"text-align:right\">1_234</td>"
+      "<td style=\"text-align:right\">34</td><td style=\"text-align:right\">5</td>"
+      "<td style=\"text-align:right\">4_936</td><td style=\"text-align:right\">1_000</td>"
+      "<td style=\"text-align:right\">3_000</td><td style=\"text-align:right\">2.500</td>"
+      "</tr>\n"
+      "</tfoot>\n"
+      "</table>\n");
 }
 
 TEST(SummaryOutput, JsonHasEveryMemberAndNullForWhatWasNotMeasured) {

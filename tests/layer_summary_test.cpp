@@ -110,8 +110,8 @@ TEST(SummaryOfAStep, CountsWhatACheckpointedLayerRunsAgain) {
   const int64_t one = 2 * 5 * 4 * 4;
   const auto kept = stepped(Chain(Dense(4, 4, tanh), Dense(4, 4, tanh)), ones({5, 4}));
   EXPECT_EQ(kept.step_flops, (2 + 3) * one);
-  const auto again = stepped(
-      Chain(Dense(4, 4, tanh), Checkpointed(Dense(4, 4, tanh))), ones({5, 4}));
+  const auto again =
+      stepped(Chain(Dense(4, 4, tanh), Checkpointed(Dense(4, 4, tanh))), ones({5, 4}));
   EXPECT_EQ(again.flops, 2 * one);
   EXPECT_EQ(again.step_flops, (2 + 4) * one);
 }
@@ -150,8 +150,11 @@ TEST(SummaryOfAStep, SeesTheMemoryOfKernels) {
   // At least the four gates and the cell's state of each step.
   EXPECT_GE(s.rows.at(1).kept_bytes, 4 * 50 * 5 * 16 * 4);
   EXPECT_LE(s.rows.at(1).kept_bytes, 2 * 4 * 50 * 7 * 16 * 4);
-  const auto kept = stepped(Chain(Dense(4, 64, tanh), Checkpointed(Chain(Dense(64, 64, tanh), Dense(64, 64, tanh)))), ones({50, 4}));
-  const auto all = stepped(Chain(Dense(4, 64, tanh), Chain(Dense(64, 64, tanh), Dense(64, 64, tanh))), ones({50, 4}));
+  const auto kept = stepped(
+      Chain(Dense(4, 64, tanh), Checkpointed(Chain(Dense(64, 64, tanh), Dense(64, 64, tanh)))),
+      ones({50, 4}));
+  const auto all = stepped(
+      Chain(Dense(4, 64, tanh), Chain(Dense(64, 64, tanh), Dense(64, 64, tanh))), ones({50, 4}));
   EXPECT_LT(kept.kept_bytes, all.kept_bytes);
 }
 
@@ -183,8 +186,8 @@ TEST(SummaryOfAStep, RefusesWhatItCannotMeasure) {
                "[summary] expected .runs of at least 1, got 0.");
   const auto meta = structure(model);
   EXPECT_ERROR(ArgumentError,
-               summary(model, meta.parameters, meta.states,
-                       zeros({2}, {.device = Device("meta")}), {.step = true}),
+               summary(model, meta.parameters, meta.states, zeros({2}, {.device = Device("meta")}),
+                       {.step = true}),
                "[summary] expected x, parameters and states with numbers for .step and .time, got "
                "some on the meta device. Use an x with numbers and those of setup.");
 }

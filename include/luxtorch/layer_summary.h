@@ -41,11 +41,10 @@ struct SummaryOptions {
 /// between two calls of layers inside it stands in the row of the one that ends next. Counts are Lux's:
 /// parameters are elements; a state that is no tensor counts 1.
 struct SummaryRow {
-  std::string path;   ///< "layer_2.classifier"; "" for the model itself
-  std::string layer;  ///< the layer's text
-  std::string
-      output;  ///< the output's shape, "(32, 8)"; "" where the call was not seen
-  std::string dtype;         ///< of its parameters, "float32" or "float32, bfloat16"; "" without any
+  std::string path;    ///< "layer_2.classifier"; "" for the model itself
+  std::string layer;   ///< the layer's text
+  std::string output;  ///< the output's shape, "(32, 8)"; "" where the call was not seen
+  std::string dtype;   ///< of its parameters, "float32" or "float32, bfloat16"; "" without any
   std::string output_dtype;  ///< of the output's tensors, alike
   int64_t parameters = 0;    ///< elements of its parameters
   int64_t trainable = 0;     ///< of these, the floating ones that are not frozen
@@ -86,12 +85,12 @@ struct SummaryRow {
 
 /// The table that `summary` makes.
 struct LUXTORCH_API Summary {
-  std::vector<SummaryRow> rows;  ///< the model, then its layers, depth first
-  int64_t parameters = 0;        ///< elements of all parameters
-  int64_t trainable = 0;         ///< of these, the floating ones that are not frozen
-  int64_t states = 0;            ///< elements of all states
-  int64_t bytes = 0;             ///< of both
-  int64_t flops = 0;             ///< of all rows
+  std::vector<SummaryRow> rows;            ///< the model, then its layers, depth first
+  int64_t parameters = 0;                  ///< elements of all parameters
+  int64_t trainable = 0;                   ///< of these, the floating ones that are not frozen
+  int64_t states = 0;                      ///< elements of all states
+  int64_t bytes = 0;                       ///< of both
+  int64_t flops = 0;                       ///< of all rows
   std::optional<int64_t> step_flops = {};  ///< of all rows
   /// Of a run that nobody watches, in which Dense layers in a row are one operator: the rows, whose
   /// layers are called one by one, may have another sum.

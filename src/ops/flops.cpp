@@ -31,7 +31,8 @@ void count_product(int64_t rows, int64_t in, int64_t out,
                    std::initializer_list<const Tensor*> factors) {
   if (!counter) return;
   const int64_t flops = 2 * rows * in * out;
-  count({flops, flops * std::ranges::count_if(factors, [](const Tensor* t) { return is_recorded(*t); })});
+  count({flops,
+         flops * std::ranges::count_if(factors, [](const Tensor* t) { return is_recorded(*t); })});
 }
 
 }  // namespace luxtorch::ops

@@ -126,7 +126,8 @@ SequenceOutput shapes_alone(const RecurrentCall& call) {
 void count_products(const RecurrentCall& call) {
   const auto& w = call.w;
   const bool tokens = !call.x.is_floating_point();  // rows of the weight, without a product
-  const int64_t batch = call.h.size(0), rows = batch * (call.step ? 1 : call.x.size(call.options.time_first ? 0 : 1));
+  const int64_t batch = call.h.size(0),
+                rows = batch * (call.step ? 1 : call.x.size(call.options.time_first ? 0 : 1));
   const int64_t of_x = tokens ? 0 : 2 * w.weight_ih.numel(), of_h = 2 * w.weight_hh.numel();
   const auto inputs = differentiated(call);
   const bool recorded =
