@@ -41,6 +41,7 @@ FOLDERS = {
     "metrics": 4.2,
     "checkpoint": 5,
     "distributed": 6,
+    "fit": 6.5,
 }
 FILES = {
     "version": 0.5,

@@ -7,6 +7,7 @@
 //
 // A callback is any copyable type with at least one of these functions; each takes `Event&` or `const Event&`:
 //
+//     on_resume  before all on_start: the place for Event::restore_
 //     on_start   before the first step
 //     on_step    after each step
 //     on_epoch   after each epoch and its validation
@@ -42,6 +43,8 @@ namespace luxtorch {
 
 namespace detail {
 template <class T>
+concept HasOnResume = requires(T& t, Event& e) { t.on_resume(e); };
+template <class T>
 concept HasOnStart = requires(T& t, Event& e) { t.on_start(e); };
 template <class T>
 concept HasOnStep = requires(T& t, Event& e) { t.on_step(e); };
@@ -59,9 +62,10 @@ concept HasOnError = requires(T& t, Event& e, const std::exception& error) {
 
 /// A type with at least one of the functions at the head of this file.
 template <class T>
-concept CallbackLike = std::movable<T> &&
-                       (detail::HasOnStart<T> || detail::HasOnStep<T> || detail::HasOnEpoch<T> ||
-                        detail::HasOnEnd<T> || detail::HasOnNote<T> || detail::HasOnError<T>);
+concept CallbackLike =
+    std::movable<T> &&
+    (detail::HasOnResume<T> || detail::HasOnStart<T> || detail::HasOnStep<T> ||
+     detail::HasOnEpoch<T> || detail::HasOnEnd<T> || detail::HasOnNote<T> || detail::HasOnError<T>);
 
 /// Any callback, with its type erased. Copies share it.
 class Callback {
@@ -69,8 +73,7 @@ class Callback {
   /// Takes over a callback.
   template <class T>
     requires(!std::same_as<T, Callback> && CallbackLike<T>)
-  Callback(T callback)
-      : impl_(std::make_shared<Model<T, T>>(std::move(callback))) {}
+  Callback(T callback) : impl_(std::make_shared<Model<T, T>>(std::move(callback))) {}
   /// Lends one, which must outlive the run.
   template <class T>
     requires CallbackLike<T>
@@ -86,14 +89,15 @@ class Callback {
   /// Its name: that of its type, or what its name() says.
   std::string name() const { return impl_->name(); }
   // The functions at the head of this file; nothing where it has not.
-  void on_start(Event& e) const { impl_->on_start(e); }                            ///< As above.
-  void on_step(Event& e) const { impl_->on_step(e); }                              ///< As above.
-  void on_epoch(Event& e) const { impl_->on_epoch(e); }                            ///< As above.
-  void on_end(Event& e) const { impl_->on_end(e); }                                ///< As above.
+  void on_resume(Event& e) const { impl_->on_resume(e); }                             ///< As above.
+  void on_start(Event& e) const { impl_->on_start(e); }                               ///< As above.
+  void on_step(Event& e) const { impl_->on_step(e); }                                 ///< As above.
+  void on_epoch(Event& e) const { impl_->on_epoch(e); }                               ///< As above.
+  void on_end(Event& e) const { impl_->on_end(e); }                                   ///< As above.
   void on_note(Event& e, const std::string& text) const { impl_->on_note(e, text); }  ///< As above.
   /// As above; false where it has none.
   bool on_error(Event& e, const std::exception& x) const { return impl_->on_error(e, x); }
-  Tree state() const { return impl_->state(); }                    ///< As above; none where it has none.
+  Tree state() const { return impl_->state(); }  ///< As above; none where it has none.
   void set_state_(const Tree& t) const { impl_->set_state_(t); }  ///< As above.
 
  private:
@@ -102,6 +106,7 @@ class Callback {
     virtual bool has_on_step() const = 0;
     virtual bool root_only() const = 0;
     virtual std::string name() const = 0;
+    virtual void on_resume(Event& e) = 0;
     virtual void on_start(Event& e) = 0;
     virtual void on_step(Event& e) = 0;
     virtual void on_epoch(Event& e) = 0;
@@ -129,6 +134,9 @@ struct Callback::Model final : Callback::Interface {
   std::string name() const override {
     if constexpr (requires(const T& t) { std::string(t.name()); }) return c.name();
     return type_name(typeid(T));
+  }
+  void on_resume([[maybe_unused]] Event& e) override {
+    if constexpr (detail::HasOnResume<T>) c.on_resume(e);
   }
   void on_start([[maybe_unused]] Event& e) override {
     if constexpr (detail::HasOnStart<T>) c.on_start(e);

@@ -33,19 +33,24 @@ class FitRun;
 /// How a run of fit stands. The library makes it; callbacks read it, and change the TrainState between steps.
 class LUXTORCH_API Event {
  public:
-  TrainState& ts;               ///< What is trained.
-  int64_t epoch = 0;            ///< Of the step or epoch that has just ended, from 1; in on_start the number done before.
-  int64_t epochs = 0;           ///< How many there will be.
-  int64_t batch = 0;            ///< In on_step: of this epoch, from 1.
-  int64_t batches = 0;          ///< In an epoch.
-  int64_t first_step = 0;       ///< ts.step when the run began, after a resume.
-  double loss = 0;              ///< on_step: of this batch. on_epoch: the epoch's mean. NaN before.
-  double seconds = 0;           ///< Since the run began.
+  TrainState& ts;  ///< What is trained.
+  int64_t epoch =
+      0;  ///< Of the step or epoch that has just ended, from 1; in on_start the number done before.
+  int64_t epochs = 0;             ///< How many there will be.
+  int64_t batch = 0;              ///< In on_step: of this epoch, from 1.
+  int64_t batches = 0;            ///< In an epoch.
+  int64_t first_step = 0;         ///< ts.step when the run began, after a resume.
+  double seconds = 0;             ///< Since the run began.
   double samples_per_second = 0;  ///< Of the training part of this epoch.
   /// The values of the last whole epoch, without "epoch" and "step": {"loss", "validation_loss", ...}, 0-dim
   /// tensors, float64, or as the metrics give them. named({}) before the first one.
   Tree metrics = named({});
 
+  /// on_step: the loss of this batch, which waits for its device. on_epoch and on_end: the mean of the last whole
+  /// epoch. NaN before.
+  double loss() const;
+  /// For on_step: those of this step (TrainStep::grads). Else nothing.
+  const Tree& gradients() const;
   /// One of the metrics as a number: event.metric("validation_loss"). ArgumentError: there is none of this
   /// name (the text lists those that there are), or it has dimensions.
   double metric(std::string_view name) const;
@@ -70,11 +75,11 @@ class LUXTORCH_API Event {
   /// Hands a line for people to the callbacks that print or log (on_note): "lr reduced to 0.001".
   void note(const std::string& text);
 
-  /// What a checkpoint needs besides ts so that fit goes on bit for bit: values with the progress, metrics,
-  /// history and callbacks, the loader's position and, where `monitor` is a metric, its value.
+  /// What a checkpoint needs besides ts so that fit goes on bit for bit: in values {"fit"}, with the progress,
+  /// metrics, history and the states of the callbacks; in data the loader's position.
   CheckpointExtras extras() const;
-  /// Continues from such a checkpoint; for on_start. Errors as of Checkpoint::restore_, and an
-  /// ArgumentError for a checkpoint that no fit has saved.
+  /// Continues from such a checkpoint; for on_resume. Errors as of Checkpoint::restore_ and
+  /// DataLoader::set_position_, and an ArgumentError for a checkpoint that no fit has saved.
   void restore_(const Checkpoint& checkpoint);
 
  private:

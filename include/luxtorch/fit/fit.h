@@ -36,7 +36,8 @@ struct FitOptions {
   int64_t epochs = 1;  ///< In all, those before a resume too; at least 0.
   /// Data for validation, or none. Not copied. Its batches are those of its epoch 0, each time.
   const data::DataLoader* validation = nullptr;
-  int64_t validate_every = 1;  ///< Epochs between validations, at least 1; after the last epoch there is one in any case.
+  int64_t validate_every =
+      1;  ///< Epochs between validations, at least 1; after the last epoch there is one in any case.
   /// Computed on the validation data. They see the output of the model that the objective calls: its last call,
   /// if there are several. Batches are (x, y) or (x, y, mask).
   std::vector<Metric> metrics = {};
@@ -57,5 +58,11 @@ struct FitOptions {
 /// callbacks had on_end; ts is as it was before that step.
 LUXTORCH_API History fit(TrainState& ts, const Objective& objective, data::DataLoader& train,
                          FitOptions options = {});
+
+/// The loss and the metrics on data, in test mode and without a graph (Keras' evaluate): a named tree of 0-dim
+/// float64 tensors, "loss" and each metric, or as a metric gives it. The loss is the mean over the observations. With
+/// a group those of all parts.
+LUXTORCH_API Tree evaluate(const TrainState& ts, const Objective& objective,
+                           const data::DataLoader& data, const std::vector<Metric>& metrics = {});
 
 }  // namespace luxtorch

@@ -42,12 +42,14 @@ class Metric {
   template <class F>
     requires(LossFunction<F> && !MetricFold<F>)
   Metric(std::string metric_name, F mean)
-      : Metric(std::move(metric_name), std::function<Tensor(const Tensor&, const Tensor&)>(std::move(mean)), 0) {}
+      : Metric(std::move(metric_name),
+               std::function<Tensor(const Tensor&, const Tensor&)>(std::move(mean)), 0) {}
 
-  std::string name;                                     ///< Its name.
-  std::function<Tree()> init;                           ///< The state of no data.
+  std::string name;            ///< Its name.
+  std::function<Tree()> init;  ///< The state of no data.
   /// The state after a batch. An undefined mask leaves out nothing.
-  std::function<Tree(const Tree& state, const Tensor& y_hat, const Tensor& y, const Tensor& mask)> update;
+  std::function<Tree(const Tree& state, const Tensor& y_hat, const Tensor& y, const Tensor& mask)>
+      update;
   std::function<Tree(const Tree& a, const Tree& b)> merge;  ///< The state of the data of both.
   std::function<Tensor(const Tree& state)> value;           ///< The metric.
 
