@@ -32,6 +32,7 @@ double Event::learning_rate() const {
 }
 History Event::history() const { return run_.history(); }
 int64_t Event::batch_size() const { return run_.batch_size(); }
+bool Event::validates() const { return run_.validates(); }
 const Group& Event::group() const { return run_.group(); }
 void Event::stop(std::string reason) { run_.stop(std::move(reason)); }
 const std::string& Event::stop_reason() const { return run_.stop_reason(); }

@@ -38,6 +38,8 @@ FitRun::FitRun(TrainState& ts, const Objective& objective, data::DataLoader& tra
       training_metrics_(options_.training_metrics ? options_.metrics : std::vector<Metric>{}),
       validation_metrics_(options_.metrics) {
   check();
+  std::stable_partition(options_.callbacks.begin(), options_.callbacks.end(),
+                        [](const Callback& c) { return !c.last(); });
   event_.epochs = options_.epochs;
   event_.batches = train_.size();
   loss_ = std::numeric_limits<double>::quiet_NaN();
@@ -217,6 +219,7 @@ bool FitRun::handled_(const std::exception& error) {
 
 // All callbacks get on_end, whatever another one throws there; the first error is thrown.
 void FitRun::end_(bool throws) {
+  event_.epoch = batch_ > 0 ? epoch_ + 1 : epoch_;
   event_.batch = batch_;
   event_.seconds = seconds();
   std::exception_ptr first;

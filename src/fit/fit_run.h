@@ -23,6 +23,7 @@ class FitRun {
   const Tree& gradients() const { return step_ ? step_->grads : no_gradients_; }
   History history() const { return History(columns_.tree(), stop_reason_); }
   int64_t batch_size() const { return train_.batch_size(); }
+  bool validates() const { return options_.validation != nullptr; }
   const Group& group() const { return group_; }
   void stop(std::string reason);
   const std::string& stop_reason() const { return stop_reason_; }

@@ -20,6 +20,9 @@
 // of its type. `static constexpr bool root_only = true` means that only rank 0 of a group calls it, for what
 // prints and writes files.
 //
+// `static constexpr bool last = true` means that fit calls it after those without, in each of these functions: for what
+// saves the states of the others, so that a checkpoint has what they made of the step.
+//
 // std::ref(callback) lends it to the run, so that the program can read it afterwards; else the run has a copy.
 //
 // What a callback throws ends the run: all get on_end, and fit throws an ArgumentError with the callback's name and the
@@ -86,6 +89,8 @@ class Callback {
   bool has_on_step() const { return impl_->has_on_step(); }
   /// Whether it is for rank 0 alone.
   bool root_only() const { return impl_->root_only(); }
+  /// Whether it is called after the others.
+  bool last() const { return impl_->last(); }
   /// Its name: that of its type, or what its name() says.
   std::string name() const { return impl_->name(); }
   // The functions at the head of this file; nothing where it has not.
@@ -105,6 +110,7 @@ class Callback {
     virtual ~Interface() = default;
     virtual bool has_on_step() const = 0;
     virtual bool root_only() const = 0;
+    virtual bool last() const = 0;
     virtual std::string name() const = 0;
     virtual void on_resume(Event& e) = 0;
     virtual void on_start(Event& e) = 0;
@@ -129,6 +135,10 @@ struct Callback::Model final : Callback::Interface {
   bool has_on_step() const override { return detail::HasOnStep<T>; }
   bool root_only() const override {
     if constexpr (requires { T::root_only; }) return T::root_only;
+    return false;
+  }
+  bool last() const override {
+    if constexpr (requires { T::last; }) return T::last;
     return false;
   }
   std::string name() const override {

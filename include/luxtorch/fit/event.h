@@ -36,11 +36,11 @@ class LUXTORCH_API Event {
   TrainState& ts;  ///< What is trained.
   int64_t epoch =
       0;  ///< Of the step or epoch that has just ended, from 1; in on_start the number done before.
-  int64_t epochs = 0;             ///< How many there will be.
-  int64_t batch = 0;              ///< In on_step: of this epoch, from 1.
-  int64_t batches = 0;            ///< In an epoch.
-  int64_t first_step = 0;         ///< ts.step when the run began, after a resume.
-  double seconds = 0;             ///< Since the run began.
+  int64_t epochs = 0;      ///< How many there will be.
+  int64_t batch = 0;       ///< In on_step: of this epoch, from 1. In on_end: 0 after whole epochs.
+  int64_t batches = 0;     ///< In an epoch.
+  int64_t first_step = 0;  ///< ts.step when the run began, after a resume.
+  double seconds = 0;      ///< Since the run began.
   double samples_per_second = 0;  ///< Of the training part of this epoch.
   /// The values of the last whole epoch, without "epoch" and "step": {"loss", "validation_loss", ...}, 0-dim
   /// tensors, float64, or as the metrics give them. named({}) before the first one.
@@ -61,6 +61,9 @@ class LUXTORCH_API Event {
   History history() const;
   /// Number of observations in a whole batch, as the loader says.
   int64_t batch_size() const;
+  /// Whether the run has validation data. Metrics of an epoch without a validation (FitOptions::validate_every) have no
+  /// "validation_loss".
+  bool validates() const;
   /// The processes that train together (TrainStateOptions::group).
   const Group& group() const;
 
