@@ -33,6 +33,12 @@ struct Convert {
 /// Writes a file's tree to another file, in another layout if asked.
 int convert(const Convert& options);
 
+struct Doctor {
+  bool json = false;
+};
+/// Prints what a bug report should say of this build and this machine.
+int doctor(const Doctor& options);
+
 struct Verify {
   std::string file;
   // None: what a file of that size takes; 0: no limit.

@@ -165,6 +165,13 @@ int main(int argc, char** argv) {
     status = commands::convert(convert);
   });
 
+  commands::Doctor doctor;
+  auto* doctor_app = app.add_subcommand(
+      "doctor", "What this build and this machine have, and which kernels run: for a bug report");
+  doctor_app->add_flag("--json", doctor.json, "For scripts");
+  doctor_app->footer("\nExamples:\n  luxtorch doctor >> report.txt\n\nExit status: 0.");
+  doctor_app->callback([&] { status = commands::doctor(doctor); });
+
   commands::Verify verify;
   auto* verify_app = app.add_subcommand(
       "verify",
