@@ -50,8 +50,7 @@ TEST(FitGroup, HasTheLossesAndMetricsOfOneProcess) {
   for (const History& h : all) {
     for (const char* key : {"loss", "accuracy", "auroc", "validation_loss", "validation_accuracy",
                             "validation_auroc", "step"}) {
-      EXPECT_TRUE(tree::all_close(h[key], whole[key], 1e-5, 1e-6))
-          << key << h[key] << whole[key];
+      EXPECT_TRUE(tree::all_close(h[key], whole[key], 1e-5, 1e-6)) << key << h[key] << whole[key];
       EXPECT_TRUE(tree::equal(h[key], all[0][key])) << key;
     }
   }
@@ -125,9 +124,8 @@ TEST(FitGroup, RefusesOtherOptionsOnOneProcess) {
   simulate(2, [&](const Group& group) {
     TrainState ts = training(group);
     auto own = part_of_training(group);
-    const auto text = text_of([&] {
-      fit(ts, kLoss, own, {.epochs = group.is_root() ? 2 : 3, .signals = false});
-    });
+    const auto text = text_of(
+        [&] { fit(ts, kLoss, own, {.epochs = group.is_root() ? 2 : 3, .signals = false}); });
     EXPECT_NE(text.find("epochs"), std::string::npos) << text;
   });
 }

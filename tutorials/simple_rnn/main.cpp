@@ -186,7 +186,8 @@ Trained train_by_fit(const Layer& model, const Options& o, Loaders& data, lux::D
                            .callbacks = {PrintTheReferencesLines{&bar}}});
   if (!history.stop_reason.empty()) throw lux::ArgumentError("simple_rnn", history.stop_reason);
   auto column = [&](const char* name) { return lux::to_vector<double>(history[name].tensor()); };
-  return {ts.parameters(), ts.states(),
+  return {ts.parameters(),
+          ts.states(),
           {column("loss"), column("validation_loss"), column("validation_accuracy")}};
 }
 

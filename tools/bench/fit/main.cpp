@@ -31,9 +31,10 @@ Training spiral() {
   lux::Layer model = lux::Chain(lux::Recurrence(lux::LSTMCell(2, 8)), lux::Dense(8, 1));
   auto [x, y] = lux::data::spirals(lux::Rng(0), 1000, 50);
   auto [ps, st] = lux::setup(lux::Rng(42), model);
-  return {lux::TrainState(model, ps, st, lux::Adam(0.01)),
-          lux::data::DataLoader(lux::tuple({x, y.unsqueeze(1)}), {.batch_size = 128, .shuffle = true}),
-          lux::BinaryCrossEntropyLoss{.logits = true}};
+  return {
+      lux::TrainState(model, ps, st, lux::Adam(0.01)),
+      lux::data::DataLoader(lux::tuple({x, y.unsqueeze(1)}), {.batch_size = 128, .shuffle = true}),
+      lux::BinaryCrossEntropyLoss{.logits = true}};
 }
 
 Training tiny() {
