@@ -6,14 +6,13 @@
 //     auto history = fit(ts, objective, train, {.epochs = 25, .callbacks = {PrintLoss{}}});
 //
 // A callback is any copyable type with at least one of these functions; each takes `Event&` or `const Event&`:
-//
-//     on_resume  before all on_start: the place for Event::restore_
-//     on_start   before the first step
-//     on_step    after each step
-//     on_epoch   after each epoch and its validation
-//     on_end     after the last step, whatever ended the run: files are closed here
-//     on_note    (event, const std::string& text): a line of another callback (Event::note)
-//     on_error   (event, const std::exception&) -> bool: true where the run ends without the error, as by stop
+// - on_resume: before all on_start, the place for Event::restore_;
+// - on_start: before the first step;
+// - on_step: after each step;
+// - on_epoch: after each epoch and its validation;
+// - on_end: after the last step, whatever ended the run: files are closed here;
+// - on_note, with a const std::string&: a line of another callback (Event::note);
+// - on_error, with a const std::exception&, returns bool: true where the run ends without the error, as by stop.
 //
 // They are called in the order of the list. Two further functions make it part of a checkpoint: `Tree state() const`
 // and `void set_state_(const Tree&)`. `std::string name() const` is its name in errors and checkpoints; without it that
