@@ -60,6 +60,7 @@ FILES = {
     "autocast": 1,
     "structure_only": 1,
     "layer": 2,
+    "layer_summary_output": 2.2,  # writes JSON
     "compact": 2,
     "io/hdf5": 2,  # public headers, which know the tree alone
     "io/jld2": 2,
