@@ -52,20 +52,21 @@ std::vector<Tick> logarithmic_ticks(const Axis& axis, int most) {
   auto within = [&](double value) {
     return value >= axis.low * (1 - 1e-12) && value <= axis.high * (1 + 1e-12);
   };
+  auto tick = [&](std::vector<Tick>& to_these, double value) {
+    if (within(value)) to_these.push_back({value, brief(value, 1)});
+  };
   std::vector<Tick> all;
-  for (int power = from; power <= to; ++power)
-    for (double times : {1.0, 2.0, 5.0})
-      if (double value = times * power_of_ten(power); within(value))
-        all.push_back({value, brief(value, 1)});
-  if (all.size() < 2) return linear_ticks(axis, most);
-  if (static_cast<int>(all.size()) <= most) return all;
-  for (int stride = 1;; ++stride) {
-    all.clear();
+  if (to - from <= most) {
     for (int power = from; power <= to; ++power)
-      if (double value = power_of_ten(power); power % stride == 0 && within(value))
-        all.push_back({value, brief(value, 1)});
+      for (double times : {1.0, 2.0, 5.0}) tick(all, times * power_of_ten(power));
+    if (all.size() < 2) return linear_ticks(axis, most);
     if (static_cast<int>(all.size()) <= most) return all;
+    all.clear();
   }
+  const int stride = (to - from) / most + 1;
+  for (int power = from; power <= to; ++power)
+    if (power % stride == 0) tick(all, power_of_ten(power));
+  return all;
 }
 
 }  // namespace

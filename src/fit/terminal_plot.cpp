@@ -68,7 +68,11 @@ std::string first_line(const std::vector<PlotSeries>& series, const PlotOptions&
 // The line of the axis and the line of its labels, `columns` wide behind `left` columns.
 std::string below(const Axis& axis, int left, int columns, const PlotOptions& options) {
   const auto space = std::string(static_cast<size_t>(left), ' ');
-  std::string labels(static_cast<size_t>(columns) + 1, ' ');
+  const auto name = shown_text(options.x_label, options.unicode);
+  const size_t all = static_cast<size_t>(columns) + 1, wide = columns_of(name);
+  // The axis' name takes the right end, if there is room for more than it.
+  const bool named = wide > 0 && wide * 3 <= all;
+  std::string labels(named ? all - wide - 1 : all, ' ');
   std::vector<bool> marked(static_cast<size_t>(columns), false);
   size_t free_from = 0;
   for (const auto& tick : ticks(axis, std::max(columns / kColumnsOfATick, 2))) {
@@ -77,7 +81,9 @@ std::string below(const Axis& axis, int left, int columns, const PlotOptions& op
     // Behind the corner, with the label's middle below the mark, if it does not touch the last one.
     const size_t from = std::min(place + 1 - std::min(place + 1, tick.label.size() / 2),
                                  labels.size() - std::min(labels.size(), tick.label.size()));
-    if (from < free_from || from + tick.label.size() > labels.size()) continue;
+    if (from < free_from || place >= from + tick.label.size() ||
+        from + tick.label.size() > labels.size())
+      continue;
     marked[place] = true;
     labels.replace(from, tick.label.size(), tick.label);
     free_from = from + tick.label.size() + 2;
@@ -85,12 +91,7 @@ std::string below(const Axis& axis, int left, int columns, const PlotOptions& op
   std::string text = space + (options.unicode ? "└" : "+");
   for (bool mark : marked) text += options.unicode ? (mark ? "┬" : "─") : (mark ? "+" : "-");
   text += "\n";
-  const auto label = shown_text(options.x_label, options.unicode);
-  const size_t wide = columns_of(label);
-  if (wide > 0 && wide + free_from <= labels.size()) {
-    labels.resize(labels.size() - wide);
-    labels += label;
-  }
+  if (named) labels += " " + name;
   labels = space + labels;
   labels.erase(labels.find_last_not_of(' ') + 1);
   return text + labels + "\n";
