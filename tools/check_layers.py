@@ -45,6 +45,9 @@ FOLDERS = {
 }
 FILES = {
     "version": 0.5,
+    "fit/axis": 0.5,  # curves for terminals, without torch
+    "fit/plot": 0.5,
+    "fit/terminal": 0.5,
     "utf8": 0,
     "text": 1,
     "transforms": 1,
