@@ -167,7 +167,7 @@ TEST(Resume, ALongerRunGoesOnFromTheLastParameters) {
     fit(ts, MSELoss{}, loader,
         {.epochs = epochs,
          .callbacks = {Scores{{1, 2, 3, 0}}, EarlyStopping{.monitor = "score", .patience = 9},
-                       CheckpointFolder(folder)}});
+                       SaveEvery{.folder = CheckpointFolder(folder), .epochs = 0}}});
     return ts;
   };
   auto undisturbed = normed_training();

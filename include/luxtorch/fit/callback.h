@@ -1,7 +1,7 @@
 // Callback: what a run of fit calls between its steps.
 //
 //     struct PrintLoss {
-//       void on_epoch(const Event& event) const { std::cout << event.epoch << " " << event.loss << "\n"; }
+//       void on_epoch(const Event& event) const { std::cout << event.epoch << " " << event.loss() << "\n"; }
 //     };
 //     auto history = fit(ts, objective, train, {.epochs = 25, .callbacks = {PrintLoss{}}});
 //
