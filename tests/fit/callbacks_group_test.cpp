@@ -34,10 +34,10 @@ std::vector<Callback> deciding(const std::filesystem::path& folder, const Group&
           SaveEvery{.folder = CheckpointFolder(folder, {.group = group}), .steps = 3}};
 }
 
-// The parameters of rank 0 after a run of 3 processes; all of them have the same.
+// The parameters of rank 0 after a run of 2 processes; all of them have the same.
 Tree trained(const std::filesystem::path& folder, std::vector<Callback> also = {}) {
   Tree parameters;
-  simulate(3, [&](const Group& group) {
+  simulate(2, [&](const Group& group) {
     Member member(group);
     auto callbacks = deciding(folder, group);
     callbacks.insert(callbacks.end(), also.begin(), also.end());

@@ -140,6 +140,24 @@ TEST(Resume, ARunThatHasEndedEndsAgainWithTheSameParameters) {
   expect_same_program(again, undisturbed());
 }
 
+// As in a loop over folds: copies of a Callback are the same one.
+TEST(Resume, ASecondRunWithTheSameCallbacksBeginsAnew) {
+  const std::vector<Callback> callbacks{
+      Scores{{5, 3, 4, 4, 4}}, EarlyStopping{.monitor = "score", .patience = 2},
+      ReduceOnPlateau{.monitor = "score", .patience = 0}, GradientNorms{.every = 1}};
+  auto run = [&] {
+    auto ts = normed_training();
+    auto loader = normed_data();
+    fit(ts, MSELoss{}, loader, {.epochs = 5, .callbacks = callbacks});
+    return std::pair{ts, callbacks[3].state()};
+  };
+  const auto [first, norms] = run();
+  const auto [second, norms_again] = run();
+  EXPECT_EQ(first.step, 16);
+  expect_same_training(second, first);
+  EXPECT_SAME(norms_again, norms);
+}
+
 // What is restored at the end is not what a later run goes on from.
 TEST(Resume, ALongerRunGoesOnFromTheLastParameters) {
   const auto folder = test::fresh_folder("longer_run");
@@ -149,7 +167,7 @@ TEST(Resume, ALongerRunGoesOnFromTheLastParameters) {
     fit(ts, MSELoss{}, loader,
         {.epochs = epochs,
          .callbacks = {Scores{{1, 2, 3, 0}}, EarlyStopping{.monitor = "score", .patience = 9},
-                       CheckpointFolder(folder)}});
+                       SaveEvery{.folder = CheckpointFolder(folder), .epochs = 0}}});
     return ts;
   };
   auto undisturbed = normed_training();

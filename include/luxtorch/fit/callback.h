@@ -1,12 +1,12 @@
 // Callback: what a run of fit calls between its steps.
 //
 //     struct PrintLoss {
-//       void on_epoch(const Event& event) const { std::cout << event.epoch << " " << event.loss << "\n"; }
+//       void on_epoch(const Event& event) const { std::cout << event.epoch << " " << event.loss() << "\n"; }
 //     };
 //     auto history = fit(ts, objective, train, {.epochs = 25, .callbacks = {PrintLoss{}}});
 //
 // A callback is any copyable type with at least one of these functions; each takes `Event&` or `const Event&`:
-// - on_resume: before all on_start, the place for Event::restore_;
+// - on_resume: before all on_start, the place to begin anew, and (with `last`, below) for Event::restore_;
 // - on_start: before the first step;
 // - on_step: after each step;
 // - on_epoch: after each epoch and its validation;
@@ -126,6 +126,7 @@ class Callback {
   std::shared_ptr<Interface> impl_;
 };
 
+/// A callback of the type T: held, or, where Held is T&, lent.
 template <class T, class Held>
 struct Callback::Model final : Callback::Interface {
   Held c;

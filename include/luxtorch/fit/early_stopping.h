@@ -45,10 +45,11 @@ struct LUXTORCH_API EarlyStopping {
   EarlyStoppingProgress progress =
       {};  ///< Where it stands. std::ref lets a program read it after the run.
 
-  void on_start(Event& event);  ///< ArgumentError: an option out of its range.
-  void on_epoch(Event& event);  ///< Compares. ArgumentError: no metric of this name.
-  void on_end(Event& event);    ///< Restores the best parameters.
-  Tree state() const;           ///< The progress.
+  void on_resume(Event&) { progress = {}; }  ///< Each run begins anew, or as its checkpoint says.
+  void on_start(Event& event);               ///< ArgumentError: an option out of its range.
+  void on_epoch(Event& event);               ///< Compares. ArgumentError: no metric of this name.
+  void on_end(Event& event);                 ///< Restores the best parameters.
+  Tree state() const;                        ///< The progress.
   /// Takes over what state() gave. TreeError: another tree.
   void set_state_(const Tree& state);
 };

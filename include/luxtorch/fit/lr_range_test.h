@@ -64,6 +64,7 @@ struct LUXTORCH_API LearningRateFinder {
   std::optional<LrRangeTest> test = {};  ///< What the test gave; nothing in a resumed run.
   bool done = false;  ///< Whether this run, or the one that it resumes, has had its test.
 
+  void on_resume(Event&) { test.reset(), done = false; }  ///< Each run has its own test.
   /// The test. ArgumentError: no loader; and as of lr_range_test.
   void on_start(Event& event);
   Tree state() const;  ///< Whether the test is done.

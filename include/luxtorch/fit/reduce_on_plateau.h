@@ -39,6 +39,7 @@ struct LUXTORCH_API ReduceOnPlateau {
   double min_change = 1e-8;  ///< A rate that would change by this or less stays (torch's eps).
   ReduceOnPlateauProgress progress = {};  ///< Where it stands.
 
+  void on_resume(Event&) { progress = {}; }  ///< Each run begins anew, or as its checkpoint says.
   /// ArgumentError: an option out of its range; an optimizer without a learning rate, whose rate follows a
   /// schedule, or that has rules of different rates beside a user's own optimizer.
   void on_start(Event& event);

@@ -72,6 +72,7 @@ struct LUXTORCH_API SaveBest {
   Better better = Better::lower;            ///< Which of its values are better.
   SaveBestProgress progress = {};           ///< What it has saved.
 
+  void on_resume(Event&) { progress = {}; }  ///< Each run begins anew, or as its checkpoint says.
   void on_start(Event& event);  ///< ArgumentError: a folder whose group is not that of the run.
   void on_epoch(
       Event& event);   ///< Saves, if it is the best. ArgumentError: no metric of this name.

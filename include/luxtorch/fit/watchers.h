@@ -66,10 +66,11 @@ struct LUXTORCH_API GradientNorms {
   /// parameters, "parts" (n, names) float64, NaN for those without a gradient, such as frozen ones}.
   Tree table() const;
 
-  void on_start(Event& event);  ///< ArgumentError: `every` below 1.
-  void on_step(Event& event);   ///< Computes them, if it is time.
-  void on_epoch(Event& event);  ///< The note.
-  Tree state() const;           ///< The table and what is noted.
+  void on_resume(Event&) { progress = {}; }  ///< Each run begins anew, or as its checkpoint says.
+  void on_start(Event& event);               ///< ArgumentError: `every` below 1.
+  void on_step(Event& event);                ///< Computes them, if it is time.
+  void on_epoch(Event& event);               ///< The note.
+  Tree state() const;                        ///< The table and what is noted.
   /// Takes over what state() gave. TreeError: another tree.
   void set_state_(const Tree& state);
 };
