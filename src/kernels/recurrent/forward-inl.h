@@ -92,28 +92,17 @@ class ForwardGroup {
   }
 
   HWY_NOINLINE void End() const {
-    auto copy = [&](auto state, int64_t stride, T* to) {
-      if (rows_.all_full && stride == call_.out) {
-        std::copy_n(state(call_.time), rows_.count * call_.out, to + rows_.batch[0] * call_.out);
-        return;
-      }
-      for (int64_t r = 0; r < rows_.count; ++r)
-        std::copy_n(state(rows_.length[r]) + r * stride, call_.out,
-                    to + rows_.batch[r] * call_.out);
-    };
-    copy([this](int64_t s) { return h(s); }, layout_.h_stride, out_.h);
-    if (layout_.memory) copy([this](int64_t s) { return c(s); }, layout_.padded, out_.c);
+    rows_.scatter([this](int64_t s) { return h(s); }, layout_.h_stride, call_.out, out_.h);
+    if (layout_.memory)
+      rows_.scatter([this](int64_t s) { return c(s); }, layout_.padded, call_.out, out_.c);
   }
 
   void Advance(int64_t active) {
-    const int64_t x = x_step_, y = y_step_;
-    if (call_.tokens) {
-      for (int64_t r = 0; r < active; ++r) token_[r] += x;
-    } else {
-      for (int64_t r = 0; r < active; ++r) x_[r] += x;
-    }
-    if (!out_.y) return;
-    for (int64_t r = 0; r < active; ++r) y_[r] += y;
+    auto advance = [active](auto* pointers, int64_t step) {
+      for (int64_t r = 0; r < active; ++r) pointers[r] += step;
+    };
+    call_.tokens ? advance(token_, x_step_) : advance(x_, x_step_);
+    if (out_.y) advance(y_, y_step_);
   }
 
   // W_ih x + b for all rows and the steps s to end - 1: one long product instead of many short ones.
@@ -146,10 +135,21 @@ class ForwardGroup {
         Strip<Cell>(s, p, row, std::min(kStrip, active - row));
     }
     if (row >= active) return;
+    WithVectors<Cell>([&](auto vectors) HWY_ATTR {
+      constexpr int kVectors = decltype(vectors)::value, kRows = RowsOfTile(kVectors);
+      ForBlocks<Cell::kCheap ? kRows : std::min(2, kRows)>(
+          active - row, [&](auto rows, int64_t r) HWY_ATTR {
+            Tile<Cell, kVectors, decltype(rows)::value>(s, p, row + r);
+          });
+    });
+  }
+
+  // Calls f(integral_constant<int, vectors>) of a panel.
+  template <class Cell, class F>
+  HWY_INLINE void WithVectors(const F& f) const {
     if (Cell::kGates > 1 || layout_.units == 1)
-      Tiles<Cell, Cell::kGates>(s, p, row, active);
-    else
-      Tiles<Cell, 4>(s, p, row, active);
+      return f(std::integral_constant<int, Cell::kGates>());
+    if constexpr (Cell::kGates == 1) f(std::integral_constant<int, 4>());
   }
 
   // What the gates' sums of a panel are made of, from a row on.
@@ -173,14 +173,6 @@ class ForwardGroup {
       g.x = x_ + row;
     }
     return g;
-  }
-
-  template <class Cell, int kVectors>
-  HWY_INLINE void Tiles(int64_t s, int64_t p, int64_t first, int64_t active) const {
-    constexpr int kMost = Cell::kCheap ? RowsOfTile(kVectors) : std::min(2, RowsOfTile(kVectors));
-    ForBlocks<kMost>(active - first, [&](auto rows, int64_t row) HWY_ATTR {
-      Tile<Cell, kVectors, decltype(rows)::value>(s, p, first + row);
-    });
   }
 
   // R rows of a panel through one step.
@@ -237,13 +229,9 @@ class ForwardGroup {
   HWY_INLINE void SumsOfStrip(int64_t s, int64_t p, int64_t row, int64_t rows, T* to) const {
     GateSums<T> g = Operands(s, p, row);
     g.to = to, g.together = true;
-    if constexpr (Cell::kGates > 1) {
-      SumGates<Cell::kGates, Cell::kTwoSums>(d, g, rows);
-    } else if (layout_.units == 1) {
-      SumGates<1, false>(d, g, rows);
-    } else {
-      SumGates<4, false>(d, g, rows);
-    }
+    WithVectors<Cell>([&](auto vectors) HWY_ATTR {
+      SumGates<decltype(vectors)::value, Cell::kTwoSums>(d, g, rows);
+    });
   }
 
   // Rows of a panel through one step. Narrow vectors' rows are taken together, a whole vector at a time:
