@@ -14,7 +14,6 @@ CheckpointExtras FitRun::extras() const {
   // The batch of a step that failed was handed out, and trained nothing.
   if (in_step_) data = data.with("batches", data["batches"].scalar<int64_t>() - 1);
   return {.values = named({{"fit", named({{"epoch", epoch_},
-                                          {"batch", batch_},
                                           {"loss", mean_loss_.sum()},
                                           {"weight", mean_loss_.weight()},
                                           {"last_loss", loss_},
@@ -42,7 +41,6 @@ void FitRun::restore_(const Checkpoint& checkpoint) {
     throw;
   }
   epoch_ = saved["epoch"].scalar<int64_t>();
-  batch_ = saved["batch"].scalar<int64_t>();
   mean_loss_.set_(saved["loss"].scalar<double>(), saved["weight"].scalar<double>());
   loss_ = saved["last_loss"].scalar<double>();
   seconds_before_ = saved["seconds"].scalar<double>();

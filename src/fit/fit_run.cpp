@@ -60,6 +60,10 @@ void FitRun::check() const {
     if (!plain)
       refuse(
           fmt::format("expected metrics with names of letters, digits and '_', got '{}'.", m.name));
+    if (m.name.starts_with("validation_"))
+      refuse(fmt::format(
+          "expected metrics whose names do not begin with 'validation_', which fit adds, got '{}'.",
+          m.name));
     if (!names.insert(m.name).second)
       refuse(fmt::format(
           "expected metrics with names of their own, got '{}', which is {}.", m.name,
@@ -158,6 +162,8 @@ void FitRun::run_epoch_() {
           : watched(objective_, [this](const Tree& batch, const Tree& output) {
               training_metrics_.update_(batch, output);
             });
+  // 0, or where the run, or the program before it, has left the epoch.
+  batch_ = train_.position()["batches"].scalar<int64_t>();
   batches_.emplace(train_.begin());
   for (auto& batch = *batches_; batch != train_.end(); ++batch) {
     train_step_(objective, *batch);

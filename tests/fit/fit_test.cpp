@@ -46,6 +46,27 @@ TEST(Fit, GivesTheNumbersOfTheStepsInALoop) {
   EXPECT_EQ(history.stop_reason, "");
 }
 
+TEST(Fit, GoesOnInAnEpochThatTheProgramHasBegun) {
+  TrainState by_hand = small_training(), fitted = small_training();
+  auto loader = training_batches(), again = training_batches();
+  int64_t seen = 0;
+  double sum = 0, observations = 0;
+  for (const Tree& batch : loader) {
+    if (++seen <= 3) continue;
+    const auto size = static_cast<double>(batch[1].tensor().size(0));
+    sum += size * single_train_step_(kLoss, batch, by_hand).loss.item<double>();
+    observations += size;
+  }
+  auto it = again.begin();
+  ++it, ++it;
+  const Tree position = again.position();
+  again.set_position_(position);
+  auto history = fit(fitted, kLoss, again, {.epochs = 1});
+  EXPECT_EQ(fitted.step, 4);
+  EXPECT_TRUE(tree::equal(by_hand.parameters(), fitted.parameters()));
+  EXPECT_EQ(at(history, "loss", 0), sum / observations);
+}
+
 TEST(Fit, ValidatesInTestModeAndWithoutAGraph) {
   TrainState ts = small_training();
   auto train = training_batches(), valid = validation_batches();
@@ -257,6 +278,9 @@ TEST(Fit, RefusesWhatMakesNoSense) {
   EXPECT_EQ(text({.validate_every = 0}), "[fit] expected .validate_every of at least 1, got 0.");
   EXPECT_EQ(text({.metrics = {{"a b", metrics::Accuracy{}}}}),
             "[fit] expected metrics with names of letters, digits and '_', got 'a b'.");
+  EXPECT_EQ(text({.metrics = {{"validation_a", metrics::Accuracy{}}}}),
+            "[fit] expected metrics whose names do not begin with 'validation_', which fit adds, "
+            "got 'validation_a'.");
   EXPECT_NE(text({.metrics = {{"a", metrics::Accuracy{}}, {"a", metrics::Accuracy{}}}})
                 .find("'a', which is there already"),
             std::string::npos);
