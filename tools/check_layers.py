@@ -45,6 +45,9 @@ FOLDERS = {
 }
 FILES = {
     "version": 0.5,
+    "fit/axis": 0.5,  # curves for terminals, without torch
+    "fit/plot": 0.5,
+    "fit/terminal": 0.5,
     "utf8": 0,
     "text": 1,
     "transforms": 1,
@@ -60,6 +63,7 @@ FILES = {
     "autocast": 1,
     "structure_only": 1,
     "layer": 2,
+    "layer_summary_output": 2.2,  # writes JSON
     "compact": 2,
     "io/hdf5": 2,  # public headers, which know the tree alone
     "io/jld2": 2,

@@ -36,6 +36,7 @@
 #include "luxtorch/core/api.h"
 #include "luxtorch/layer_concepts.h"
 #include "luxtorch/layer_description.h"
+#include "luxtorch/layer_summary.h"
 #include "luxtorch/tree.h"
 
 namespace luxtorch {
@@ -428,12 +429,20 @@ Shape outputsize(const L& model, const Shape& x, Dtype dtype = kFloat32) {
       output_structure(model, detail::without_data("outputsize", x, dtype)));
 }
 
-/// A table of the model's layers, with the output shapes of one run on x (in test mode, no graph).
-/// Layers that a user's own container calls by themselves are seen if they are the library's.
+/// A table of the model's layers, with the output shapes and the costs of one run on x (in test mode, no
+/// graph), and of a training step if the options ask for it. Layers that a user's own container calls by
+/// themselves are seen if they are the library's. x: a Tensor, a Tree, or what the model takes.
+///
+/// Errors are those of apply. ArgumentError: options.runs below 1; tensors without numbers where the
+/// options ask for a step or for times. TreeError: a path in options.frozen without parameters.
 template <class L, class X>
-Summary summary(const L& model, const Tree& ps, const Tree& st, const X& x) {
-  return detail::summarize(describe(model), ps, st,
-                           [&] { detail::report(model, predict<Tree>(model, x, ps, st)); });
+Summary summary(const L& model, const Tree& ps, const Tree& st, const X& x,
+                const SummaryOptions& options = {}) {
+  return detail::summarize(describe(model), ps, st, options, [&](const Tree& p, const Tree& s) {
+    Tree y = apply<Tree>(model, x, p, s).first;
+    detail::report(model, y);
+    return y;
+  });
 }
 
 /// The same table for an x of this shape, with its batch, without parameters and without arithmetic.

@@ -1,12 +1,9 @@
-// How models are printed, summarized and counted, and what error messages know of their layers.
+// How models are printed and counted, and what error messages know of their layers.
 //
-//     std::cout << show(model);                 // as Lux prints it, for every type
-//     std::cout << summary(model, ps, st, x);   // a table with the outputs' shapes and the counts
-//     std::cout << summary(model, {32, 2});     // the same for x of a shape, without arithmetic
+//     std::cout << show(model);                                // as Lux prints it, for every type
+//     int64_t n = parameter_length(model);
 #pragma once
 
-#include <atomic>
-#include <functional>
 #include <iosfwd>
 #include <string>
 #include <string_view>
@@ -130,29 +127,6 @@ Description describe(const L& l) {
   }
 }
 
-/// A row of a summary. Counts as Lux: parameters are elements; a state that is no tensor counts 1.
-struct SummaryRow {
-  std::string path;        ///< "layer_2.classifier"; "" for the model itself
-  std::string layer;       ///< the layer's text
-  std::string output;      ///< the output's shape, "(32, 8)"; "" where the call was not seen
-  int64_t parameters = 0;  ///< elements of its parameters, without those of the layers inside
-  int64_t states = 0;      ///< elements of its states, counted alike
-  int64_t bytes = 0;       ///< of these parameters and states
-  /// Of all its calls in the run, without those of the layers inside: 2 for each multiply-add of Dense
-  /// and of recurrent layers (of all steps, whatever the lengths). Everything else counts 0.
-  int64_t flops = 0;
-};
-/// The table that `summary` makes.
-struct LUXTORCH_API Summary {
-  std::vector<SummaryRow> rows;  ///< the model, then its layers, depth first
-  int64_t parameters = 0;        ///< elements of all parameters
-  int64_t states = 0;            ///< elements of all states
-  int64_t bytes = 0;             ///< of both
-  int64_t flops = 0;             ///< of all rows
-  /// Prints the table.
-  friend LUXTORCH_API std::ostream& operator<<(std::ostream& out, const Summary& s);
-};
-
 /// What a model's parameters and states are: names, shapes and dtypes.
 ///
 /// All tensors are on the meta device, so they have no numbers and take no memory. Leaves that are
@@ -164,25 +138,8 @@ struct Structure {
 
 namespace detail {
 
-// While a summary runs the model, layers report their outputs here. One relaxed load per call
-// otherwise.
-extern LUXTORCH_API std::atomic<int> observers;
-LUXTORCH_API void observe(const void* layer, const std::type_info& type, const Tree& y);
-template <class L, class Y>
-void report(const L& l, const Y& y) {
-  if (observers.load(std::memory_order_relaxed) == 0) [[likely]]
-    return;
-  if constexpr (std::same_as<Y, Step>) {
-    observe(&l, typeid(L), y.y);
-  } else {
-    observe(&l, typeid(L), to_tree(y));
-  }
-}
-
 LUXTORCH_API std::string show(const Description& d, const Structure& structure);
 LUXTORCH_API std::ostream& print(std::ostream& out, const std::string& text);
-LUXTORCH_API Summary summarize(const Description& d, const Tree& ps, const Tree& st,
-                               const std::function<void()>& run);
 /// Is the layer in the model? Then `path` is set: "layer_2.classifier", "" for the model itself.
 LUXTORCH_API bool find_path(const Description& d, const void* address, const std::type_info& type,
                             std::string& path);

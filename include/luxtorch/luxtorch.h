@@ -118,6 +118,7 @@
 #include "luxtorch/train/freeze.h"
 #include "luxtorch/train/lora.h"
 #include "luxtorch/train/progress.h"
+#include "luxtorch/train/summary.h"
 #include "luxtorch/train/train_state.h"
 #include "luxtorch/tree.h"
 #include "luxtorch/version.h"

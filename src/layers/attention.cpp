@@ -6,6 +6,7 @@
 #include "layers/check.h"
 #include "luxtorch/ops/attention.h"
 #include "luxtorch/ops/positions.h"
+#include "ops/fast_path.h"
 #include "ops/flops.h"
 
 namespace luxtorch {
@@ -209,11 +210,14 @@ MultiHeadAttention::Result MultiHeadAttention::attend(const Inputs& in, const Tr
       fail(*this, error.message());
     }
   }();
+  if (detail::is_observed()) {  // before out_proj, in whose row it would stand
+    const int64_t products = q.size(0) * options_.nheads * time;
+    const Tensor& by_scores = ops::is_recorded(k) ? k : q;
+    ops::count_product(products, q.size(3), k.size(2), {&q, &k});          // scores
+    ops::count_product(products, k.size(2), v.size(3), {&by_scores, &v});  // their weighted sums
+    detail::report_part(*this, y);
+  }
   result.y = as_given(out_proj_("out_proj", y.transpose(1, 2).flatten(2), ps, result.st));
-  // After those of out_proj, so that they stand in this layer's row of a summary.
-  const int64_t products = q.size(0) * options_.nheads * time;
-  ops::count_product(products, q.size(3), k.size(2));  // scores
-  ops::count_product(products, k.size(2), v.size(3));  // their weighted sums
   if (options_.return_scores) result.scores = as_given(scores);
   return result;
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "layers/check.h"
+#include "ops/flops.h"
 #include "transforms.h"
 
 namespace luxtorch {
@@ -59,6 +60,8 @@ Out<Tensor> Bilinear::operator()(const Tensor& x1, const Tensor& x2, const Tree&
     y = at::bilinear(x1, x2, weight,
                      options_.use_bias ? std::optional(ps["bias"].tensor()) : std::nullopt);
   }
+  // x1 with the weight, then the result with x2.
+  ops::count_product(y.numel() * in2_dims_, in1_dims_ + 1, 1, {&x1, &x2, &weight});
   y = activation_(y);
   detail::report(*this, y);
   return {std::move(y), st};

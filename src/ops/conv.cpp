@@ -110,7 +110,7 @@ Tensor convolved(const Tensor& x, const Tensor& weight, const Tensor& bias, cons
                       plan.stride, by_torch ? plan.pads.low : none, plan.dilation,
                       /*transposed=*/false, none, plan.groups);
   count_product(y.size(0) * c10::multiply_integers(y.sizes().slice(2)),
-                c10::multiply_integers(weight.sizes().slice(1)), weight.size(0));
+                c10::multiply_integers(weight.sizes().slice(1)), weight.size(0), {&x, &weight});
   return one ? y.squeeze(0) : y;
 }
 

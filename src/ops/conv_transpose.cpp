@@ -99,7 +99,7 @@ Tensor conv_transposed(const Tensor& x, const Tensor& weight, const Tensor& bias
                                                      /*transposed=*/true, plan.outpad, plan.groups)
                                    : cut_by_hand(batch, taps, bias, plan);
   count_product(batch.size(0) * c10::multiply_integers(batch.sizes().slice(2)), weight.size(0),
-                c10::multiply_integers(weight.sizes().slice(1)));
+                c10::multiply_integers(weight.sizes().slice(1)), {&x, &weight});
   return one ? y.squeeze(0) : y;
 }
 

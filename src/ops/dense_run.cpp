@@ -175,15 +175,27 @@ size_t unrecorded(const Tensor& x, std::span<const DenseCall> layers) {
   return static_cast<size_t>(first - layers.begin());
 }
 
+void count_products(const Tensor& x, std::span<const DenseCall> layers) {
+  const int64_t rows = x.numel() / x.size(-1);
+  bool by_input = is_recorded(x);
+  for (const DenseCall& l : layers) {
+    const int64_t flops = 2 * rows * l.weight.numel();
+    const bool by_weight = is_recorded(l.weight);
+    count({flops, flops * (int64_t{by_input} + by_weight)});
+    by_input = by_input || by_weight || (l.bias.defined() && is_recorded(l.bias));
+  }
+}
+
 // The kernels' y, with a node if `records`.
 Tensor run_kernels(const Tensor& x, std::span<const DenseCall> layers, bool records) {
   Shape shape(x.sizes());
   shape.back() = layers.back().weight.size(0);
   Tensor y = at::empty(shape, x.options().requires_grad(false)), hidden;
+  if (FlopCounter::active()) [[unlikely]]
+    count_products(x, layers);
   {
     const at::NoGradGuard no_grad;
     const auto in = input_of(x, layers);
-    for (const DenseCall& l : layers) count_product(in.rows(), l.weight.size(1), l.weight.size(0));
     hidden = dense_forward(in, y, records);
   }
   if (!records) return y;

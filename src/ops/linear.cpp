@@ -12,7 +12,7 @@ namespace luxtorch::ops {
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const int64_t in = weight.size(1), out = weight.size(0), rows = x.numel() / in;
-  count_product(rows, in, out);
+  count_product(rows, in, out, {&x, &weight});
   // torch's operator is six operators for an x of three dimensions, which a single token takes longer in
   // than in its product.
   if (x.dim() < 3 || !x.is_contiguous() || !is_unrecorded({&x, &weight, &bias}))

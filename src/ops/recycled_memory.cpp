@@ -28,6 +28,7 @@ class Shelf final : public c10::Allocator {
     if (!block) block = ::operator new(size + kHeader, kAlignment);
     std::memcpy(block, &size, sizeof size);
     void* memory = static_cast<char*>(block) + kHeader;
+    report(memory, static_cast<int64_t>(size));
     return {memory, block, &put_back, c10::Device(c10::DeviceType::CPU)};
   }
   c10::DeleterFnPtr raw_deleter() const override { return nullptr; }
@@ -61,6 +62,11 @@ class Shelf final : public c10::Allocator {
     return (size_t{1} << power) + (index % 4 + 1) * (size_t{1} << (power - 2));
   }
 
+  // To torch's profiler, and to a summary that counts what a graph keeps.
+  static void report(void* memory, int64_t bytes) {
+    c10::reportMemoryUsageToProfiler(memory, bytes, 0, 0, c10::Device(c10::DeviceType::CPU));
+  }
+
   void* take(size_t size) {
     const std::lock_guard lock(mutex_);
     const size_t index = index_of(size);
@@ -75,6 +81,7 @@ class Shelf final : public c10::Allocator {
     Shelf& self = shared();
     size_t size;
     std::memcpy(&size, block, sizeof size);
+    report(static_cast<char*>(block) + kHeader, -static_cast<int64_t>(size));
     const size_t index = index_of(size);
     if (size > kMost || index >= kSizes) return ::operator delete(block, kAlignment);
     const std::lock_guard lock(self.mutex_);

@@ -325,6 +325,20 @@ TEST_P(EveryLayer, IsShownAndSummarised) {
   EXPECT_NE(text.str().find("total"), std::string::npos);
 }
 
+TEST_P(EveryLayer, HasTheCostsOfAStepInItsSummary) {
+  const auto s = summary(row.layer, ps, st, row.x, {.step = true});
+  EXPECT_GE(s.step_flops.value(), s.flops);
+  EXPECT_LE(s.step_flops.value(), 4 * s.flops);  // of a product that is run again, too
+  EXPECT_GE(s.kept_bytes.value(), 0);
+  int64_t flops = 0, step_flops = 0;
+  for (const auto& r : s.rows) {
+    flops += r.flops, step_flops += r.step_flops.value();
+    EXPECT_GE(r.kept_bytes.value(), 0) << r.path;
+  }
+  EXPECT_EQ(flops, s.flops);
+  EXPECT_EQ(step_flops, s.step_flops);
+}
+
 TEST_P(EveryLayer, IsSeenByASummaryWhenItIsCalledByItsType) {
   if (!row.reports) return;
   const auto seen = row.seen(row.x, ps, testmode(st)), erased = summary(row.layer, ps, st, row.x);

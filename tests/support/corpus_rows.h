@@ -38,7 +38,9 @@ CorpusRow row(std::string name, L layer, Tree x, Counts counts) {
     return call(layer, x, ps, st);
   };
   auto seen = [layer](const Tree& x, const Tree& ps, const Tree& st) {
-    return detail::summarize(describe(layer), ps, st, [&] { (void)call(layer, x, ps, st); });
+    return detail::summarize(describe(layer), ps, st, {}, [&](const Tree& p, const Tree& s) {
+      return call(layer, x, p, s).first;
+    });
   };
   return {std::move(name), Layer(std::move(layer)), typed,        seen,
           std::move(x),    counts.parameters,       counts.states};

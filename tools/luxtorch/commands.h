@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "map.h"
 
@@ -47,5 +48,21 @@ struct Verify {
 };
 /// Reads a file in a child process and prints a verdict; 1 if the file is not good.
 int verify(const Verify& options);
+
+struct Watch {
+  std::vector<std::string> runs;
+  bool once = false;
+  bool logarithmic = false;
+  int width = 0, height = 0;  // 0: the terminal's
+};
+/// Shows how trainings go until a key ends it; one frame where stdout is no terminal.
+int watch(const Watch& options);
+
+struct Report {
+  std::vector<std::string> runs;
+  std::string out = "report.html";
+};
+/// Writes a page about trainings.
+int report(const Report& options);
 
 }  // namespace commands

@@ -4,6 +4,7 @@
 #include <ATen/ops/gru_cell.h>
 #include <ATen/ops/lstm_cell.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "ops/fast_path.h"
@@ -121,14 +122,27 @@ SequenceOutput shapes_alone(const RecurrentCall& call) {
   return out;
 }
 
+// Those of all steps, whatever the lengths. The first step's state needs a gradient only where h does.
+void count_products(const RecurrentCall& call) {
+  const auto& w = call.w;
+  const bool tokens = !call.x.is_floating_point();  // rows of the weight, without a product
+  const int64_t batch = call.h.size(0),
+                rows = batch * (call.step ? 1 : call.x.size(call.options.time_first ? 0 : 1));
+  const int64_t of_x = tokens ? 0 : 2 * w.weight_ih.numel(), of_h = 2 * w.weight_hh.numel();
+  const auto inputs = differentiated(call);
+  const bool recorded =
+      std::ranges::any_of(inputs, [](const Tensor* t) { return t->defined() && is_recorded(*t); });
+  const int64_t from_h = !recorded ? 0 : is_recorded(call.h) ? rows : rows - batch;
+  count({rows * (of_x + of_h),
+         of_x * rows * (int64_t{is_recorded(call.x)} + is_recorded(w.weight_ih)) +
+             of_h * (from_h + rows * is_recorded(w.weight_hh))});
+}
+
 }  // namespace
 
 SequenceOutput run(const RecurrentCall& call) {
   if ((FlopCounter::active() || call.x.is_meta()) && shapes_fit(call)) [[unlikely]] {
-    const int64_t in = call.w.weight_ih.size(1), out = call.w.weight_hh.size(1);
-    const bool tokens = !call.x.is_floating_point();  // rows of the weight, without a product
-    const int64_t rows = call.x.size(0) * (call.step ? 1 : call.x.size(1));
-    count_product(rows, (tokens ? 0 : in) + out, kernels::gates_of(call.cell) * out);
+    count_products(call);
     if (call.x.is_meta()) return shapes_alone(call);
   }
   switch (choose(call)) {
