@@ -7,6 +7,7 @@
 #include "fit/finite.h"
 #include "fit/monitored.h"
 #include "luxtorch/core/error.h"
+#include "luxtorch/core/values.h"
 #include "luxtorch/fit/callback.h"
 
 namespace luxtorch {
@@ -44,8 +45,17 @@ bool is_late(const Event& event, double since, double seconds) {
   return event.ts.step % kAskedEvery == 0 && event.group().broadcast(Tree(late)).scalar<bool>();
 }
 
-void save_now(SaveEvery& callback, Event& event) {
-  const bool saved = save_into(callback.folder, event, std::nullopt);
+// Whether it is so on one of the processes: all of them save together.
+bool anywhere(const Group& group, bool here) {
+  if (group.size() == 1) return here;
+  return group.max(tensor(std::vector<int64_t>{here})).item<int64_t>() != 0;
+}
+
+// As CheckpointExtras::metric, of which lower is better.
+double lowered(double value, Better better) { return better == Better::lower ? value : -value; }
+
+void save_now(SaveEvery& callback, Event& event, std::optional<double> metric = {}) {
+  const bool saved = save_into(callback.folder, event, metric);
   callback.progress = {.step = event.ts.step, .saved = saved, .seconds = event.seconds};
 }
 
@@ -80,9 +90,14 @@ void SaveEvery::on_step(Event& event) {
 }
 
 void SaveEvery::on_epoch(Event& event) {
-  // In a run's last epoch before on_end, where other callbacks may change the parameters.
-  const bool at_end = event.epoch >= event.epochs || !event.stop_reason().empty();
-  if (at_end || (epochs > 0 && event.epoch % epochs == 0)) save_now(*this, event);
+  // In a run's last epoch before on_end, where other callbacks may change the parameters. A wish to stop may be that of
+  // one process.
+  const bool due = event.epoch >= event.epochs || (epochs > 0 && event.epoch % epochs == 0) ||
+                   anywhere(event.group(), !event.stop_reason().empty());
+  if (!due) return;
+  const bool known = event.metrics.contains(monitor);
+  save_now(*this, event,
+           known ? std::optional(lowered(event.metric(monitor), better)) : std::nullopt);
 }
 
 void SaveEvery::on_end(Event& event) {
@@ -100,7 +115,7 @@ void SaveBest::on_epoch(Event& event) {
   const auto value = detail::monitored(event, monitor);
   if (!value || !detail::improves(*value, progress.best, better)) return;
   progress = {.best = *value, .epoch = event.epoch};
-  save_into(folder, event, better == Better::lower ? *value : -*value);
+  save_into(folder, event, lowered(*value, better));
 }
 
 Tree SaveBest::state() const {

@@ -56,17 +56,27 @@ TEST(CallbacksOfAGroup, DecideAlikeAndResumeBitForBit) {
   EXPECT_SAME(trained(folder), undisturbed);
 }
 
-// A limit of one process ends all of them, 16 steps later at the latest.
+std::vector<int64_t> steps_of(const std::filesystem::path& folder) {
+  std::vector<int64_t> steps;
+  for (const auto& path : CheckpointFolder(folder).checkpoints())
+    steps.push_back(load_checkpoint(path).step);
+  return steps;
+}
+
+// A limit of one process ends all of them, 16 steps later at the latest, and they save together.
 TEST(CallbacksOfAGroup, TheClockOfOneProcessEndsAll) {
-  simulate(2, [](const Group& group) {
+  const auto folder = test::fresh_folder("group_limit");
+  simulate(2, [&](const Group& group) {
     std::chrono::steady_clock::time_point time{};
     const auto second = std::chrono::seconds(group.is_root() ? 0 : 1);
     Member member(group);
-    member.run({TimeLimit{.limit = std::chrono::seconds(6), .now = [&] { return time += second; }}},
+    member.run({TimeLimit{.limit = std::chrono::seconds(6), .now = [&] { return time += second; }},
+                SaveEvery{.folder = CheckpointFolder(folder, {.group = group}), .epochs = 5}},
                9);
     EXPECT_EQ(member.ts.step, 8);  // the end of the epoch of step 6
     EXPECT_EQ(member.history.stop_reason, "TimeLimit: 6 s have passed, of 6.");
   });
+  EXPECT_THAT(steps_of(folder), ::testing::ElementsAre(8));
 }
 
 TEST(CallbacksOfAGroup, TheClockOfRankZeroSaysWhenToSave) {
@@ -77,10 +87,7 @@ TEST(CallbacksOfAGroup, TheClockOfRankZeroSaysWhenToSave) {
                           .epochs = 0,
                           .seconds = group.is_root() ? 1e-9 : 1e9}});
   });
-  std::vector<int64_t> steps;
-  for (const auto& path : CheckpointFolder(folder).checkpoints())
-    steps.push_back(load_checkpoint(path).step);
-  EXPECT_THAT(steps, ::testing::ElementsAre(24, 16));
+  EXPECT_THAT(steps_of(folder), ::testing::ElementsAre(24, 16));
 }
 
 TEST(CallbacksOfAGroup, AFolderOfOneProcessIsRefused) {

@@ -109,6 +109,19 @@ TEST(SaveEvery, AFolderAloneIsOne) {
   EXPECT_THAT(steps_in(folder), ElementsAre(4, 8));
 }
 
+TEST(SaveEvery, TheFolderKeepsTheBestEpoch) {
+  const auto path = test::fresh_folder("keeps_best");
+  const CheckpointFolder folder(path, {.keep = 1});
+  auto ts = normed_training();
+  auto loader = normed_data();
+  fit(ts, MSELoss{}, loader,
+      {.epochs = 4,
+       .callbacks = {Scores{{1, 5, 4, 4}},
+                     SaveEvery{.folder = folder, .monitor = "score", .better = Better::higher}}});
+  EXPECT_THAT(steps_in(folder), ElementsAre(8, 16));
+  EXPECT_EQ(folder.best()->filename(), "step_000000008");
+}
+
 TEST(SaveEvery, WithoutResumeStartsAnew) {
   const auto folder = new_folder("anew");
   saved_steps({.folder = folder}, {StopAfter{6}});

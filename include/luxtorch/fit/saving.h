@@ -25,8 +25,8 @@ namespace luxtorch {
 
 /// How far a SaveEvery is.
 struct SaveEveryProgress {
-  int64_t step =
-      -1;  ///< TrainState::step when it last saved, resumed or refused to save; -1: not yet.
+  /// TrainState::step when it last saved, resumed or refused to save; -1: not yet.
+  int64_t step = -1;
   bool saved = false;  ///< Whether there is a checkpoint of that step.
   double seconds = 0;  ///< Event::seconds when that was.
 };
@@ -43,6 +43,10 @@ struct LUXTORCH_API SaveEvery {
   /// is asked at each 16th step.
   double seconds = 0;
   bool resume = true;  ///< Whether a run starts from the newest undamaged checkpoint in the folder.
+  /// A checkpoint after an epoch has this metric of it (CheckpointExtras::metric), so that the folder keeps the best one
+  /// (CheckpointFolderOptions::keep_best, CheckpointFolder::best). Nothing where the epoch has no such metric.
+  std::string monitor = "validation_loss";
+  Better better = Better::lower;    ///< Which of its values are better.
   SaveEveryProgress progress = {};  ///< What it has saved.
 
   /// ArgumentError: an option out of its range, a folder whose group is not that of the run. Resumes; a damaged
@@ -50,8 +54,8 @@ struct LUXTORCH_API SaveEvery {
   void on_resume(Event& event);
   void on_start(Event& event);  ///< From here on the seconds count.
   void on_step(Event& event);   ///< Saves, if it is time.
-  void on_epoch(
-      Event& event);  ///< Saves, if it is time, and after the last epoch or where the run ends.
+  /// Saves, if it is time, and after the last epoch or where the run ends.
+  void on_epoch(Event& event);
   /// Saves what is newer than the last checkpoint, and notes where it is. Not after an error: the run, started again,
   /// goes on from the last checkpoint, and comes to the same error if it lies in the data or the program.
   void on_end(Event& event);
@@ -74,8 +78,8 @@ struct LUXTORCH_API SaveBest {
 
   void on_resume(Event&) { progress = {}; }  ///< Each run begins anew, or as its checkpoint says.
   void on_start(Event& event);  ///< ArgumentError: a folder whose group is not that of the run.
-  void on_epoch(
-      Event& event);   ///< Saves, if it is the best. ArgumentError: no metric of this name.
+  /// Saves, if it is the best. ArgumentError: no metric of this name.
+  void on_epoch(Event& event);
   Tree state() const;  ///< The progress.
   /// Takes over what state() gave. TreeError: another tree.
   void set_state_(const Tree& state);
