@@ -156,6 +156,13 @@ std::vector<Tensor> drawn(Rng rng, const Draw& draw) {
   return tensors;
 }
 
+namespace {
+thread_local int differentiated_functions = 0;  // one inside the other
+}
+DifferentiatedFunction::DifferentiatedFunction() { ++differentiated_functions; }
+DifferentiatedFunction::~DifferentiatedFunction() { --differentiated_functions; }
+bool in_differentiated_function() { return differentiated_functions > 0; }
+
 bool differentiated() {
   const auto& levels = functorch::getDynamicLayerStack();
   return std::any_of(levels.begin(), levels.end(), [](const functorch::DynamicLayer& level) {

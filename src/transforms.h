@@ -50,6 +50,18 @@ Tensor drawn(Rng rng, const std::function<Tensor(Rng)>& draw);
 /// The same of several tensors that one draw gives.
 std::vector<Tensor> drawn(Rng rng, const std::function<std::vector<Tensor>(Rng)>& draw);
 
+/// As long as one lives, this thread runs a function of which a gradient is taken outside of transforms, so that gradients
+/// taken inside of it must be part of its graph.
+class DifferentiatedFunction {
+ public:
+  DifferentiatedFunction();
+  ~DifferentiatedFunction();
+  DifferentiatedFunction(const DifferentiatedFunction&) = delete;
+  DifferentiatedFunction& operator=(const DifferentiatedFunction&) = delete;
+};
+/// Does one live?
+bool in_differentiated_function();
+
 /// Does a level of this thread, a gradient's or one in forward mode, differentiate what the innermost one gives?
 bool differentiated();
 

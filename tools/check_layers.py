@@ -41,9 +41,13 @@ FOLDERS = {
     "metrics": 4.2,
     "checkpoint": 5,
     "distributed": 6,
+    "fit": 6.5,
 }
 FILES = {
     "version": 0.5,
+    "fit/axis": 0.5,  # curves for terminals, without torch
+    "fit/plot": 0.5,
+    "fit/terminal": 0.5,
     "utf8": 0,
     "text": 1,
     "transforms": 1,

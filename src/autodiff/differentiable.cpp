@@ -88,7 +88,7 @@ void explain(const char* who) {
 }
 
 void refuse_followed(const char* who, const Tree& t, const char* advice) {
-  const bool recording = in_differentiated_function() && at::GradMode::is_enabled();
+  const bool recording = transforms::in_differentiated_function() && at::GradMode::is_enabled();
   tree::for_each(
       [&](const std::string& path, const Tree& leaf) {
         if (!leaf.is_tensor() || !leaf.tensor().defined()) return;

@@ -43,9 +43,6 @@ struct ValueAndGradients {
 ValueAndGradients differentiate(const std::function<Tensor(const std::vector<Tensor>&)>& f,
                                 const std::vector<Tensor>& at);
 
-/// Does this thread run a function of which value_and_grad takes a gradient, outside of transforms?
-bool in_differentiated_function();
-
 /// Throws an ArgumentError for a tensor of t that a derivative or a transform which is under way follows: `who` would make
 /// a constant of it. The error's text ends with `advice`.
 void refuse_followed(

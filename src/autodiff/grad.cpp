@@ -36,15 +36,8 @@ void check_value(const Tensor& value) {
       "that f is given, without detach(), item() or a guard that turns gradients off.");
 }
 
-// How many functions are being differentiated in this thread, one inside the other.
-thread_local int differentiated = 0;
-struct Differentiated {
-  Differentiated() { ++differentiated; }
-  ~Differentiated() { --differentiated; }
-};
-
 bool creates_graph(GradOptions options) {
-  return options.create_graph.value_or(differentiated > 0);
+  return options.create_graph.value_or(transforms::in_differentiated_function());
 }
 
 // Under a transform, gradients are a level of their own among torch's, and always differentiable.
@@ -99,7 +92,7 @@ ValueAndGradients differentiate_plainly(const std::function<Tensor(const std::ve
                                                        : t.detach().requires_grad_());
   }
   const Tensor value = [&] {
-    const Differentiated here;
+    const transforms::DifferentiatedFunction here;
     return f(inputs);
   }();
   check_value(value);
@@ -120,8 +113,6 @@ ValueAndGradients differentiate_plainly(const std::function<Tensor(const std::ve
 }
 
 }  // namespace
-
-bool in_differentiated_function() { return differentiated > 0; }
 
 ValueAndGrad differentiate(const std::function<Tensor(const Tree&)>& f, const Tree& ps,
                            GradOptions options) {

@@ -75,15 +75,19 @@ template <class T>
 void dense_backward(const DenseLayer<T>* layers, int64_t count, DenseRows<const T> by_y,
                     DenseRows<T> by_x, int64_t first, int64_t last);
 
-/// How many numbers of scratch memory dense_weight_gradient takes.
+/// How many numbers of scratch memory dense_weight_gradient takes for a layer of so many inputs.
 template <class T>
-int64_t dense_scratch();
-/// The rows [first, last) of the gradient by a layer's weight, (out, in), in by_weight, summed over all rows in their
-/// order. x: what the layer was given.
+int64_t dense_scratch(int64_t in);
+template <>
+int64_t dense_scratch<float>(int64_t in);
+template <>
+int64_t dense_scratch<double>(int64_t in);
+/// The rows [first, last) of the gradient by a layer's weight, (out, in), in by_weight, and those numbers of that by its
+/// bias, (out), in by_bias, if it is not null. Both are summed over all rows in their order. x: what the layer was given.
 template <class T>
 void dense_weight_gradient(const DenseLayer<T>& layer, DenseRows<const T> x, int64_t rows,
-                           int64_t first, int64_t last, T* scratch, T* by_weight);
-/// The gradient by its bias, (out).
+                           int64_t first, int64_t last, T* scratch, T* by_weight, T* by_bias);
+/// The gradient by its bias alone.
 template <class T>
 void dense_bias_gradient(const DenseLayer<T>& layer, int64_t rows, T* by_bias);
 

@@ -11,7 +11,8 @@ set(luxtorch_vector_kernels
   recurrent/single_step.cpp
   transpose.cpp
   transpose_bytes.cpp
-  dense/dense.cpp)
+  dense/dense.cpp
+  dense/weight_gradient.cpp)
 file(RELATIVE_PATH kernels_folder "${CMAKE_CURRENT_SOURCE_DIR}" "${CMAKE_CURRENT_LIST_DIR}")
 list(TRANSFORM luxtorch_kernels PREPEND "${kernels_folder}/")
 list(TRANSFORM luxtorch_vector_kernels PREPEND "${kernels_folder}/")

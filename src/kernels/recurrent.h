@@ -168,5 +168,12 @@ void sum_accumulators(const RecurrentCall<T>& call, const RecurrentLayout& layou
 
 /// The vectors in use, for instance "AVX3".
 const char* vector_target();
+/// A vector target that the kernels are compiled for.
+struct VectorTarget {
+  const char* name;
+  bool supported;  ///< by this processor
+};
+/// All of them, the best first: vector_target() is the first that is supported.
+std::vector<VectorTarget> vector_targets();
 
 }  // namespace luxtorch::kernels

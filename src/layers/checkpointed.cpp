@@ -93,8 +93,11 @@ struct Recomputed : torch::autograd::Function<Recomputed> {
       if (needed) wanted.push_back(inputs.back());
     }
     Tensors outputs, weights;
-    const auto again =
-        tensors_of(call.run(with_tensors(call.in, is_defined, inputs)).first, carries_gradients);
+    const auto again = [&] {
+      const transforms::DifferentiatedFunction here;  // a layer may take gradients itself
+      return tensors_of(call.run(with_tensors(call.in, is_defined, inputs)).first,
+                        carries_gradients);
+    }();
     if (again.size() != by_outputs.size()) {
       throw ArgumentError("checkpointed",
                           fmt::format("expected a layer that gives the same each time, got {} "

@@ -23,14 +23,22 @@ void check_mask(const std::string& who, const Tensor& mask, const Tensor& x, Sha
 
 }  // namespace
 
-void check_labels_kind(const std::string& who, const Tensor& y) {
-  if (y.defined() && c10::isIntegralType(y.scalar_type(), /*includeBool=*/true)) return;
-  throw ShapeError(
-      who, fmt::format("expected labels y of integers or booleans, got {}.", describe_kind(y)));
+Tensor whole_labels(const std::string& who, const Tensor& y, const Tensor& mask) {
+  if (!y.defined() || y.is_complex())
+    throw ShapeError(who, fmt::format("expected labels y of whole numbers or booleans, got {}.",
+                                      describe_kind(y)));
+  if (!y.is_floating_point()) return y.to(kInt64);
+  const Tensor plain = transforms::detached(y);
+  Tensor wrong = plain.ne(plain.trunc()).logical_or(plain.isfinite().logical_not());
+  if (mask.defined() && mask.scalar_type() == kBool && mask.sizes() == y.sizes())
+    wrong = wrong.logical_and(mask);
+  if (wrong.any().item<bool>())
+    throw ArgumentError(who, fmt::format("expected labels y of whole numbers, got {}.",
+                                         plain.masked_select(wrong)[0].item<double>()));
+  return plain.nan_to_num().to(kInt64);
 }
 
 Tensor scores(const std::string& who, const Tensor& y_hat, const Tensor& y, int64_t dim) {
-  check_labels_kind(who, y);
   if (!y_hat.defined() || !y_hat.is_floating_point() || y_hat.dim() == 0)
     throw ShapeError(
         who, fmt::format("expected scores y_hat (..., classes), got {}.", describe_kind(y_hat)));
@@ -47,7 +55,6 @@ Tensor scores(const std::string& who, const Tensor& y_hat, const Tensor& y, int6
 
 Tensor predictions(const std::string& who, const Tensor& y_hat, const Tensor& y, int64_t dim,
                    double threshold) {
-  check_labels_kind(who, y);
   if (!y_hat.defined() || y_hat.sizes() != y.sizes()) {
     const Tensor last = scores(who, y_hat, y, dim);
     return last.argmax(-1).masked_fill(last.isnan().any(-1), kNoPrediction);
@@ -56,8 +63,7 @@ Tensor predictions(const std::string& who, const Tensor& y_hat, const Tensor& y,
     const Tensor p = transforms::detached(y_hat);
     return p.gt(threshold).to(kInt64).masked_fill(p.isnan(), kNoPrediction);
   }
-  check_labels_kind(who, y_hat);
-  return y_hat.to(kInt64);
+  return whole_labels(who, y_hat, {});
 }
 
 Tensor used(const std::string& who, const Tensor& x, const Tensor& mask) {

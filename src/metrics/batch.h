@@ -18,8 +18,9 @@ inline constexpr int64_t kNoPrediction = -1;
 Tensor predictions(const std::string& who, const Tensor& y_hat, const Tensor& y, int64_t dim,
                    double threshold);
 
-/// Throws ShapeError unless y is of integers or booleans.
-void check_labels_kind(const std::string& who, const Tensor& y);
+/// y as int64, where the mask lets it count: integers, booleans, or floating numbers that are whole. ShapeError: another
+/// dtype. ArgumentError: another number.
+Tensor whole_labels(const std::string& who, const Tensor& y, const Tensor& mask);
 
 /// The elements of x under the mask, which has x's shape or is undefined, as one vector.
 Tensor used(const std::string& who, const Tensor& x, const Tensor& mask);

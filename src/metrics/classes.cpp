@@ -83,7 +83,8 @@ Tree Accuracy::init() const { return no_counts(); }
 Tree Accuracy::update(const Tree& state, const Tensor& y_hat, const Tensor& y,
                       const Tensor& mask) const {
   constexpr auto kWho = "metrics::Accuracy";
-  const Tensor right = predictions(kWho, y_hat, y, dim, threshold).eq(y.to(kInt64));
+  const Tensor labels = whole_labels(kWho, y, mask);
+  const Tensor right = predictions(kWho, y_hat, labels, dim, threshold).eq(labels);
   return counted(state, used(kWho, right, mask));
 }
 Tensor Accuracy::value(const Tree& state) const { return fraction(state); }
@@ -93,8 +94,9 @@ Tree TopKAccuracy::update(const Tree& state, const Tensor& y_hat, const Tensor& 
                           const Tensor& mask) const {
   constexpr auto kWho = "metrics::TopKAccuracy";
   if (k < 1) throw ArgumentError(kWho, fmt::format("expected k of at least 1, got {}.", k));
+  const Tensor all_labels = whole_labels(kWho, y, mask);
   const Tensor rows = used_rows(kWho, scores(kWho, y_hat, y, dim), mask);
-  const Tensor labels = used(kWho, y.to(kInt64), mask).unsqueeze(-1);
+  const Tensor labels = used(kWho, all_labels, mask).unsqueeze(-1);
   check_range(kWho, "labels", labels, rows.size(-1));
   const Tensor before = rows.gt(rows.gather(-1, labels)).sum(-1);
   return counted(state, before.lt(k).logical_and(rows.isnan().any(-1).logical_not()));
@@ -109,8 +111,9 @@ Tree ConfusionMatrix::update(const Tree& state, const Tensor& y_hat, const Tenso
                              const Tensor& mask) const {
   constexpr auto kWho = "metrics::ConfusionMatrix";
   check_classes(kWho, classes);
+  const Tensor all_labels = whole_labels(kWho, y, mask);
   const Tensor predicted = used(kWho, predictions(kWho, y_hat, y, dim, threshold), mask);
-  const Tensor labels = used(kWho, y.to(kInt64), mask);
+  const Tensor labels = used(kWho, all_labels, mask);
   check_range(kWho, "labels", labels, classes);
   const bool of_scores = y_hat.is_floating_point();
   check_range(kWho, of_scores ? "predictions (-1: scores of NaN)" : "predictions", predicted,

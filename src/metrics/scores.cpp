@@ -56,9 +56,9 @@ Tree AUROC::init() const {
 Tree AUROC::update(const Tree& state, const Tensor& y_hat, const Tensor& y,
                    const Tensor& mask) const {
   constexpr auto kWho = "metrics::AUROC";
-  check_labels_kind(kWho, y);
+  const Tensor all_labels = whole_labels(kWho, y, mask);
   const Tensor scores = used(kWho, numbers_like(kWho, y_hat, y), mask);
-  const Tensor labels = used(kWho, y.to(kInt64), mask);
+  const Tensor labels = used(kWho, all_labels, mask);
   check_range(kWho, "labels", labels, 2);
   if (scores.isnan().any().item<bool>())
     throw ArgumentError(kWho, "expected scores that are numbers, got NaN.");
@@ -129,8 +129,9 @@ Tree Perplexity::init() const {
 Tree Perplexity::update(const Tree& state, const Tensor& y_hat, const Tensor& y,
                         const Tensor& mask) const {
   constexpr auto kWho = "metrics::Perplexity";
+  const Tensor all_labels = whole_labels(kWho, y, mask);
   const Tensor rows = used_rows(kWho, scores(kWho, y_hat, y, dim), mask);
-  const Tensor labels = used(kWho, y.to(kInt64), mask).unsqueeze(-1);
+  const Tensor labels = used(kWho, all_labels, mask).unsqueeze(-1);
   check_range(kWho, "labels", labels, rows.size(-1));
   const Tensor wide = rows.to(ops::sum_dtype(rows.scalar_type()));
   const Tensor log_p = at::log_softmax(wide, -1).gather(-1, labels);

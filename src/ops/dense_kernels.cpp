@@ -145,18 +145,20 @@ template <class T>
 void weight_gradients(const Run<T>& run, int64_t l, const Tensor& by_weight,
                       const Tensor& by_bias) {
   const auto& layer = run.layers[l];
-  if (by_weight.defined()) {
-    const auto& before = run.layers[l > 0 ? l - 1 : 0].y;
-    const auto x = l > 0 ? DenseRows<const T>{before.at, before.stride} : run.x;
-    detail::parallel_for(
-        0, layer.out, std::max<int64_t>(6, kProductsOfThread / (run.rows * layer.in)),
-        [&](int64_t first, int64_t last) {
-          const Tensor scratch = recycled({kernels::dense_scratch<T>()}, kDtype<T>);
-          kernels::dense_weight_gradient(layer, x, run.rows, first, last, writable<T>(scratch),
-                                         writable<T>(by_weight));
-        });
+  T* const bias = by_bias.defined() ? writable<T>(by_bias) : nullptr;
+  if (!by_weight.defined()) {
+    if (bias) kernels::dense_bias_gradient(layer, run.rows, bias);
+    return;
   }
-  if (by_bias.defined()) kernels::dense_bias_gradient(layer, run.rows, writable<T>(by_bias));
+  const auto& before = run.layers[l > 0 ? l - 1 : 0].y;
+  const auto x = l > 0 ? DenseRows<const T>{before.at, before.stride} : run.x;
+  detail::parallel_for(
+      0, layer.out, std::max<int64_t>(6, kProductsOfThread / (run.rows * layer.in)),
+      [&](int64_t first, int64_t last) {
+        const Tensor scratch = recycled({kernels::dense_scratch<T>(layer.in)}, kDtype<T>);
+        kernels::dense_weight_gradient(layer, x, run.rows, first, last, writable<T>(scratch),
+                                       writable<T>(by_weight), bias);
+      });
 }
 
 template <class T>

@@ -7,6 +7,8 @@
 #include <ATen/ops/zeros.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "text.h"
 
 namespace luxtorch::detail {
@@ -228,6 +230,22 @@ std::optional<double> FlatParameters::loss_scale() const {
     if (one) scale = scale.value_or(1) * *one;
   }
   return scale;
+}
+
+std::optional<double> FlatParameters::learning_rate() const {
+  const auto& lr = hyper_word("lr");
+  auto next = state_.steps;
+  for (auto& step : next) ++step;
+  const auto now = next.empty() ? program_ : program_.at(next);
+  const auto stages = now.stages();
+  for (size_t i = 0; i < stages.size(); ++i) {
+    const Rule* rule = stages[i]->rule();
+    if (!rule || !rule->find(lr)) continue;
+    const auto& counts = state_.counts[i];
+    return rule->values_at(counts.empty() ? 1 : 1 + *std::max_element(counts.begin(), counts.end()))
+        .lr;
+  }
+  return {};
 }
 
 void FlatParameters::flush_() { run_(std::vector<Tensor>(layout_->arrays.size()), Pass::flush); }

@@ -75,6 +75,8 @@ class FlatParameters {
 
   /// The factor that the program's stages want the loss to have in the next step, if one wants it.
   std::optional<double> loss_scale() const;
+  /// Of the first rule that has one, at its next update.
+  std::optional<double> learning_rate() const;
 
   /// Arrays (of the layout) whose gradients are ignored.
   std::vector<char> frozen;

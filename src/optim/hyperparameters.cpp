@@ -42,9 +42,9 @@ std::vector<double> HyperWord::numbers(const Hyperparameters& h) const {
 
 void HyperWord::set(Hyperparameters& h, std::span<const double> numbers) const {
   if (one) {
-    h.*one = numbers[0];
+    h.*one = numbers.front();
   } else {
-    h.*pair = {numbers[0], numbers[1]};
+    h.*pair = {numbers.front(), numbers.back()};
   }
 }
 

@@ -38,7 +38,7 @@ void check_finite(const Tensor& loss, const char* who, int64_t step) {
   if (plain.dim() > 0) plain = plain[0];
   const double value = plain.item<double>();
   if (std::isfinite(value)) return;
-  ArgumentError error(
+  NonFiniteError error(
       who,
       fmt::format("expected a finite loss, got {}. Look at the batch and at the parameters from "
                   "before it; a smaller learning rate or ClipNorm may help.",

@@ -137,6 +137,10 @@ void set_optimizer_(TrainState& ts, Optimizer next) {
 
 }  // namespace
 
+std::optional<double> learning_rate(const TrainState& ts) {
+  return TrainStateAccess::storage(ts).flat.learning_rate();
+}
+
 TrainState adjust(const TrainState& ts, const Hyperparameters& changes) {
   TrainState next = ts;
   adjust_(next, changes);

@@ -78,6 +78,44 @@ TEST(Checkpointed, GivesGradientsOfGradients) {
   EXPECT_TRUE(tree::all_close(kept, plain, 1e-12, 1e-12));
 }
 
+// The gradient of an energy by x: what it gives depends on the parameters through a gradient.
+struct Force {
+  Dense energy{3, 4, tanh};
+  LUXTORCH_WRAPS(energy)
+  Out<Tensor> operator()(const Tensor& x, const Tree& ps, const Tree& st) const {
+    return {grad([&](const Tree& at) { return energy(at.tensor(), ps, st).first.pow(2).sum(); }, x)
+                .tensor(),
+            st};
+  }
+};
+
+TEST(Checkpointed, ALayerThatTakesGradientsItselfHasItsGradients) {
+  const auto s = setup_of(Force{});
+  auto by_both = [&](const Layer& layer) {
+    return grad(
+        [&](const Tree& p) { return layer(p["x"], p["ps"], s.st).first.tensor().pow(2).sum(); },
+        named({{"x", s.x}, {"ps", s.ps}}));
+  };
+  const Tree plain = by_both(s.plain);
+  EXPECT_TRUE(tree::all_close(by_both(s.kept), plain, 1e-12, 1e-12));
+  for (const Tensor& g : tree::tensors(plain)) EXPECT_GT(g.abs().max().item<double>(), 0);
+  auto twice = [&](const Layer& layer) {
+    return grad(
+        [&](const Tree& x) {
+          return grad(
+                     [&](const Tree& y) {
+                       return layer(y, s.ps, s.st).first.tensor().pow(2).sum();
+                     },
+                     x)
+              .tensor()
+              .pow(2)
+              .sum();
+        },
+        s.x);
+  };
+  EXPECT_TRUE(tree::all_close(twice(s.kept), twice(s.plain), 1e-12, 1e-12));
+}
+
 TEST(Checkpointed, RunsItsLayerTwiceOnlyForAPassBackward) {
   const Counting counting;
   const Layer layer = checkpointed(counting);

@@ -1,4 +1,5 @@
 // The metrics against loops over the samples, and what all of them promise.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <cmath>
@@ -336,6 +337,25 @@ TEST(Perplexity, IsTheExponentialOfTheMeanLoss) {
                value_of(7), 1e-14);
 }
 
+TEST(Metrics, TakeLabelsOfFloatingWholeNumbers) {
+  const Classes c;
+  const Accuracy a;
+  const ConfusionMatrix m{.classes = 4};
+  const Perplexity p;
+  const Tensor y = c.y.to(kFloat32);
+  EXPECT_TRUE(tree::equal(a.update(a.init(), c.y_hat, y), a.update(a.init(), c.y_hat, c.y)));
+  EXPECT_TRUE(tree::equal(m.update(m.init(), c.y_hat, y), m.update(m.init(), c.y_hat, c.y)));
+  EXPECT_TRUE(tree::equal(p.update(p.init(), c.y_hat, y), p.update(p.init(), c.y_hat, c.y)));
+  // What the mask leaves out may be anything, NaN too.
+  Tensor mask = ones({60}, {.dtype = kBool}), with_nan = y.clone();
+  mask[7].fill_(false);
+  with_nan[7].fill_(std::numeric_limits<double>::quiet_NaN());
+  EXPECT_TRUE(tree::equal(a.update(a.init(), c.y_hat, with_nan, mask),
+                          a.update(a.init(), c.y_hat, c.y, mask)));
+  EXPECT_ERROR(ArgumentError, a.update(a.init(), c.y_hat, with_nan),
+               "[metrics::Accuracy] expected labels y of whole numbers, got nan.");
+}
+
 TEST(Metrics, RefuseOtherShapesAndLabels) {
   const Classes c;
   const Accuracy a;
@@ -343,10 +363,9 @@ TEST(Metrics, RefuseOtherShapesAndLabels) {
       ShapeError, a.update(a.init(), c.y_hat, c.y.narrow(0, 0, 59)),
       "[metrics::Accuracy] expected labels of y_hat's shape without its classes, (60,), got "
       "y_hat (60, 4) and y (59,).");
-  EXPECT_ERROR(
-      ShapeError, a.update(a.init(), c.y_hat, c.y.to(kFloat32)),
-      "[metrics::Accuracy] expected labels y of integers or booleans, got a float32 tensor of "
-      "shape (60,).");
+  EXPECT_ERROR(ArgumentError, a.update(a.init(), c.y_hat, c.y.to(kFloat32) + 0.25),
+               fmt::format("[metrics::Accuracy] expected labels y of whole numbers, got {}.",
+                           c.y[0].item<int64_t>() + 0.25));
   EXPECT_ERROR(ArgumentError, (Accuracy{.dim = 2}.update(a.init(), c.y_hat, c.y)),
                "[metrics::Accuracy] expected dim to name a dimension of y_hat (60, 4), got 2.");
   const ConfusionMatrix m{.classes = 3};

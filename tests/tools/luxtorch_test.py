@@ -275,6 +275,43 @@ else:
             self.refuses("diff", name, self.model, status=2, says=f"{name}: expected .*, got {kind}")
             self.assertRegex(self.call("verify", name, status=1).stdout, f"^{name}: not readable: .*, got {kind}")
 
+    # ------------------------------------------------------------------------------------------------- doctor
+
+    def doctor(self, **environment):
+        return json.loads(self.call("doctor", "--json", **environment).stdout)
+
+    def test_doctor_says_the_same_to_people_and_to_scripts(self):
+        found = self.doctor()
+        self.assertEqual(list(found), ["build", "LibTorch", "machine", "vectors", "kernels", "libraries", "environment"])
+        lines = self.call("doctor").stdout.splitlines()
+        self.assertEqual([line for line in lines if not line.startswith(" ")], list(found))
+        said = [re.split(r"  +", line.strip(), maxsplit=1) for line in lines if line.startswith(" ")]
+        self.assertEqual(said, [[name, value] for section in found.values() for name, value in section.items()])
+        self.assertLess(len(lines), 60)  # one page
+
+    def test_doctor_tells_what_was_built(self):
+        found = self.doctor(OMP_NUM_THREADS="2")
+        self.assertEqual(f"luxtorch {found['build']['luxtorch']}\n", self.call("--version").stdout)
+        self.assertRegex(found["build"]["compiler"], r"^(GCC|Clang) \d+\.\d+")
+        self.assertRegex(found["LibTorch"]["version"], r"^\d+\.\d+\.\d+")
+        self.assertEqual(found["LibTorch"]["threads"], "2")
+        self.assertEqual(found["environment"]["OMP_NUM_THREADS"], "2")
+        self.assertEqual(found["libraries"]["HDF5"].startswith("yes"), HAS_HDF5)
+
+    def test_doctor_asks_the_kernels(self):
+        found = self.doctor()
+        self.assertEqual(list(found["vectors"].values()).count("chosen"), 1)
+        for name, ran in found["kernels"].items():
+            self.assertRegex(ran, r"^fused$|^reference \(.+\)$", name)
+        self.assertEqual(found["kernels"]["LSTM, 4 sequences of 8 steps, float32"], "fused")
+        self.assertEqual(found["kernels"]["LSTM, 4 sequences of 8 steps, bfloat16"], "reference (dtype is not float32 or float64)")
+        plain = self.doctor(LUXTORCH_PLAIN_RECURRENCE="1")
+        self.assertEqual(plain["kernels"]["LSTM, 4 sequences of 8 steps, float32"], "reference (fused kernels are disabled)")
+        self.assertEqual(plain["environment"]["LUXTORCH_PLAIN_RECURRENCE"], "1")
+
+    def test_doctor_keeps_other_variables_to_itself(self):
+        self.assertNotIn("swordfish", self.call("doctor", SECRET_TOKEN="swordfish").stdout)
+
     # ------------------------------------------------------------------------------------------------- verify
 
     def test_verify_finds_whole_files_good(self):
@@ -432,7 +469,7 @@ else:
 
     def test_help_tells_examples_and_exit_statuses(self):
         said = self.call("--help").stdout
-        for command in ("inspect", "diff", "convert", "verify"):
+        for command in ("inspect", "diff", "convert", "doctor", "verify"):
             self.assertIn(command, said)
             own = self.call(command, "--help").stdout
             self.assertIn(f"luxtorch {command} ", own.partition("Examples:")[2])

@@ -37,6 +37,15 @@ class SimpleRnnTest(ProgramTest):
         self.assertNotIn("\r", out)
         self.assertIn("the predictions are equal bit for bit", out)
 
+    def test_fit_prints_the_numbers_of_the_loop(self):
+        def printed(loop):
+            out = self.run_it("--epochs", "3", "--model", "struct", "--loop", loop).stdout
+            return [m[0] for f in (EPOCH, VALIDATION) for m in self.lines(out, f)]
+
+        by_step = printed("step")
+        self.assertEqual(len(by_step), 6)
+        self.assertEqual(printed("fit"), by_step)
+
     def test_every_seed_cell_and_arm_learns(self):
         def final(cell, seed, mirrored):
             folder = self.folder / f"{cell}{seed}{mirrored}"
@@ -118,7 +127,7 @@ class SimpleRnnTest(ProgramTest):
         self.assertIn('expected cpu, gpu, cuda or cuda:N, got "abacus"', result.stderr)
 
     def test_a_loss_that_is_not_a_number_names_the_step(self):
-        for loop in ("step", "manual"):
+        for loop in ("step", "fit", "manual"):
             result = self.run_it("--learning-rate", "1e38", "--loop", loop, ok=False)
             self.assertEqual(result.returncode, 1, result.stdout)
             self.assertRegex(result.stderr, r"at step \d+: expected a finite loss")

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Writes the golden values that tests compare with: tests/golden/TOPIC.json for each topic.
 
-    generate.py [TOPIC...]     all of them without a name; needs a Python with torch and numpy
+    generate.py [TOPIC...]     all of them without a name; needs a Python with torch and numpy,
+                               and scikit-learn for metrics
 
 A topic is a file TOPIC.py beside this one with a function `generate()`, or a layer, modules/NAME
 (modules/_generate.py tells what its file has). The function returns nested dicts and lists of

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "map.h"
 
@@ -33,6 +34,12 @@ struct Convert {
 /// Writes a file's tree to another file, in another layout if asked.
 int convert(const Convert& options);
 
+struct Doctor {
+  bool json = false;
+};
+/// Prints what a bug report should say of this build and this machine.
+int doctor(const Doctor& options);
+
 struct Verify {
   std::string file;
   // None: what a file of that size takes; 0: no limit.
@@ -41,5 +48,21 @@ struct Verify {
 };
 /// Reads a file in a child process and prints a verdict; 1 if the file is not good.
 int verify(const Verify& options);
+
+struct Watch {
+  std::vector<std::string> runs;
+  bool once = false;
+  bool logarithmic = false;
+  int width = 0, height = 0;  // 0: the terminal's
+};
+/// Shows how trainings go until a key ends it; one frame where stdout is no terminal.
+int watch(const Watch& options);
+
+struct Report {
+  std::vector<std::string> runs;
+  std::string out = "report.html";
+};
+/// Writes a page about trainings.
+int report(const Report& options);
 
 }  // namespace commands

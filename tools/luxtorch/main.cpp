@@ -1,4 +1,4 @@
-// Looks into files of parameters, compares, converts and checks them.
+// Looks into files of parameters, compares, converts and checks them; shows trainings by their logs.
 //
 //     tools/run luxtorch inspect trained_model.jld2
 
@@ -51,8 +51,10 @@ ModelLayout layout_of(const std::string& name) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("Looks into files of trained parameters, compares, converts and checks them.\n" +
-               files());
+  CLI::App app(
+      "Looks into files of trained parameters, compares, converts and checks them; shows how "
+      "trainings go.\n" +
+      files());
   app.name("luxtorch");
   app.set_version_flag("--version", std::string("luxtorch ") + luxtorch::version());
   app.require_subcommand(1);
@@ -165,6 +167,13 @@ int main(int argc, char** argv) {
     status = commands::convert(convert);
   });
 
+  commands::Doctor doctor;
+  auto* doctor_app = app.add_subcommand(
+      "doctor", "What this build and this machine have, and which kernels run: for a bug report");
+  doctor_app->add_flag("--json", doctor.json, "For scripts");
+  doctor_app->footer("\nExamples:\n  luxtorch doctor >> report.txt\n\nExit status: 0.");
+  doctor_app->callback([&] { status = commands::doctor(doctor); });
+
   commands::Verify verify;
   auto* verify_app = app.add_subcommand(
       "verify",
@@ -185,6 +194,43 @@ int main(int argc, char** argv) {
       "  for f in *.jld2; do luxtorch verify --seconds 60 \"$f\" || mv \"$f\" damaged/; done\n\n"
       "Exit status: 0 good, 1 not readable or not finite, 2 wrong usage.");
   verify_app->callback([&] { status = commands::verify(verify); });
+
+  commands::Watch watch;
+  auto* watch_app = app.add_subcommand(
+      "watch", "Shows how trainings go, or went: curves, rates, what they said last");
+  watch_app->add_option("RUN", watch.runs, "A run's folder, or its log.jsonl")->required();
+  watch_app->add_flag("--once", watch.once,
+                      "Print one frame and end; so it does where the output is no terminal");
+  watch_app->add_flag("--log", watch.logarithmic, "Logarithmic axes for losses");
+  watch_app->add_option("--width", watch.width, "Columns, if not the terminal's")
+      ->check(CLI::Range(20, 1000));
+  watch_app->add_option("--height", watch.height, "Lines, if not the terminal's")
+      ->check(CLI::Range(2, 1000));
+  watch_app->footer(
+      "\nReads the log.jsonl that lux::JsonLines writes into the run's folder, about once a "
+      "second, and\nnothing else: the training does not notice. q or Ctrl-C leaves, l switches "
+      "logarithmic axes.\n\n"
+      "Examples:\n"
+      "  luxtorch watch runs/a\n"
+      "  luxtorch watch runs/a runs/b                 # side by side\n"
+      "  luxtorch watch --once runs/a | mail -s training me\n\n"
+      "Exit status: 0, 1 for a run that is not there, 2 wrong usage.");
+  watch_app->callback([&] { status = commands::watch(watch); });
+
+  commands::Report report;
+  auto* report_app = app.add_subcommand(
+      "report", "Writes a page about trainings: curves, what differs, models, versions");
+  report_app->add_option("RUN", report.runs, "A run's folder, or its log.jsonl")->required();
+  report_app->add_option("-o,--output", report.out, "The HTML file that is written")
+      ->capture_default_str();
+  report_app->footer(
+      "\nThe page is one file without scripts, for browsers and for mail. Folders without a "
+      "log.jsonl are\nnamed and left out.\n\n"
+      "Examples:\n"
+      "  luxtorch report runs/*\n"
+      "  luxtorch report runs/a runs/b -o compared.html\n\n"
+      "Exit status: 0, 1 where there is no run or the page cannot be written, 2 wrong usage.");
+  report_app->callback([&] { status = commands::report(report); });
 
   try {
     app.parse(argc, argv);

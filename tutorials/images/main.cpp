@@ -33,8 +33,8 @@ struct Options : Page {
 // ------------------------------------------------------------------------------------------------------- Augmentation
 //
 // A figure in a mirror is the same figure (a digit is not), and so is one that is moved by a few pixels or partly hidden.
-// Images that are changed at random in each step stand for many more. The key of the step says how each of them is changed:
-// a training that is run again sees the same images.
+// Images that are changed at random in each step stand for many more. The loader changes each batch by a key of its own: a
+// training that is run again sees the same images.
 
 Tensor augment(Rng rng, Tensor x, const Options& o) {  // (batch, channels, height, width)
   if (o.data.empty()) x = lux::data::random_flip(rng.fold_in("flip"), x);
@@ -54,32 +54,36 @@ Tensor logits_of(const Layer& model, const Tree& ps, const Tree& st, const Tenso
   return lux::cat(parts);
 }
 
+struct PrintEpoch {
+  void on_epoch(const lux::Event& e) const {
+    fmt::print("Epoch [{:2}]: Loss {:.4f}   Held out: Loss {:.4f}, Accuracy {:.1f}%\n", e.epoch,
+               e.loss(), e.metric("validation_loss"), 100 * e.metric("validation_accuracy"));
+    std::fflush(stdout);
+  }
+};
+
 lux::TrainState train(const Layer& model, const Tree& ps, const Tree& st, const Samples& samples,
                       const Options& o) {
   const Rng rng(o.seed);
-  lux::DataLoader loader(samples.train, {.batch_size = o.batch_size, .shuffle = true},
-                         rng.fold_in("shuffle"));
+  std::function<Tree(const Tree&, Rng)> change;
+  if (o.augment) {
+    change = [&o](const Tree& batch, Rng key) {
+      auto [x, y] = batch.tensors<2>();
+      return lux::tuple({augment(key, x, o), y});
+    };
+  }
+  lux::DataLoader loader(
+      samples.train, {.batch_size = o.batch_size, .shuffle = true, .transform = change}, rng);
+  const lux::DataLoader held_out(samples.test, {.batch_size = 250});
   // The learning rate goes up and down again, once.
   auto rate =
       lux::schedule::OneCycle(std::max<int64_t>(2, o.epochs * loader.size()), o.learning_rate);
   lux::TrainState ts(model, ps, st, lux::Scheduler(lux::AdamW(0.001, {.lambda = 0.01}), rate));
-  auto [x_test, y_test] = samples.test.tensors<2>();
-  for (int64_t epoch = 1; epoch <= o.epochs; ++epoch) {
-    double total = 0;
-    for (const Tree& batch : loader) {
-      auto [x, y] = batch.tensors<2>();
-      if (o.augment) x = augment(rng.fold_in("augment").fold_in(ts.step), x, o);
-      auto step = lux::single_train_step_(loss_function, lux::tuple({x, y}), ts);
-      total += step.loss.item<double>() * static_cast<double>(y.size(0));
-    }
-    auto logits = logits_of(model, ts.parameters(), ts.states(), x_test);
-    const lux::metrics::Accuracy accuracy;
-    auto right = accuracy.value(accuracy.update(accuracy.init(), logits, y_test));
-    fmt::print("Epoch [{:2}]: Loss {:.4f}   Held out: Loss {:.4f}, Accuracy {:.1f}%\n", epoch,
-               total / static_cast<double>(loader.numobs()),
-               loss_function(logits, y_test).item<double>(), 100 * right.item<double>());
-    std::fflush(stdout);
-  }
+  lux::fit(ts, loss_function, loader,
+           {.epochs = o.epochs,
+            .validation = &held_out,
+            .metrics = {{"accuracy", lux::metrics::Accuracy{}}},
+            .callbacks = {PrintEpoch{}}});
   return ts;
 }
 

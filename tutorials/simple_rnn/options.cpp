@@ -15,8 +15,8 @@ Options Options::from_command_line(int argc, char** argv) {
   app.add_option("--model", o.model, "How the model is written")
       ->check(CLI::IsMember({"struct", "compact", "both"}));
   app.add_option("--loop", o.loop,
-                 "How it is trained: single_train_step_, or gradient and update by hand")
-      ->check(CLI::IsMember({"step", "manual"}));
+                 "How it is trained: single_train_step_, fit, or gradient and update by hand")
+      ->check(CLI::IsMember({"step", "fit", "manual"}));
   app.add_option("--cell", o.cell, "The recurrent cell")
       ->check(CLI::IsMember({"lstm", "gru", "rnn"}));
   app.add_option("--epochs", o.epochs, "Passes over the training set")->check(CLI::PositiveNumber);

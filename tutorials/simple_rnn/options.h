@@ -7,7 +7,7 @@
 
 struct Options {
   std::string model = "both";  // struct, compact or both
-  std::string loop = "step";   // step, or manual: the older reference's way
+  std::string loop = "step";   // step, fit, or manual: the older reference's way
   std::string cell = "lstm";   // lstm, gru or rnn
   int64_t epochs = 25, batch_size = 128, hidden = 8;
   double learning_rate = 0.01;

@@ -162,6 +162,8 @@ class LUXTORCH_API CheckpointFolder {
 
   /// The run's folder.
   const std::filesystem::path& path() const { return folder_; }
+  /// Its options.
+  const CheckpointFolderOptions& options() const { return options_; }
 
  private:
   std::filesystem::path save_here(const std::vector<NamedTrainState>& all,

@@ -10,8 +10,8 @@
 // the metric, float64, NaN for no data (of ConfusionMatrix zeros). States have tensors alone, so io::save
 // keeps them.
 //
-// y: labels (...), integers from 0 or booleans. y_hat: scores (..., classes), whose largest is the
-// prediction; or predicted labels (...) of integers; or probabilities (...) of the class 1, of two.
+// y: labels (...), integers from 0 or booleans, or floating numbers that are whole. y_hat: scores
+// (..., classes), whose largest is the prediction; or predicted labels (...) of integers; or probabilities (...) of the class 1, of two.
 // mask: boolean (...); what is false does not count, whatever it holds. An undefined mask leaves out
 // nothing. For padded sequences, take metrics::length_mask(lengths, time). NaN predicts nothing.
 //

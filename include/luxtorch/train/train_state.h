@@ -46,7 +46,7 @@ enum class Combine {
 
 /// Options of a TrainState.
 struct TrainStateOptions {
-  /// Whether a loss that is infinite or NaN is an ArgumentError, which names the step. Not set: yes
+  /// Whether a loss that is infinite or NaN is a NonFiniteError, which names the step. Not set: yes
   /// where the loss is on the CPU; on another device the check makes the program wait.
   std::optional<bool> check_finite = {};
   /// How many parts of a batch a step computes one after the other, to need less memory. The loss and the gradients are
@@ -94,6 +94,11 @@ struct TrainStateOptions {
   /// be the same bits: else an ArgumentError on all of them, which names the first parameter and
   /// rank that differ from rank 0. It reads all parameters and sends 8 bytes for each array. 0: never.
   int64_t check_every = 0;
+};
+
+/// A training step's loss is infinite or NaN.
+struct LUXTORCH_API NonFiniteError : ArgumentError {
+  using ArgumentError::ArgumentError;
 };
 
 /// A model in training: its parameters and states, the optimizer and its state, and the step (Lux's
@@ -211,5 +216,9 @@ LUXTORCH_API void adjust_(TrainState& ts, const Hyperparameters& changes);
                                              std::string_view group);
 /// adjust of one group in place.
 LUXTORCH_API void adjust_(TrainState& ts, const Hyperparameters& changes, std::string_view group);
+
+/// The learning rate of the next update: of the optimizer's first rule that has one, as its schedule says. Nothing
+/// where there is none, as in a user's own optimizer.
+LUXTORCH_API std::optional<double> learning_rate(const TrainState& ts);
 
 }  // namespace luxtorch

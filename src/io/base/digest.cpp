@@ -1,6 +1,7 @@
 // SHA-256 by OpenSSL, which uses the processor's instructions for it.
 #include "io/base/digest.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include "luxtorch/core/error.h"
@@ -19,6 +20,8 @@ struct Digest::Context {
                              "refuses. Look at its configuration.");
   }
 };
+
+std::string digest_library() { return OpenSSL_version(OPENSSL_VERSION); }
 
 Digest::Digest() : context_(std::make_unique<Context>()) {
   Context::check(EVP_DigestInit_ex(context_->evp, EVP_sha256(), nullptr));

@@ -24,6 +24,9 @@ class Digest {
   std::unique_ptr<Context> context_;
 };
 
+/// The library that computes it, "OpenSSL 3.0.11 19 Sep 2023"; "" for code of our own.
+std::string digest_library();
+
 /// Two lower-case digits for each byte.
 inline std::string hexadecimal(const std::array<unsigned char, 32>& bytes) {
   std::string digits;

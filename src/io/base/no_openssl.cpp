@@ -68,6 +68,8 @@ struct Digest::Context {
   }
 };
 
+std::string digest_library() { return ""; }
+
 Digest::Digest() : context_(std::make_unique<Context>()) {}
 Digest::~Digest() = default;
 

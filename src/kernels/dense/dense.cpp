@@ -14,12 +14,6 @@ namespace luxtorch::kernels {
 
 // So many of a row's numbers are multiplied with all panels before the next ones: what they take stays near.
 constexpr int64_t kDepth = 512;
-// So many rows are added up before a weight's gradient goes to memory.
-constexpr int64_t kRowsOfSum = 256;
-// So many outputs' gradients are summed at a time.
-constexpr int64_t kOutputsAtOnce = 96;
-// Rows closer than this are read where they lie; others are copied, since each would lie on a page of its own.
-constexpr int64_t kNear = 128;
 
 }  // namespace luxtorch::kernels
 #endif
@@ -27,13 +21,6 @@ constexpr int64_t kNear = 128;
 HWY_BEFORE_NAMESPACE();
 namespace luxtorch::kernels::HWY_NAMESPACE {
 
-template <class T>
-using Whole = hn::ScalableTag<T>;
-
-template <class T>
-HWY_INLINE int64_t PanelWidth() {
-  return kPanelVectors * static_cast<int64_t>(hn::MaxLanes(Whole<T>()));
-}
 int64_t PanelFloat() { return PanelWidth<float>(); }
 int64_t PanelDouble() { return PanelWidth<double>(); }
 
@@ -151,86 +138,6 @@ void BackwardDouble(const DenseLayer<double>* layers, int64_t count, DenseRows<c
   Backward(layers, count, by_y, by_x, first, last);
 }
 
-// Rows of n numbers, copied to rows of `width`.
-template <class T>
-HWY_INLINE DenseRows<const T> CopiedRows(const T* from, int64_t stride, int64_t rows, int64_t n,
-                                         T* to, int64_t width) {
-  const Whole<T> d;
-  for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t i = 0; i < n; i += hn::MaxLanes(d))
-      hn::StoreU(LoadFirst(d, from + r * stride + i, n - i), d, to + r * width + i);
-  }
-  return {to, width};
-}
-
-template <class T>
-HWY_INLINE void WeightGradient(const DenseLayer<T>& layer, DenseRows<const T> x, int64_t rows,
-                               int64_t first, int64_t last, T* scratch, T* by_weight) {
-  const Whole<T> d;
-  const int64_t width = PanelWidth<T>(), lanes = hn::MaxLanes(d);
-  T* panel = scratch + kRowsOfSum * kOutputsAtOnce;
-  for (int64_t o = first; o < last; o += kOutputsAtOnce) {
-    const int64_t outputs = std::min(kOutputsAtOnce, last - o);
-    for (int64_t row = 0; row < rows; row += kRowsOfSum) {
-      const int64_t count = std::min(kRowsOfSum, rows - row);
-      DenseRows<const T> by_z{layer.by_z.at + row * layer.by_z.stride + o, layer.by_z.stride};
-      if (by_z.stride > kNear)
-        by_z = CopiedRows(by_z.at, by_z.stride, count, outputs, scratch, kOutputsAtOnce);
-      for (int64_t column = 0; column < layer.in; column += width) {
-        const int64_t columns = std::min(width, layer.in - column);
-        DenseRows<const T> from{x.at + row * x.stride + column, x.stride};
-        // Whole vectors, as many as a tile reads.
-        const bool whole =
-            columns == width || columns == lanes || (kPanelVectors > 2 && columns == 2 * lanes);
-        if (x.stride > kNear || !whole)
-          from = CopiedRows(from.at, from.stride, count, columns, panel, width);
-        T* to = by_weight + o * layer.in + column;
-        WithVectors(d, columns, [&](auto vectors) HWY_ATTR {
-          MultiplyRowsAway<decltype(vectors)::value>(d, by_z, outputs, from, count, row > 0, to,
-                                                     layer.in, columns);
-        });
-      }
-    }
-  }
-}
-void WeightGradientFloat(const DenseLayer<float>& layer, DenseRows<const float> x, int64_t rows,
-                         int64_t first, int64_t last, float* scratch, float* by_weight) {
-  WeightGradient(layer, x, rows, first, last, scratch, by_weight);
-}
-void WeightGradientDouble(const DenseLayer<double>& layer, DenseRows<const double> x, int64_t rows,
-                          int64_t first, int64_t last, double* scratch, double* by_weight) {
-  WeightGradient(layer, x, rows, first, last, scratch, by_weight);
-}
-
-template <class T>
-HWY_INLINE void BiasGradient(const DenseLayer<T>& layer, int64_t rows, T* by_bias) {
-  const Whole<T> d;
-  const int64_t lanes = hn::MaxLanes(d), whole = layer.out / lanes * lanes;
-  const DenseRows<T> by_z = layer.by_z;
-  std::fill_n(by_bias, layer.out, T(0));
-  // Sums of sums keep more digits than one of all rows.
-  for (int64_t first = 0; first < rows; first += kRowsOfSum) {
-    const int64_t last = std::min(rows, first + kRowsOfSum);
-    for (int64_t i = 0; i < whole; i += lanes) {
-      auto sum = hn::Zero(d);
-      for (int64_t r = first; r < last; ++r)
-        sum = hn::Add(sum, hn::LoadU(d, by_z.at + r * by_z.stride + i));
-      hn::StoreU(hn::Add(hn::LoadU(d, by_bias + i), sum), d, by_bias + i);
-    }
-    for (int64_t i = whole; i < layer.out; ++i) {
-      T sum = 0;
-      for (int64_t r = first; r < last; ++r) sum += by_z.at[r * by_z.stride + i];
-      by_bias[i] += sum;
-    }
-  }
-}
-void BiasGradientFloat(const DenseLayer<float>& layer, int64_t rows, float* by_bias) {
-  BiasGradient(layer, rows, by_bias);
-}
-void BiasGradientDouble(const DenseLayer<double>& layer, int64_t rows, double* by_bias) {
-  BiasGradient(layer, rows, by_bias);
-}
-
 }  // namespace luxtorch::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -243,10 +150,6 @@ HWY_EXPORT(ForwardFloat);
 HWY_EXPORT(ForwardDouble);
 HWY_EXPORT(BackwardFloat);
 HWY_EXPORT(BackwardDouble);
-HWY_EXPORT(WeightGradientFloat);
-HWY_EXPORT(WeightGradientDouble);
-HWY_EXPORT(BiasGradientFloat);
-HWY_EXPORT(BiasGradientDouble);
 
 template <>
 int64_t dense_panel<float>() {
@@ -256,13 +159,6 @@ template <>
 int64_t dense_panel<double>() {
   return HWY_DYNAMIC_DISPATCH(PanelDouble)();
 }
-template <class T>
-int64_t dense_scratch() {
-  return kRowsOfSum * (kOutputsAtOnce + dense_panel<T>());
-}
-template int64_t dense_scratch<float>();
-template int64_t dense_scratch<double>();
-
 template <class T>
 void dense_pack_outputs(const DenseLayer<T>& layer, int64_t first, int64_t last, T* to) {
   const int64_t width = dense_panel<T>();
@@ -312,24 +208,5 @@ void dense_backward(const DenseLayer<double>* layers, int64_t count, DenseRows<c
                     DenseRows<double> by_x, int64_t first, int64_t last) {
   HWY_DYNAMIC_DISPATCH(BackwardDouble)(layers, count, by_y, by_x, first, last);
 }
-template <>
-void dense_weight_gradient(const DenseLayer<float>& layer, DenseRows<const float> x, int64_t rows,
-                           int64_t first, int64_t last, float* scratch, float* by_weight) {
-  HWY_DYNAMIC_DISPATCH(WeightGradientFloat)(layer, x, rows, first, last, scratch, by_weight);
-}
-template <>
-void dense_weight_gradient(const DenseLayer<double>& layer, DenseRows<const double> x, int64_t rows,
-                           int64_t first, int64_t last, double* scratch, double* by_weight) {
-  HWY_DYNAMIC_DISPATCH(WeightGradientDouble)(layer, x, rows, first, last, scratch, by_weight);
-}
-template <>
-void dense_bias_gradient(const DenseLayer<float>& layer, int64_t rows, float* by_bias) {
-  HWY_DYNAMIC_DISPATCH(BiasGradientFloat)(layer, rows, by_bias);
-}
-template <>
-void dense_bias_gradient(const DenseLayer<double>& layer, int64_t rows, double* by_bias) {
-  HWY_DYNAMIC_DISPATCH(BiasGradientDouble)(layer, rows, by_bias);
-}
-
 }  // namespace luxtorch::kernels
 #endif

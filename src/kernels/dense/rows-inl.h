@@ -1,4 +1,4 @@
-// Products of rows with a panel of weights, and of columns with a panel of rows.
+// Products of rows with a panel of weights.
 #if defined(LUXTORCH_KERNELS_DENSE_ROWS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef LUXTORCH_KERNELS_DENSE_ROWS_INL_H
 #undef LUXTORCH_KERNELS_DENSE_ROWS_INL_H
@@ -15,6 +15,13 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 // Enough independent sums for two multiply-adds a cycle, few enough for the registers.
 constexpr int kPanelVectors = kRegisters == 32 ? 4 : 2;
+
+template <class T>
+using Whole = hn::ScalableTag<T>;
+template <class T>
+constexpr int64_t PanelWidth() {
+  return kPanelVectors * static_cast<int64_t>(hn::MaxLanes(Whole<T>()));
+}
 
 // What a product with a panel reads and writes beside its rows.
 template <class T>
@@ -112,31 +119,6 @@ HWY_NOINLINE void MultiplyPanel(D d, DenseRows<const T> a, int64_t first, int64_
       }
     } else {
       out.y ? StoreBackward(d, out, row, sums) : StoreForward(d, out, row, sums);
-    }
-  });
-}
-
-// to[o][v] (+)= sum over rows of a[row][o] * b[row][v], for o below n; to's rows are `stride` apart, of `columns` numbers.
-template <int kVectors, class D, class T = hn::TFromD<D>>
-HWY_NOINLINE void MultiplyRowsAway(D d, DenseRows<const T> a, int64_t n, DenseRows<const T> b,
-                                   int64_t rows, bool add, T* to, int64_t stride, int64_t columns) {
-  constexpr int64_t kLanes = hn::MaxLanes(D());
-  ForBlocks<RowsOfTile(kVectors)>(n, [&](auto block, int64_t o) HWY_ATTR {
-    constexpr int R = decltype(block)::value;
-    Sums<D, R, kVectors> sums;
-    HWY_UNROLL(8)
-    for (int r = 0; r < R; ++r) {
-      HWY_UNROLL(8)
-      for (int v = 0; v < kVectors; ++v) sums.at[r][v] = hn::Zero(d);
-    }
-    MultiplyColumns(d, a.at + o, a.stride, b.at, b.stride, rows, sums);
-    if (add) AddStored(d, to + o * stride, stride, columns, sums);
-    HWY_UNROLL(8)
-    for (int r = 0; r < R; ++r) {
-      T* at = to + (o + r) * stride;
-      HWY_UNROLL(8)
-      for (int v = 0; v < kVectors; ++v)
-        StoreFirst(d, sums.at[r][v], at + v * kLanes, columns - v * kLanes);
     }
   });
 }

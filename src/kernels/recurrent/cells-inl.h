@@ -31,8 +31,8 @@ struct BackwardUnit {
   T* by_hidden_gates;  // by each gate's sum with h; by_gates itself unless kTwoSums
 };
 
-// kGates: products per unit. kMemory: has c. kTwoSums: a gate keeps its sum with h apart from the one
-// with x.
+// kGates: products per unit. kSaved: vectors kept for backward per unit. kMemory: has c. kTwoSums: a gate
+// keeps its sum with h apart from the one with x. kCheap: its function takes less time than storing its sums.
 // Gates: the functions of the gates' sums that wait for nothing else, in place; vector g is gate g's sum,
 // vector kGates GRU's second one of n. Forward: what follows from them, `step` numbers apart; returns h.
 // Vectors of several rows are in flight at once if all rows' gates come first. After both, the gates are
@@ -40,8 +40,8 @@ struct BackwardUnit {
 // Backward: the gradients; tanh of c is made before, for the same reason.
 
 struct Lstm {
-  static constexpr int kGates = 4;
-  static constexpr bool kMemory = true, kTwoSums = false;
+  static constexpr int kGates = 4, kSaved = 4;
+  static constexpr bool kMemory = true, kTwoSums = false, kCheap = false;
 
   template <class D, class T = hn::TFromD<D>>
   static HWY_INLINE void Gates(D d, T* sums) {
@@ -82,8 +82,8 @@ struct Lstm {
 };
 
 struct Gru {
-  static constexpr int kGates = 3;
-  static constexpr bool kMemory = false, kTwoSums = true;
+  static constexpr int kGates = 3, kSaved = 4;
+  static constexpr bool kMemory = false, kTwoSums = true, kCheap = false;
 
   template <class D, class T = hn::TFromD<D>>
   static HWY_INLINE void Gates(D d, T* sums) {
@@ -122,8 +122,8 @@ struct Gru {
 
 template <bool relu>
 struct Rnn {
-  static constexpr int kGates = 1;
-  static constexpr bool kMemory = false, kTwoSums = false;
+  static constexpr int kGates = 1, kSaved = 0;
+  static constexpr bool kMemory = false, kTwoSums = false, kCheap = relu;
 
   template <class D, class T = hn::TFromD<D>>
   static HWY_INLINE void Gates(D, T*) {}

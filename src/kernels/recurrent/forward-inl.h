@@ -72,9 +72,7 @@ class ForwardGroup {
         InputProducts(s, chunk_end);
       }
       for (int64_t p = first_; p < last_; ++p) {
-        for (int64_t row = 0; row < active; row += kStrip) {
-          Strip<Cell>(s, p, row, std::min(kStrip, active - row));
-        }
+        Panel<Cell>(s, p, active);
       }
       Advance(active);
       z_first_ += active;
@@ -94,27 +92,17 @@ class ForwardGroup {
   }
 
   HWY_NOINLINE void End() const {
-    auto copy = [&](auto state, int64_t stride, T* to) {
-      if (rows_.all_full && stride == call_.out) {
-        std::copy_n(state(call_.time), rows_.count * call_.out, to + rows_.batch[0] * call_.out);
-        return;
-      }
-      for (int64_t r = 0; r < rows_.count; ++r)
-        std::copy_n(state(rows_.length[r]) + r * stride, call_.out,
-                    to + rows_.batch[r] * call_.out);
-    };
-    copy([this](int64_t s) { return h(s); }, layout_.h_stride, out_.h);
-    if (layout_.memory) copy([this](int64_t s) { return c(s); }, layout_.padded, out_.c);
+    rows_.scatter([this](int64_t s) { return h(s); }, layout_.h_stride, call_.out, out_.h);
+    if (layout_.memory)
+      rows_.scatter([this](int64_t s) { return c(s); }, layout_.padded, call_.out, out_.c);
   }
 
   void Advance(int64_t active) {
-    for (int64_t r = 0; r < active; ++r) {
-      if (call_.tokens)
-        token_[r] += x_step_;
-      else
-        x_[r] += x_step_;
-      if (out_.y) y_[r] += y_step_;
-    }
+    auto advance = [active](auto* pointers, int64_t step) {
+      for (int64_t r = 0; r < active; ++r) pointers[r] += step;
+    };
+    call_.tokens ? advance(token_, x_step_) : advance(x_, x_step_);
+    if (out_.y) advance(y_, y_step_);
   }
 
   // W_ih x + b for all rows and the steps s to end - 1: one long product instead of many short ones.
@@ -137,9 +125,35 @@ class ForwardGroup {
     z_first_ = 0;
   }
 
-  // The gates of so many rows of a panel, before their functions.
+  // Functions that cost next to nothing, and those of one or two rows, which wait for each other in any
+  // case, take the sums from registers.
   template <class Cell>
-  HWY_INLINE void SumsOfStrip(int64_t s, int64_t p, int64_t row, int64_t rows, T* to) const {
+  HWY_INLINE void Panel(int64_t s, int64_t p, int64_t active) const {
+    int64_t row = 0;
+    if constexpr (!Cell::kCheap) {
+      for (; active - row > 2; row += kStrip)
+        Strip<Cell>(s, p, row, std::min(kStrip, active - row));
+    }
+    if (row >= active) return;
+    WithVectors<Cell>([&](auto vectors) HWY_ATTR {
+      constexpr int kVectors = decltype(vectors)::value, kRows = RowsOfTile(kVectors);
+      ForBlocks<Cell::kCheap ? kRows : std::min(2, kRows)>(
+          active - row, [&](auto rows, int64_t r) HWY_ATTR {
+            Tile<Cell, kVectors, decltype(rows)::value>(s, p, row + r);
+          });
+    });
+  }
+
+  // Calls f(integral_constant<int, vectors>) of a panel.
+  template <class Cell, class F>
+  HWY_INLINE void WithVectors(const F& f) const {
+    if (Cell::kGates > 1 || layout_.units == 1)
+      return f(std::integral_constant<int, Cell::kGates>());
+    if constexpr (Cell::kGates == 1) f(std::integral_constant<int, 4>());
+  }
+
+  // What the gates' sums of a panel are made of, from a row on.
+  HWY_INLINE GateSums<T> Operands(int64_t s, int64_t p, int64_t row) const {
     const int64_t width = layout_.width;
     const T* bias = weights_.bias + p * stored_;
     GateSums<T> g{.start = bias,
@@ -149,9 +163,7 @@ class ForwardGroup {
                   .h_stride = layout_.h_stride,
                   .out = call_.out,
                   .hh = weights_.hh + p * call_.out * width,
-                  .hidden_start = bias + width,
-                  .to = to,
-                  .together = true};
+                  .hidden_start = bias + width};
     if (hoists_) {
       g.start = z_ + (p * kChunkRows + z_first_ + row) * width, g.start_stride = width;
       g.ih = nullptr;
@@ -160,13 +172,66 @@ class ForwardGroup {
     } else {
       g.x = x_ + row;
     }
-    if constexpr (Cell::kGates > 1) {
-      SumGates<Cell::kGates, Cell::kTwoSums>(d, g, rows);
-    } else if (layout_.units == 1) {
-      SumGates<1, false>(d, g, rows);
-    } else {
-      SumGates<4, false>(d, g, rows);
+    return g;
+  }
+
+  // R rows of a panel through one step.
+  template <class Cell, int kVectors, int R>
+  HWY_INLINE void Tile(int64_t s, int64_t p, int64_t row) const {
+    constexpr int kUnits = kVectors / Cell::kGates, kSums = Cell::kGates + Cell::kTwoSums;
+    Sums<D, R, kVectors> sums;
+    V by_input[R];
+    SumTile<Cell::kTwoSums>(d, Operands(s, p, row), 0, sums, by_input);
+    // Copies: a store of a vector may change what a pointer leads to.
+    const int64_t first = p * kUnits * kLanes, left = call_.out - first,
+                  h_stride = layout_.h_stride, c_stride = layout_.padded,
+                  h_at = row * h_stride + first, c_at = row * c_stride + first;
+    ForwardUnit<T> at{h(s) + h_at, c(s) + c_at, h(s + 1) + h_at, c(s + 1) + c_at};
+    T* saved = GatesAt(s, p, row);
+    T* const* y = out_.y ? y_ + row : nullptr;
+    HWY_UNROLL(8)
+    for (int r = 0; r < R; ++r) {
+      HWY_UNROLL(4)
+      for (int u = 0; u < kUnits; ++u) {
+        HWY_ALIGN T gates[kSums * kLanes];
+        HWY_UNROLL(4)
+        for (int q = 0; q < Cell::kGates; ++q)
+          hn::StoreU(sums.at[r][u * Cell::kGates + q], d, gates + q * kLanes);
+        if constexpr (Cell::kTwoSums) {
+          hn::StoreU(sums.at[r][kVectors - 1], d, gates + Cell::kGates * kLanes);
+          hn::StoreU(by_input[r], d, gates + (Cell::kGates - 1) * kLanes);
+        }
+        const int64_t n = u * kLanes;
+        Cell::Gates(d, gates);
+        const V z = Cell::Forward(
+            d, gates, kLanes, ForwardUnit<T>{at.h_in + n, at.c_in + n, at.h_out + n, at.c_out + n});
+        hn::StoreU(z, d, at.h_out + n);
+        if (y) StoreFirst(d, z, y[r] + first + n, left - n);
+        if (!Cell::kSaved || !saved) continue;
+        HWY_UNROLL(4)
+        for (int q = 0; q < Cell::kSaved; ++q, saved += kLanes)
+          hn::StoreU(hn::LoadU(d, gates + q * kLanes), d, saved);
+      }
+      at.h_in += h_stride, at.h_out += h_stride;
+      at.c_in += c_stride, at.c_out += c_stride;
     }
+  }
+
+  // Where backward's gates of a row lie, or nullptr.
+  HWY_INLINE T* GatesAt(int64_t s, int64_t p, int64_t row) const {
+    const int64_t stride = layout_.saved_gates * kLanes;
+    return gates_ && stride ? gates_ + ((s * layout_.panels + p) * layout_.rows + row) * stride
+                            : nullptr;
+  }
+
+  // The gates of so many rows of a panel, before their functions.
+  template <class Cell>
+  HWY_INLINE void SumsOfStrip(int64_t s, int64_t p, int64_t row, int64_t rows, T* to) const {
+    GateSums<T> g = Operands(s, p, row);
+    g.to = to, g.together = true;
+    WithVectors<Cell>([&](auto vectors) HWY_ATTR {
+      SumGates<decltype(vectors)::value, Cell::kTwoSums>(d, g, rows);
+    });
   }
 
   // Rows of a panel through one step. Narrow vectors' rows are taken together, a whole vector at a time:
@@ -174,10 +239,7 @@ class ForwardGroup {
   template <class Cell>
   HWY_INLINE void Strip(int64_t s, int64_t p, int64_t row, int64_t rows) const {
     constexpr int64_t kSums = Cell::kGates + Cell::kTwoSums;
-    const int64_t saved_stride = layout_.saved_gates * kLanes;
-    T* const saved = gates_ && saved_stride
-                         ? gates_ + ((s * layout_.panels + p) * layout_.rows + row) * saved_stride
-                         : nullptr;
+    T* const saved = GatesAt(s, p, row);
     HWY_ALIGN T buffer[kStrip * kMostVectors * kLanes];
     T* const gates = saved && kTogether == 1 ? saved : buffer;
     SumsOfStrip<Cell>(s, p, row, rows, gates);

@@ -91,6 +91,17 @@ struct GroupRows {
     }
   }
 
+  // The states after their last steps to rows of (batch, out): state(s) has all rows before step s.
+  template <class T, class F>
+  void scatter(const F& state, int64_t stride, int64_t out, T* to) const {
+    if (all_full && stride == out) {
+      std::copy_n(state(time), count * out, to + batch[0] * out);
+      return;
+    }
+    for (int64_t r = 0; r < count; ++r)
+      std::copy_n(state(length[r]) + r * stride, out, to + batch[r] * out);
+  }
+
   int64_t count, time;
   bool all_full;  // every row has all steps, and they lie one after the other
   int64_t batch[kMostRows], length[kMostRows];

@@ -28,6 +28,16 @@ HWY_EXPORT(TargetName);
 
 const char* vector_target() { return HWY_DYNAMIC_DISPATCH(TargetName)(); }
 
+std::vector<VectorTarget> vector_targets() {
+  std::vector<VectorTarget> all;
+  // A better target is a lower bit.
+  for (int64_t left = HWY_TARGETS; left != 0; left &= left - 1) {
+    const int64_t target = left & -left;
+    all.push_back({hwy::TargetName(target), (hwy::SupportedTargets() & target) != 0});
+  }
+  return all;
+}
+
 namespace {
 
 int64_t lanes(float, int64_t out) { return HWY_DYNAMIC_DISPATCH(LanesOfFloat)(out); }

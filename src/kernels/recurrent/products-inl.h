@@ -134,59 +134,64 @@ struct GateSums {
       false;  // RowsOfVector rows each: their first vectors, their second ones, and so on
 };
 
+// The sums of rows row to row + R - 1; kTwoSums: of the last gate those with h, and by_input gets those with x.
+template <bool kTwoSums, class D, int R, int kVectors, class T = hn::TFromD<D>>
+HWY_INLINE void SumTile(D d, const GateSums<T>& p, int64_t row, Sums<D, R, kVectors>& sums,
+                        hn::Vec<D> (&by_input)[R]) {
+  constexpr int64_t kLanes = hn::MaxLanes(D()), kWidth = kVectors * kLanes;
+  HWY_UNROLL(8)
+  for (int r = 0; r < R; ++r) {
+    const T* start = p.start + (row + r) * p.start_stride;
+    HWY_UNROLL(8)
+    for (int v = 0; v < kVectors; ++v) sums.at[r][v] = hn::LoadU(d, start + v * kLanes);
+  }
+  const T* from[R];
+  if (p.ih && !p.tokens) {
+    HWY_UNROLL(8)
+    for (int r = 0; r < R; ++r) from[r] = p.x[row + r];
+    MultiplyRows(d, from, p.ih, kWidth, p.in, sums);
+  } else if (p.ih) {
+    HWY_UNROLL(8)
+    for (int r = 0; r < R; ++r) {
+      const T* weight = p.ih + *p.tokens[row + r] * kWidth;
+      HWY_UNROLL(8)
+      for (int v = 0; v < kVectors; ++v)
+        sums.at[r][v] = hn::Add(sums.at[r][v], hn::LoadU(d, weight + v * kLanes));
+    }
+  }
+  if constexpr (kTwoSums) {
+    const auto start = hn::LoadU(d, p.hidden_start);
+    HWY_UNROLL(8)
+    for (int r = 0; r < R; ++r) {
+      by_input[r] = sums.at[r][kVectors - 1];
+      sums.at[r][kVectors - 1] = start;
+    }
+  }
+  HWY_UNROLL(8)
+  for (int r = 0; r < R; ++r) from[r] = p.h + (row + r) * p.h_stride;
+  MultiplyRows(d, from, p.hh, kWidth, p.out, sums);
+}
+
 // to = start + x * ih + h * hh, for so many rows.
 template <int kVectors, bool kTwoSums, class D, class T = hn::TFromD<D>>
 HWY_NOINLINE void SumGates(D d, const GateSums<T>& p, int64_t rows) {
-  constexpr int64_t kLanes = hn::MaxLanes(D()), kWidth = kVectors * kLanes;
-  constexpr int64_t kStored = kVectors + kTwoSums, kRows = RowsOfVector<D>();
-  const int64_t rows_of_vector = p.together ? kRows : 1, step = rows_of_vector * kLanes;
+  constexpr int64_t kLanes = hn::MaxLanes(D()), kStored = kVectors + kTwoSums,
+                    kRows = RowsOfVector<D>();
+  const int64_t step = (p.together ? kRows : 1) * kLanes;
   ForBlocks<RowsOfTile(kStored)>(rows, [&](auto block, int64_t row) HWY_ATTR {
     constexpr int R = decltype(block)::value;
     Sums<D, R, kVectors> sums;
-    HWY_UNROLL(8)
-    for (int r = 0; r < R; ++r) {
-      const T* start = p.start + (row + r) * p.start_stride;
-      HWY_UNROLL(8)
-      for (int v = 0; v < kVectors; ++v) sums.at[r][v] = hn::LoadU(d, start + v * kLanes);
-    }
-    const T* from[R];
-    if (p.ih && !p.tokens) {
-      HWY_UNROLL(8)
-      for (int r = 0; r < R; ++r) from[r] = p.x[row + r];
-      MultiplyRows(d, from, p.ih, kWidth, p.in, sums);
-    } else if (p.ih) {
-      HWY_UNROLL(8)
-      for (int r = 0; r < R; ++r) {
-        const T* weight = p.ih + *p.tokens[row + r] * kWidth;
-        HWY_UNROLL(8)
-        for (int v = 0; v < kVectors; ++v)
-          sums.at[r][v] = hn::Add(sums.at[r][v], hn::LoadU(d, weight + v * kLanes));
-      }
-    }
-    T* to[R];
+    hn::Vec<D> by_input[R];
+    SumTile<kTwoSums>(d, p, row, sums, by_input);
     HWY_UNROLL(8)
     for (int r = 0; r < R; ++r) {
       const int64_t i = row + r, within = kRows > 1 && p.together ? i % kRows : 0;
-      to[r] = p.to + (i - within) * kStored * kLanes + within * kLanes;
-    }
-    if constexpr (kTwoSums) {
-      const auto start = hn::LoadU(d, p.hidden_start);
-      HWY_UNROLL(8)
-      for (int r = 0; r < R; ++r) {
-        auto& last = sums.at[r][kVectors - 1];
-        hn::StoreU(last, d, to[r] + (kVectors - 1) * step);
-        last = start;
-      }
-    }
-    HWY_UNROLL(8)
-    for (int r = 0; r < R; ++r) from[r] = p.h + (row + r) * p.h_stride;
-    MultiplyRows(d, from, p.hh, kWidth, p.out, sums);
-    HWY_UNROLL(8)
-    for (int r = 0; r < R; ++r) {
+      T* to = p.to + (i - within) * kStored * kLanes + within * kLanes;
+      if constexpr (kTwoSums) hn::StoreU(by_input[r], d, to + (kVectors - 1) * step);
       HWY_UNROLL(8)
       for (int v = 0; v < kVectors; ++v) {
         const int64_t at = v + (kTwoSums && v == kVectors - 1);
-        hn::StoreU(sums.at[r][v], d, to[r] + at * step);
+        hn::StoreU(sums.at[r][v], d, to + at * step);
       }
     }
   });

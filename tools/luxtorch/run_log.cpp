@@ -1,0 +1,208 @@
+#include "run_log.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+using luxtorch::io::Json;
+using luxtorch::io::JsonFault;
+using luxtorch::io::JsonObject;
+
+namespace {
+
+constexpr size_t kMostSteps = 20'000, kMostEpochs = 200'000, kMostMetrics = 100;
+constexpr size_t kMostTexts = 500, kMostProblems = 10, kMostSettings = 300;
+constexpr int64_t kLargest = int64_t{1} << 53U;  // up to which doubles count steps
+
+void complain(RunLog& log, const std::string& what) {
+  ++log.damaged;
+  if (log.problems.size() < kMostProblems)
+    log.problems.push_back(fmt::format("line {}: {}", log.lines, what));
+}
+
+double number_of(const Json& json) {
+  if (const auto* i = json.as<int64_t>()) return static_cast<double>(*i);
+  if (const auto* u = json.as<uint64_t>()) return static_cast<double>(*u);
+  if (const auto* d = json.as<double>()) return *d;
+  if (const auto* s = json.as<std::string>()) {
+    if (*s == "Infinity") return std::numeric_limits<double>::infinity();
+    if (*s == "-Infinity") return -std::numeric_limits<double>::infinity();
+  }
+  return kNotSaid;
+}
+
+double number(const Json& line, std::string_view key) {
+  const auto* value = line.find(key);
+  return value ? number_of(*value) : kNotSaid;
+}
+
+std::optional<int64_t> count(const Json& line, std::string_view key) {
+  const auto* value = line.find(key);
+  const auto* whole = value ? value->as<int64_t>() : nullptr;
+  if (!whole || *whole < 0 || *whole > kLargest) return std::nullopt;
+  return *whole;
+}
+
+int64_t needed(const Json& line, const char* key) {
+  if (auto whole = count(line, key)) return *whole;
+  const auto* value = line.find(key);
+  throw JsonFault{key, "a count", value ? describe(*value) : "nothing"};
+}
+
+std::string text(const Json& line, std::string_view key) {
+  const auto* value = line.find(key);
+  const auto* s = value ? value->as<std::string>() : nullptr;
+  return s ? *s : "";
+}
+
+std::string as_text(const Json& value) {
+  if (const auto* s = value.as<std::string>()) return *s;
+  if (const auto* b = value.as<bool>()) return *b ? "true" : "false";
+  if (const auto* i = value.as<int64_t>()) return std::to_string(*i);
+  if (const auto* u = value.as<uint64_t>()) return std::to_string(*u);
+  if (const auto* d = value.as<double>()) return fmt::format("{}", *d);
+  return describe(value);
+}
+
+std::vector<std::pair<std::string, std::string>> pairs(const Json& line, std::string_view key) {
+  std::vector<std::pair<std::string, std::string>> all;
+  const auto* value = line.find(key);
+  const auto* object = value ? value->as<JsonObject>() : nullptr;
+  if (!object) return all;
+  for (const auto& [name, part] : *object)
+    if (all.size() < kMostSettings) all.emplace_back(name, as_text(part));
+  return all;
+}
+
+void add_start(RunLog& log, const Json& line) {
+  RunStart start;
+  start.time = number(line, "time");
+  start.step = count(line, "step").value_or(0);
+  start.epoch = count(line, "epoch").value_or(0);
+  start.epochs = count(line, "epochs");
+  start.batches = count(line, "batches");
+  start.parameters = count(line, "parameters");
+  start.threads = count(line, "threads");
+  start.processes = count(line, "processes");
+  start.model = text(line, "model");
+  start.optimizer = text(line, "optimizer");
+  start.luxtorch = text(line, "luxtorch");
+  start.torch = text(line, "torch");
+  start.host = text(line, "host");
+  start.command = text(line, "command");
+  start.hyperparameters = pairs(line, "hyperparameters");
+  start.settings = pairs(line, "settings");
+  if (const auto* summary = line.find("summary")) start.summary = *summary;
+
+  const int64_t done = start.step;
+  auto void_now = [done](const auto& point) { return point.step > done; };
+  std::erase_if(log.steps, void_now);
+  std::erase_if(log.texts, void_now);
+  for (auto& metric : log.metrics) {
+    size_t i = 0;
+    std::erase_if(metric.values, [&](double) { return void_now(log.epochs[i++]); });
+  }
+  std::erase_if(log.epochs, void_now);
+  std::erase_if(log.metrics, [](const Metric& metric) { return metric.values.empty(); });
+  log.end.reset();
+  if (log.started && done > 0) ++log.resumes;
+  if (done == 0) log.seconds = 0, log.resumes = 0, log.first_time = start.time;
+  log.started = true;
+  log.start = std::move(start);
+}
+
+void add_step(RunLog& log, const Json& line) {
+  StepLine step;
+  step.step = needed(line, "step");
+  step.time = number(line, "time");
+  step.loss = number(line, "loss");
+  step.rate = number(line, "lr");
+  step.samples_per_second = number(line, "samples_per_second");
+  if (log.steps_seen++ % log.step_stride != 0) return;
+  log.steps.push_back(step);
+  if (log.steps.size() < kMostSteps) return;
+  for (size_t i = 0; 2 * i < log.steps.size(); ++i) log.steps[i] = log.steps[2 * i];
+  log.steps.resize((log.steps.size() + 1) / 2);
+  log.step_stride *= 2;
+}
+
+void add_epoch(RunLog& log, const Json& line) {
+  EpochLine epoch;
+  epoch.epoch = needed(line, "epoch");
+  epoch.step = needed(line, "step");
+  epoch.time = number(line, "time");
+  epoch.rate = number(line, "lr");
+  epoch.samples_per_second = number(line, "samples_per_second");
+  epoch.memory = number(line, "memory_bytes");
+  if (log.epochs.size() >= kMostEpochs)
+    throw JsonFault{"", fmt::format("at most {} epochs", kMostEpochs), "more"};
+  log.epochs.push_back(epoch);
+  const auto* metrics = line.find("metrics");
+  const auto* object = metrics ? metrics->as<JsonObject>() : nullptr;
+  if (object) {
+    for (const auto& [name, value] : *object) {
+      if (value.as<luxtorch::io::JsonArray>()) continue;  // a confusion matrix is no curve
+      auto found = std::ranges::find(log.metrics, name, &Metric::name);
+      if (found == log.metrics.end()) {
+        if (log.metrics.size() >= kMostMetrics) continue;
+        log.metrics.push_back({name, std::vector<double>(log.epochs.size() - 1, kNotSaid)});
+        found = log.metrics.end() - 1;
+      }
+      found->values.push_back(number_of(value));
+    }
+  }
+  for (auto& metric : log.metrics) metric.values.resize(log.epochs.size(), kNotSaid);
+}
+
+void add_text(RunLog& log, const Json& line) {
+  log.texts.push_back({number(line, "time"), count(line, "step").value_or(0), text(line, "text")});
+  if (log.texts.size() > kMostTexts) log.texts.pop_front();
+}
+
+void add_end(RunLog& log, const Json& line) {
+  const auto* error = line.find("error");
+  const auto* raised = error ? error->as<bool>() : nullptr;
+  log.end = EndLine{text(line, "reason"), raised && *raised};
+}
+
+void add_time(RunLog& log, double time, bool is_start) {
+  if (!std::isfinite(time)) return;
+  if (std::isnan(log.first_time)) log.first_time = time;
+  if (!is_start && time > log.last_time) log.seconds += time - log.last_time;
+  log.last_time = time;
+}
+
+}  // namespace
+
+void add_line(RunLog& log, std::string_view line) {
+  ++log.lines;
+  if (line.find_first_not_of(" \t\r") == line.npos) return;
+  try {
+    const Json json = luxtorch::io::parse_json(line);
+    if (!json.as<JsonObject>()) throw JsonFault{"", "an object", describe(json)};
+    const auto kind = text(json, "kind");
+    if (kind == "start") {
+      add_start(log, json);
+    } else if (kind == "step") {
+      add_step(log, json);
+    } else if (kind == "epoch") {
+      add_epoch(log, json);
+    } else if (kind == "text") {
+      add_text(log, json);
+    } else if (kind == "end") {
+      add_end(log, json);
+    } else if (kind.empty()) {
+      throw JsonFault{"kind", "a kind of line", "none"};
+    }
+    add_time(log, number(json, "time"), kind == "start");
+  } catch (const JsonFault& fault) {
+    complain(log, (fault.place.empty() ? "" : fault.place + ": ") + "expected " + fault.expected +
+                      ", got " + fault.got);
+  }
+}
+
+void add_too_long_line(RunLog& log) {
+  ++log.lines;
+  complain(log, "expected a shorter line, got one of more than 8 MB");
+}
