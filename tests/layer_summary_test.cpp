@@ -1,8 +1,11 @@
 #include "luxtorch/layer_summary.h"
 
+#include <c10/core/Allocator.h>
+#include <c10/util/ThreadLocalDebugInfo.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <sstream>
 
 #include "luxtorch/compact.h"
@@ -174,6 +177,28 @@ TEST(SummaryOfAStep, RunsInTrainingModeWithAGraphAndChangesNothing) {
   EXPECT_FALSE(ps["w"].tensor().requires_grad());
   EXPECT_FALSE(ps["w"].tensor().grad().defined());
   EXPECT_FALSE(x.requires_grad());
+}
+
+struct Profiler : c10::MemoryReportingInfoBase {
+  void reportMemoryUsage(void*, int64_t, size_t, size_t, c10::Device) override {}
+  bool memoryProfilingEnabled() const override { return true; }
+};
+
+TEST(SummaryOfAStep, LeavesTheMemoryToAProfilerThatRecords) {
+  const c10::DebugInfoGuard recording(c10::DebugInfoKind::PROFILER_STATE,
+                                      std::make_shared<Profiler>());
+  const auto s = stepped(dense_chain(), ones({20, 6}));
+  EXPECT_TRUE(s.step_flops);
+  EXPECT_FALSE(s.kept_bytes || s.rows.at(1).kept_bytes);
+}
+
+TEST(SummaryOfAStep, FreezesATensorThatIsTwoParametersAtBothPlaces) {
+  const Chain model(Dense(4, 4), Dense(4, 4));
+  auto [ps, st] = setup(Rng(1), model);
+  ps = ps.with("layer_2", ps["layer_1"]);
+  const auto s = summary(model, ps, st, ones({5, 4}), {.step = true, .frozen = {"layer_1"}});
+  EXPECT_EQ(s.trainable, 0);
+  EXPECT_EQ(s.step_flops, s.flops);
 }
 
 TEST(SummaryOfAStep, RefusesWhatItCannotMeasure) {

@@ -99,7 +99,7 @@ struct LUXTORCH_API Summary {
   /// The same of a training step, by torch's engine, without a loss and an optimizer.
   std::optional<double> step_seconds = {};
 
-  /// The printed table as one HTML element <table>, with all texts escaped; numbers are right-aligned by
+  /// The printed table as one HTML element, a `table`, with all texts escaped; numbers are right-aligned by
   /// style attributes, and nothing else is needed.
   std::string to_html() const;
   /// JSON: {"rows": [{"path", "layer", "output", "dtype", "output_dtype", "parameters", "trainable",
