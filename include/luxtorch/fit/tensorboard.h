@@ -2,7 +2,7 @@
 //
 //     Tree settings = named({{"lr", 1e-2}, {"hidden", 64}});
 //     fit(ts, objective, train,
-//         {.epochs = 25, .callbacks = {TensorBoard("runs/a", {.settings = settings, .histograms = 5})}});
+//         {.epochs = 25, .callbacks = {TensorBoard("runs/a", {.histograms = 5, .settings = settings})}});
 //
 // Then `tensorboard --logdir runs`.
 #pragma once
