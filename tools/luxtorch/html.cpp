@@ -31,10 +31,14 @@ std::string escaped(std::string_view shown) {
   return html;
 }
 
+constexpr size_t kLongCell = 40;  // bytes, from which a cell has several lines
+
 std::string cell(const HtmlCell& cell, bool first) {
-  const std::string tag = first ? "th scope=\"row\"" : "td";
-  return "<" + tag + (cell.number ? " class=\"n\">" : ">") + cell.html +
-         (first ? "</th>" : "</td>");
+  const std::string tag = first ? "th" : "td";
+  const char* kind = cell.number                    ? " class=\"n\""
+                     : cell.html.size() > kLongCell ? " class=\"long\""
+                                                    : "";
+  return "<" + tag + (first ? " scope=\"row\"" : "") + kind + ">" + cell.html + "</" + tag + ">";
 }
 
 }  // namespace

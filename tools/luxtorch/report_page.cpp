@@ -96,7 +96,7 @@ std::string comparison(const std::vector<WatchedRun>& runs, double now) {
   for (const auto& name : names.same)
     same.emplace_back(name, html_text(value_in(settings[0], name)));
   if (!same.empty()) html += html_details("The same in all runs", html_pairs(same), false);
-  html += svg_legend(run_names) + "<div class=\"plots\">\n";
+  html += svg_legend(run_names, true) + "<div class=\"plots\">\n";
   for (const auto& panel : panels_of(logs, run_names)) html += svg_figure(panel, false);
   return html + "</div>\n";
 }

@@ -27,6 +27,8 @@ figcaption b { font-weight: 600; }
 .legend i { display: inline-block; width: 1.3em; margin-right: 0.4em; vertical-align: middle;
   border-top: 3px solid currentColor; }
 .legend i.dashed { border-top-style: dashed; }
+.legend i.mark { width: 0; height: 1em; border: 0; border-left: 2px dotted var(--quiet);
+  margin: 0 0.5em; }
 svg { display: block; width: 100%; height: auto; }
 svg text { font: 13px system-ui, sans-serif; fill: var(--quiet); }
 polyline { fill: none; stroke: currentColor; stroke-width: 2; stroke-linejoin: round;
@@ -45,7 +47,8 @@ tfoot > tr > * { border-top: 2px solid var(--line); border-bottom: 0; font-weigh
 thead th { background: var(--panel); }
 tbody th { font-weight: 600; }
 .n { text-align: right; }
-td small { color: var(--quiet); display: block; }
+td.long { white-space: normal; min-width: 18rem; overflow-wrap: anywhere; }
+small { color: var(--quiet); display: block; }
 dl { display: grid; gap: 0.5rem 1.5rem; margin: 0.8rem 0;
   grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); }
 dt { color: var(--quiet); font-size: 0.82rem; }

@@ -169,8 +169,9 @@ void add_end(RunLog& log, const Json& line) {
 void add_time(RunLog& log, double time, bool is_start) {
   if (!std::isfinite(time)) return;
   if (std::isnan(log.first_time)) log.first_time = time;
+  // A line of an earlier time, of a clock that was set, takes none.
   if (!is_start && time > log.last_time) log.seconds += time - log.last_time;
-  log.last_time = time;
+  if (is_start || !(time <= log.last_time)) log.last_time = time;
 }
 
 }  // namespace

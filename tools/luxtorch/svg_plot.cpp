@@ -136,10 +136,11 @@ bool spans_wide(const Panel& panel) {
 
 }  // namespace
 
-std::string svg_legend(const std::vector<std::string>& names) {
+std::string svg_legend(const std::vector<std::string>& names, bool best) {
   std::string html = "<p class=\"legend\">";
   for (size_t i = 0; i < names.size(); ++i)
     html += "<span><i class=\"" + class_of(i) + "\"></i>" + html_text(names[i]) + "</span> ";
+  if (best) html += "<span><i class=\"mark\"></i>best epoch</span>";
   return html + "</p>\n";
 }
 
@@ -152,11 +153,13 @@ std::string svg_figure(const Panel& panel, bool legend) {
   for (const auto& tick : y_ticks) widest = std::max(widest, tick.label.size());
   frame.left = 14 + kLetter * static_cast<double>(widest);
 
+  const bool has_best =
+      std::ranges::any_of(panel.best, [](const auto& best) { return best.has_value(); });
   std::vector<std::string> names;
   for (const auto& series : panel.series) names.push_back(series.name);
   const auto title = html_text(panel.title) + (logarithmic ? ", logarithmic" : "");
   std::string html = "<figure>\n<figcaption><b>" + title + "</b>" +
-                     (legend ? svg_legend(names) : "") + "</figcaption>\n";
+                     (legend ? svg_legend(names, has_best) : "") + "</figcaption>\n";
   html += fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" role=\"img\" "
       "aria-label=\"{} over {}\">\n",

@@ -22,7 +22,8 @@ using Lines = std::vector<std::string>;
 using Fact = std::pair<std::string, std::string>;
 
 constexpr int kLeastPanelWidth = 36, kLeastPanelHeight = 7, kMostBar = 40;
-constexpr size_t kBetween = 3, kWidestValue = 26;
+constexpr size_t kBetween = 3;
+constexpr size_t kNarrowest = 22;                   // columns of one of several runs
 constexpr std::ptrdiff_t kFactsWithoutMetrics = 9;  // of facts_of
 
 std::string of_whole(int64_t done, std::optional<int64_t> whole) {
@@ -37,17 +38,18 @@ std::optional<int64_t> whole_steps(const RunLog& log) {
   return static_cast<int64_t>(steps);
 }
 
-std::string metric_text(const RunLog& log, const Metric& metric) {
+// alone: there is room for the word.
+std::string metric_text(const RunLog& log, const Metric& metric, bool alone) {
   double last = kNotSaid;
   for (double value : metric.values) last = std::isnan(value) ? last : value;
   const auto best = best_of(metric);
   if (!best) return "-";
-  return fmt::format("{} (best {} at {})", number_or_dash(last),
+  return fmt::format("{} ({}{} at {})", number_or_dash(last), alone ? "best " : "",
                      number_or_dash(metric.values[*best]), log.epochs[*best].epoch);
 }
 
 // Everything that is shown of one run, as texts that a terminal may have.
-std::vector<Fact> facts_of(const RunLog& log, const FrameOptions& options) {
+std::vector<Fact> facts_of(const RunLog& log, bool alone, const FrameOptions& options) {
   std::vector<Fact> facts = {{"state", state_of(log, options.now)},
                              {"epoch", of_whole(last_epoch(log), log.start.epochs)},
                              {"step", of_whole(last_step(log), whole_steps(log))},
@@ -60,7 +62,7 @@ std::vector<Fact> facts_of(const RunLog& log, const FrameOptions& options) {
   if (log.metrics.empty() && !log.steps.empty())
     facts.emplace_back("loss", number_or_dash(log.steps.back().loss));
   for (const auto& metric : log.metrics)
-    facts.emplace_back(shown_text(metric.name, options.unicode), metric_text(log, metric));
+    facts.emplace_back(shown_text(metric.name, options.unicode), metric_text(log, metric, alone));
   if (log.resumes > 0) facts.emplace_back("resumed", grouped(log.resumes));
   if (log.damaged > 0) facts.emplace_back("damaged lines", grouped(log.damaged));
   for (auto& fact : facts) fact.second = shown_text(fact.second, options.unicode);
@@ -126,7 +128,7 @@ Lines grid(const std::vector<Fact>& facts, const FrameOptions& options) {
 // One run: its name and how far it is, then facts in as many columns as there is room for.
 Lines head_of_one(const WatchedRun& run, const FrameOptions& options) {
   const auto width = static_cast<size_t>(options.width);
-  const auto facts = facts_of(*run.log, options);
+  const auto facts = facts_of(*run.log, true, options);
   const auto name = cut_to_columns(shown_text(run.name, options.unicode), width, options.unicode);
   const auto state = cut_to_columns(facts[0].second, width - columns_of(name), options.unicode);
   Lines lines = {bold(name, options.color)};
@@ -148,7 +150,7 @@ Lines head_of_several(const std::vector<WatchedRun>& runs, const FrameOptions& o
   std::vector<std::vector<Fact>> all;
   std::vector<std::string> labels;
   for (const auto& run : runs) {
-    all.push_back(facts_of(*run.log, options));
+    all.push_back(facts_of(*run.log, false, options));
     for (const auto& fact : all.back())
       if (std::ranges::find(labels, fact.first) == labels.end()) labels.push_back(fact.first);
   }
@@ -156,16 +158,18 @@ Lines head_of_several(const std::vector<WatchedRun>& runs, const FrameOptions& o
   for (const auto& text : labels) label = std::max(label, columns_of(text));
   label = std::min(label, width / 3);
   std::vector<size_t> widths;
+  const size_t share =
+      (width - label) / runs.size() - std::min<size_t>(2, (width - label) / runs.size());
   size_t taken = label;
   for (size_t i = 0; i < runs.size(); ++i) {
     size_t wide = columns_of(shown_text(runs[i].name, options.unicode)) + 2;
     for (const auto& fact : all[i]) wide = std::max(wide, columns_of(fact.second));
-    wide = std::min({wide, std::max(kWidestValue, width / runs.size()), width - label - 2});
+    wide = std::min({wide, std::max(kNarrowest, share), width - label - 2});
     if (taken + 2 + wide > width) break;
     widths.push_back(wide);
     taken += 2 + wide;
   }
-  std::string head(label, ' ');
+  std::string head = in_columns("last (best at)", label, options.unicode);
   for (size_t i = 0; i < widths.size(); ++i) {
     auto name =
         in_columns(shown_text(runs[i].name, options.unicode), widths[i] - 2, options.unicode);

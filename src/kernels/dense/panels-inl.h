@@ -17,8 +17,6 @@ namespace luxtorch::kernels::HWY_NAMESPACE {
 
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Rows closer than this are read where they lie; others are copied, since each would lie on a page of its own.
-constexpr int64_t kNear = 128;
 // A row is asked for so many rows before it is copied: no processor foresees which page follows.
 constexpr int64_t kAhead = 8;
 // Numbers after a panel: a last vector may end there, and neighbours do not begin in the same part of a cache.
@@ -32,6 +30,12 @@ struct Panels {
 
   HWY_INLINE const T* column(int64_t c) const { return at + c / kWidth * panel + c % kWidth; }
 };
+
+// Whether rows so far apart are copied before each is multiplied with so many numbers. Far ones would lie on a page of their
+// own; a panel of nearer ones has its lines in few places of a cache.
+HWY_INLINE bool PaysToPack(int64_t stride, int64_t times) {
+  return stride > (times >= 256 ? 64 : 128);
+}
 
 // Outputs of a tile.
 constexpr int64_t kTile = RowsOfTile(kPanelVectors);
@@ -97,18 +101,18 @@ HWY_NOINLINE void AddPackedRows(D d, const Panels<T, kTile>& a, int64_t n, int64
   }
 }
 
-// n columns of x; where rows are near, only a last panel that tiles would read beyond is packed, at to.
+// n columns of x, packed at `to`, or read where they lie: then a last panel that tiles would read beyond is packed.
 template <class T>
 struct Columns {
   Panels<T, PanelWidth<T>()> panels;
   int64_t n;
   const T* last = nullptr;  // the last panel, if it is apart from the others
 
-  HWY_INLINE Columns(const T* x, int64_t x_stride, int64_t rows, int64_t columns, T* to)
+  HWY_INLINE Columns(const T* x, int64_t x_stride, int64_t rows, int64_t columns, bool packs, T* to)
       : n(columns) {
     const Whole<T> d;
     const int64_t width = PanelWidth<T>(), lanes = hn::MaxLanes(d);
-    if (x_stride > kNear) {
+    if (packs) {
       panels = Packed<PanelWidth<T>()>(d, x, x_stride, rows, n, to);
       return;
     }

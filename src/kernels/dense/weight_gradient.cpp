@@ -118,12 +118,13 @@ HWY_INLINE void WeightGradient(const DenseLayer<T>& layer, DenseRows<const T> x,
                                int64_t first, int64_t last, T* scratch, T* by_weight, T* by_bias) {
   const hn::CappedTag<T, 8> d;  // a tile has 6 outputs
   const DenseRows<T> by_z = layer.by_z;
-  const bool packs = by_z.stride > kNear;
+  const bool packs = PaysToPack(by_z.stride, layer.in),
+             packs_x = PaysToPack(x.stride, last - first);
   for (int64_t begin = 0; begin < layer.in; begin += kColumnsAtOnce) {
     const int64_t columns = std::min(layer.in - begin, kColumnsAtOnce);
     for (int64_t row = 0; row < rows; row += kRowsOfSum) {
       const int64_t count = std::min(kRowsOfSum, rows - row);
-      const Columns<T> b(x.at + row * x.stride + begin, x.stride, count, columns,
+      const Columns<T> b(x.at + row * x.stride + begin, x.stride, count, columns, packs_x,
                          scratch + PackedOutputs<T>());
       for (int64_t o = first; o < last; o += kOutputsAtOnce) {
         const int64_t outputs = std::min(kOutputsAtOnce, last - o);
