@@ -4,6 +4,7 @@
 #include <charconv>
 #include <fstream>
 #include <iterator>
+#include <system_error>
 
 #include "fit/append_file.h"
 #include "fit/csv_table.h"
@@ -53,7 +54,8 @@ class CsvFile {
 };
 
 std::string CsvFile::read() const {
-  if (!std::filesystem::is_regular_file(path_)) return "";
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path_, error)) return "";
   std::ifstream in(path_, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
 }
