@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <limits>
-
 #include "fit/fit_run.h"
 #include "luxtorch/core/error.h"
 
@@ -27,9 +25,7 @@ double Event::metric(std::string_view name) const {
                                          "There is: {}.",
                                          key, there.empty() ? "none yet" : there));
 }
-double Event::learning_rate() const {
-  return luxtorch::learning_rate(ts).value_or(std::numeric_limits<double>::quiet_NaN());
-}
+double Event::learning_rate() const { return run_.learning_rate(); }
 History Event::history() const { return run_.history(); }
 int64_t Event::batch_size() const { return run_.batch_size(); }
 bool Event::validates() const { return run_.validates(); }

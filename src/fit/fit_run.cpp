@@ -85,6 +85,11 @@ double FitRun::seconds() const {
 
 double FitRun::loss() const { return step_ ? step_->loss.item<double>() : loss_; }
 
+double FitRun::learning_rate() const {
+  if (epoch_lr_) return *epoch_lr_;
+  return luxtorch::learning_rate(ts_).value_or(std::numeric_limits<double>::quiet_NaN());
+}
+
 template <class F>
 void FitRun::call_(const char* function, const F& f) {
   for (const auto& c : options_.callbacks) {
@@ -195,7 +200,8 @@ void FitRun::end_epoch_() {
 
   Values row{{"epoch", count(epoch_ + 1)}, {"step", count(ts_.step)}};
   row.insert(row.end(), values.begin(), values.end());
-  row.emplace_back("lr", number(event_.learning_rate()));
+  epoch_lr_ = learning_rate();
+  row.emplace_back("lr", number(*epoch_lr_));
   row.emplace_back("seconds", number(event_.seconds));
   row.emplace_back("samples_per_second", number(event_.samples_per_second));
   columns_.add_(row);
@@ -205,6 +211,7 @@ void FitRun::end_epoch_() {
   mean_loss_.set_(0, 0);
   training_metrics_.reset_();
   call_("on_epoch", [&](const Callback& c) { c.on_epoch(event_); });
+  epoch_lr_.reset();
 }
 
 void FitRun::run_epochs_() {
@@ -248,6 +255,7 @@ History FitRun::run() {
     run_epochs_();
   } catch (const std::exception& error) {
     step_ = nullptr;
+    epoch_lr_.reset();
     if (!handled_(error)) {
       failed_ = true;
       stop(error.what());

@@ -20,6 +20,7 @@ class FitRun {
 
   // For Event.
   double loss() const;
+  double learning_rate() const;
   const Tree& gradients() const { return step_ ? step_->grads : no_gradients_; }
   History history() const { return History(columns_.tree(), stop_reason_); }
   int64_t batch_size() const { return train_.batch_size(); }
@@ -65,6 +66,7 @@ class FitRun {
   MetricStates training_metrics_, validation_metrics_;
   HistoryColumns columns_;
   double loss_ = 0;  // of the last whole epoch
+  std::optional<double> epoch_lr_;  // while callbacks look at an epoch
 
   std::optional<data::Batches::Iterator> batches_;
   const TrainStep* step_ = nullptr;  // while callbacks look at it

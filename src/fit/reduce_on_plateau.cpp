@@ -56,10 +56,10 @@ void ReduceOnPlateau::on_epoch(Event& event) {
   if (progress.bad_epochs <= patience) return;
   progress.cooldown_left = cooldown;
   progress.bad_epochs = 0;
-  const double before = event.learning_rate();
+  const auto before = learning_rate(event.ts);
   detail::change_rates_(kReducer, event.ts, [&](double rate) { return reduced(*this, rate); });
-  if (const double now = event.learning_rate(); now != before)
-    event.note(fmt::format("learning rate reduced from {:.6g} to {:.6g}", before, now));
+  if (const auto now = learning_rate(event.ts); before && now && *now != *before)
+    event.note(fmt::format("learning rate reduced from {:.6g} to {:.6g}", *before, *now));
 }
 
 Tree ReduceOnPlateau::state() const {

@@ -55,7 +55,7 @@ class LUXTORCH_API Event {
   /// name (the text lists those that there are), or it has dimensions.
   double metric(std::string_view name) const;
   /// The learning rate of the next step: of the optimizer's first rule that has one, as its schedule says;
-  /// NaN where there is none.
+  /// NaN where there is none. on_epoch: that of the history, though a callback before has changed it.
   double learning_rate() const;
   /// The epochs so far.
   History history() const;
