@@ -6,12 +6,14 @@
 //                                       .color = color_is_wanted(is_terminal(std::cout))});
 //
 //     loss  ● train  ▲ validation
-//       1 ┤⢇
-//         │⠈⢆
-//     0.5 ┤ ⠈●⡀
-//         │   ▲⠢⣀⣀⣀●
-//         └┬────────┬
-//          0       100        step
+//         │●⡢⣀
+//       1 ┤ ⠉⠢⣑⠢⣀
+//         │    ⠑⠢⣕⠢⢄⣀
+//     0.5 ┤       ⠉⠒⠦⢍⡑⠒⠢⠤⣀⣀
+//         │           ⠈●⠒⠢⠤⠤⣉⣉⡑⠒⠒⠤⠤⠤⣀⣀⣀▲
+//         │                   ⠈⠉⠉⠑⠒●⠒⠢⠤⠤⠭⠭⠭⠭⣉⣉⣒●⣒●
+//         └┬──────────────────┬───────────────────
+//          0                 50               step
 //
 // Lines of braille dots, 2 by 4 in a character; without Unicode one character for each point of a
 // line. Series differ by colour; without colour by marks on their lines. (fit/axis.h: the axes;

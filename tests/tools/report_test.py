@@ -107,7 +107,8 @@ class ReportTest(unittest.TestCase):
         bad = "<script>alert('x')</script>\" onload=\"y\" & \x1b \u202e"
         start = run_logs.start(model=bad, host=bad, command=bad, optimizer=bad, luxtorch=bad, torch=bad, settings={bad: bad},
                                hyperparameters={bad: bad}, summary={"rows": [{bad: bad, "x": [1]}], "totals": {bad: bad}})
-        lines = [start, run_logs.epoch(1, {bad: 1.0}), run_logs.epoch(2, {bad: 2.0}), run_logs.text(1, bad), "{", run_logs.end(1, bad, True)]
+        lines = [start, run_logs.epoch(1, {bad: 1.0}), run_logs.epoch(2, {bad: 2.0}), run_logs.text(1, bad), "{",
+                 run_logs.end(1, bad, True)]
         run_logs.write(self.folder / "runs/<b>&", lines)
         run_logs.write(self.folder / "runs/c", [run_logs.start(summary=3, settings=[1], model=7), *lines[1:]])
         page = self.page("runs/<b>&", "runs/c")

@@ -98,6 +98,7 @@ void add_start(RunLog& log, const Json& line) {
   const int64_t done = start.step;
   auto void_now = [done](const auto& point) { return point.step > done; };
   std::erase_if(log.steps, void_now);
+  log.newest_is_extra = false;
   std::erase_if(log.texts, void_now);
   for (auto& metric : log.metrics) {
     size_t i = 0;
@@ -119,9 +120,11 @@ void add_step(RunLog& log, const Json& line) {
   step.loss = number(line, "loss");
   step.rate = number(line, "lr");
   step.samples_per_second = number(line, "samples_per_second");
-  if (log.steps_seen++ % log.step_stride != 0) return;
+  // The newest one is always kept, until the next takes its place.
+  if (log.newest_is_extra) log.steps.pop_back();
   log.steps.push_back(step);
-  if (log.steps.size() < kMostSteps) return;
+  log.newest_is_extra = log.steps_seen++ % log.step_stride != 0;
+  if (log.newest_is_extra || log.steps.size() < kMostSteps) return;
   for (size_t i = 0; 2 * i < log.steps.size(); ++i) log.steps[i] = log.steps[2 * i];
   log.steps.resize((log.steps.size() + 1) / 2);
   log.step_stride *= 2;

@@ -73,7 +73,9 @@ struct RunLog {
   int64_t lines = 0, damaged = 0;
   std::vector<std::string> problems;  // "line 7: expected JSON, got something else", the first ones
 
+  // Of which steps are kept.
   int64_t step_stride = 1, steps_seen = 0;
+  bool newest_is_extra = false;
 };
 
 /// Takes the next line of a log, without its '\n', into account. A line "start" makes everything
