@@ -1,6 +1,6 @@
 #include "fit/evaluation.h"
 
-#include <ATen/core/Tensor.h>
+#include <ATen/ops/stack.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -34,6 +34,8 @@ struct Watched {
                       "model with one tensor as output, got " +
                           got + ". Leave out .metrics, or compute them in a callback.");
 }
+
+constexpr size_t kLossesApart = 256;
 
 double value_of(const Tensor& loss) {
   if (loss.scalar_type() == kFloat32 && loss.device().is_cpu())
@@ -74,9 +76,23 @@ std::vector<std::pair<std::string, Tensor>> MetricStates::values(const Group& gr
   return all;
 }
 
-void MetricStates::set_state_(const Tree& state) {
-  const auto elements = state.elements();
-  states_.assign(elements.begin(), elements.end());
+Tree MetricStates::state(const Group& group) const {
+  std::vector<Tree::Item> own;
+  for (size_t i = 0; i < metrics_.size(); ++i) own.emplace_back(metrics_[i].name, states_[i]);
+  return tuple(group.gather(named(std::move(own))));
+}
+
+void MetricStates::set_state_(const Tree& state, const Group& group) {
+  const auto parts = state.elements();
+  const bool same = static_cast<int64_t>(parts.size()) == group.size();
+  if (!same && !group.is_root()) return;
+  for (size_t i = 0; i < metrics_.size(); ++i) {
+    const auto& name = metrics_[i].name;
+    if (parts.empty() || !parts[0].contains(name)) continue;
+    states_[i] = parts[same ? static_cast<size_t>(group.rank()) : 0][name];
+    for (size_t p = 1; !same && p < parts.size(); ++p)
+      states_[i] = metrics_[i].merge(states_[i], parts[p][name]);
+  }
 }
 
 Objective watched(const Objective& objective,
@@ -95,13 +111,25 @@ void MeanLoss::add_(const Tensor& loss, double weight) {
   weight_ += weight;
   if (loss.device().is_cpu()) {
     sum_ += weight * value_of(loss);
-  } else {
-    unread_.emplace_back(loss, weight);
+    return;
   }
+  unread_.push_back(loss);
+  weights_.push_back(weight);
+  if (unread_.size() < kLossesApart) return;
+  stacked_.push_back(at::stack(unread_));
+  unread_.clear();
 }
 void MeanLoss::read() const {
-  for (const auto& [loss, weight] : unread_) sum_ += weight * loss.item<double>();
+  if (!unread_.empty()) stacked_.push_back(at::stack(unread_));
+  size_t next = 0;
+  for (const auto& losses : stacked_)
+    for (const double loss : to_vector<double>(losses)) sum_ += weights_[next++] * loss;
+  forget_unread();
+}
+void MeanLoss::forget_unread() const {
   unread_.clear();
+  stacked_.clear();
+  weights_.clear();
 }
 double MeanLoss::sum() const {
   read();
@@ -113,7 +141,7 @@ double MeanLoss::value() const {
 void MeanLoss::set_(double sum, double weight) {
   sum_ = sum;
   weight_ = weight;
-  unread_.clear();
+  forget_unread();
 }
 
 std::vector<std::pair<std::string, Tensor>> evaluated(const TrainState& ts,

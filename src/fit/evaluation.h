@@ -22,9 +22,10 @@ class MetricStates {
   /// Of all processes of the group, in their order: (name, value), float64.
   std::vector<std::pair<std::string, Tensor>> values(const Group& group) const;
   bool empty() const { return metrics_.empty(); }
-  /// For a checkpoint.
-  Tree state() const { return tuple(states_); }
-  void set_state_(const Tree& state);
+  /// For a checkpoint: of each process of the group, by the metrics' names.
+  Tree state(const Group& group) const;
+  /// Takes this process' part; of another number of processes, rank 0 takes all. Metrics that it does not have stay.
+  void set_state_(const Tree& state, const Group& group);
 
  private:
   std::vector<Metric> metrics_;
@@ -47,9 +48,12 @@ class MeanLoss {
 
  private:
   void read() const;
+  void forget_unread() const;
   mutable double sum_ = 0;
   double weight_ = 0;
-  mutable std::vector<std::pair<Tensor, double>> unread_;
+  // On a device: single losses, a few hundred at most, and those before them in vectors; the weights of all.
+  mutable std::vector<Tensor> unread_, stacked_;
+  mutable std::vector<double> weights_;
 };
 
 /// What `evaluate` returns, in pairs.

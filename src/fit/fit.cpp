@@ -33,6 +33,7 @@ const Group& Event::group() const { return run_.group(); }
 void Event::stop(std::string reason) { run_.stop(std::move(reason)); }
 const std::string& Event::stop_reason() const { return run_.stop_reason(); }
 bool Event::failed() const { return run_.failed(); }
+bool Event::restored() const { return run_.restored(); }
 void Event::note(const std::string& text) { run_.note(text); }
 CheckpointExtras Event::extras() const { return run_.extras(); }
 void Event::restore_(const Checkpoint& checkpoint) { run_.restore_(checkpoint); }

@@ -18,7 +18,7 @@ CheckpointExtras FitRun::extras() const {
                                           {"weight", mean_loss_.weight()},
                                           {"last_loss", loss_},
                                           {"seconds", seconds()},
-                                          {"training_metrics", training_metrics_.state()},
+                                          {"training_metrics", training_metrics_.state(group_)},
                                           {"metrics", event_.metrics},
                                           {"history", columns_.tree()},
                                           {"callbacks", tuple(std::move(callbacks))}})}}),
@@ -44,8 +44,8 @@ void FitRun::restore_(const Checkpoint& checkpoint) {
   mean_loss_.set_(saved["loss"].scalar<double>(), saved["weight"].scalar<double>());
   loss_ = saved["last_loss"].scalar<double>();
   seconds_before_ = saved["seconds"].scalar<double>();
-  if (saved["training_metrics"].size() == training_metrics_.state().size())
-    training_metrics_.set_state_(saved["training_metrics"]);
+  training_metrics_.set_state_(saved["training_metrics"], group_);
+  restored_ = true;
   event_.metrics = saved["metrics"];
   columns_.set_(saved["history"]);
 

@@ -3,15 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <csignal>
-#include <cstdlib>
 #include <limits>
 #include <set>
 
-#include "fit/signals.h"
 #include "group_backend.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/core/values.h"
+#include "train/group_step.h"
 #include "train/train_state_storage.h"
 
 namespace luxtorch::detail {
@@ -22,8 +20,6 @@ constexpr int64_t kStepsToAgree = 16;
 
 Tensor number(double value) { return tensor(value, {.dtype = kFloat64}); }
 Tensor count(int64_t value) { return tensor(value, {.dtype = kInt64}); }
-
-std::string what_of(const std::exception& error) { return error.what(); }
 
 }  // namespace
 
@@ -40,6 +36,7 @@ FitRun::FitRun(TrainState& ts, const Objective& objective, data::DataLoader& tra
   check();
   std::stable_partition(options_.callbacks.begin(), options_.callbacks.end(),
                         [](const Callback& c) { return !c.last(); });
+  started_.resize(options_.callbacks.size());
   event_.epochs = options_.epochs;
   event_.batches = train_.size();
   loss_ = std::numeric_limits<double>::quiet_NaN();
@@ -90,39 +87,9 @@ double FitRun::learning_rate() const {
   return luxtorch::learning_rate(ts_).value_or(std::numeric_limits<double>::quiet_NaN());
 }
 
-template <class F>
-void FitRun::call_(const char* function, const F& f) {
-  for (const auto& c : options_.callbacks) {
-    if (!is_ours(c)) continue;
-    try {
-      f(c);
-    } catch (const DistributedError&) {
-      throw;
-    } catch (const std::exception& error) {
-      ArgumentError named(
-          "fit", fmt::format("the callback {} failed in {}, in epoch {} at step {}: {}", c.name(),
-                             function, event_.epoch, ts_.step, what_of(error)));
-      group_.fail_(named.what());
-      std::throw_with_nested(named);
-    }
-  }
-}
-
-void FitRun::stop(std::string reason) {
-  if (stop_reason_.empty()) stop_reason_ = reason.empty() ? "stopped" : std::move(reason);
-}
-
-void FitRun::note(const std::string& text) {
-  for (const auto& c : options_.callbacks)
-    if (is_ours(c)) c.on_note(event_, text);
-}
-
 // Does the run end here? The processes of a group agree from time to time.
 bool FitRun::stops_(bool agree_now) {
-  if (options_.signals && stop_reason_.empty()) {
-    if (const int signal = StopSignals::received(); signal != 0)
-      stop(signal == SIGINT ? "interrupted (SIGINT)" : "asked to end (SIGTERM)");
-  }
+  notice_signal_();
   if (group_.size() == 1) return !stop_reason_.empty();
   if (!agree_now && ts_.step % kStepsToAgree != 0) return false;
   const auto wish = group_.max(tensor(std::vector<int64_t>{!stop_reason_.empty()}));
@@ -134,8 +101,14 @@ bool FitRun::stops_(bool agree_now) {
 
 void FitRun::train_step_(const Objective& objective, const Tree& batch) {
   in_step_ = true;
+  seen_.clear();
   const TrainStep step = single_train_step_(objective, batch, ts_);
   in_step_ = false;
+  if (!seen_.empty()) {
+    telling_others(group_, [&] {
+      for (const auto& [part, output] : seen_) training_metrics_.update_(part, output);
+    });
+  }
   const double observations = observations_of_batch();
   ++batch_;
   epoch_observations_ += observations;
@@ -165,14 +138,17 @@ void FitRun::run_epoch_() {
       training_metrics_.empty()
           ? objective_
           : watched(objective_, [this](const Tree& batch, const Tree& output) {
-              training_metrics_.update_(batch, output);
+              seen_.emplace_back(batch, output);
             });
-  // 0, or where the run, or the program before it, has left the epoch.
-  batch_ = train_.position()["batches"].scalar<int64_t>();
-  batches_.emplace(train_.begin());
-  for (auto& batch = *batches_; batch != train_.end(); ++batch) {
+  telling_others(group_, [&] { batches_.emplace(train_.begin()); });
+  auto& batch = *batches_;
+  // The run, or the program before it, may have left the epoch somewhere.
+  batch_ =
+      batch == train_.end() ? train_.size() : train_.position()["batches"].scalar<int64_t>() - 1;
+  while (batch != train_.end()) {
     train_step_(objective, *batch);
     if (stops_(false) && batch_ < train_.size()) return;
+    telling_others(group_, [&] { ++batch; });
   }
   flush_gradients_(ts_);
   end_epoch_();
@@ -182,7 +158,10 @@ FitRun::Values FitRun::validation_() {
   const bool due = options_.validation &&
                    ((epoch_ + 1) % options_.validate_every == 0 || epoch_ + 1 == options_.epochs);
   if (!due) return {};
-  auto values = evaluated(ts_, objective_, *options_.validation, validation_metrics_, group_);
+  Values values;
+  telling_others(group_, [&] {
+    values = evaluated(ts_, objective_, *options_.validation, validation_metrics_, group_);
+  });
   for (auto& [name, value] : values) name = "validation_" + name;
   return values;
 }
@@ -193,7 +172,9 @@ void FitRun::end_epoch_() {
   event_.samples_per_second = epoch_observations_ / training_seconds;
   loss_ = mean_loss_.value();
   Values values{{"loss", number(loss_)}};
-  for (auto& one : training_metrics_.values(group_)) values.push_back(std::move(one));
+  telling_others(group_, [&] {
+    for (auto& one : training_metrics_.values(group_)) values.push_back(std::move(one));
+  });
   for (auto& one : validation_()) values.push_back(std::move(one));
   event_.metrics = named(std::vector<Tree::Item>(values.begin(), values.end()));
   event_.seconds = seconds();
@@ -220,52 +201,11 @@ void FitRun::run_epochs_() {
   event_.first_step = ts_.step;
   start_ = Clock::now();
   event_.seconds = seconds_before_;
-  call_("on_start", [&](const Callback& c) { c.on_start(event_); });
+  call_("on_start", [&](const Callback& c) {
+    c.on_start(event_);
+    started_[static_cast<size_t>(&c - options_.callbacks.data())] = 1;
+  });
   while (epoch_ < options_.epochs && !stops_(true)) run_epoch_();
-}
-
-bool FitRun::handled_(const std::exception& error) {
-  for (const auto& c : options_.callbacks)
-    if (is_ours(c) && c.on_error(event_, error)) return true;
-  return false;
-}
-
-// All callbacks get on_end, whatever another one throws there; the first error is thrown.
-void FitRun::end_(bool throws) {
-  event_.epoch = batch_ > 0 ? epoch_ + 1 : epoch_;
-  event_.batch = batch_;
-  event_.seconds = seconds();
-  std::exception_ptr first;
-  for (const auto& c : options_.callbacks) {
-    if (!is_ours(c)) continue;
-    try {
-      c.on_end(event_);
-    } catch (const std::exception& error) {
-      if (!first)
-        first = std::make_exception_ptr(ArgumentError(
-            "fit", fmt::format("the callback {} failed in on_end: {}", c.name(), what_of(error))));
-    }
-  }
-  if (throws && first) std::rethrow_exception(first);
-}
-
-History FitRun::run() {
-  const StopSignals signals(options_.signals);
-  try {
-    run_epochs_();
-  } catch (const std::exception& error) {
-    step_ = nullptr;
-    epoch_lr_.reset();
-    if (!handled_(error)) {
-      failed_ = true;
-      stop(error.what());
-      end_(false);
-      throw;
-    }
-    stop(error.what());
-  }
-  end_(true);
-  return history();
 }
 
 }  // namespace luxtorch::detail

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <chrono>
+#include <exception>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -29,6 +31,7 @@ class FitRun {
   void stop(std::string reason);
   const std::string& stop_reason() const { return stop_reason_; }
   bool failed() const { return failed_; }
+  bool restored() const { return restored_; }
   void note(const std::string& text);
   CheckpointExtras extras() const;
   void restore_(const Checkpoint& checkpoint);
@@ -44,12 +47,14 @@ class FitRun {
   void end_epoch_();
   Values validation_();
   bool stops_(bool agree_now);
-  void end_(bool throws);
-  // Calls f of every callback that is for this process.
-  template <class F>
-  void call_(const char* function, const F& f);
+  std::exception_ptr end_();
+  // Calls f of every callback that is for this process, or of one. What it throws names the callback.
+  void call_(const char* function, const std::function<void(const Callback&)>& f);
+  void call_one_(const Callback& c, const char* function,
+                 const std::function<void(const Callback&)>& f);
+  void notice_signal_();
   bool is_ours(const Callback& c) const { return group_.is_root() || !c.root_only(); }
-  bool handled_(const std::exception& error);
+  bool handled_(const std::exception_ptr& error);
   double seconds() const;
   double observations_of_batch() const;
 
@@ -60,17 +65,20 @@ class FitRun {
   Group group_;
   Event event_;
   bool any_on_step_ = false;
+  std::vector<char> started_;  // by callback: has it had on_start?
 
   int64_t epoch_ = 0, batch_ = 0;  // whole epochs; batches of the one that runs
   MeanLoss mean_loss_;             // of the epoch that runs
   MetricStates training_metrics_, validation_metrics_;
+  std::vector<std::pair<Tree, Tree>> seen_;  // of a training step: batches and the model's outputs
   HistoryColumns columns_;
-  double loss_ = 0;  // of the last whole epoch
+  double loss_ = 0;                 // of the last whole epoch
   std::optional<double> epoch_lr_;  // while callbacks look at an epoch
 
   std::optional<data::Batches::Iterator> batches_;
   const TrainStep* step_ = nullptr;  // while callbacks look at it
-  bool in_step_ = false;             // a batch was handed out, and its step is not done
+  bool restored_ = false;
+  bool in_step_ = false;  // a batch was handed out, and its step is not done
   Tree no_gradients_;
   std::string stop_reason_;
   bool failed_ = false;

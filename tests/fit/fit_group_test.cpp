@@ -9,13 +9,14 @@
 #include "luxtorch/metrics/classes.h"
 #include "luxtorch/metrics/scores.h"
 #include "support/error_text.h"
+#include "support/files.h"
 
 namespace luxtorch {
 namespace {
 
 using namespace testing;
 
-TrainState training(const Group& group) {
+TrainState training_of(const Group& group) {
   Layer model = Chain(Dense(2, 8, relu), Dense(8, 1));
   auto [ps, st] = setup(Rng(3), model);
   return TrainState(model, ps, st, Adam(0.02), {.group = group});
@@ -33,13 +34,13 @@ FitOptions options(const data::DataLoader& valid) {
 }
 
 TEST(FitGroup, HasTheLossesAndMetricsOfOneProcess) {
-  TrainState alone = training({});
+  TrainState alone = training_of({});
   auto train = part_of_training({}), valid = data::DataLoader(points(2), {.batch_size = 10});
   const History whole = fit(alone, kLoss, train, options(valid));
   std::mutex mutex;
   std::vector<History> all;
   simulate(3, [&](const Group& group) {
-    TrainState ts = training(group);
+    TrainState ts = training_of(group);
     auto own = part_of_training(group);
     auto own_valid = data::DataLoader(points(2), {.batch_size = 10, .part = group.part()});
     auto history = fit(ts, kLoss, own, options(own_valid));
@@ -67,7 +68,7 @@ TEST(FitGroup, EndsTogetherWhereOneProcessStops) {
   for (const auto& [batch_size, last] : {std::pair<int64_t, int64_t>{9, 7}, {3, 16}}) {
     std::atomic<int> ended = 0;
     simulate(3, [&](const Group& group) {
-      TrainState ts = training(group);
+      TrainState ts = training_of(group);
       auto own = data::DataLoader(points(), {.batch_size = batch_size, .part = group.part()});
       auto history = fit(ts, kLoss, own, {.epochs = 50, .callbacks = {Stop{2}}, .signals = false});
       EXPECT_EQ(history.stop_reason, "this process is tired");
@@ -90,7 +91,7 @@ struct Prints {
 TEST(FitGroup, OnlyTheRootHasCallbacksThatPrint) {
   std::atomic<int> calls = 0;
   simulate(3, [&](const Group& group) {
-    TrainState ts = training(group);
+    TrainState ts = training_of(group);
     auto own = part_of_training(group);
     fit(ts, kLoss, own, {.epochs = 2, .callbacks = {Prints{&calls}}, .signals = false});
   });
@@ -106,7 +107,7 @@ TEST(FitGroup, ACallbackThatThrowsOnOneProcessEndsAll) {
   std::atomic<int> told = 0;
   const auto text = text_of([&] {
     simulate(3, [&](const Group& group) {
-      TrainState ts = training(group);
+      TrainState ts = training_of(group);
       auto own = part_of_training(group);
       try {
         fit(ts, kLoss, own, {.epochs = 5, .callbacks = {Broken{}}, .signals = false});
@@ -120,9 +121,74 @@ TEST(FitGroup, ACallbackThatThrowsOnOneProcessEndsAll) {
   EXPECT_EQ(told, 2);
 }
 
+TEST(FitGroup, TellsTheOthersWhatFailsOutsideOfAStep) {
+  struct OnlyHere {
+    int64_t rank;
+    Tree init() const { return named({{"n", int64_t{0}}}); }
+    Tree update(const Tree& state, const Tensor&, const Tensor&, const Tensor&) const {
+      if (rank == 1) throw std::runtime_error("a label that nobody knows");
+      return state;
+    }
+    Tree merge(const Tree& a, const Tree&) const { return a; }
+    Tensor value(const Tree&) const { return zeros({}); }
+  };
+  for (const bool training : {false, true}) {
+    std::atomic<int> told = 0;
+    simulate(2, [&](const Group& group) {
+      TrainState ts = training_of(group);
+      auto own = part_of_training(group);
+      auto valid = data::DataLoader(points(2), {.batch_size = 10, .part = group.part()});
+      FitOptions options{.validation = training ? nullptr : &valid,
+                         .metrics = {{"odd", OnlyHere{group.rank()}}},
+                         .training_metrics = training,
+                         .signals = false};
+      const auto text = text_of_any([&] { fit(ts, kLoss, own, options); });
+      EXPECT_NE(text.find("a label that nobody knows"), std::string::npos) << text;
+      ++told;
+    });
+    EXPECT_EQ(told, 2);
+  }
+}
+
+TEST(FitGroup, ResumesWithinAnEpochWithTheMetricsOfAll) {
+  struct Saves {
+    CheckpointFolder folder;
+    int64_t stop_at;
+    void on_resume(Event& e) const {
+      if (auto found = folder.resume().checkpoint) e.restore_(*found);
+    }
+    void on_step(Event& e) const {
+      if (e.ts.step != stop_at) return;
+      folder.save(e.ts, e.extras());
+      e.stop("saved");
+    }
+  };
+  const auto folder = test::fresh_folder("fit_group");
+  std::vector<History> all(3);
+  for (const int run : {0, 1, 2}) {  // whole, stopped at the sixteenth of 20 steps, the rest
+    simulate(2, [&](const Group& group) {
+      TrainState ts = training_of(group);
+      auto own = data::DataLoader(points(), {.batch_size = 3, .part = group.part()});
+      std::vector<Callback> callbacks;
+      if (run > 0)
+        callbacks = {Saves{CheckpointFolder(folder, {.group = group}), run == 1 ? 16 : -1}};
+      auto history = fit(ts, kLoss, own,
+                         {.epochs = 1,
+                          .metrics = {{"accuracy", metrics::Accuracy{.threshold = 0}}},
+                          .training_metrics = true,
+                          .callbacks = callbacks,
+                          .signals = false});
+      if (group.is_root()) all[static_cast<size_t>(run)] = history;
+    });
+  }
+  EXPECT_EQ(all[1].stop_reason, "saved");
+  for (const char* key : {"loss", "accuracy", "step"})
+    EXPECT_TRUE(tree::equal(all[2][key], all[0][key])) << key << all[2][key] << all[0][key];
+}
+
 TEST(FitGroup, RefusesOtherOptionsOnOneProcess) {
   simulate(2, [&](const Group& group) {
-    TrainState ts = training(group);
+    TrainState ts = training_of(group);
     auto own = part_of_training(group);
     const auto text = text_of(
         [&] { fit(ts, kLoss, own, {.epochs = group.is_root() ? 2 : 3, .signals = false}); });

@@ -8,7 +8,9 @@
 
 #include "fit/fit_cases.h"
 #include "luxtorch/core/error.h"
+#include "luxtorch/fit/watchers.h"
 #include "luxtorch/metrics/classes.h"
+#include "luxtorch/metrics/scores.h"
 #include "luxtorch/optim/scheduler.h"
 #include "support/error_text.h"
 
@@ -239,6 +241,99 @@ TEST(Fit, AStepThatThrowsLeavesTheStateAndEndsTheCallbacks) {
   };
   auto history = fit(ts, nan, train, {.epochs = 1, .callbacks = {Forgive{}}});
   EXPECT_NE(history.stop_reason.find("finite loss"), std::string::npos) << history.stop_reason;
+}
+
+TEST(Fit, ANonFiniteOutputIsAStepThatFailsAlsoForTheMetrics) {
+  TrainState ts = small_training();
+  auto train = training_batches();
+  auto nan = [](const Layer& model, const Tree& ps, const Tree& st, const Tree& batch) {
+    auto [y, next] = model(batch[0], ps, st);
+    return LossOut{y.tensor().mean() * std::numeric_limits<double>::quiet_NaN(), next};
+  };
+  Layer poisoned = Chain(ts.model, [](const Tensor& y) { return y / 0.0 * 0.0; });
+  auto [ps, st] = setup(Rng(3), poisoned);
+  TrainState bad(poisoned, ps, st, Adam(0.02));
+  for (TrainState* state : {&ts, &bad}) {
+    auto history = fit(*state, nan, train,
+                       {.epochs = 1,
+                        .metrics = {{"auroc", metrics::AUROC{}}},
+                        .training_metrics = true,
+                        .callbacks = {StopOnNaN{}}});
+    EXPECT_NE(history.stop_reason, "");
+    EXPECT_EQ(state->step, 0);
+  }
+}
+
+TEST(Fit, HasTheRightLossWhileTheProgramLooksAtABatch) {
+  Layer model = Dense(2, 1);
+  auto [ps, st] = setup(Rng(3), model);
+  TrainState ts(model, ps, st, Descent(0.0));
+  auto train = training_batches();
+  const auto it = train.begin();
+  EXPECT_EQ((*it)[0].tensor().size(0), 9);
+  struct Batches {
+    std::vector<int64_t>* seen;
+    void on_step(const Event& e) const { seen->push_back(e.batch); }
+  };
+  std::vector<int64_t> seen;
+  auto history = fit(ts, kLoss, train, {.epochs = 1, .callbacks = {Batches{&seen}}});
+  EXPECT_EQ(seen, (std::vector<int64_t>{1, 2, 3, 4, 5, 6, 7}));
+  auto [x, y] = points().tensors<2>();
+  EXPECT_NEAR(at(history, "loss", 0), kLoss(predict<Tensor>(model, x, ps, st), y).item<double>(),
+              1e-6);
+}
+
+TEST(Fit, EndsOnlyTheCallbacksThatHaveBegun) {
+  struct Refuses {
+    void on_start(const Event&) const { throw ArgumentError("Refuses", "expected another one."); }
+    void on_end(const Event&) const { FAIL(); }
+  };
+  TrainState ts = small_training();
+  auto train = training_batches();
+  Recorder before, behind;
+  EXPECT_THROW(fit(ts, kLoss, train, {.callbacks = {before, Refuses{}, behind}}), ArgumentError);
+  EXPECT_EQ(before.calls->back().substr(0, 3), "end");
+  EXPECT_EQ(*behind.calls, (std::vector<std::string>{"resume"}));
+}
+
+TEST(Fit, NamesTheCallbackOfEveryFunction) {
+  struct InError {
+    bool on_error(Event&, const std::exception&) const { throw std::runtime_error("lost"); }
+  };
+  struct InNote {
+    void on_note(const Event&, const std::string&) const { throw std::runtime_error("lost"); }
+  };
+  struct InEnd {
+    void on_end(const Event&) const { throw std::runtime_error("lost"); }
+  };
+  auto nan = [](const Layer& model, const Tree& ps, const Tree& st, const Tree& batch) {
+    auto out = Objective(kLoss)(model, ps, st, batch);
+    out.loss = out.loss * std::numeric_limits<double>::quiet_NaN();
+    return out;
+  };
+  auto text = [&](const Objective& objective, const Callback& broken) {
+    TrainState ts = small_training();
+    auto train = training_batches();
+    Recorder recorder;
+    const auto what =
+        text_of([&] { fit(ts, objective, train, {.callbacks = {recorder, broken}}); });
+    EXPECT_EQ(recorder.calls->back().substr(0, 3), "end");
+    return what;
+  };
+  EXPECT_NE(text(nan, InError{}).find("the callback InError failed in on_error"),
+            std::string::npos);
+  const auto note = text(kLoss, InNote{});
+  EXPECT_EQ(note.find("[fit] the callback InNote failed in on_note"), 0u) << note;
+  EXPECT_NE(text(kLoss, InEnd{}).find("the callback InEnd failed in on_end"), std::string::npos);
+}
+
+TEST(Fit, ASignalInTheLastEpochIsInTheHistory) {
+  struct Raise {
+    void on_end(const Event&) const { std::raise(SIGINT); }
+  };
+  TrainState ts = small_training();
+  auto train = training_batches();
+  EXPECT_NE(fit(ts, kLoss, train, {.callbacks = {Raise{}}}).stop_reason, "");
 }
 
 TEST(Fit, ASignalEndsTheRunAfterTheStep) {

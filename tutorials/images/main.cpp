@@ -72,18 +72,19 @@ lux::TrainState train(const Layer& model, const Tree& ps, const Tree& st, const 
       return lux::tuple({augment(key, x, o), y});
     };
   }
-  lux::DataLoader loader(
-      samples.train, {.batch_size = o.batch_size, .shuffle = true, .transform = change}, rng);
+  lux::DataLoader loader(samples.train,
+                         {.batch_size = o.batch_size, .shuffle = true, .transform = change}, rng);
   const lux::DataLoader held_out(samples.test, {.batch_size = 250});
   // The learning rate goes up and down again, once.
   auto rate =
       lux::schedule::OneCycle(std::max<int64_t>(2, o.epochs * loader.size()), o.learning_rate);
   lux::TrainState ts(model, ps, st, lux::Scheduler(lux::AdamW(0.001, {.lambda = 0.01}), rate));
-  lux::fit(ts, loss_function, loader,
-           {.epochs = o.epochs,
-            .validation = &held_out,
-            .metrics = {{"accuracy", lux::metrics::Accuracy{}}},
-            .callbacks = {PrintEpoch{}}});
+  auto history = lux::fit(ts, loss_function, loader,
+                          {.epochs = o.epochs,
+                           .validation = &held_out,
+                           .metrics = {{"accuracy", lux::metrics::Accuracy{}}},
+                           .callbacks = {PrintEpoch{}}});
+  if (!history.stop_reason.empty()) throw lux::ArgumentError("images", history.stop_reason);
   return ts;
 }
 

@@ -22,7 +22,7 @@ struct History : Tree {
   /// From the columns.
   explicit History(Tree columns = named({}), std::string reason = "")
       : Tree(std::move(columns)), stop_reason(std::move(reason)) {}
-  /// Why the run ended before its last epoch: what Event::stop was given. Empty: it did not.
+  /// Why the run was to end: what Event::stop was given, or the signal that came. Empty: it ran through.
   std::string stop_reason;
 };
 
@@ -75,11 +75,14 @@ class LUXTORCH_API Event {
   const std::string& stop_reason() const;
   /// Whether an exception ends the run. For on_end.
   bool failed() const;
+  /// Whether restore_ has been called: the run goes on from a checkpoint.
+  bool restored() const;
   /// Hands a line for people to the callbacks that print or log (on_note): "lr reduced to 0.001".
   void note(const std::string& text);
 
   /// What a checkpoint needs besides ts so that fit goes on bit for bit: in values {"fit"}, with the progress,
-  /// metrics, history and the states of the callbacks; in data the loader's position.
+  /// metrics, history and the states of the callbacks; in data the loader's position. Over a group all
+  /// processes call it, and get the states of the training metrics of all.
   CheckpointExtras extras() const;
   /// Continues from such a checkpoint; for on_resume. Errors as of Checkpoint::restore_ and
   /// DataLoader::set_position_, and an ArgumentError for a checkpoint that no fit has saved.
