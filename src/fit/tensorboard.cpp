@@ -35,7 +35,6 @@ class TensorBoardRun {
   using Record = std::function<bool(const TensorBoardWriter& board)>;
   bool open_(Event& event);
   void write_(Event& event, const Record& record);
-  void write_later_(Event& event, Record record);
   void write_pending_(Event& event);
 
   std::filesystem::path folder_;
@@ -107,11 +106,6 @@ void TensorBoardRun::write_(Event& event, const Record& record) {
   if (open_(event) && !record(*writer_)) lost_.say_(event, writer_->path(), writer_->error());
 }
 
-void TensorBoardRun::write_later_(Event& event, Record record) {
-  pending_.push_back(std::move(record));
-  write_pending_(event);
-}
-
 void TensorBoardRun::begin_(Event& event) {
   lost_.begin_();
   next_ = event.seconds;
@@ -165,9 +159,10 @@ void TensorBoardRun::add_epoch_(Event& event) {
 }
 
 void TensorBoardRun::add_note_(Event& event, const std::string& text) {
-  write_later_(event, [text, step = event.ts.step](const TensorBoardWriter& board) {
+  pending_.emplace_back([text, step = event.ts.step](const TensorBoardWriter& board) {
     return board.text("run/notes", text, step);
   });
+  write_pending_(event);
 }
 
 void TensorBoardRun::end_(Event& event) {

@@ -210,27 +210,6 @@ TEST(LogFiles, AStartThatADiskDidNotTakeIsWrittenLater) {
   EXPECT_EQ(number(all[before + 1].find("step")), 10);
 }
 
-// Metrics of any dtype and layout.
-struct Confusions {
-  void on_epoch(Event& event) const {
-    const Tensor counts = tensor(std::vector<int64_t>{1, 2, 3, 4, 5, 6}).reshape({2, 3});
-    event.metrics = merge(event.metrics, named({{"transposed", counts.t()},
-                                                {"narrow", counts.to(kFloat32) / 4},
-                                                {"expanded", tensor(0.5F).expand({2})}}));
-  }
-};
-
-TEST(LogFiles, HaveTheElementsOfMetricsWithDimensions) {
-  const auto path = test::fresh_folder("log_files_arrays") / "a.jsonl";
-  auto ts = small_training();
-  auto train = training_batches();
-  fit(ts, kLoss, train, {.callbacks = {Confusions{}, JsonLines(path)}});
-  const auto log = test::read_file(path);
-  EXPECT_THAT(log, ::testing::HasSubstr("\"transposed\":[[1,4],[2,5],[3,6]]"));
-  EXPECT_THAT(log, ::testing::HasSubstr("\"narrow\":[[0.25,0.5,0.75],[1,1.25,1.5]]"));
-  EXPECT_THAT(log, ::testing::HasSubstr("\"expanded\":[0.5,0.5]"));
-}
-
 // All of them have the history's rate of an epoch, which a callback before them has changed for the next one.
 TEST(LogFiles, HaveTheRateOfTheHistoryBehindACallbackThatChangesIt) {
   const auto folder = test::fresh_folder("log_files_rate");
