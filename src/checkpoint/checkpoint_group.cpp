@@ -2,6 +2,7 @@
 
 #include <exception>
 
+#include "io/base/atomic_folder.h"
 #include "luxtorch/core/error.h"
 
 namespace luxtorch::detail {
@@ -71,14 +72,16 @@ Tree by_root(const Group& group, const char* who, const std::function<Tree()>& a
       said = named({{"result", act()}});
     } catch (const std::exception& error) {
       own = std::current_exception();
-      said = named({{"error", error.what()}});
+      const bool of_disk = dynamic_cast<const io::DiskError*>(&error) != nullptr;
+      said = named({{"error", error.what()}, {"of_disk", of_disk}});
     }
   }
   said = group.broadcast(said);
   if (own) std::rethrow_exception(own);
-  if (said.contains("error"))
-    throw ArgumentError(who, "rank 0 failed: " + said["error"].scalar<std::string>());
-  return said["result"];
+  if (!said.contains("error")) return said["result"];
+  const auto text = "rank 0 failed: " + said["error"].scalar<std::string>();
+  if (said["of_disk"].scalar<bool>()) throw io::DiskError(who, text);
+  throw ArgumentError(who, text);
 }
 
 Tree to_tree(const CheckpointFolder::Resumed& resumed) {

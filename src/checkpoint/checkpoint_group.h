@@ -7,7 +7,8 @@
 
 namespace luxtorch::detail {
 
-/// act() of rank 0, whose result goes to all. Its exception leaves rank 0, and is an ArgumentError of `who` elsewhere.
+/// act() of rank 0, whose result goes to all. Its exception leaves rank 0, and is an ArgumentError of `who` elsewhere, an
+/// io::DiskError where it is one.
 Tree by_root(const Group& group, const char* who, const std::function<Tree()>& act);
 
 Tree to_tree(const CheckpointFolder::Resumed& resumed);

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <system_error>
 
 #include "fit/append_file.h"
@@ -19,11 +20,11 @@ namespace detail {
 
 namespace {
 
-/// The step of a row; of the header, and of what is no row, -1.
-int64_t step_of(const CsvRow& row) {
-  int64_t step = -1;
-  std::from_chars(row[1].data(), row[1].data() + row[1].size(), step);
-  return step;
+/// A number of a row, its epoch or step; of the header, and of what is no row, -1.
+int64_t number_of(const std::string& cell) {
+  int64_t number = -1;
+  std::from_chars(cell.data(), cell.data() + cell.size(), number);
+  return number;
 }
 
 }  // namespace
@@ -35,6 +36,7 @@ class CsvFile {
   void begin_(Event& event) {
     lost_.begin_();
     last_step_ = event.first_step;
+    last_epoch_ = event.restored() ? event.epoch : std::numeric_limits<int64_t>::max();
     open_(event);
   }
   void add_(Event& event, const std::vector<std::pair<std::string, std::string>>& cells);
@@ -49,7 +51,7 @@ class CsvFile {
   std::filesystem::path path_;
   AppendFile file_;
   CsvRow columns_;  // none: there is no header yet
-  int64_t last_step_ = 0;
+  int64_t last_step_ = 0, last_epoch_ = 0;
   LostRows lost_{"Csv", "epochs"};
 };
 
@@ -77,7 +79,8 @@ bool CsvFile::replace_(Event& event, const std::vector<CsvRow>& rows) {
   return false;
 }
 
-// Opens the file without rows behind last_step_.
+// Opens the file without rows behind last_step_ and last_epoch_: a resumed run may be at the last step of an epoch that
+// it has yet to end, and whose row is there.
 bool CsvFile::open_(Event& event) {
   columns_.clear();
   const auto before = read();
@@ -92,7 +95,8 @@ bool CsvFile::open_(Event& event) {
   if (ours) {
     const size_t width = rows[0].size();
     std::erase_if(rows, [this, width](const CsvRow& row) {
-      return row.size() != width || step_of(row) > last_step_;
+      return row.size() != width || number_of(row[1]) > last_step_ ||
+             number_of(row[0]) > last_epoch_;
     });
     if (rows.size() == 1) rows.clear();
   }
@@ -134,6 +138,7 @@ void CsvFile::add_(Event& event, const std::vector<std::pair<std::string, std::s
   }
   if (file_.append_((first ? csv_line(columns_) : "") + csv_line(row))) {
     last_step_ = event.ts.step;
+    last_epoch_ = std::max(last_epoch_, event.epoch);
     return;
   }
   lost_.say_(event, path_, file_.error());

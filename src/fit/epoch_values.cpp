@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "luxtorch/core/device.h"
+
 namespace luxtorch::detail {
 
 EpochValues epoch_values(const Event& event) {
@@ -14,7 +16,7 @@ EpochValues epoch_values(const Event& event) {
     if (t.dim() == 0) {
       values.numbers.emplace_back(name, t.item<double>());
     } else {
-      values.arrays.emplace_back(name, t);
+      values.arrays.emplace_back(name, t.to(cpu_device()).to(kFloat64).contiguous());
     }
   }
   return values;

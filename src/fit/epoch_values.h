@@ -12,7 +12,8 @@ namespace luxtorch::detail {
 /// What Event::metrics has of the last whole epoch.
 struct EpochValues {
   std::vector<std::pair<std::string, double>> numbers;  ///< 0-dim: "loss", "validation_loss", ...
-  std::vector<std::pair<std::string, Tensor>> arrays;   ///< Those with dimensions.
+  /// Those with dimensions: float64, contiguous, on the CPU.
+  std::vector<std::pair<std::string, Tensor>> arrays;
 };
 EpochValues epoch_values(const Event& event);
 

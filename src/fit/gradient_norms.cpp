@@ -34,6 +34,9 @@ std::vector<std::string> parts_of(const Tree& parameters, bool by_parameter) {
   return names;
 }
 
+// NaN, of a part without a gradient, is the least.
+bool is_less(double a, double b) { return (std::isnan(a) && !std::isnan(b)) || a < b; }
+
 }  // namespace
 
 void GradientNorms::on_start(Event& event) {
@@ -71,8 +74,7 @@ void GradientNorms::on_epoch(Event& event) {
   const auto first = progress.total.begin() + static_cast<std::ptrdiff_t>(progress.noted);
   const auto [least, most] = std::minmax_element(first, progress.total.end());
   const auto& now = progress.parts.back();
-  const auto largest =
-      std::max_element(now.begin(), now.end(), [](double a, double b) { return !(a >= b); });
+  const auto largest = std::max_element(now.begin(), now.end(), is_less);
   event.note(
       fmt::format("norm of the gradients from {:.4g} to {:.4g} in steps {} to {}, the largest "
                   "part at the end {}",

@@ -30,13 +30,15 @@ class JsonLinesFile {
   void end_(Event& event);
 
  private:
+  void append_(Event& event, const std::string& line);
   JsonLine start(const Event& event) const;
 
   std::filesystem::path path_;
   JsonLinesOptions options_;
   AppendFile file_;
-  bool ended_ = false;  // what notes come now are of other callbacks' on_end
-  double next_ = 0;     // Event::seconds of the next line of a step
+  std::string pending_;  // the start, until the file has it
+  bool ended_ = false;   // what notes come now are of other callbacks' on_end
+  double next_ = 0;      // Event::seconds of the next line of a step
   LostRows lost_{"JsonLines", "lines"};
 };
 
@@ -50,11 +52,18 @@ JsonLine line_of(const char* kind) {
 
 }  // namespace
 
-void JsonLinesFile::append_(Event& event, const JsonLine& line) {
+// Without their start, lines would belong to the run before.
+void JsonLinesFile::append_(Event& event, const std::string& line) {
   const bool open = file_.is_open() || file_.open_(path_, AppendFile::Kind::lines);
-  if (!open || !file_.append_(line.line())) lost_.say_(event, path_, file_.error());
+  if (open && file_.append_(pending_ + line)) {
+    pending_.clear();
+  } else {
+    lost_.say_(event, path_, file_.error());
+  }
   if (ended_) file_.close_();
 }
+
+void JsonLinesFile::append_(Event& event, const JsonLine& line) { append_(event, line.line()); }
 
 JsonLine JsonLinesFile::start(const Event& event) const {
   auto line = line_of("start");
@@ -65,7 +74,7 @@ JsonLine JsonLinesFile::start(const Event& event) const {
       .text("model", show(event.ts.model))
       .integer("parameters", count_parameters(event.ts))
       .text("optimizer", event.ts.optimizer().label())
-      .json("hyperparameters", flat_json(event.ts.optimizer().hyperparameters()))
+      .json("hyperparameters", flat_json(hyperparameters_of(event.ts.optimizer())))
       .json("settings", flat_json(options_.settings))
       .text("luxtorch", version())
       .text("torch", TORCH_VERSION)
@@ -81,7 +90,8 @@ void JsonLinesFile::begin_(Event& event) {
   lost_.begin_();
   ended_ = false;
   next_ = event.seconds;
-  append_(event, start(event));
+  pending_ = start(event).line();
+  append_(event, "");
 }
 
 void JsonLinesFile::add_step_(Event& event) {

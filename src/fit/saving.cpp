@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <utility>
 
 #include "fit/finite.h"
 #include "fit/monitored.h"
+#include "io/base/atomic_folder.h"
 #include "luxtorch/core/error.h"
 #include "luxtorch/core/values.h"
 #include "luxtorch/fit/callback.h"
@@ -24,17 +26,30 @@ void check_group_of(const char* who, const CheckpointFolder& folder, const Event
   throw error;
 }
 
-// Whether it was saved.
-bool save_into(const CheckpointFolder& folder, Event& event, std::optional<double> metric) {
+enum class Outcome { saved, has_nan, disk_failed };
+
+// failing: whether the disk did not take the one before, which a note has told.
+Outcome save_into(const CheckpointFolder& folder, Event& event, std::optional<double> metric,
+                  bool& failing) {
   if (const auto path = detail::first_nan(event.ts.parameters())) {
     event.note(fmt::format("not saved at step {}: {} has a NaN; {} keeps its last checkpoint",
                            event.ts.step, *path, folder.path().string()));
-    return false;
+    return Outcome::has_nan;
   }
   auto extras = event.extras();
   extras.metric = metric;
-  folder.save(event.ts, extras);
-  return true;
+  try {
+    folder.save(event.ts, extras);
+  } catch (const io::DiskError& error) {
+    if (!std::exchange(failing, true))
+      event.note(
+          fmt::format("not saved at step {}: {} The run goes on and tries again at the next "
+                      "checkpoint; those in {} are unchanged",
+                      event.ts.step, error.what(), folder.path().string()));
+    return Outcome::disk_failed;
+  }
+  failing = false;
+  return Outcome::saved;
 }
 
 // Over a group the others' clocks do not count, and a message at each step would be dear.
@@ -55,8 +70,18 @@ bool anywhere(const Group& group, bool here) {
 double lowered(double value, Better better) { return better == Better::lower ? value : -value; }
 
 void save_now(SaveEvery& callback, Event& event, std::optional<double> metric = {}) {
-  const bool saved = save_into(callback.folder, event, metric);
-  callback.progress = {.step = event.ts.step, .saved = saved, .seconds = event.seconds};
+  auto& progress = callback.progress;
+  const auto outcome = save_into(callback.folder, event, metric, progress.failing);
+  progress.seconds = event.seconds;
+  if (outcome == Outcome::disk_failed) return;
+  progress.step = event.ts.step;
+  progress.saved = outcome == Outcome::saved;
+}
+
+// Whether the program, started again, trains on. A callback's wish to stop, such as EarlyStopping's, may come again.
+bool goes_on_later(const std::string& stop_reason) {
+  return stop_reason.starts_with("interrupted (") || stop_reason.starts_with("asked to end (") ||
+         stop_reason.starts_with("TimeLimit: ");
 }
 
 }  // namespace
@@ -76,6 +101,8 @@ void SaveEvery::on_resume(Event& event) {
   for (const auto& [path, reason] : found.skipped)
     event.note(fmt::format("passed over a damaged checkpoint: {}", reason));
   if (!found.checkpoint) return;
+  // Another SaveEvery has found a newer one.
+  if (event.restored() && found.checkpoint->step <= event.ts.step) return;
   event.restore_(*found.checkpoint);
   progress = {.step = event.ts.step, .saved = true};
   event.note(fmt::format("resumed from {}", found.checkpoint->path.string()));
@@ -103,10 +130,16 @@ void SaveEvery::on_epoch(Event& event) {
 void SaveEvery::on_end(Event& event) {
   if (event.failed()) return;
   if (event.ts.step != progress.step) save_now(*this, event);
+  if (progress.failing) {
+    event.note(fmt::format("the state at the end, step {}, is not saved in {}", event.ts.step,
+                           folder.path().string()));
+    return;
+  }
   const bool complete = event.epoch >= event.epochs && event.batch == 0;
   if (!complete && progress.saved)
-    event.note(fmt::format("saved in {} at step {}; run the program again to go on",
-                           folder.path().string(), event.ts.step));
+    event.note(
+        fmt::format("saved in {} at step {}{}", folder.path().string(), event.ts.step,
+                    goes_on_later(event.stop_reason()) ? "; run the program again to go on" : ""));
 }
 
 void SaveBest::on_start(Event& event) { check_group_of("SaveBest", folder, event); }
@@ -114,8 +147,10 @@ void SaveBest::on_start(Event& event) { check_group_of("SaveBest", folder, event
 void SaveBest::on_epoch(Event& event) {
   const auto value = detail::monitored(event, monitor);
   if (!value || !detail::improves(*value, progress.best, better)) return;
-  progress = {.best = *value, .epoch = event.epoch};
-  save_into(folder, event, lowered(*value, better));
+  const auto outcome = save_into(folder, event, lowered(*value, better), progress.failing);
+  if (outcome == Outcome::disk_failed) return;
+  progress.best = *value;
+  progress.epoch = event.epoch;
 }
 
 Tree SaveBest::state() const {

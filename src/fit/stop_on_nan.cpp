@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "fit/finite.h"
 #include "fit/monitored.h"
 #include "luxtorch/fit/watchers.h"
@@ -22,6 +24,11 @@ void StopOnNaN::on_step(Event& event) {
   } else if (const auto place = detail::first_not_finite(event.ts.parameters())) {
     stop("parameter", *place);
   }
+}
+
+void StopOnNaN::on_epoch(Event& event) {
+  if (!std::isfinite(event.loss()))
+    event.stop(fmt::format("StopOnNaN: the mean loss of epoch {} is not finite.", event.epoch));
 }
 
 bool StopOnNaN::on_error(Event& event, const std::exception& error) {

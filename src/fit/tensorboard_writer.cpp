@@ -20,14 +20,17 @@ namespace detail {
 
 class EventFile {
  public:
-  explicit EventFile(const std::filesystem::path& folder);
-  bool append_(const ProtobufMessage& event) { return file_.append_(record_of(event)); }
+  EventFile(const std::filesystem::path& folder, std::optional<int64_t> purge_step);
+  bool append_(const ProtobufMessage& event) { return append_(record_of(event)); }
 
   std::filesystem::path path;
   const std::string& error() const { return file_.error(); }
 
  private:
+  bool append_(const std::string& record);
+
   AppendFile file_;
+  std::string head_;  // until the file has it
 };
 
 namespace {
@@ -50,7 +53,14 @@ int64_t latest(const std::filesystem::path& folder) {
 
 }  // namespace
 
-EventFile::EventFile(const std::filesystem::path& folder) {
+// Readers need the head before all else.
+bool EventFile::append_(const std::string& record) {
+  if (!file_.append_(head_ + record)) return false;
+  head_.clear();
+  return true;
+}
+
+EventFile::EventFile(const std::filesystem::path& folder, std::optional<int64_t> purge_step) {
   // TensorBoard reads a folder's files in the order of their names: a later one has a later time.
   auto time = std::max(static_cast<int64_t>(unix_time()), latest(folder) + 1);
   do {
@@ -60,7 +70,9 @@ EventFile::EventFile(const std::filesystem::path& folder) {
     throw ArgumentError("TensorBoardWriter",
                         fmt::format("expected a folder in which files can be made, got {} ({}).",
                                     folder.string(), file_.error()));
-  append_(version_event(unix_time()));
+  head_ = record_of(version_event(unix_time()));
+  if (purge_step) head_ += record_of(restart_event(*purge_step, unix_time()));
+  append_("");
 }
 
 }  // namespace detail
@@ -71,9 +83,7 @@ TensorBoardWriter::TensorBoardWriter(const std::filesystem::path& folder,
     throw ArgumentError(
         "TensorBoardWriter",
         fmt::format("expected .purge_step of at least 0, got {}.", *options.purge_step));
-  file_ = std::make_shared<detail::EventFile>(folder);
-  if (options.purge_step)
-    file_->append_(detail::restart_event(*options.purge_step, detail::unix_time()));
+  file_ = std::make_shared<detail::EventFile>(folder, options.purge_step);
 }
 
 bool TensorBoardWriter::scalar(std::string_view tag, double value, int64_t step) const {

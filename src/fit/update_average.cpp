@@ -1,17 +1,21 @@
 #include "luxtorch/fit/update_average.h"
 
 #include "fit/monitored.h"
+#include "fit/on_devices.h"
 #include "luxtorch/core/error.h"
 
 namespace luxtorch {
 
-void UpdateAverage::on_start(Event&) {
+void UpdateAverage::on_start(Event& event) {
   const char* who = "UpdateAverage";
   if (!average)
     throw ArgumentError(who, "expected an Ema or Swa, got nullptr: UpdateAverage{&ema}.");
   detail::check_option(steps >= 0, who, "steps", "of at least 0", static_cast<double>(steps));
   detail::check_option(epochs >= 0, who, "epochs", "of at least 0", static_cast<double>(epochs));
   detail::check_option(after >= 0, who, "after", "of at least 0", static_cast<double>(after));
+  // Those of a checkpoint are on the CPU.
+  const Tree now = average->state();
+  average->set_state_(now.with("states", detail::on_devices_of(event.ts, now["states"])));
 }
 
 void UpdateAverage::on_step(Event& event) {

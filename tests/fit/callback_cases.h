@@ -2,6 +2,8 @@
 #pragma once
 
 #include <functional>
+#include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -63,6 +65,24 @@ struct StopAfter {
 struct AfterEpoch {
   std::function<void(Event&)> f;
   void on_epoch(Event& event) const { f(event); }
+};
+
+/// Calls a function of the event after each step.
+struct AfterStep {
+  std::function<void(Event&)> f;
+  void on_step(Event& event) const { f(event); }
+};
+
+/// Makes the disk full after one step, and free again after another.
+struct FullDisk {
+  static constexpr bool root_only = true;
+  int64_t from, to;
+  std::shared_ptr<std::optional<test::SmallDisk>> disk =
+      std::make_shared<std::optional<test::SmallDisk>>();
+  void on_step(const Event& event) const {
+    if (event.ts.step == from) disk->emplace(100);
+    if (event.ts.step == to) disk->reset();
+  }
 };
 
 inline void expect_same_training(const TrainState& a, const TrainState& b) {

@@ -63,6 +63,22 @@ std::vector<int64_t> steps_of(const std::filesystem::path& folder) {
   return steps;
 }
 
+// What rank 0 cannot write is missing for all, and all go on.
+TEST(CallbacksOfAGroup, GoOnTogetherWhereTheDiskIsFull) {
+  const auto folder = test::fresh_folder("group_full");
+  simulate(2, [&](const Group& group) {
+    Member member(group);
+    Notes notes;
+    member.run({SaveEvery{.folder = CheckpointFolder(folder, {.keep = 99, .group = group})},
+                FullDisk{5, 13}, std::ref(notes)});
+    EXPECT_EQ(member.ts.step, 24);
+    EXPECT_EQ(notes.all.size(), 1U);
+    EXPECT_THAT(notes.all.at(0), ::testing::StartsWith("not saved at step 8: "));
+    EXPECT_TRUE(all_equal(group, member.ts.parameters()));
+  });
+  EXPECT_THAT(steps_of(folder), ::testing::ElementsAre(24, 20, 16, 4));
+}
+
 // A limit of one process ends all of them, 16 steps later at the latest, and they save together.
 TEST(CallbacksOfAGroup, TheClockOfOneProcessEndsAll) {
   const auto folder = test::fresh_folder("group_limit");

@@ -1,9 +1,11 @@
-"""A training by fit that is killed by SIGKILL 20 times ends as one that was never interrupted, bit for bit.
+"""A training by fit that is killed by SIGKILL 20 times ends as one that was never interrupted, bit for bit, and so do its logs.
 
 It saves a checkpoint after every step. A preloaded library kills it right before one of the calls that change files,
 chosen by number, so that the same places are hit on every machine.
 """
 
+import csv
+import json
 import os
 import random
 import signal
@@ -21,11 +23,31 @@ PROGRAM = Path(os.environ["LUXTORCH_BUILD_DIR"]) / "tests/fit_program"
 EPOCHS = 12
 KILLS = 20
 MOST_CALLS = 180  # before a kill: some five checkpoints
+OF_TIME = {"time", "seconds", "samples_per_second", "memory_bytes"}  # what another run has otherwise
 
 
 def run(folder, environment=None):
     return subprocess.run([PROGRAM, folder, str(EPOCHS)], capture_output=True, text=True,
                           env={**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})})
+
+
+def table(folder):
+    """The rows of epochs.csv."""
+    with open(folder / "epochs.csv", newline="") as file:
+        return [{k: v for k, v in row.items() if k not in OF_TIME} for row in csv.DictReader(file)]
+
+
+def epochs(folder):
+    """The lines of log.jsonl on epochs that count: a start makes void what is beyond its step, an epoch one of its own step."""
+    valid = []
+    for line in (folder / "log.jsonl").read_text().splitlines():
+        entry = json.loads(line)
+        if entry["kind"] == "start":
+            valid = [epoch for epoch in valid if epoch["step"] <= entry["step"]]
+        elif entry["kind"] == "epoch":
+            valid = [epoch for epoch in valid if epoch["step"] != entry["step"]]
+            valid.append({k: v for k, v in entry.items() if k not in OF_TIME})
+    return valid
 
 
 class FitKillTest(unittest.TestCase):
@@ -50,8 +72,12 @@ class FitKillTest(unittest.TestCase):
             else:
                 self.assertEqual(result.returncode, 0, result.stdout + result.stderr)
                 folders.append(self.folder / f"killed_{len(folders)}")
+        rows, lines = table(self.folder / "undisturbed"), epochs(self.folder / "undisturbed")
+        self.assertEqual([len(rows), len(lines)], [EPOCHS, EPOCHS])
         for folder in folders:
             self.assertEqual(self.finished(folder), expected, folder)
+            self.assertEqual(table(folder), rows, folder)
+            self.assertEqual(epochs(folder), lines, folder)
 
     def test_a_signal_ends_it_so_that_it_goes_on(self):
         expected = self.finished(self.folder / "undisturbed")

@@ -2,7 +2,8 @@
 //
 //     fit_program FOLDER EPOCHS
 //
-// Its callbacks have states and files. At the end it prints the sha256 of all that it has computed.
+// Its callbacks have states and files (epochs.csv and log.jsonl in the folder). At the end it prints the sha256 of all
+// that it has computed.
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -34,10 +35,13 @@ int main(int argc, char** argv) try {
        .training_metrics = true,
        .callbacks = {
            lux::UpdateAverage{.average = &ema}, lux::ReduceOnPlateau{.factor = 0.5, .patience = 1},
-           lux::EarlyStopping{.patience = 1000},
+           lux::EarlyStopping{.patience = 1000}, lux::Csv(folder / "epochs.csv"),
+           lux::JsonLines(folder),
            lux::SaveEvery{.folder = lux::CheckpointFolder(folder, {.keep = 2}), .steps = 1}}});
 
-  const Tree columns = history.without("seconds").without("samples_per_second");
+  // A run that was interrupted in its first epoch has none.
+  const Tree columns =
+      history.size() == 0 ? history : history.without("seconds").without("samples_per_second");
   lux::safetensors::save(folder / "result.safetensors",
                          lux::named({{"parameters", ts.parameters()},
                                      {"states", ts.states()},

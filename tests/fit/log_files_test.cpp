@@ -2,14 +2,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
+#include <optional>
 #include <sstream>
 
 #include "fit/csv_table.h"
 #include "fit/fit_cases.h"
 #include "io/base/json.h"
+#include "luxtorch/core/values.h"
 #include "luxtorch/fit/csv.h"
 #include "luxtorch/fit/json_lines.h"
+#include "luxtorch/fit/reduce_on_plateau.h"
 #include "support/files.h"
 
 namespace luxtorch {
@@ -115,7 +119,8 @@ TEST(LogFiles, JsonLinesSayWhatRunsAndHowItEnds) {
   EXPECT_EQ(text(all[0].find("optimizer")), ts.optimizer().label());
   EXPECT_EQ(text(all[0].find("settings")->find("note")), "a \"b\"");
   EXPECT_NE(all[0].find("summary")->find("rows"), nullptr);
-  EXPECT_NE(all[0].find("hyperparameters")->as<io::JsonObject>(), nullptr);
+  EXPECT_EQ(number(all[0].find("hyperparameters")->find("Adam.lr")), 0.02);
+  EXPECT_EQ(number(all[0].find("hyperparameters")->find("Adam.beta2")), 0.999);
   EXPECT_EQ(number(all[5].find("batch")), 2);
   EXPECT_EQ(text(all.back().find("reason")), "a test");
   EXPECT_EQ(*all.back().find("error")->as<bool>(), false);
@@ -179,6 +184,55 @@ TEST(LogFiles, AFullDiskIsSaidOnceAndTheRunGoesOn) {
   }
   EXPECT_EQ(notes.all.size(), 1U);
   EXPECT_GE(lines(folder / "log.jsonl").size(), 2U);
+}
+
+// Else its lines would belong to the run before.
+TEST(LogFiles, AStartThatADiskDidNotTakeIsWrittenLater) {
+  const auto path = test::fresh_folder("log_files_start") / "a.jsonl";
+  auto train = training_batches();
+  auto ts = small_training();
+  fit(ts, kLoss, train, {.epochs = 1, .callbacks = {JsonLines(path)}});
+  const auto before = lines(path).size();
+  std::optional<test::SmallDisk> full(std::in_place, std::filesystem::file_size(path));
+  struct MakeRoom {
+    std::optional<test::SmallDisk>* full;
+    void on_step(const Event& event) const {
+      if (event.ts.step == 10) full->reset();
+    }
+  };
+  fit(ts, kLoss, train,
+      {.epochs = 2, .callbacks = {MakeRoom{&full}, JsonLines(path, {.seconds = 0})}});
+  const auto all = lines(path);
+  ASSERT_GT(all.size(), before + 1);
+  EXPECT_EQ(text(all[before].find("kind")), "start");
+  EXPECT_EQ(number(all[before].find("step")), 7);
+  EXPECT_EQ(text(all[before + 1].find("kind")), "step");
+  EXPECT_EQ(number(all[before + 1].find("step")), 10);
+}
+
+// All of them have the history's rate of an epoch, which a callback before them has changed for the next one.
+TEST(LogFiles, HaveTheRateOfTheHistoryBehindACallbackThatChangesIt) {
+  const auto folder = test::fresh_folder("log_files_rate");
+  auto ts = small_training();
+  auto train = training_batches();
+  const auto history = fit(
+      ts, kLoss, train,
+      {.epochs = 4,
+       .callbacks = {
+           ReduceOnPlateau{
+               .monitor = "loss", .factor = 0.5, .patience = 0, .threshold = 9, .relative = false},
+           Csv(folder / "a.csv"), JsonLines(folder)}});
+  EXPECT_THAT(to_vector<double>(history["lr"].tensor()),
+              ::testing::ElementsAre(0.02, 0.02, 0.01, 0.005));
+  std::vector<double> csv, json;
+  const auto rows = detail::read_csv(test::read_file(folder / "a.csv"));
+  const auto at = std::ranges::find(rows.at(0), "lr") - rows[0].begin();
+  for (size_t i = 1; i < rows.size(); ++i)
+    csv.push_back(std::stod(rows[i][static_cast<size_t>(at)]));
+  for (const auto& line : lines(folder / "log.jsonl"))
+    if (text(line.find("kind")) == "epoch") json.push_back(number(line.find("lr")));
+  expect_column(history, "lr", csv);
+  expect_column(history, "lr", json);
 }
 
 TEST(LogFilesDeathTest, WhatAKilledRunLeavesCanBeRead) {

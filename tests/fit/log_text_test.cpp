@@ -1,4 +1,5 @@
 // What logs are made of: rows, numbers, checksums, and files that take them or not.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -9,9 +10,11 @@
 #include "fit/crc32c.h"
 #include "fit/csv_table.h"
 #include "fit/epoch_values.h"
+#include "fit/fit_cases.h"
 #include "fit/json_line.h"
 #include "fit/protobuf_wire.h"
 #include "luxtorch/core/values.h"
+#include "luxtorch/fit/json_lines.h"
 #include "support/files.h"
 
 namespace luxtorch::detail {
@@ -28,6 +31,27 @@ TEST(LogText, NumbersReadBackAsTheSameDouble) {
   EXPECT_EQ(exact_text(NAN), "NaN");
   EXPECT_EQ(exact_text(INFINITY), "Infinity");
   EXPECT_EQ(exact_text(-INFINITY), "-Infinity");
+}
+
+// Metrics of any dtype and layout.
+struct Confusions {
+  void on_epoch(Event& event) const {
+    const Tensor counts = tensor(std::vector<int64_t>{1, 2, 3, 4, 5, 6}).reshape({2, 3});
+    event.metrics = merge(event.metrics, named({{"transposed", counts.t()},
+                                                {"narrow", counts.to(kFloat32) / 4},
+                                                {"expanded", tensor(0.5F).expand({2})}}));
+  }
+};
+
+TEST(LogText, HasTheElementsOfMetricsWithDimensions) {
+  const auto path = test::fresh_folder("log_files_arrays") / "a.jsonl";
+  auto ts = testing::small_training();
+  auto train = testing::training_batches();
+  fit(ts, testing::kLoss, train, {.callbacks = {Confusions{}, JsonLines(path)}});
+  const auto log = test::read_file(path);
+  EXPECT_THAT(log, ::testing::HasSubstr("\"transposed\":[[1,4],[2,5],[3,6]]"));
+  EXPECT_THAT(log, ::testing::HasSubstr("\"narrow\":[[0.25,0.5,0.75],[1,1.25,1.5]]"));
+  EXPECT_THAT(log, ::testing::HasSubstr("\"expanded\":[0.5,0.5]"));
 }
 
 TEST(LogText, CsvQuotesWhatWouldSplitACellAndReadsItBack) {

@@ -4,13 +4,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <functional>
 #include <optional>
 
 #include "fit/fit_cases.h"
 #include "io/base/json.h"
 #include "luxtorch/core/values.h"
+#include "luxtorch/fit/reduce_on_plateau.h"
 #include "luxtorch/fit/tensorboard_writer.h"
 #include "support/files.h"
 
@@ -180,6 +183,85 @@ TEST(TensorBoard, AFullDiskIsSaidOnceAndWhatIsThereCanBeRead) {
   const auto found = read(folder);
   if (!found) GTEST_SKIP() << kMissing;
   EXPECT_GT(curve(*found, "step/loss").size(), 2U);
+}
+
+TEST(TensorBoard, HasTheRateOfTheHistoryBehindACallbackThatChangesIt) {
+  const auto folder = test::fresh_folder("tensorboard_rate");
+  auto ts = small_training();
+  auto train = training_batches();
+  fit(ts, kLoss, train,
+      {.epochs = 4,
+       .callbacks = {
+           ReduceOnPlateau{
+               .monitor = "loss", .factor = 0.5, .patience = 0, .threshold = 9, .relative = false},
+           TensorBoard(folder)}});
+  const auto found = read(folder);
+  if (!found) GTEST_SKIP() << kMissing;
+  std::vector<double> rates;
+  for (const auto& [step, value] : curve(*found, "epoch/lr")) rates.push_back(value);
+  EXPECT_THAT(rates, ::testing::ElementsAre(0.02F, 0.02F, 0.01F, 0.005F));
+}
+
+struct BeforeStep10 {
+  std::function<void()> f;
+  void on_step(const Event& event) const {
+    if (event.ts.step == 10) f();
+  }
+};
+
+// The head of a file, its texts and what is said before it is there.
+TEST(TensorBoard, WhatADiskDidNotTakeAtTheStartIsWrittenLater) {
+  const auto parent = test::fresh_folder("tensorboard_later");
+  const auto folder = parent / "run";
+  test::write_file(folder, "a file in the way");
+  auto ts = small_training();
+  auto train = training_batches();
+  const BeforeStep10 remove{[&] { std::filesystem::remove(folder); }};
+  const TensorBoard board(folder, {.seconds = 0, .settings = named({{"hidden", 16}})});
+  fit(ts, kLoss, train, {.epochs = 2, .callbacks = {remove, board}});
+  auto found = read(folder);
+  if (!found) GTEST_SKIP() << kMissing;
+  EXPECT_EQ(curve(*found, "step/loss").size(), 5U);
+  EXPECT_THAT(text(*found, "run/model"), ::testing::HasSubstr("Dense(2 => 16"));
+  EXPECT_THAT(text(*found, "run/notes"), ::testing::HasSubstr("cannot be written"));
+  EXPECT_EQ(number(*found->find("hparams")->find("status")), 1);
+
+  // A file without its head shows the points of the run before beside those of this one.
+  std::optional<test::SmallDisk> full(std::in_place, 1);
+  auto anew = small_training();
+  fit(anew, kLoss, train,
+      {.epochs = 2,
+       .callbacks = {BeforeStep10{[&] { full.reset(); }}, TensorBoard(folder, {.seconds = 0})}});
+  found = read(folder);
+  EXPECT_THAT(curve(*found, "step/loss").front().first, 10);
+  EXPECT_EQ(curve(*found, "step/loss").size(), 5U);
+  EXPECT_THAT(text(*found, "run/model"), ::testing::HasSubstr("Dense(2 => 16"));
+}
+
+struct NotesOnResume {
+  std::string text;
+  void on_resume(Event& event) const { event.note(text); }
+};
+
+TEST(TensorBoard, KeepsWhatIsSaidBeforeItsFileIsThere) {
+  const auto folder = test::fresh_folder("tensorboard_said");
+  const TensorBoard board(folder);
+  auto ts = small_training();
+  auto train = training_batches();
+  for (int run = 0; run < 2; ++run) {
+    fit(ts, kLoss, train,
+        {.epochs = 1,
+         .callbacks = {board, NotesOnResume{"resumed for run " + std::to_string(run)}}});
+  }
+  std::vector<std::filesystem::path> files(std::filesystem::directory_iterator{folder}, {});
+  std::ranges::sort(files);
+  ASSERT_EQ(files.size(), 2U);
+  for (size_t i = 0; i < 2; ++i) {
+    const auto bytes = test::read_file(files[i]);
+    EXPECT_THAT(bytes, ::testing::HasSubstr("resumed for run " + std::to_string(i)));
+    EXPECT_THAT(bytes,
+                ::testing::Not(::testing::HasSubstr("resumed for run " + std::to_string(1 - i))));
+  }
 }
 
 TEST(TensorBoard, RefusesOptionsOutOfRange) {

@@ -80,6 +80,16 @@ TEST(StopOnNaN, ReadsTheGradientsToo) {
             "StopOnNaN: the gradient of layer_1.weight is not finite after step 2.");
 }
 
+// As on a GPU, where no step reads its loss.
+TEST(StopOnNaN, StopsAfterAnEpochWhoseLossIsNotFinite) {
+  auto [ps, st] = setup(Rng(1), normed_model());
+  TrainState ts(normed_model(), ps, st, Adam(0.02), {.check_finite = false});
+  auto loader = normed_data();
+  const auto history = fit(ts, failing_after(6), loader, {.epochs = 9, .callbacks = {StopOnNaN{}}});
+  EXPECT_EQ(history.stop_reason, "StopOnNaN: the mean loss of epoch 2 is not finite.");
+  EXPECT_EQ(ts.step, 8);
+}
+
 TEST(TimeLimit, EndsAfterTheStepThatPassesIt) {
   auto ts = normed_training();
   auto loader = normed_data();
@@ -148,6 +158,19 @@ TEST(GradientNorms, OfFrozenParametersAreNaN) {
   ASSERT_EQ(parts.size(), 3U);
   EXPECT_TRUE(std::isnan(parts[1]));
   EXPECT_NEAR(norms.progress.total[0], std::hypot(parts[0], parts[2]), 1e-12);
+}
+
+TEST(GradientNorms, TheLargestPartIsNoneWithoutAGradient) {
+  auto ts = freeze(normed_training(), "layer_2");
+  auto loader = normed_data();
+  GradientNorms norms{.every = 4};
+  Notes notes;
+  const AfterStep enlarge{[&](const Event& event) {
+    if (event.ts.step == 4) norms.progress.parts[0][0] += norms.progress.parts[0][2];
+  }};
+  fit(ts, MSELoss{}, loader, {.callbacks = {std::ref(norms), enlarge, std::ref(notes)}});
+  EXPECT_TRUE(std::isnan(norms.progress.parts[0][1]));
+  EXPECT_THAT(notes.all.at(0), ::testing::EndsWith("the largest part at the end layer_1"));
 }
 
 TEST(UpdateAverage, IsTheLoopByHand) {

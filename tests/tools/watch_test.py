@@ -90,6 +90,14 @@ class WatchTest(unittest.TestCase):
         self.assertEqual(facts["validation_loss"], "0.4842 (best 0.4842 at 2)")
         self.assertEqual(facts["ms/step"], "10")
 
+    def test_an_epoch_that_is_ended_again_counts_once(self):
+        first = run_logs.training(epochs=2)[:-1]
+        again = [run_logs.start(step=100, epoch=1, time=1.8e9 + 60), run_logs.epoch(2, {"loss": 0.25}, time=1.8e9 + 60.5)]
+        self.write([*first, *again])
+        facts = self.facts()
+        self.assertEqual((facts["epoch"], facts["loss"]), ("2/20", "0.25 (best 0.25 at 2)"))
+        self.assertEqual(facts["validation_loss"], "0.5962 (best 0.5962 at 1)")
+
     def test_a_run_from_the_start_in_the_same_folder_is_a_new_one(self):
         self.write([*run_logs.training(), run_logs.start(time=1.8e9 + 99), run_logs.step(1, 5.0, time=1.8e9 + 100)])
         facts = self.facts()

@@ -138,6 +138,11 @@ void add_epoch(RunLog& log, const Json& line) {
   epoch.rate = number(line, "lr");
   epoch.samples_per_second = number(line, "samples_per_second");
   epoch.memory = number(line, "memory_bytes");
+  // A run that was killed between an epoch's last step and its end has done that end again.
+  if (!log.epochs.empty() && log.epochs.back().step == epoch.step) {
+    log.epochs.pop_back();
+    for (auto& metric : log.metrics) metric.values.resize(log.epochs.size(), kNotSaid);
+  }
   if (log.epochs.size() >= kMostEpochs)
     throw JsonFault{"", fmt::format("at most {} epochs", kMostEpochs), "more"};
   log.epochs.push_back(epoch);

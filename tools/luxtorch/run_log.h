@@ -79,7 +79,8 @@ struct RunLog {
 };
 
 /// Takes the next line of a log, without its '\n', into account. A line "start" makes everything
-/// void that came before it and is of a later step. Never throws for what a line says.
+/// void that came before it and is of a later step, a line "epoch" the one before it of the same
+/// step. Never throws for what a line says.
 void add_line(RunLog& log, std::string_view line);
 /// Counts a line that is longer than a reader takes.
 void add_too_long_line(RunLog& log);

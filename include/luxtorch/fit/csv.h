@@ -23,8 +23,9 @@ class CsvFile;
 /// time, such as one of a first validation, becomes a column at the end; cells without a value are empty.
 ///
 /// Each row is written by one call, so what a killed run leaves is a readable file. A resumed run keeps the rows up to
-/// the step at which it begins and appends to them; a new run, whose step is 0, begins the file anew. Where the
-/// file cannot be written the run goes on; Event::note says so once, and rows are missing for as long as that lasts.
+/// the step at which it begins, without that of an epoch whose end it does again, and appends to them; a new run, whose
+/// step is 0, begins the file anew. Where the file cannot be written the run goes on; Event::note says so once, and rows
+/// are missing for as long as that lasts.
 ///
 /// Copies write the same file.
 class LUXTORCH_API Csv {
@@ -34,7 +35,7 @@ class LUXTORCH_API Csv {
   /// path: of the file; folders that are missing are made. ArgumentError: an empty path.
   explicit Csv(std::filesystem::path path);
 
-  /// Removes the rows beyond the run's first step. ArgumentError: another file is at the path, whose
+  /// Removes the rows that the run writes again. ArgumentError: another file is at the path, whose
   /// header does not begin with epoch,step.
   void on_start(Event& event);
   void on_epoch(Event& event);  ///< Writes the row.

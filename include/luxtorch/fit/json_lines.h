@@ -44,12 +44,15 @@ struct JsonLinesOptions {
 /// | text | on_note | step, text |
 /// | end | on_end | step, epoch, reason (Event::stop_reason), error (Event::failed) |
 ///
+/// "hyperparameters" are those of the optimizer's rules that follow no schedule: {"Adam.lr": 0.02, "Adam.beta1": 0.9}.
 /// Numbers have the fewest digits that read back as the same double, or are the strings "NaN", "Infinity",
 /// "-Infinity". Metrics with dimensions are nested arrays.
 ///
 /// Each line is written by one call. A line that a killed process left without its end is cut off before the next
-/// run appends. What comes before a "start" line and has a larger step than that is void. Where the file cannot
-/// be written the run goes on; Event::note says so once, and lines are missing for as long as that lasts.
+/// run appends. What comes before a "start" line and has a larger step than that is void, and so is an "epoch" before
+/// another one of the same step: a run that was killed between an epoch's last step and its end does that end again.
+/// Where the file cannot be written the run goes on; Event::note says so once, and lines are missing for as long as that
+/// lasts. A missing "start" is written before the next line.
 ///
 /// Copies write the same file.
 class LUXTORCH_API JsonLines {

@@ -8,7 +8,9 @@
 // epoch, and ends with the same bits as if nothing had happened. A CheckpointFolder alone in the list of
 // callbacks is SaveEvery{.folder = ...}.
 //
-// A TrainState whose parameters have a NaN is not saved, so that it replaces no good checkpoint; a note says so.
+// A TrainState whose parameters have a NaN is not saved, so that it replaces no good checkpoint; a note says so. Where
+// the disk does not take a checkpoint (it is full, for example) a note says so once, the checkpoints that are there stay,
+// and the run goes on and tries again when the next one is due.
 #pragma once
 
 #include <cstdint>
@@ -27,11 +29,14 @@ namespace luxtorch {
 struct SaveEveryProgress {
   /// TrainState::step when it last saved, resumed or refused to save; -1: not yet.
   int64_t step = -1;
-  bool saved = false;  ///< Whether there is a checkpoint of that step.
-  double seconds = 0;  ///< Event::seconds when that was.
+  bool saved = false;    ///< Whether there is a checkpoint of that step.
+  double seconds = 0;    ///< Event::seconds when that was, or when the disk did not take one.
+  bool failing = false;  ///< Whether the disk did not take the last one, which a note has told.
 };
 
 /// Saves checkpoints, and goes on from the newest one (Lightning's ModelCheckpoint and its ckpt_path).
+///
+/// Of several in a list the newest checkpoint in one of their folders counts.
 ///
 /// Over a group all processes save together: the folder has the same group (CheckpointFolderOptions::group).
 struct LUXTORCH_API SaveEvery {
@@ -50,21 +55,23 @@ struct LUXTORCH_API SaveEvery {
   SaveEveryProgress progress = {};  ///< What it has saved.
 
   /// ArgumentError: an option out of its range, a folder whose group is not that of the run. Resumes; a damaged
-  /// checkpoint is passed over, with a note. Errors as of Event::restore_.
+  /// checkpoint is passed over, with a note, and so is one that is no newer than what another SaveEvery has restored.
+  /// Errors as of Event::restore_.
   void on_resume(Event& event);
   void on_start(Event& event);  ///< From here on the seconds count.
   void on_step(Event& event);   ///< Saves, if it is time.
   /// Saves, if it is time, and after the last epoch or where the run ends.
   void on_epoch(Event& event);
-  /// Saves what is newer than the last checkpoint, and notes where it is. Not after an error: the run, started again,
+  /// Saves what is newer than the last checkpoint, and notes where it is, or that the disk did not take it. Not after an error: the run, started again,
   /// goes on from the last checkpoint, and comes to the same error if it lies in the data or the program.
   void on_end(Event& event);
 };
 
 /// How far a SaveBest is.
 struct SaveBestProgress {
-  std::optional<double> best = {};  ///< The best value of the metric so far.
+  std::optional<double> best = {};  ///< The best value of the metric that is saved.
   int64_t epoch = 0;                ///< The epoch after which it had that value.
+  bool failing = false;  ///< Whether the disk did not take the last one, which a note has told.
 };
 
 /// Saves a checkpoint after each epoch in which a metric has its best value so far. A checkpoint of SaveEvery keeps

@@ -47,7 +47,7 @@ struct TensorBoardOptions {
 /// Values are the history's, rounded to float32, since TensorBoard's scalars are. A resumed run writes a new file, and
 /// readers forget what earlier ones have beyond the step at which it begins; a run from step 0 replaces
 /// what the folder's earlier files show. Where the folder cannot be written the run goes on; Event::note says so once,
-/// and points are missing for as long as that lasts. Copies write the same file.
+/// and points are missing for as long as that lasts; texts are written later. Copies write the same file.
 class LUXTORCH_API TensorBoard {
  public:
   static constexpr bool root_only = true;  ///< Rank 0 of a group writes.
@@ -56,9 +56,10 @@ class LUXTORCH_API TensorBoard {
   /// settings tree with other leaves.
   explicit TensorBoard(std::filesystem::path folder, TensorBoardOptions options = {});
 
-  void on_start(Event& event);  ///< Makes the file, and writes the texts.
-  void on_step(Event& event);   ///< Writes a point of step/loss, where one is due.
-  void on_epoch(Event& event);  ///< Writes the curves and histograms.
+  void on_resume(Event& event);  ///< A run has a file of its own.
+  void on_start(Event& event);   ///< Makes the file, and writes the texts.
+  void on_step(Event& event);    ///< Writes a point of step/loss, where one is due.
+  void on_epoch(Event& event);   ///< Writes the curves and histograms.
   void on_note(Event& event, const std::string& text);  ///< Writes the text.
   void on_end(Event& event);                            ///< Ends the row of the HParams tab.
 

@@ -23,11 +23,13 @@ namespace luxtorch {
 /// was before that step.
 struct LUXTORCH_API StopOnNaN {
   /// After each so many steps the gradients and the parameters are read, too; 0: never. Parameters that are not finite
-  /// then are in ts: the last checkpoint is older (SaveEvery saves no NaN).
+  /// then are in ts: the last checkpoint is older (SaveEvery saves no NaN). A step on a GPU, or with a LossScale, does
+  /// not read its loss (TrainStateOptions::check_finite): there this finds what is not finite within an epoch.
   int64_t check_every = 0;
 
   void on_start(Event& event);  ///< ArgumentError: check_every below 0.
   void on_step(Event& event);   ///< Reads, if it is time.
+  void on_epoch(Event& event);  ///< Stops where the mean loss of the epoch is not finite.
   /// True for a NonFiniteError, which it stops the run for.
   bool on_error(Event& event, const std::exception& error);
 };

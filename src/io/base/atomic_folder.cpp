@@ -56,8 +56,8 @@ void remove_files_and_folder(const fs::path& folder) {
 }  // namespace
 
 void AtomicFolder::fail(const std::string& name, const std::string& expected) const {
-  ArgumentError error(who_, "expected " + expected + ", got " + std::strerror(errno) +
-                                ". Choose another path or make room.");
+  DiskError error(who_, "expected " + expected + ", got " + std::strerror(errno) +
+                            ". Choose another path or make room.");
   error.prepend_path_((name.empty() ? path_ : path_ / name).string());
   throw error;
 }

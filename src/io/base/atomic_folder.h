@@ -7,7 +7,14 @@
 #include <string>
 #include <string_view>
 
+#include "luxtorch/core/error.h"
+
 namespace luxtorch::io {
+
+/// A folder or file could not be written: the disk is full, for example. What was there before is as it was.
+struct DiskError : ArgumentError {
+  using ArgumentError::ArgumentError;
+};
 
 /// A temporary folder beside `path` that takes its place on commit(), also where a folder is there
 /// already. Without a commit the destructor removes it and whatever was at `path` stays.
@@ -19,7 +26,7 @@ namespace luxtorch::io {
 /// While it lives it is locked (flock), so that remove_leftovers of another process lets it be.
 class AtomicFolder {
  public:
-  /// Throws ArgumentError, in the name of `who`, where no folder can be made beside `path`.
+  /// Throws DiskError, in the name of `who`, where no folder can be made beside `path`.
   AtomicFolder(std::string who, std::filesystem::path path);
   ~AtomicFolder();
   AtomicFolder(const AtomicFolder&) = delete;
@@ -30,9 +37,9 @@ class AtomicFolder {
     std::string sha256;
   };
   using Sink = std::function<void(std::string_view bytes)>;
-  /// A new file, synced, of what `content` hands on. Throws ArgumentError where the disk is full.
+  /// A new file, synced, of what `content` hands on. Throws DiskError where the disk is full.
   Written write(const std::string& name, const std::function<void(const Sink& to)>& content);
-  /// Syncs the folder, moves it to its place, and syncs the folder around it. Throws ArgumentError.
+  /// Syncs the folder, moves it to its place, and syncs the folder around it. Throws DiskError.
   void commit();
 
  private:
