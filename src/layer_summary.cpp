@@ -72,27 +72,51 @@ class Table {
   // Where the work before each observation stands: that of a layer without a row, such as a cell of LSTM,
   // in the row of the next one; in the model's if none comes.
   std::vector<SummaryRow*> rows_of(const std::vector<Observation>& seen) {
-    std::vector<SummaryRow*> rows(seen.size());
+    std::vector<SummaryRow*> rows = own_rows_of(seen);
     SummaryRow* next = &summary.rows[0];
     for (size_t i = seen.size(); i-- > 0;) {
-      const auto row =
-          std::ranges::find_if(layers_, [&](const Description* d) { return is_of(seen[i], *d); });
-      if (row != layers_.end()) next = &summary.rows[static_cast<size_t>(row - layers_.begin())];
+      if (rows[i]) next = rows[i];
       rows[i] = next;
     }
     return rows;
   }
 
   void set_outputs(const std::vector<Observation>& seen) {
-    for (const auto& o : seen) {
-      for (size_t i = 0; o.output && i < layers_.size(); ++i) {
-        if (is_of(o, *layers_[i]))
-          summary.rows[i].output = *o.output, summary.rows[i].output_dtype = o.dtype;
-      }
-    }
+    // First in every row of the layer, for those that its calls do not reach.
+    for (const auto& o : seen)
+      for (size_t i = 0; o.output && i < layers_.size(); ++i)
+        if (is_of(o, *layers_[i])) set_output(summary.rows[i], o);
+    const auto rows = own_rows_of(seen);
+    for (size_t i = 0; i < seen.size(); ++i)
+      if (seen[i].output && rows[i]) set_output(*rows[i], seen[i]);
   }
 
  private:
+  static void set_output(SummaryRow& row, const Observation& o) {
+    row.output = *o.output, row.output_dtype = o.dtype;
+  }
+
+  // The row of each observation's layer; null where it has none. A layer that stands at several places
+  // has its calls in turn: the first in the first row, ..., after the last row again in the first.
+  std::vector<SummaryRow*> own_rows_of(const std::vector<Observation>& seen) {
+    std::vector<SummaryRow*> rows(seen.size());
+    std::vector<size_t> calls(layers_.size());
+    for (size_t i = 0; i < seen.size(); ++i) {
+      if (seen[i].again) {
+        rows[i] = rows[i - 1];
+        continue;
+      }
+      auto row = layers_.size();
+      for (size_t k = 0; k < layers_.size(); ++k)
+        if (is_of(seen[i], *layers_[k]) && (row == layers_.size() || calls[k] < calls[row]))
+          row = k;
+      if (row == layers_.size()) continue;
+      if (seen[i].output) ++calls[row];  // the parts of a call come before its output
+      rows[i] = &summary.rows[row];
+    }
+    return rows;
+  }
+
   static bool is_of(const Observation& o, const Description& d) {
     return d.type && o.layer == d.address && *o.type == *d.type;
   }
@@ -227,9 +251,10 @@ class Costs {
       add_to(rows[i]->*member, seconds(watch.seen[i].end - begin));
       begin = watch.seen[i].next;
     }
-    for (size_t i = 0; i < watch.gradients.size(); ++i) {
-      const auto& [which, start] = watch.gradients[i];
-      const auto end = i + 1 < watch.gradients.size() ? watch.gradients[i + 1].second : times.end;
+    const auto& gradients = *watch.gradients;
+    for (size_t i = 0; i < gradients.size(); ++i) {
+      const auto& [which, start] = gradients[i];
+      const auto end = i + 1 < gradients.size() ? gradients[i + 1].second : times.end;
       add_to(rows[which]->*member, seconds(end - start));
     }
   }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -31,6 +32,7 @@ struct Observation {
   ops::Flops flops;       // since the observation before
   Clock::time_point end;  // of what is observed; the next one's begins a little later
   Clock::time_point next;
+  bool again;  // the report before is of the same call: a layer's own, and that of who called it
 };
 
 /// Sees the reports in its thread while it lives; one that was there before sees them afterwards.
@@ -46,15 +48,21 @@ class Watch {
   void add(const void* layer, const std::type_info& type, const Tree& y, bool whole);
 
   std::vector<Observation> seen;
-  /// The position in `seen` of each output whose gradient arrived, and when.
-  std::vector<std::pair<size_t, Clock::time_point>> gradients;
+  /// The position in `seen` of each output whose gradient arrived, and when. The hooks of a tensor that
+  /// outlives this object find it gone.
+  using Gradients = std::vector<std::pair<size_t, Clock::time_point>>;
+  const std::shared_ptr<Gradients> gradients = std::make_shared<Gradients>();
   ops::FlopCounter flops;
 
  private:
   void follow(const Tensor& y);
+  bool is_again(const void* layer, const std::type_info& type, const ops::Flops& flops,
+                const std::vector<const void*>& output) const;
 
   HeldMemory* memory_;
   bool follows_;
+  std::vector<const void*>
+      last_output_;  // the tensors of the last report, if it was of a whole call
   std::set<std::pair<const void*, size_t>> followed_;  // node and output
   Watch* before_;
 };

@@ -4,7 +4,9 @@
 #include <c10/util/ThreadLocalDebugInfo.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
 
+#include <algorithm>
 #include <memory>
 #include <sstream>
 
@@ -18,6 +20,7 @@
 #include "luxtorch/layers/dense.h"
 #include "luxtorch/layers/dropout.h"
 #include "luxtorch/layers/embedding.h"
+#include "luxtorch/layers/function.h"
 #include "luxtorch/layers/pooling.h"
 #include "luxtorch/layers/recurrent.h"
 #include "luxtorch/layers/reshape.h"
@@ -117,6 +120,45 @@ TEST(SummaryOfAStep, CountsWhatACheckpointedLayerRunsAgain) {
       stepped(Chain(Dense(4, 4, tanh), Checkpointed(Dense(4, 4, tanh))), ones({5, 4}));
   EXPECT_EQ(again.flops, 2 * one);
   EXPECT_EQ(again.step_flops, (2 + 4) * one);
+}
+
+TEST(SummaryOfAStep, GivesALayerAtTwoPlacesItsCostsAtBoth) {
+  const Chain block(Dense(4, 4, tanh), Dense(4, 4));
+  const auto s =
+      stepped(Chain(block, block), ones({5, 4}), {.step = true, .time = true, .runs = 1});
+  const int64_t one = 2 * 5 * 4 * 4;
+  for (const char* path :
+       {"layer_1.layer_1", "layer_1.layer_2", "layer_2.layer_1", "layer_2.layer_2"}) {
+    const auto row = std::ranges::find(s.rows, path, &SummaryRow::path);
+    ASSERT_NE(row, s.rows.end()) << path;
+    EXPECT_EQ(row->flops, one) << path;
+    EXPECT_EQ(row->step_flops, path == std::string("layer_1.layer_1") ? 2 * one : 3 * one) << path;
+    EXPECT_EQ(row->output, "(5, 4)") << path;
+    EXPECT_GT(row->seconds, 0) << path;
+  }
+}
+
+// Attention reports its products before its output: both belong to one call.
+TEST(SummaryOfAStep, GivesPartsOfACallToItsRow) {
+  const Layer attention = MultiHeadAttention(8, {.nheads = 2});
+  const auto s = stepped(Chain(attention, attention), ones({2, 5, 8}));
+  const auto alone = stepped(attention, ones({2, 5, 8}));
+  for (const char* path : {"layer_1", "layer_2"}) {
+    const auto row = std::ranges::find(s.rows, path, &SummaryRow::path);
+    ASSERT_NE(row, s.rows.end()) << path;
+    EXPECT_EQ(row->flops, alone.rows.at(0).flops) << path;
+  }
+}
+
+TEST(SummaryOfAStep, LeavesAnOutputThatTheModelKeepsUsable) {
+  Tensor kept;
+  const Chain model(Dense(4, 4), WrappedFunction("keep", [&](const Tensor& x) {
+                      if (x.requires_grad()) kept = x;
+                      return x;
+                    }));
+  stepped(model, ones({5, 4}), {.step = true, .time = true, .runs = 1});
+  const auto gradient = torch::autograd::grad({kept.sum()}, {kept});
+  EXPECT_SAME(gradient.at(0), ones({5, 4}));
 }
 
 TEST(SummaryOfAStep, GivesAttentionItsOwnProducts) {

@@ -29,6 +29,7 @@ constexpr std::array<Range, 9> kNotShown = {{{0, 0x1f},
                                              {0xfff9, 0xfffb},
                                              {0xe0000, 0x10ffff}}};
 // Combining marks of the most used scripts, and selectors of variants.
+constexpr size_t kMostMarks = 4;  // that combine with one character
 constexpr std::array<Range, 5> kCombining = {
     {{0x0300, 0x036f}, {0x1ab0, 0x1aff}, {0x1dc0, 0x1dff}, {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}}};
 // East Asian wide characters and emoji (UAX #11).
@@ -66,6 +67,7 @@ bool color_is_wanted(bool terminal) {
 
 std::string shown_text(std::string_view text, bool unicode) {
   std::string shown;
+  size_t marks = 0;
   for (size_t at = 0; at < text.size();) {
     const size_t from = at;
     const uint32_t code = next_code_point(text, at);
@@ -74,6 +76,8 @@ std::string shown_text(std::string_view text, bool unicode) {
       // One mark for a damaged character, whose further bytes follow.
       while (at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0U) == 0x80U) ++at;
     }
+    marks = in(kCombining, code) ? marks + 1 : 0;
+    if (marks > kMostMarks) continue;
     if (code == kInvalid || in(kNotShown, code) || (!unicode && code >= 0x80)) {
       shown += '?';
     } else {

@@ -18,7 +18,7 @@ bool color_is_wanted(bool terminal);
 
 /// The text with one '?' for everything that a terminal would obey or could not show: control
 /// characters, marks that turn the direction of writing, and what is not UTF-8; without `unicode`
-/// for everything that is not ASCII.
+/// for everything that is not ASCII. Of the marks that combine with one character the first four stay.
 std::string shown_text(std::string_view text, bool unicode = true);
 
 /// The columns that a text (as shown_text returns it) takes: 2 for wide characters, 0 for those that

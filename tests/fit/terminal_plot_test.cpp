@@ -148,6 +148,9 @@ TEST(Axis, OfOneValueIsAroundIt) {
 TEST(TerminalText, ReplacesWhatATerminalWouldObey) {
   EXPECT_EQ(shown_text("a\x1b[2J\n\xc2\x9b é \xff\xe2\x80\xae"), "a?[2J?? é ??");
   EXPECT_EQ(shown_text("é日", false), "??");
+  const std::string mark = "\u0301";
+  EXPECT_EQ(shown_text("a" + mark + mark + mark + mark + mark + mark + "b" + mark),
+            "a" + mark + mark + mark + mark + "b" + mark);
   EXPECT_EQ(columns_of("é日e\xcc\x81"), 4u);
   EXPECT_EQ(in_columns("日本語", 4), "日… ");
   EXPECT_EQ(in_columns("abcdef", 4, false), "abc~");

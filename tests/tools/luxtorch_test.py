@@ -134,8 +134,8 @@ class LuxtorchTest(unittest.TestCase):
         self.assertEqual(self.call("inspect", GOLDEN / "0.6.5/trained_model_xoshiro.jld2").stdout, sample)
 
     def test_names_that_would_command_a_terminal_are_escaped(self):
-        write_safetensors(self.model, **{"a\x1b[2J\nb": ("U8", [1], [1])})
-        self.assertIn("a\\x1b[2J\\nb  uint8", self.call("inspect", self.model).stdout)
+        write_safetensors(self.model, **{"a\x1b[2J\nb\x9b\u202e": ("U8", [1], [1])})
+        self.assertIn("a\\x1b[2J\\nb??  uint8", self.call("inspect", self.model).stdout)
 
     def test_output_that_cannot_be_written_is_an_error(self):
         with open("/dev/full", "w") as full:
@@ -469,7 +469,7 @@ else:
 
     def test_help_tells_examples_and_exit_statuses(self):
         said = self.call("--help").stdout
-        for command in ("inspect", "diff", "convert", "doctor", "verify"):
+        for command in ("inspect", "diff", "convert", "doctor", "verify", "watch", "report"):
             self.assertIn(command, said)
             own = self.call(command, "--help").stdout
             self.assertIn(f"luxtorch {command} ", own.partition("Examples:")[2])

@@ -103,6 +103,64 @@ class ReportTest(unittest.TestCase):
         self.assertEqual([len(line) for line in lines], [2, 2])
         self.assertEqual(lines[0][0], lines[0][1])
 
+    def write(self, *lines):
+        run_logs.write(self.folder / "runs/a", [run_logs.start(), *lines])
+
+    def lines(self, picture=0, curves=None):
+        """The points of each line; curves: of the one with this class alone."""
+        groups = [g for g in self.pictures[picture].iter("{http://www.w3.org/2000/svg}g") if curves in (None, g.get("class"))]
+        return [line.get("points").split() for g in groups for line in g.iter("{http://www.w3.org/2000/svg}polyline")]
+
+    def test_a_run_that_diverged_says_nan(self):
+        values = [0.5, 0.4, 0.3, 0.25, "NaN", "NaN", "NaN"]
+        self.write(*(run_logs.epoch(n, {"validation_loss": v, "accuracy": "NaN"}) for n, v in enumerate(values, 1)))
+        page = self.page("runs/a")
+        self.assertIn("best 0.25 at 4", page.of("small"))
+        self.assertEqual(page.of("dd").count("NaN"), 2)
+
+    def test_validation_of_every_third_epoch_is_a_line_with_its_best(self):
+        self.write(*(run_logs.epoch(n, {"loss": 1.0 / n, **({"validation_loss": abs(n - 6) + 1.0} if n % 3 == 0 else {})})
+                     for n in range(1, 11)))
+        page = self.page("runs/a")
+        self.assertIn("4", page.of("dd"))
+        self.assertIn("best 1 at 6", page.of("small"))
+        self.assertEqual([len(line) for line in self.lines(curves="s1")], [3])
+        titles = [t.text for p in self.pictures for t in p.iter("{http://www.w3.org/2000/svg}title")]
+        self.assertEqual(titles, ["best epoch, epoch 6: 0.1667", "best epoch, epoch 6: 1"])
+
+    def test_curves_of_a_state_that_was_trained_before_begin_at_epoch_0(self):
+        run_logs.write(self.folder / "runs/a", [run_logs.start(step=500, epochs=4), run_logs.step(510, 1.0),
+                                                *(run_logs.epoch(n, {"loss": 1.0 / n}, step=500 + 50 * n) for n in (1, 2, 3, 4))])
+        self.page("runs/a")
+        (train,), (step,) = self.lines(curves="s0"), self.lines(curves="s1 noise")
+        first, second, at = (float(point.split(",")[0]) for point in (train[0], train[1], step[0]))
+        self.assertAlmostEqual((first - at) / (second - first), 0.8, delta=0.01)
+
+    def test_a_run_after_a_long_one_has_all_its_steps(self):
+        long = (run_logs.step(n, 1.0) for n in range(1, 20_002))
+        self.write(*long, run_logs.start(), *(run_logs.step(10 * n, 1.0 / n) for n in range(1, 8)))
+        self.page("runs/a")
+        self.assertEqual([len(line) for line in self.lines()], [7])
+
+    def test_long_texts_are_cut_within_no_character(self):
+        cut, long = "é" * 1000 + "…", "é" * 5000
+        start = run_logs.start(host=long, settings={long: long}, summary={"rows": [{"layer": long}]}, model="M" * 5000)
+        run_logs.write(self.folder / "runs/a", [start, run_logs.epoch(1, {long: 1.0}), run_logs.text(1, long), run_logs.end(1, long)])
+        page = self.page("runs/a")
+        for tag, count in (("dt", 2), ("dd", 2), ("th", 1), ("td", 1)):
+            self.assertEqual(page.of(tag).count(cut), count, tag)
+        self.assertEqual(page.of("span"), ["ended: " + cut])
+        self.assertIn("M" * 5000, page.of("pre"))
+        self.assertFalse([text for _, text in page.texts if long in text])
+
+    def test_a_file_that_is_no_log_is_left_out(self):
+        (self.folder / "notes.txt").write_text("\nnotes\n\n{\"kind\": \"other\"}\n")
+        (self.folder / "loop").symlink_to("loop")
+        result = self.call("notes.txt", "loop", "runs/a", "-o", "page.html")
+        self.assertEqual(result.stdout, "page.html: 1 run\n")
+        self.assertIn("left out notes.txt: no log of a training in notes.txt\n", result.stderr)
+        self.assertIn("left out loop: loop/log.jsonl cannot be read: Too many levels of symbolic links\n", result.stderr)
+
     def test_what_a_log_says_is_text_and_no_html(self):
         bad = "<script>alert('x')</script>\" onload=\"y\" & \x1b \u202e"
         start = run_logs.start(model=bad, host=bad, command=bad, optimizer=bad, luxtorch=bad, torch=bad, settings={bad: bad},

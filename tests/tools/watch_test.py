@@ -1,15 +1,10 @@
 """luxtorch watch: frames of logs, as a person at a terminal and a script see them."""
 
-import fcntl
 import json
 import os
-import pty
 import re
-import select
-import struct
 import subprocess
 import tempfile
-import termios
 import unittest
 from pathlib import Path
 
@@ -38,7 +33,7 @@ class WatchTest(unittest.TestCase):
     def facts(self, *runs, width="200"):
         """What stands beside each name, of one run."""
         shown = self.watch(*(runs or ["runs/a"]), "--width", width, "--height", "12")
-        names = "epoch|step|time|ms/step|loss|validation_loss|resumed|damaged lines|confusion"
+        names = "epoch|step|time|left|ms/step|loss|validation_loss|resumed|damaged lines|confusion"
         # Of a name that a plot has, too, the first.
         return dict(reversed(re.findall(rf"(?m)(?:^|   )({names}) +(\S+(?: \S+)*)", shown)))
 
@@ -126,6 +121,80 @@ class WatchTest(unittest.TestCase):
         self.assertEqual(facts["loss"], "0.5 (best -inf at 4)")
         self.assertNotIn("confusion", facts)
 
+    def test_a_run_that_diverged_says_nan(self):
+        values = [0.5, 0.4, 0.3, 0.25, "NaN", "NaN", "NaN"]
+        self.write([run_logs.start(), *(run_logs.epoch(n, {"validation_loss": v, "loss": "NaN"}) for n, v in enumerate(values, 1))])
+        self.assertEqual(self.facts()["validation_loss"], "NaN (best 0.25 at 4)")
+        self.assertEqual(self.facts()["loss"], "NaN")
+        self.write([run_logs.start(), run_logs.step(1, "NaN")])
+        self.assertEqual(self.facts()["loss"], "NaN")
+
+    def test_a_last_epoch_without_validation_leaves_the_last_value(self):
+        self.write([run_logs.start(), *(run_logs.epoch(n, {"loss": 1.0, **({"validation_loss": 2.0 - n / 10} if n % 3 == 0 else {})})
+                                        for n in range(1, 8))])
+        self.assertEqual(self.facts()["validation_loss"], "1.4 (best 1.4 at 6)")
+
+    def test_which_direction_is_better_follows_from_the_name(self):
+        more = ["Accuracy", "auroc", "roc_auc", "ROC", "r2", "validation_R2", "specificity", "sensitivity", "mAP", "map50", "psnr",
+                "ssim", "recall", "precision", "macro_f1", "top5", "top_5", "score"]
+        less = ["dice_loss", "f1_loss", "top_5_error", "perplexity", "mape", "layer2", "stop_time", "process_time", "mse"]
+        self.write([run_logs.start(), *(run_logs.epoch(n, dict.fromkeys(more + less, v)) for n, v in enumerate((2.0, 3.0, 1.0), 1))])
+        shown = self.watch("runs/a", "--width", "60", "--height", "60")
+        for name in more:
+            self.assertRegex(shown, rf"(?m)(^|   ){name} +1 \(best 3 at 2\)")
+        for name in less:
+            self.assertRegex(shown, rf"(?m)(^|   ){name} +1 \(best 1 at 3\)")
+
+    def test_a_state_that_was_trained_before_begins_at_no_progress(self):
+        lines = [run_logs.start(step=500, epochs=4), run_logs.epoch(1, {"loss": 1.0}, step=550)]
+        self.write(lines)
+        facts = self.facts()
+        self.assertEqual((facts["epoch"], facts["step"], facts["left"]), ("1/4", "550/700", "1.5 s"))
+        shown = self.watch("runs/a", "--width", "60", "--height", "30")
+        self.assertIn(" 25 %\n", shown)
+        # Resumed in its first epoch, and later.
+        self.write([*lines[:1], run_logs.start(step=520, epochs=4), lines[1], run_logs.start(step=560, epoch=1, epochs=4)])
+        facts = self.facts()
+        self.assertEqual((facts["step"], facts["resumed"]), ("560/700", "2"))
+        # Another run of a trained state, in the folder of one that is done.
+        self.write([*run_logs.training(), run_logs.start(step=1000, epochs=4)])
+        facts = self.facts()
+        self.assertEqual((facts["epoch"], facts["step"]), ("0/4", "1_000/1_200"))
+        self.assertNotIn("resumed", facts)
+
+    def test_the_time_that_is_left_has_validation_in_it(self):
+        # 50 steps of 10 ms, and 1.5 s of validation.
+        lines = [run_logs.start(), *(run_logs.epoch(n, {"loss": 1.0}, time=1.8e9 + 2 * n) for n in (1, 2)),
+                 run_logs.step(120, 1.0, time=1.8e9 + 4.5)]
+        self.write(lines)
+        self.assertEqual(self.facts()["left"], "35.5 s")
+        # Of a session that began within an epoch the first one is no whole one.
+        resumed = [*lines[:3], run_logs.start(step=120, epoch=2, time=1.8e9 + 100), run_logs.epoch(3, {"loss": 1.0}, time=1.8e9 + 101)]
+        self.write([*resumed, run_logs.epoch(4, {"loss": 1.0}, time=1.8e9 + 103)])
+        self.assertEqual(self.facts()["left"], "32.0 s")
+
+    def test_the_end_says_how_many_steps_there_were(self):
+        self.write([run_logs.start(), run_logs.step(10, 1.0), run_logs.end(37)])
+        self.assertEqual(self.facts()["step"], "37/1_000")
+
+    def test_marks_on_one_character_are_few(self):
+        mark = "\u0301"
+        self.write([run_logs.start(), run_logs.text(2, "y" + mark * 900 + "z")])
+        self.assertIn("y" + mark * 4 + "z\n", self.watch("runs/a"))
+
+    def test_validation_of_every_third_epoch_is_a_line(self):
+        values = [{"accuracy": 0.1, **({"validation_accuracy": n / 100} if n % 3 == 0 else {})} for n in range(1, 21)]
+        self.write([run_logs.start(), *(run_logs.epoch(n, v) for n, v in enumerate(values, 1))])
+        shown = self.watch("runs/a", "--width", "36", "--height", "30", locale="C")
+        plot = shown.partition("accuracy  * train")[2].partition("epoch\n")[0]
+        # Six points that are joined take more characters than six.
+        self.assertGreater(plot.count("+"), 12, shown)
+
+    def test_a_log_that_cannot_be_read_says_why(self):
+        (self.folder / "runs/loop").mkdir(parents=True)
+        (self.folder / "runs/loop/log.jsonl").symlink_to("log.jsonl")
+        self.assertRegex(self.watch("runs/loop"), "^runs/loop   the log cannot be read: Too many levels of symbolic links\n")
+
     def test_a_log_cut_off_at_every_byte_is_read(self):
         self.write([run_logs.start(), run_logs.step(1, 1.0), run_logs.epoch(1, {"loss": 1.0}), run_logs.text(1, "é"), run_logs.end(1)])
         data = (self.folder / "runs/a/log.jsonl").read_bytes()
@@ -150,37 +219,6 @@ class WatchTest(unittest.TestCase):
                          "luxtorch: [watch] expected a run's folder, with the log.jsonl that lux::JsonLines writes, got runs/none, "
                          "which does not exist\n")
         self.watch(status=2)
-
-    # -------------------------------------------------------------------------------------------- terminal
-
-    def test_at_a_terminal_it_follows_the_log_until_q(self):
-        lines = run_logs.training()
-        self.write(lines[:6])
-        leader, follower = pty.openpty()
-        fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        before = termios.tcgetattr(follower)
-        environment = {**{k: v for k, v in os.environ.items() if k != "NO_COLOR"}, "LC_ALL": "C.UTF-8", "TERM": "xterm"}
-        process = subprocess.Popen([PROGRAM, "watch", "runs/a"], cwd=self.folder, stdin=follower, stdout=follower, env=environment)
-        seen = b""
-
-        def read_until(wanted):
-            nonlocal seen
-            while wanted not in seen:
-                self.assertTrue(select.select([leader], [], [], 60)[0], seen)
-                seen += os.read(leader, 65536)
-
-        read_until(b"q leaves")
-        self.assertIn(b"\x1b[?1049h", seen)
-        self.assertIn(b"\x1b[36m", seen)
-        with open(self.folder / "runs/a/log.jsonl", "a") as log:
-            log.writelines(json.dumps(line) + "\n" for line in lines[6:])
-        read_until(b"ended")
-        os.write(leader, b"q")
-        read_until(b"\x1b[?25h\x1b[?1049l")
-        self.assertEqual(process.wait(60), 0)
-        self.assertEqual(termios.tcgetattr(follower), before)
-        os.close(leader)
-        os.close(follower)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 #include "luxtorch/layers/containers.h"
 #include "luxtorch/layers/dense.h"
 #include "luxtorch/layers/dropout.h"
+#include "luxtorch/layers/norm.h"
 #include "luxtorch/train/freeze.h"
 #include "support/compare.h"
 
@@ -37,9 +38,10 @@ TEST(SummaryOfATrainState, KnowsWhatIsFrozen) {
 }
 
 TEST(SummaryOfATrainState, ChangesNothing) {
-  TrainState ts = state_of(Chain(Dense(4, 8, tanh), Dropout(0.5), Dense(8, 2)));
-  const Tree ps = tree::map_tensors([](const Tensor& t) { return t.clone(); }, ts.parameters());
-  const Tree st = ts.states();
+  TrainState ts = state_of(Chain(Dense(4, 8, tanh), BatchNorm(8), Dropout(0.5), Dense(8, 2)));
+  auto clone = [](const Tensor& t) { return t.clone(); };
+  const Tree ps = tree::map_tensors(clone, ts.parameters());
+  const Tree st = tree::map_tensors(clone, ts.states());
   summary(ts, ones({5, 4}), {.step = true, .time = true, .runs = 1});
   EXPECT_SAME(ts.parameters(), ps);
   EXPECT_SAME(ts.states(), st);

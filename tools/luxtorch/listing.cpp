@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "fit/terminal_text.h"
 #include "io/base/flat_names.h"
 #include "text.h"
 
@@ -63,7 +64,7 @@ std::string printable(std::string_view text) {
       out += c;
     }
   }
-  return out;
+  return luxtorch::detail::shown_text(out);
 }
 
 void print_table(const std::vector<std::vector<std::string>>& rows,

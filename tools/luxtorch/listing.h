@@ -21,7 +21,8 @@ std::string value_of(const luxtorch::Tree& entry);
 /// The path, or "(root)" for the empty one. Control characters are escaped: a file may hold any name,
 /// and a terminal obeys some of them.
 std::string shown(const std::string& path);
-/// The text with its control characters escaped.
+/// The text with its control characters escaped, and '?' for what else a terminal would obey: marks
+/// that turn the direction of writing, C1 controls, what is not UTF-8.
 std::string printable(std::string_view text);
 
 /// Prints rows as columns that are two spaces apart; those in `right` are aligned to the right.

@@ -2,6 +2,10 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
 #include <fstream>
 #include <vector>
 
@@ -9,6 +13,12 @@ namespace {
 
 constexpr size_t kLongestLine = size_t{8} << 20U;
 constexpr size_t kPart = size_t{1} << 20U;
+// Of update_briefly: what comes first.
+constexpr uint64_t kMostBytes = uint64_t{4} << 20U;
+constexpr auto kMostTime = std::chrono::milliseconds(200);
+
+// Why the system refused the last call.
+std::string last_problem() { return std::strerror(errno); }
 
 }  // namespace
 
@@ -18,52 +28,76 @@ LogReader::LogReader(const std::filesystem::path& run) : name_(run.string()), fi
   if (!std::filesystem::is_regular_file(run, none)) file_ /= "log.jsonl";
 }
 
-bool LogReader::update() {
-  // A pipe or device of that name could block for ever.
+void LogReader::update() { read(/*all=*/true); }
+void LogReader::update_briefly() { read(/*all=*/false); }
+
+void LogReader::read(bool all) {
+  behind_ = false;
   struct stat now = {};
-  if (stat(file_.c_str(), &now) != 0 || !S_ISREG(now.st_mode)) return false;
+  if (stat(file_.c_str(), &now) != 0) {
+    log_.unreadable = errno == ENOENT || errno == ENOTDIR ? "" : last_problem();
+    return;
+  }
+  // A pipe or device of that name could block for ever.
+  if (!S_ISREG(now.st_mode)) {
+    log_.unreadable = "it is no regular file";
+    return;
+  }
   const auto size = static_cast<uint64_t>(now.st_size);
   if (size < offset_ || now.st_dev != device_ || now.st_ino != inode_) {
     log_ = {};
-    begun_.clear();
     skipping_ = false;
     offset_ = 0;
     device_ = now.st_dev;
     inode_ = now.st_ino;
   }
-  if (size == offset_) return false;
+  errno = 0;
   std::ifstream in(file_, std::ios::binary);
+  log_.unreadable = in ? "" : last_problem();
+  if (!in || size == offset_) return;
   in.seekg(static_cast<std::streamoff>(offset_));
-  const auto lines_before = log_.lines;
+  const uint64_t from = offset_;
+  const auto begin = std::chrono::steady_clock::now();
   std::vector<char> part(kPart);
+  std::string begun;
   // Up to the size that it had: a writer that is faster than this reader would never let it end.
-  while (in && offset_ < size) {
-    in.read(part.data(), static_cast<std::streamsize>(std::min<uint64_t>(kPart, size - offset_)));
+  for (uint64_t at = from; in && at < size;) {
+    // What was read of a line that has no end yet is read again, so some line must have ended.
+    if (!all && offset_ > from &&
+        (at - from >= kMostBytes || std::chrono::steady_clock::now() - begin >= kMostTime)) {
+      behind_ = true;
+      return;
+    }
+    in.read(part.data(), static_cast<std::streamsize>(std::min<uint64_t>(kPart, size - at)));
     const auto count = static_cast<size_t>(in.gcount());
-    if (count == 0) break;
-    offset_ += count;
-    take({part.data(), count});
+    if (count == 0) return;
+    take({part.data(), count}, at, begun);
+    at += count;
   }
-  return log_.lines != lines_before;
 }
 
-void LogReader::take(std::string_view bytes) {
+// at: where the bytes are in the file; begun: what came before them of their first line.
+void LogReader::take(std::string_view bytes, uint64_t at, std::string& begun) {
   while (!bytes.empty()) {
     const auto end = bytes.find('\n');
-    if (!skipping_) begun_ += bytes.substr(0, end);
-    if (begun_.size() > kLongestLine) {
-      begun_.clear();
-      begun_.shrink_to_fit();
+    const bool whole = end != bytes.npos;
+    if (!skipping_) begun += bytes.substr(0, end);
+    if (begun.size() > kLongestLine) {
+      begun.clear();
+      begun.shrink_to_fit();
       skipping_ = true;
     }
-    if (end == bytes.npos) return;
+    const size_t count = whole ? end + 1 : bytes.size();
+    bytes.remove_prefix(count);
+    at += count;
+    if (whole || skipping_) offset_ = at;
+    if (!whole) return;
     if (skipping_) {
       add_too_long_line(log_);
     } else {
-      add_line(log_, begun_);
+      add_line(log_, begun);
     }
     skipping_ = false;
-    begun_.clear();
-    bytes.remove_prefix(end + 1);
+    begun.clear();
   }
 }

@@ -17,8 +17,11 @@ int commands::report(const Report& options) {
     LogReader reader(run);
     reader.update();
     // Of runs/* some are no runs; that is no reason to write nothing.
-    if (reader.log().lines > reader.log().damaged) {
+    if (reader.log().known > 0) {
       readers.push_back(std::move(reader));
+    } else if (!reader.log().unreadable.empty()) {
+      fmt::print(stderr, "luxtorch: left out {}: {} cannot be read: {}\n", printable(run),
+                 printable(reader.file().string()), reader.log().unreadable);
     } else {
       fmt::print(stderr, "luxtorch: left out {}: no log of a training in {}\n", printable(run),
                  printable(reader.file().string()));

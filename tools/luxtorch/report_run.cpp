@@ -37,7 +37,7 @@ HtmlCell cell_of(const Json* value) {
   if (!value || value->as<std::nullptr_t>()) return {"-"};
   if (const auto* whole = value->as<int64_t>()) return {html_count(*whole), true};
   if (const auto* number = value->as<double>()) return {luxtorch::detail::brief(*number), true};
-  if (const auto* text = value->as<std::string>()) return {html_text(*text)};
+  if (const auto* text = value->as<std::string>()) return {html_text(cut_text(*text))};
   return {html_text(describe(*value))};
 }
 
@@ -51,7 +51,7 @@ std::string summary_table(const Json& summary) {
   for (const auto& [key, value] : *first) {
     if (keys.size() == kMostColumns) break;
     keys.push_back(key);
-    head.push_back(heading_of(key));
+    head.push_back(cut_text(heading_of(key)));
   }
   std::vector<std::vector<HtmlCell>> cells;
   for (const auto& row : *list) {
@@ -132,14 +132,10 @@ std::vector<std::pair<std::string, std::string>> settings_of(const RunLog& log) 
 
 std::string metric_html(const RunLog& log, const std::string& name) {
   const auto* metric = find_metric(log, name);
-  const auto best = metric ? best_of(*metric) : std::nullopt;
-  if (!best) return "-";
-  const double last = metric->values.back();
-  auto html = number_or_dash(last);
-  if (*best + 1 != metric->values.size())
-    html += fmt::format("<small>best {} at {}</small>", number_or_dash(metric->values[*best]),
-                        log.epochs[*best].epoch);
-  return html;
+  if (!metric) return "-";
+  const auto text = text_of(log, *metric);
+  if (text.best.empty() || text.best_is_last) return text.last;
+  return text.last + fmt::format("<small>best {} at {}</small>", text.best, text.best_epoch);
 }
 
 std::string time_text(double time) {

@@ -48,9 +48,55 @@ double seconds_per_step(const RunLog& log, const std::vector<Line>& lines) {
              : kNotSaid;
 }
 
+// Seconds of a whole epoch of this session, validation and what callbacks do included.
+double seconds_per_epoch(const RunLog& log) {
+  if (log.epochs.size() <= log.epochs_before) return kNotSaid;
+  const auto& first = log.epochs[log.epochs_before];
+  const auto& last = log.epochs.back();
+  double from_time = log.start.time;
+  int64_t from_epoch = log.start.epoch;
+  // What a run that was resumed within an epoch did of it is no whole one.
+  const auto batches = log.start.batches.value_or(0);
+  if (log.resumes > 0 &&
+      (batches == 0 || log.start.step - log.base_step != log.start.epoch * batches)) {
+    from_time = first.time;
+    from_epoch = first.epoch;
+  }
+  const double seconds = last.time - from_time;
+  return last.epoch > from_epoch && seconds >= 0
+             ? seconds / static_cast<double>(last.epoch - from_epoch)
+             : kNotSaid;
+}
+
+bool is_letter(char c) { return c >= 'a' && c <= 'z'; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// Whether the word is in the name, with no letter or digit before it and no letter behind it.
+bool has_word(std::string_view name, std::string_view word) {
+  for (auto at = name.find(word); at != name.npos; at = name.find(word, at + 1)) {
+    const auto behind = at + word.size();
+    if ((at == 0 || (!is_letter(name[at - 1]) && !is_digit(name[at - 1]))) &&
+        (behind == name.size() || !is_letter(name[behind])))
+      return true;
+  }
+  return false;
+}
+
+// "top5", "top_5": no "stop" or "topology".
+bool has_top(std::string_view name) {
+  for (auto at = name.find("top"); at != name.npos; at = name.find("top", at + 1)) {
+    const auto behind = at + 3;
+    if ((at == 0 || !is_letter(name[at - 1])) && behind < name.size() &&
+        (is_digit(name[behind]) || name[behind] == '_'))
+      return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 std::string state_of(const RunLog& log, double now) {
+  if (!log.unreadable.empty()) return "the log cannot be read: " + log.unreadable;
   if (log.lines == 0) return "no log yet";
   if (log.end) {
     std::string word = log.end->error ? "failed" : "ended";
@@ -61,7 +107,7 @@ std::string state_of(const RunLog& log, double now) {
 }
 
 int64_t last_step(const RunLog& log) {
-  int64_t step = log.start.step;
+  int64_t step = std::max(log.start.step, log.end ? log.end->step : 0);
   if (!log.steps.empty()) step = std::max(step, log.steps.back().step);
   if (!log.epochs.empty()) step = std::max(step, log.epochs.back().step);
   return step;
@@ -83,37 +129,80 @@ double milliseconds_per_step(const RunLog& log) {
   return 1000 * seconds;
 }
 
+std::optional<int64_t> whole_steps(const RunLog& log) {
+  if (!log.start.epochs || !log.start.batches) return std::nullopt;
+  const double steps =
+      static_cast<double>(log.base_step) +
+      static_cast<double>(*log.start.epochs) * static_cast<double>(*log.start.batches);
+  if (steps > 1e15) return std::nullopt;
+  return static_cast<int64_t>(steps);
+}
+
 double seconds_left(const RunLog& log) {
   if (log.end || !log.start.epochs) return kNotSaid;
   const auto epochs = static_cast<double>(*log.start.epochs);
+  if (const double each = seconds_per_epoch(log); !std::isnan(each)) {
+    const double since = std::max(log.last_time - log.epochs.back().time, 0.0);
+    return std::max((epochs - static_cast<double>(last_epoch(log))) * each - since, 0.0);
+  }
   double steps = kNotSaid;  // of the whole run
-  if (log.start.batches) {
-    steps = epochs * static_cast<double>(*log.start.batches);
+  if (const auto whole = whole_steps(log)) {
+    steps = static_cast<double>(*whole);
   } else if (!log.epochs.empty() && log.epochs.back().epoch > 0) {
-    steps = epochs * static_cast<double>(log.epochs.back().step) /
-            static_cast<double>(log.epochs.back().epoch);
+    steps = static_cast<double>(log.base_step) +
+            epochs * static_cast<double>(log.epochs.back().step - log.base_step) /
+                static_cast<double>(log.epochs.back().epoch);
   }
   return std::max(steps - static_cast<double>(last_step(log)), 0.0) * milliseconds_per_step(log) /
          1000;
 }
 
 bool more_is_better(const std::string& metric) {
-  static constexpr std::array<const char*, 13> kMore = {
-      "accuracy", "precision", "recall", "f1",  "auc",   "top",        "score",
-      "iou",      "dice",      "bleu",   "mcc", "kappa", "correlation"};
-  return std::ranges::any_of(kMore,
-                             [&](const char* part) { return metric.find(part) != metric.npos; });
+  // Words stand alone: "map" is none in "mape", "r2" none in "layer2".
+  static constexpr std::array<const char*, 3> kLess = {"loss", "error", "perplexity"};
+  static constexpr std::array<const char*, 17> kMore = {
+      "accuracy", "precision", "recall",      "f1",          "auc",        "score",
+      "iou",      "dice",      "bleu",        "mcc",         "kappa",      "auroc",
+      "psnr",     "ssim",      "correlation", "specificity", "sensitivity"};
+  static constexpr std::array<const char*, 3> kMoreAsWords = {"map", "roc", "r2"};
+  std::string name = metric;
+  for (char& c : name)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  auto has = [&](const char* part) { return name.find(part) != name.npos; };
+  if (std::ranges::any_of(kLess, has)) return false;
+  return std::ranges::any_of(kMore, has) ||
+         std::ranges::any_of(kMoreAsWords,
+                             [&](const char* word) { return has_word(name, word); }) ||
+         has_top(name);
 }
 
 std::optional<size_t> best_of(const Metric& metric) {
   std::optional<size_t> best;
   const bool more = more_is_better(metric.name);
   for (size_t i = 0; i < metric.values.size(); ++i) {
-    const double value = metric.values[i];
-    if (std::isnan(value)) continue;
-    if (!best || (more ? value > metric.values[*best] : value < metric.values[*best])) best = i;
+    const auto& value = metric.values[i];
+    if (!value || std::isnan(*value)) continue;
+    if (!best || (more ? *value > *metric.values[*best] : *value < *metric.values[*best])) best = i;
   }
   return best;
+}
+
+std::optional<size_t> last_of(const Metric& metric) {
+  for (size_t i = metric.values.size(); i-- > 0;)
+    if (metric.values[i]) return i;
+  return std::nullopt;
+}
+
+MetricText text_of(const RunLog& log, const Metric& metric) {
+  MetricText text;
+  const auto last = last_of(metric), best = best_of(metric);
+  if (last) text.last = luxtorch::detail::brief(*metric.values[*last]);
+  if (best) {
+    text.best = luxtorch::detail::brief(*metric.values[*best]);
+    text.best_epoch = log.epochs[*best].epoch;
+    text.best_is_last = best == last;
+  }
+  return text;
 }
 
 const Metric* find_metric(const RunLog& log, const std::string& name) {

@@ -8,13 +8,16 @@
 #include "fit/terminal_plot.h"
 #include "run_log.h"
 
-/// "running", "silent for 5 min", "ended", "ended: early stopping", "failed: ...", "no log yet".
+/// "running", "silent for 5 min", "ended", "ended: early stopping", "failed: ...", "no log yet", or
+/// why the log cannot be read.
 /// now: seconds since 1970.
 std::string state_of(const RunLog& log, double now);
 
 /// The last step and epoch that the log knows of.
 int64_t last_step(const RunLog& log);
 int64_t last_epoch(const RunLog& log);
+/// The steps of the state after the whole run, with those before it; none where it is not known.
+std::optional<int64_t> whole_steps(const RunLog& log);
 
 /// The newest that steps or epochs say; NaN where they say nothing.
 double last_rate(const RunLog& log);
@@ -23,13 +26,26 @@ double last_memory(const RunLog& log);
 
 /// Milliseconds of a step, of the last ones; NaN where there are too few.
 double milliseconds_per_step(const RunLog& log);
-/// Until the last epoch's end, at that rate; NaN where it is not known, or the run has ended.
+/// Until the last epoch's end, at the rate of this session's whole epochs, which has validation in
+/// it; before the first of them at the rate of steps. NaN where it is not known, or the run has
+/// ended.
 double seconds_left(const RunLog& log);
 
-/// Whether more is better in a metric of that name: accuracy and the like. Of all others less is.
+/// Whether more is better in a metric of that name, in letters of either case: accuracy and the
+/// like. Of all others less is, so of every loss and error.
 bool more_is_better(const std::string& metric);
-/// The index of a metric's best epoch; none where all are NaN.
+/// The index of a metric's best epoch; none where all are absent or NaN.
 std::optional<size_t> best_of(const Metric& metric);
+/// The index of the last epoch that has the metric, be it as NaN; none where none has.
+std::optional<size_t> last_of(const Metric& metric);
+/// What is shown of a metric.
+struct MetricText {
+  std::string last = "-";  // "NaN" where the log says so
+  std::string best = "";   // "" where there is none
+  int64_t best_epoch = 0;
+  bool best_is_last = false;
+};
+MetricText text_of(const RunLog& log, const Metric& metric);
 /// The index of a run's best epoch: that of the least validation_loss, or of the least loss.
 std::optional<size_t> best_epoch(const RunLog& log);
 const Metric* find_metric(const RunLog& log, const std::string& name);

@@ -13,28 +13,34 @@ namespace {
 
 constexpr size_t kMostSteps = 20'000, kMostEpochs = 200'000, kMostMetrics = 100;
 constexpr size_t kMostTexts = 500, kMostProblems = 10, kMostSettings = 300;
+constexpr size_t kLongestCode = 200'000;         // bytes of a model as it is printed
 constexpr int64_t kLargest = int64_t{1} << 53U;  // up to which doubles count steps
 
 void complain(RunLog& log, const std::string& what) {
   ++log.damaged;
   if (log.problems.size() < kMostProblems)
-    log.problems.push_back(fmt::format("line {}: {}", log.lines, what));
+    log.problems.push_back(fmt::format("line {}: {}", log.lines, cut_text(what)));
 }
 
-double number_of(const Json& json) {
+std::optional<double> number_of(const Json& json) {
   if (const auto* i = json.as<int64_t>()) return static_cast<double>(*i);
   if (const auto* u = json.as<uint64_t>()) return static_cast<double>(*u);
   if (const auto* d = json.as<double>()) return *d;
   if (const auto* s = json.as<std::string>()) {
+    if (*s == "NaN") return std::numeric_limits<double>::quiet_NaN();
     if (*s == "Infinity") return std::numeric_limits<double>::infinity();
     if (*s == "-Infinity") return -std::numeric_limits<double>::infinity();
   }
-  return kNotSaid;
+  return std::nullopt;
+}
+
+std::optional<double> number_or_none(const Json& line, std::string_view key) {
+  const auto* value = line.find(key);
+  return value ? number_of(*value) : std::nullopt;
 }
 
 double number(const Json& line, std::string_view key) {
-  const auto* value = line.find(key);
-  return value ? number_of(*value) : kNotSaid;
+  return number_or_none(line, key).value_or(kNotSaid);
 }
 
 std::optional<int64_t> count(const Json& line, std::string_view key) {
@@ -50,14 +56,14 @@ int64_t needed(const Json& line, const char* key) {
   throw JsonFault{key, "a count", value ? describe(*value) : "nothing"};
 }
 
-std::string text(const Json& line, std::string_view key) {
+std::string text(const Json& line, std::string_view key, size_t most = 2000) {
   const auto* value = line.find(key);
   const auto* s = value ? value->as<std::string>() : nullptr;
-  return s ? *s : "";
+  return s ? cut_text(*s, most) : "";
 }
 
 std::string as_text(const Json& value) {
-  if (const auto* s = value.as<std::string>()) return *s;
+  if (const auto* s = value.as<std::string>()) return cut_text(*s);
   if (const auto* b = value.as<bool>()) return *b ? "true" : "false";
   if (const auto* i = value.as<int64_t>()) return std::to_string(*i);
   if (const auto* u = value.as<uint64_t>()) return std::to_string(*u);
@@ -71,8 +77,32 @@ std::vector<std::pair<std::string, std::string>> pairs(const Json& line, std::st
   const auto* object = value ? value->as<JsonObject>() : nullptr;
   if (!object) return all;
   for (const auto& [name, part] : *object)
-    if (all.size() < kMostSettings) all.emplace_back(name, as_text(part));
+    if (all.size() < kMostSettings) all.emplace_back(cut_text(name), as_text(part));
   return all;
+}
+
+// Whether a start goes on with the run that the log has. One of epoch 0 does so within the first
+// epoch alone; else it is of another run, whose state may have been trained before.
+bool resumes(const RunLog& log, const RunStart& start) {
+  if (!log.started) return false;
+  if (start.epoch > 0) return true;
+  return start.step > log.base_step &&
+         (!log.start.batches || start.step - log.base_step <= *log.start.batches);
+}
+
+// Makes void what is of a step after `done`.
+void go_back(RunLog& log, int64_t done) {
+  auto void_now = [done](const auto& point) { return point.step > done; };
+  std::erase_if(log.steps, void_now);
+  log.newest_is_extra = false;
+  std::erase_if(log.texts, void_now);
+  for (auto& metric : log.metrics) {
+    size_t i = 0;
+    std::erase_if(metric.values, [&](const auto&) { return void_now(log.epochs[i++]); });
+  }
+  std::erase_if(log.epochs, void_now);
+  std::erase_if(log.metrics, [](const Metric& metric) { return metric.values.empty(); });
+  log.end.reset();
 }
 
 void add_start(RunLog& log, const Json& line) {
@@ -85,7 +115,7 @@ void add_start(RunLog& log, const Json& line) {
   start.parameters = count(line, "parameters");
   start.threads = count(line, "threads");
   start.processes = count(line, "processes");
-  start.model = text(line, "model");
+  start.model = text(line, "model", kLongestCode);
   start.optimizer = text(line, "optimizer");
   start.luxtorch = text(line, "luxtorch");
   start.torch = text(line, "torch");
@@ -95,20 +125,19 @@ void add_start(RunLog& log, const Json& line) {
   start.settings = pairs(line, "settings");
   if (const auto* summary = line.find("summary")) start.summary = *summary;
 
-  const int64_t done = start.step;
-  auto void_now = [done](const auto& point) { return point.step > done; };
-  std::erase_if(log.steps, void_now);
-  log.newest_is_extra = false;
-  std::erase_if(log.texts, void_now);
-  for (auto& metric : log.metrics) {
-    size_t i = 0;
-    std::erase_if(metric.values, [&](double) { return void_now(log.epochs[i++]); });
+  if (resumes(log, start)) {
+    go_back(log, start.step);
+    ++log.resumes;
+  } else {
+    go_back(log, log.started ? -1 : start.step);
+    log.base_step = start.epoch == 0 ? start.step : 0;
+    log.step_stride = 1;
+    log.steps_seen = static_cast<int64_t>(log.steps.size());
+    log.seconds = 0;
+    log.resumes = 0;
+    log.first_time = start.time;
   }
-  std::erase_if(log.epochs, void_now);
-  std::erase_if(log.metrics, [](const Metric& metric) { return metric.values.empty(); });
-  log.end.reset();
-  if (log.started && done > 0) ++log.resumes;
-  if (done == 0) log.seconds = 0, log.resumes = 0, log.first_time = start.time;
+  log.epochs_before = log.epochs.size();
   log.started = true;
   log.start = std::move(start);
 }
@@ -117,7 +146,7 @@ void add_step(RunLog& log, const Json& line) {
   StepLine step;
   step.step = needed(line, "step");
   step.time = number(line, "time");
-  step.loss = number(line, "loss");
+  step.loss = number_or_none(line, "loss");
   step.rate = number(line, "lr");
   step.samples_per_second = number(line, "samples_per_second");
   // The newest one is always kept, until the next takes its place.
@@ -151,16 +180,18 @@ void add_epoch(RunLog& log, const Json& line) {
   if (object) {
     for (const auto& [name, value] : *object) {
       if (value.as<luxtorch::io::JsonArray>()) continue;  // a confusion matrix is no curve
-      auto found = std::ranges::find(log.metrics, name, &Metric::name);
+      const auto cut = cut_text(name);
+      auto found = std::ranges::find(log.metrics, cut, &Metric::name);
       if (found == log.metrics.end()) {
         if (log.metrics.size() >= kMostMetrics) continue;
-        log.metrics.push_back({name, std::vector<double>(log.epochs.size() - 1, kNotSaid)});
+        log.metrics.push_back({cut, std::vector<std::optional<double>>(log.epochs.size() - 1)});
         found = log.metrics.end() - 1;
       }
-      found->values.push_back(number_of(value));
+      found->values.resize(log.epochs.size());  // two names may be cut to one
+      found->values.back() = number_of(value);
     }
   }
-  for (auto& metric : log.metrics) metric.values.resize(log.epochs.size(), kNotSaid);
+  for (auto& metric : log.metrics) metric.values.resize(log.epochs.size());
 }
 
 void add_text(RunLog& log, const Json& line) {
@@ -171,7 +202,7 @@ void add_text(RunLog& log, const Json& line) {
 void add_end(RunLog& log, const Json& line) {
   const auto* error = line.find("error");
   const auto* raised = error ? error->as<bool>() : nullptr;
-  log.end = EndLine{text(line, "reason"), raised && *raised};
+  log.end = EndLine{count(line, "step").value_or(0), text(line, "reason"), raised && *raised};
 }
 
 void add_time(RunLog& log, double time, bool is_start) {
@@ -191,6 +222,7 @@ void add_line(RunLog& log, std::string_view line) {
     const Json json = luxtorch::io::parse_json(line);
     if (!json.as<JsonObject>()) throw JsonFault{"", "an object", describe(json)};
     const auto kind = text(json, "kind");
+    bool known = true;
     if (kind == "start") {
       add_start(log, json);
     } else if (kind == "step") {
@@ -203,7 +235,10 @@ void add_line(RunLog& log, std::string_view line) {
       add_end(log, json);
     } else if (kind.empty()) {
       throw JsonFault{"kind", "a kind of line", "none"};
+    } else {
+      known = false;  // of a later version
     }
+    if (known) ++log.known;
     add_time(log, number(json, "time"), kind == "start");
   } catch (const JsonFault& fault) {
     complain(log, (fault.place.empty() ? "" : fault.place + ": ") + "expected " + fault.expected +
@@ -214,4 +249,11 @@ void add_line(RunLog& log, std::string_view line) {
 void add_too_long_line(RunLog& log) {
   ++log.lines;
   complain(log, "expected a shorter line, got one of more than 8 MB");
+}
+
+std::string cut_text(std::string_view text, size_t most) {
+  if (text.size() <= most) return std::string(text);
+  // The bytes that continue a character of UTF-8.
+  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0U) == 0x80U) --most;
+  return std::string(text.substr(0, most)) + "…";
 }

@@ -15,7 +15,7 @@ const std::string kValidation = "validation_";
 // Steps as fractions of epochs.
 class EpochScale {
  public:
-  explicit EpochScale(const RunLog& log) {
+  explicit EpochScale(const RunLog& log) : steps_{static_cast<double>(log.base_step)} {
     for (const auto& epoch : log.epochs) {
       const auto step = static_cast<double>(epoch.step), at = static_cast<double>(epoch.epoch);
       if (step > steps_.back() && at > epochs_.back()) {
@@ -33,6 +33,7 @@ class EpochScale {
   bool is_known() const { return !std::isnan(steps_of_epoch_); }
   double operator()(int64_t step) const {
     const auto x = static_cast<double>(step);
+    if (x < steps_.front()) return epochs_.front();  // of a damaged log
     if (x >= steps_.back()) return epochs_.back() + (x - steps_.back()) / steps_of_epoch_;
     const auto next = static_cast<size_t>(std::ranges::upper_bound(steps_, x) - steps_.begin());
     const double part = (x - steps_[next - 1]) / (steps_[next] - steps_[next - 1]);
@@ -40,8 +41,14 @@ class EpochScale {
   }
 
  private:
-  std::vector<double> steps_ = {0}, epochs_ = {0};
+  std::vector<double> steps_, epochs_ = {0};
   double steps_of_epoch_ = kNotSaid;
+};
+
+// A curve, and its run's best epoch in it.
+struct Curve {
+  PlotSeries series;
+  std::optional<size_t> best;
 };
 
 // One run with its scale.
@@ -65,9 +72,28 @@ struct Drawn {
     for (const auto& epoch : log->epochs) series.x.push_back(x(epoch.step));
     return series;
   }
-  PlotSeries metric(const std::string& name, const std::string& shown) const {
+  // Without the points that the log lacks: a loss that only every second step says is a line.
+  PlotSeries losses(const std::string& name) const {
+    PlotSeries series{name, {}, {}};
+    for (const auto& step : log->steps) {
+      if (!step.loss) continue;
+      series.x.push_back(x(step.step));
+      series.y.push_back(*step.loss);
+    }
+    return series;
+  }
+  Curve metric(const std::string& name, const std::string& shown) const {
+    Curve curve{{shown, {}, {}}, std::nullopt};
     const auto* found = find_metric(*log, name);
-    return found ? epochs(shown, found->values) : PlotSeries{shown, {}, {}};
+    if (!found) return curve;
+    const auto best = best_epoch(*log);
+    for (size_t i = 0; i < log->epochs.size(); ++i) {
+      if (!found->values[i]) continue;
+      if (best == i) curve.best = curve.series.x.size();
+      curve.series.x.push_back(x(log->epochs[i].step));
+      curve.series.y.push_back(*found->values[i]);
+    }
+    return curve;
   }
   // What steps say, or else what epochs say.
   PlotSeries both(const std::string& name, double StepLine::* of_step,
@@ -109,17 +135,16 @@ void add(Panel& panel, PlotSeries series, std::optional<size_t> best) {
 std::vector<Panel> panels_of_one(const Drawn& run, const std::string& x_label) {
   std::vector<Panel> all;
   std::set<std::string> done;
-  const auto best = best_epoch(*run.log);
   for (const auto& name : names_of({run.log})) {
     const bool is_validation = name.starts_with(kValidation);
     const auto base = is_validation ? name.substr(kValidation.size()) : name;
     if (!done.insert(base).second) continue;
     Panel panel{base, x_label, {}, {}, {}};
-    for (auto series : {run.metric(base, "train"), run.metric(kValidation + base, "validation")})
-      if (has_points(series)) add(panel, std::move(series), best);
+    for (auto& curve : {run.metric(base, "train"), run.metric(kValidation + base, "validation")})
+      if (has_points(curve.series)) add(panel, curve.series, curve.best);
     // Behind the others, which keep their colours: a step's loss is noise around the epochs'.
     if (base == "loss")
-      if (auto series = run.steps("steps", &StepLine::loss); has_points(series)) {
+      if (auto series = run.losses("steps"); has_points(series)) {
         if (!panel.series.empty()) panel.noise = panel.series.size();
         add(panel, std::move(series), std::nullopt);
       }
@@ -137,10 +162,9 @@ std::vector<Panel> panels_of_several(const std::vector<Drawn>& runs,
   for (const auto& name : names_of(logs)) {
     Panel panel{name, x_label, {}, {}, {}};
     for (size_t i = 0; i < runs.size(); ++i) {
-      auto series = runs[i].metric(name, names[i]);
-      const bool from_steps = name == "loss" && !has_points(series);
-      if (from_steps) series = runs[i].steps(names[i], &StepLine::loss);
-      add(panel, std::move(series), from_steps ? std::nullopt : best_epoch(*runs[i].log));
+      auto curve = runs[i].metric(name, names[i]);
+      if (name == "loss" && !has_points(curve.series)) curve = {runs[i].losses(names[i]), {}};
+      add(panel, std::move(curve.series), curve.best);
     }
     if (std::ranges::any_of(panel.series, has_points)) all.push_back(std::move(panel));
   }

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "fit/axis.h"
 #include "fit/terminal_text.h"
 #include "run_facts.h"
 #include "text.h"
 
 using luxtorch::grouped;
+using luxtorch::detail::brief;
 using luxtorch::detail::columns_of;
 using luxtorch::detail::cut_to_columns;
 using luxtorch::detail::in_columns;
@@ -30,22 +32,12 @@ std::string of_whole(int64_t done, std::optional<int64_t> whole) {
   return whole ? grouped(done) + "/" + grouped(*whole) : grouped(done);
 }
 
-std::optional<int64_t> whole_steps(const RunLog& log) {
-  if (!log.start.epochs || !log.start.batches) return std::nullopt;
-  const double steps =
-      static_cast<double>(*log.start.epochs) * static_cast<double>(*log.start.batches);
-  if (steps > 1e15) return std::nullopt;
-  return static_cast<int64_t>(steps);
-}
-
 // alone: there is room for the word.
 std::string metric_text(const RunLog& log, const Metric& metric, bool alone) {
-  double last = kNotSaid;
-  for (double value : metric.values) last = std::isnan(value) ? last : value;
-  const auto best = best_of(metric);
-  if (!best) return "-";
-  return fmt::format("{} ({}{} at {})", number_or_dash(last), alone ? "best " : "",
-                     number_or_dash(metric.values[*best]), log.epochs[*best].epoch);
+  const auto text = text_of(log, metric);
+  if (text.best.empty()) return text.last;
+  return fmt::format("{} ({}{} at {})", text.last, alone ? "best " : "", text.best,
+                     text.best_epoch);
 }
 
 // Everything that is shown of one run, as texts that a terminal may have.
@@ -60,7 +52,7 @@ std::vector<Fact> facts_of(const RunLog& log, bool alone, const FrameOptions& op
                              {"learning rate", number_or_dash(last_rate(log))},
                              {"memory", bytes_text(last_memory(log))}};
   if (log.metrics.empty() && !log.steps.empty())
-    facts.emplace_back("loss", number_or_dash(log.steps.back().loss));
+    facts.emplace_back("loss", log.steps.back().loss ? brief(*log.steps.back().loss) : "-");
   for (const auto& metric : log.metrics)
     facts.emplace_back(shown_text(metric.name, options.unicode), metric_text(log, metric, alone));
   if (log.resumes > 0) facts.emplace_back("resumed", grouped(log.resumes));
@@ -89,9 +81,10 @@ std::string padded(const std::string& text, size_t columns) {
 
 std::string progress_bar(const RunLog& log, const FrameOptions& options) {
   const auto whole = whole_steps(log);
-  if (!whole || *whole == 0) return "";
-  const double part =
-      std::min(static_cast<double>(last_step(log)) / static_cast<double>(*whole), 1.0);
+  if (!whole || *whole == log.base_step) return "";
+  const double part = std::clamp(static_cast<double>(last_step(log) - log.base_step) /
+                                     static_cast<double>(*whole - log.base_step),
+                                 0.0, 1.0);
   const int wide = std::min(options.width - 10, kMostBar);
   if (wide < 5) return "";
   const auto full = static_cast<int>(std::lround(part * wide));
@@ -235,24 +228,26 @@ Lines plots_of(const std::vector<WatchedRun>& runs, const FrameOptions& options,
 
 // The last lines of text of all runs, the newest last.
 Lines texts_of(const std::vector<WatchedRun>& runs, const FrameOptions& options, size_t most) {
-  std::vector<std::pair<double, std::string>> all;
-  for (size_t i = 0; i < runs.size(); ++i) {
-    const auto mark =
-        runs.size() > 1 ? plot_mark(i, options.unicode, options.color) + " " : std::string();
-    const size_t room = static_cast<size_t>(options.width) - (runs.size() > 1 ? 2 : 0);
-    for (const auto& text : runs[i].log->texts)
-      all.emplace_back(
-          text.time, mark + cut_to_columns(shown_text(fmt::format("step {}  {}", grouped(text.step),
-                                                                  text.text),
-                                                      options.unicode),
-                                           room, options.unicode));
-  }
-  std::ranges::stable_sort(all, [](const auto& a, const auto& b) {
-    return (std::isnan(a.first) ? 0 : a.first) < (std::isnan(b.first) ? 0 : b.first);
-  });
+  struct Said {
+    double time;
+    size_t run;
+    const TextLine* line;
+  };
+  std::vector<Said> all;
+  for (size_t i = 0; i < runs.size(); ++i)
+    for (const auto& line : runs[i].log->texts)
+      all.push_back({std::isnan(line.time) ? 0 : line.time, i, &line});
+  std::ranges::stable_sort(all, {}, &Said::time);
+  const bool several = runs.size() > 1;
+  const size_t room = static_cast<size_t>(options.width) - (several ? 2 : 0);
   Lines lines;
-  for (size_t i = all.size() - std::min(all.size(), most); i < all.size(); ++i)
-    lines.push_back(all[i].second);
+  for (size_t i = all.size() - std::min(all.size(), most); i < all.size(); ++i) {
+    const auto& [time, run, line] = all[i];
+    const auto text =
+        shown_text(fmt::format("step {}  {}", grouped(line->step), line->text), options.unicode);
+    lines.push_back((several ? plot_mark(run, options.unicode, options.color) + " " : "") +
+                    cut_to_columns(text, room, options.unicode));
+  }
   return lines;
 }
 
