@@ -12,7 +12,7 @@
 namespace {
 
 constexpr size_t kLongestLine = size_t{8} << 20U;
-constexpr size_t kPart = size_t{1} << 20U;
+constexpr size_t kBytesAtOnce = size_t{1} << 20U;
 // Of update_briefly: what comes first.
 constexpr uint64_t kMostBytes = uint64_t{4} << 20U;
 constexpr auto kMostTime = std::chrono::milliseconds(200);
@@ -58,7 +58,7 @@ void LogReader::read(bool all) {
   in.seekg(static_cast<std::streamoff>(offset_));
   const uint64_t from = offset_;
   const auto begin = std::chrono::steady_clock::now();
-  std::vector<char> part(kPart);
+  std::vector<char> part(kBytesAtOnce);
   std::string begun;
   // Up to the size that it had: a writer that is faster than this reader would never let it end.
   for (uint64_t at = from; in && at < size;) {
@@ -68,7 +68,7 @@ void LogReader::read(bool all) {
       behind_ = true;
       return;
     }
-    in.read(part.data(), static_cast<std::streamsize>(std::min<uint64_t>(kPart, size - at)));
+    in.read(part.data(), static_cast<std::streamsize>(std::min<uint64_t>(kBytesAtOnce, size - at)));
     const auto count = static_cast<size_t>(in.gcount());
     if (count == 0) return;
     take({part.data(), count}, at, begun);

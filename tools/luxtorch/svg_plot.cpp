@@ -13,7 +13,7 @@ using luxtorch::detail::PlotSeries;
 
 namespace {
 
-constexpr double kWidth = 480, kHeight = 270;  // of the picture's own units
+constexpr double kPictureWidth = 480, kPictureHeight = 270;  // of the picture's own units
 constexpr double kTop = 12, kRight = 16, kBottom = 40, kLetter = 7.4;
 constexpr double kWideSpan = 50;  // from which a loss is better seen on a logarithmic axis
 constexpr size_t kColours = 8;
@@ -22,9 +22,11 @@ struct Frame {
   Axis x, y;
   double left;
 
-  double at_x(double value) const { return left + x.position(value) * (kWidth - kRight - left); }
+  double at_x(double value) const {
+    return left + x.position(value) * (kPictureWidth - kRight - left);
+  }
   double at_y(double value) const {
-    return kTop + (1 - y.position(value)) * (kHeight - kTop - kBottom);
+    return kTop + (1 - y.position(value)) * (kPictureHeight - kTop - kBottom);
   }
   bool has(double a, double b) const { return x.has(a) && y.has(b); }
 };
@@ -86,9 +88,9 @@ std::string axes(const Panel& panel, const Frame& frame,
     svg += fmt::format(
         "<line class=\"grid\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>"
         "<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n",
-        frame.left, kWidth - kRight, y, y, frame.left - 6, y + 4, html_text(tick.label));
+        frame.left, kPictureWidth - kRight, y, y, frame.left - 6, y + 4, html_text(tick.label));
   }
-  const double bottom = kHeight - kBottom;
+  const double bottom = kPictureHeight - kBottom;
   for (const auto& tick : luxtorch::detail::ticks(frame.x, 6)) {
     const double x = frame.at_x(tick.value);
     svg += fmt::format(
@@ -98,9 +100,9 @@ std::string axes(const Panel& panel, const Frame& frame,
   }
   svg += fmt::format(
       "<line class=\"axis\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>\n",
-      frame.left, kWidth - kRight, bottom, bottom);
+      frame.left, kPictureWidth - kRight, bottom, bottom);
   return svg + fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n",
-                           (frame.left + kWidth - kRight) / 2, kHeight - 5,
+                           (frame.left + kPictureWidth - kRight) / 2, kPictureHeight - 5,
                            html_text(panel.x_label));
 }
 
@@ -116,7 +118,7 @@ std::string marks(const Panel& panel, const Frame& frame) {
     if (x != marked)
       svg += fmt::format(
           "<line class=\"best {}\" x1=\"{:.1f}\" x2=\"{:.1f}\" y1=\"{:.1f}\" y2=\"{:.1f}\"/>\n",
-          class_of(i), frame.at_x(x), frame.at_x(x), kTop, kHeight - kBottom);
+          class_of(i), frame.at_x(x), frame.at_x(x), kTop, kPictureHeight - kBottom);
     marked = x;
     svg += fmt::format(
         "<circle class=\"{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4\"><title>best epoch, {} {}: "
@@ -163,7 +165,7 @@ std::string svg_figure(const Panel& panel, bool legend) {
   html += fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" role=\"img\" "
       "aria-label=\"{} over {}\">\n",
-      kWidth, kHeight, title, html_text(panel.x_label));
+      kPictureWidth, kPictureHeight, title, html_text(panel.x_label));
   html += axes(panel, frame, y_ticks);
   // The first series last: on top.
   for (size_t i = panel.series.size(); i-- > 0;)

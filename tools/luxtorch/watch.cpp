@@ -23,7 +23,7 @@
 namespace {
 
 constexpr int kBetweenFrames = 1000;  // milliseconds
-constexpr int kWidth = 100, kHeight = 30;
+constexpr int kUsualWidth = 100, kUsualHeight = 30;
 
 volatile std::sig_atomic_t asked_to_end = 0, asked_to_stop = 0;
 void ask_to_end(int /*signal*/) { asked_to_end = 1; }
@@ -117,8 +117,8 @@ double now() {
 void take_size(const commands::Watch& given, bool terminal, FrameOptions& options) {
   winsize size = {};
   const bool known = terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-  options.width = given.width > 0 ? given.width : known ? size.ws_col : kWidth;
-  options.height = given.height > 0 ? given.height : known ? size.ws_row : kHeight;
+  options.width = given.width > 0 ? given.width : known ? size.ws_col : kUsualWidth;
+  options.height = given.height > 0 ? given.height : known ? size.ws_row : kUsualHeight;
 }
 
 // Whether the terminal has what a screen needs.
