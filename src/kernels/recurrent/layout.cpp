@@ -29,13 +29,17 @@ HWY_EXPORT(TargetName);
 const char* vector_target() { return HWY_DYNAMIC_DISPATCH(TargetName)(); }
 
 std::vector<VectorTarget> vector_targets() {
-  std::vector<VectorTarget> all;
-  // A better target is a lower bit.
-  for (int64_t left = HWY_TARGETS; left != 0; left &= left - 1) {
-    const int64_t target = left & -left;
-    all.push_back({hwy::TargetName(target), (hwy::SupportedTargets() & target) != 0});
+  if constexpr (HWY_TARGETS == HWY_STATIC_TARGET) {  // there is nothing to ask the processor
+    return {{hwy::TargetName(HWY_STATIC_TARGET), true}};
+  } else {
+    std::vector<VectorTarget> all;
+    // A better target is a lower bit.
+    for (int64_t left = HWY_TARGETS; left != 0; left &= left - 1) {
+      const int64_t target = left & -left;
+      all.push_back({hwy::TargetName(target), (hwy::SupportedTargets() & target) != 0});
+    }
+    return all;
   }
-  return all;
 }
 
 namespace {

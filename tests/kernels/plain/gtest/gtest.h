@@ -1,5 +1,5 @@
 // The part of GoogleTest that the tests of the kernels use, for machines that it was not built for:
-// TEST, EXPECT_EQ, EXPECT_TRUE, EXPECT_LE and a main(). Ends the program with 1 if an expectation failed.
+// TEST, EXPECT_EQ, EXPECT_TRUE, EXPECT_LE, SCOPED_TRACE (which says nothing) and a main(). Ends the program with 1 if an expectation failed.
 #pragma once
 
 #include <functional>
@@ -64,3 +64,4 @@ Result check(bool holds, const char* file, int line, const char* text, const A& 
 #define EXPECT_EQ(a, b) PLAIN_TEST_CHECK(a, ==, b)
 #define EXPECT_LE(a, b) PLAIN_TEST_CHECK(a, <=, b)
 #define EXPECT_TRUE(a) PLAIN_TEST_CHECK(a, ==, true)
+#define SCOPED_TRACE(text) static_cast<void>(text)
